@@ -1,0 +1,197 @@
+"""python -m model_runtime VERB: the runtime's command line. Errors are one sentence on stderr, exit 2."""
+import argparse
+import json
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from model_runtime import __version__
+from model_runtime.errors import UtterError
+
+AUDIO = (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="python -m model_runtime", description="Voice in, Motion out.")
+    top.add_argument("--version", action="version", version=__version__)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, function, summary):
+        sub = verbs.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(function=function)
+        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        return sub
+
+    def device(sub):
+        sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where torch computes")
+
+    sub = verb("perform", perform, "voices to Motion files")
+    sub.add_argument("voices", nargs="+", metavar="VOICE", help="sound files, or folders of them")
+    sub.add_argument("-o", "--output", required=True, metavar="M.npz|FOLDER/", help="a file for one voice, a folder for several")
+    sub.add_argument("--head", help="FLAME-format head (.npz, .pkl) or neutral mesh (.obj, .ply); default: the built-in head")
+    sub.add_argument("--emotion", metavar="TEXT", help="what the whole should feel like, in words; default: what the voice feels like")
+    sub.add_argument("--passages", metavar="P.json", help="list of {start, end, prompt, strength, fade} in seconds")
+    sub.add_argument("--pins", metavar="PINS.npz", help="values and mask [T, 65]: motion to keep exactly")
+    sub.add_argument("--seed", type=int, default=0, help="another seed, another take (default 0)")
+    sub.add_argument("--quality", choices=("draft", "final"), default="final")
+    device(sub)
+
+    sub = verb("listen", listen, "what the ears hear in a voice: Content at 50 Hz")
+    sub.add_argument("voice")
+    sub.add_argument("-o", "--output", required=True, metavar="C.npz")
+    device(sub)
+
+    sub = verb("mesh", mesh, "vertices or landmarks of a Motion")
+    sub.add_argument("motion")
+    sub.add_argument("-o", "--output", required=True, metavar="V.npz")
+    sub.add_argument("--head", help="the head that the Motion was made for, or that a Motion of the built-in head is carried over to")
+    sub.add_argument("--landmarks", action="store_true", help="landmarks instead of all vertices")
+
+    sub = verb("actions", actions, "face actions (the 52 ARKit weights) of a Motion")
+    sub.add_argument("motion")
+    sub.add_argument("-o", "--output", required=True, metavar="A.npz")
+
+    sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line")
+    sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
+    device(sub)
+
+    sub = verb("worker", work, "serve JSON lines (docs/protocol.md)")
+    device(sub)
+    return top
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit code: 0 done, 2 bad input, 3 some voices failed."""
+    args = parser().parse_args(arguments)
+    try:
+        return args.function(args) or 0
+    except UtterError as error:
+        print(error, file=sys.stderr)
+        if args.debug:
+            traceback.print_exc()
+        return 2
+    except KeyboardInterrupt:
+        print("Cancelled; nothing was written.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"Something unexpected went wrong ({type(error).__name__}: {error}); add --debug to see where.", file=sys.stderr)
+        return 2
+
+
+def perform(args):
+    from model_runtime.motion import save_motion
+    from model_runtime.pipeline import Performer
+    jobs = plan(args.voices, args.output)
+    if args.pins and len(jobs) > 1:
+        raise UtterError("Pins belong to one voice; perform that voice alone.")
+    passages = read_passages(args.passages) if args.passages else ()
+    performer = Performer(args.device)
+    failed = 0
+    for voice, output in jobs:
+        try:
+            motion = performer.perform(voice, args.head, args.emotion, passages, args.pins, args.seed, args.quality, progress=show(voice))
+            save_motion(motion, output)
+            print(f"{voice} -> {output}", flush=True)
+        except UtterError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            print(f"{voice}: {error}", file=sys.stderr, flush=True)
+    return 3 if failed else 0
+
+
+def plan(voices, output):
+    """[(voice path, output path)]: one file for one voice, otherwise a folder with a file per voice, named after it."""
+    paths, from_folder = [], False
+    for voice in map(Path, voices):
+        if voice.is_dir():
+            found = sorted(p for p in voice.iterdir() if p.suffix.lower() in AUDIO)
+            if not found:
+                raise UtterError(f"The folder {voice} holds no sound files.")
+            paths, from_folder = paths + found, True
+        else:
+            paths.append(voice)
+    target = Path(output)
+    to_folder = from_folder or len(paths) > 1 or target.is_dir() or output.endswith(("/", "\\"))
+    if not to_folder:
+        return [(paths[0], target)]
+    if target.suffix == ".npz" or target.is_file():
+        raise UtterError(f"{output} is a file; several voices need a folder to go to.")
+    stems = [p.stem for p in paths]
+    # Voices that share a stem keep their suffix, those that share the whole name get a number.
+    names = [p.stem if stems.count(p.stem) == 1 else p.name for p in paths]
+    names = [name if names.index(name) == i else f"{name}_{names[:i].count(name) + 1}" for i, name in enumerate(names)]
+    return [(path, target / f"{name}.npz") for path, name in zip(paths, names)]
+
+
+def show(voice):
+    """Progress on stderr, one line that rewrites itself; silent where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        return lambda stage, fraction: None
+    return lambda stage, fraction: print(f"\r{Path(voice).name}: {stage} {100 * fraction:3.0f} % ", end="\n" if fraction >= 0.99 else "",
+                                         file=sys.stderr, flush=True)
+
+
+def read_passages(path):
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UtterError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise UtterError(f"{path} is not JSON; it must hold a list of passages.", str(error)) from error
+
+
+def listen(args):
+    from model_runtime.motion import write_npz
+    from model_runtime.pipeline import Performer
+    from model_runtime.speech.content import FPS, NAMES
+    content = Performer(args.device).listen(args.voice)
+    write_npz(args.output, content=content, names=np.array(NAMES), fps=np.float64(FPS))
+
+
+def mesh(args):
+    from model_runtime.flame import lbs
+    from model_runtime.motion import write_npz
+    head, motion = motion_on(args.motion, args.head)
+    if args.landmarks:
+        points = lbs.pose(head, motion.values, vertices=head.landmark_vertices)
+        write_npz(args.output, landmarks=points.astype(np.float32), names=np.array(head.landmark_names), fps=np.float64(motion.fps))
+    else:
+        write_npz(args.output, vertices=lbs.pose(head, motion.values).astype(np.float32), fps=np.float64(motion.fps))
+
+
+def motion_on(path, head_path):
+    """(Head, Motion on it). A Motion of the built-in head is carried over to another head; any other mismatch is an UtterError."""
+    from dataclasses import replace
+    from model_runtime.flame.calibrate import calibrate
+    from model_runtime.flame.head import load_head
+    from model_runtime.motion import load_motion
+    motion, builtin = load_motion(path), load_head()
+    head = load_head(head_path) if head_path else builtin
+    if motion.basis == head.basis:
+        return head, motion
+    if motion.basis != builtin.basis:
+        raise UtterError("This Motion was made for another head; name that head with --head.")
+    return head, replace(motion, values=calibrate(head, builtin).apply(motion.values), basis=head.basis)
+
+
+def actions(args):
+    from model_runtime.flame import actions as face_actions
+    from model_runtime.motion import write_npz
+    head, motion = motion_on(args.motion, None)
+    write_npz(args.output, actions=face_actions.from_motion(head, motion.values).astype(np.float32), names=np.array(head.action_names),
+              fps=np.float64(motion.fps))
+
+
+def feel(args):
+    from model_runtime.pipeline import Performer
+    print(json.dumps(Performer(args.device).feel(args.subject)))
+
+
+def work(args):
+    from model_runtime.worker import main as serve
+    return serve(args.device)
