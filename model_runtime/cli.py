@@ -13,8 +13,16 @@ from model_runtime.errors import UtterError
 AUDIO = (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse that says what is wrong in one sentence, without the usage before it."""
+
+    def error(self, message):
+        print(f"{self.prog}: {message}; see --help.", file=sys.stderr)
+        sys.exit(2)
+
+
 def parser():
-    top = argparse.ArgumentParser(prog="python -m model_runtime", description="Voice in, Motion out.")
+    top = Parser(prog="python -m model_runtime", description="Voice in, Motion out.")
     top.add_argument("--version", action="version", version=__version__)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
