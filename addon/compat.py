@@ -1,0 +1,1 @@
+"""What differs between Blender versions; nothing else asks bpy.app.version."""
