@@ -1,0 +1,194 @@
+"""The worker's other end: starts it, talks to it (docs/protocol.md), and survives its death. Knows nothing of Blender.
+
+Two threads read the worker's pipes and do nothing but fill a queue; whoever calls poll() empties it on his own thread.
+"""
+import collections
+import json
+import os
+import queue
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+PROTOCOL = 1
+CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second
+HELLO_GRACE = 120.0  # seconds for the first sign of life; a cold disk and a virus scanner are slow
+LOG_LIMIT = 4 << 20  # bytes of log for one worker's life
+
+
+class UtterError(Exception):
+    """Bad input or a refused request, said in one sentence that tells what to do; detail is for the log."""
+
+    def __init__(self, sentence, detail=""):
+        super().__init__(sentence)
+        self.detail = detail
+
+
+class Worker:
+    """One worker process.  request() and cancel() send, poll() returns what came back.
+
+    python: path of the interpreter.  root: folder that contains model_runtime.  log: path of the log file.
+    paths: further folders for its PYTHONPATH.  command: what to run instead of `-m model_runtime worker` (for tests).
+    """
+
+    def __init__(self, python, root, log, paths=(), command=("-m", "model_runtime", "worker")):
+        self.python, self.root, self.log, self.paths, self.command = str(python), str(root), Path(log), paths, command
+        self.hello = None  # the greeting's fields, once it came
+        self._process = None
+        self._last_id = 0
+
+    @property
+    def alive(self):
+        return self._process is not None and self._process.poll() is None
+
+    def start(self):
+        """Start the process, unless it runs. UtterError if the interpreter cannot be started."""
+        if self.alive:
+            return
+        self.kill()
+        self._events, self._tail, self._cancels = queue.SimpleQueue(), collections.deque(maxlen=40), {}
+        self.hello, self._started = None, time.monotonic()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        log = open(self.log, "w", encoding="utf-8", errors="backslashreplace")
+        try:
+            self._process = subprocess.Popen(
+                [self.python, *self.command], cwd=self.root, env=environment(self.root, self.paths),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
+        except OSError as error:
+            log.close()
+            raise UtterError(f"{self.python} cannot be started as Python; choose the runtime Python in Utter's preferences.",
+                             str(error)) from error
+        streams = threading.Thread(target=_read_log, args=(self._process.stderr, log, self._tail), daemon=True)
+        streams.start()
+        threading.Thread(target=_read_events, args=(self._process, self._events, self._tail, streams), daemon=True).start()
+        self._send({"request": "hello"})
+
+    def request(self, kind, **fields):
+        """Send a request and return its id; starts the worker where none runs."""
+        self.start()
+        self._last_id += 1
+        self._send({"request": kind, "id": str(self._last_id), **fields})
+        return str(self._last_id)
+
+    def cancel(self, job):
+        """Ask for the job's end: poll() gives its `cancelled` within a second, if need be by killing the worker."""
+        if self.alive:
+            self._cancels.setdefault(job, time.monotonic() + CANCEL_GRACE)
+            self._send({"request": "cancel", "id": job})
+
+    def poll(self):
+        """Every event since the last call, without waiting: progress, result, error, cancelled, and two of our own:
+        `ready` (the greeting) and `died` (message, detail), after which the next request starts a new worker."""
+        events = []
+        while self._process is not None:
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                break
+            events += self._receive(event)
+        if self._process is not None and self.hello is None and time.monotonic() > self._started + HELLO_GRACE:
+            self.kill()
+            events.append(_died(f"{self.python} did not answer; choose the runtime Python in Utter's preferences."))
+        for job, deadline in list(self._cancels.items()) if self._process is not None else ():
+            if time.monotonic() > deadline:
+                self.kill()
+                return events + [{"event": "cancelled", "id": job}]
+        return events
+
+    def kill(self):
+        """End the process at once; no event comes from it any more."""
+        process, self._process, self.hello = self._process, None, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            try:
+                process.stdin.close()
+            except OSError:  # what was still to be written has no reader
+                pass
+
+    def shutdown(self, timeout=2.0):
+        """End the process in good order, or by force after timeout seconds."""
+        if self.alive:
+            self._send({"request": "shutdown"})
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
+    def _send(self, message):
+        try:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            pass  # it died: the reader's `died` event says so
+
+    def _receive(self, event):
+        kind = event["event"]
+        if kind == "hello":
+            if event.get("protocol") != PROTOCOL:
+                self.kill()
+                return [_died(f"The worker speaks protocol {event.get('protocol')} and Utter {PROTOCOL}; "
+                              "install the extension again.")]
+            self.hello = event
+            return [dict(event, event="ready")]
+        if kind == "ended":  # the pipe closed, and nobody here had asked for it
+            status = self._process.wait()
+            self.kill()
+            return [_died(explain(event["detail"], self.python)
+                          or f"The worker ended unexpectedly (status {status}); nothing was changed, try again.",
+                          event["detail"])]
+        if kind in ("result", "error", "cancelled"):
+            self._cancels.pop(event.get("id"), None)
+        if kind == "error":
+            event["message"] = explain(str(event.get("detail", "")), self.python) or event.get("message", "The worker failed.")
+        return [event] if kind != "bye" else []
+
+
+def environment(root, paths=()):
+    """The worker's environment: model_runtime from root, packages from paths, none from the artist's home."""
+    variables = dict(os.environ)
+    variables.pop("PYTHONHOME", None)
+    variables.update(PYTHONPATH=os.pathsep.join([str(root), *map(str, paths)]),
+                     PYTHONNOUSERSITE="1", PYTHONUTF8="1", PYTHONUNBUFFERED="1")
+    return variables
+
+
+def explain(detail, python):
+    """A sentence for the failures that an artist can mend in the preferences, or None."""
+    missing = detail.rpartition("No module named '")[2].partition("'")[0] if "No module named '" in detail else ""
+    if missing:
+        return (f"{python} lacks {missing.partition('.')[0]}; install the extension with its wheels, or choose a Python "
+                "that has Utter's requirements in Utter's preferences.")
+    return None
+
+
+def _died(message, detail=""):
+    return {"event": "died", "message": message, "detail": detail}
+
+
+def _read_events(process, events, tail, streams):
+    for line in process.stdout:
+        try:
+            event = json.loads(line)
+            known = isinstance(event, dict) and isinstance(event.get("event"), str)
+        except ValueError:
+            known = False
+        if known:
+            events.put(event)
+        elif line.strip():
+            tail.append(line.decode("utf-8", "replace").rstrip())  # a library's stray print
+    streams.join(1.0)  # its last words on stderr are the reason
+    events.put({"event": "ended", "detail": "\n".join(tail)})
+
+
+def _read_log(stream, log, tail):
+    with log:
+        for line in stream:
+            text = line.decode("utf-8", "replace").rstrip()
+            tail.append(text)
+            if log.tell() < LOG_LIMIT:
+                log.write(text + "\n")
+                log.flush()
