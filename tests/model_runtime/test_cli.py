@@ -1,0 +1,186 @@
+"""The command line by which the product is measured: files in, files out, one sentence on errors."""
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from model_runtime import cli
+from model_runtime.flame.head import load_head
+from model_runtime.motion import load_motion
+
+
+def run(*arguments):
+    return cli.main([str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def performed(short_voice, tmp_path_factory):
+    output = tmp_path_factory.mktemp("perform") / "m.npz"
+    assert run("perform", short_voice, "-o", output, "--quality", "draft", "--seed", 5, "--device", "cpu") == 0
+    return output
+
+
+def test_perform_keeps_the_contract(performed, short_voice):
+    with np.load(performed) as arrays:
+        assert arrays["motion"].dtype == np.float32 and arrays["motion"].shape == (60, 65)
+        assert float(arrays["fps"]) == 30 and int(arrays["seed"]) == 5
+        assert str(arrays["basis"]) == load_head().basis and str(arrays["voice"]) == str(short_voice)
+
+
+def test_same_seed_same_curves(performed, short_voice, tmp_path):
+    run("perform", short_voice, "-o", tmp_path / "again.npz", "--quality", "draft", "--seed", 5, "--device", "cpu")
+    run("perform", short_voice, "-o", tmp_path / "other.npz", "--quality", "draft", "--seed", 6, "--device", "cpu")
+    first, again, other = (load_motion(p).values for p in (performed, tmp_path / "again.npz", tmp_path / "other.npz"))
+    assert np.array_equal(first, again)
+    assert np.abs(first - other).max() > 0.1
+
+
+def test_listen(short_voice, tmp_path):
+    assert run("listen", short_voice, "-o", tmp_path / "c.npz", "--device", "cpu") == 0
+    with np.load(tmp_path / "c.npz") as arrays:
+        assert arrays["content"].shape[1] == len(arrays["names"]) == 55 and abs(len(arrays["content"]) - 100) <= 1
+        assert float(arrays["fps"]) == 50 and np.isfinite(arrays["content"]).all()
+
+
+def test_mesh_and_landmarks(performed, tmp_path):
+    assert run("mesh", performed, "-o", tmp_path / "v.npz") == 0
+    assert run("mesh", performed, "-o", tmp_path / "l.npz", "--landmarks") == 0
+    with np.load(tmp_path / "v.npz") as v, np.load(tmp_path / "l.npz") as l:
+        assert v["vertices"].shape == (60, len(load_head().v_template), 3) and float(v["fps"]) == 30
+        names = list(l["names"])
+        for name in ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_corner_left", "lip_corner_right", "lid_upper_left", "brow_inner_left"):
+            assert name in names
+        index = load_head().landmark_vertices[names.index("lip_corner_left")]
+        assert np.allclose(l["landmarks"][:, names.index("lip_corner_left")], v["vertices"][:, index], atol=1e-5)
+        chin = l["landmarks"][:, names.index("chin")]
+        assert np.ptp(chin[:, 1]) > 0.001  # speech moves the chin
+
+
+def test_actions(performed, tmp_path):
+    assert run("actions", performed, "-o", tmp_path / "a.npz") == 0
+    with np.load(tmp_path / "a.npz") as arrays:
+        actions, names = arrays["actions"], list(arrays["names"])
+    assert actions.shape == (60, 52) and actions.min() >= 0 and actions.max() <= 1
+    assert actions[:, names.index("jawOpen")].max() > 0.05
+
+
+def test_feel(short_voice, performed, capsys):
+    for subject in ("holding back tears", short_voice, performed):
+        assert run("feel", subject, "--device", "cpu") == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert set(answer["emotion"]) == {"neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous"}
+        assert sum(answer["emotion"].values()) == pytest.approx(1, abs=0.01) and 0 <= answer["strength"] <= 1
+
+
+def test_words_steer_the_face(sample, tmp_path):
+    """A sad prompt frowns, a happy one smiles, and neither costs the words their mouth."""
+    means = {}
+    for prompt in ("devastated, holding back tears", "overjoyed, laughing with happiness"):
+        run("perform", sample, "-o", tmp_path / "m.npz", "--emotion", prompt, "--device", "cpu", "--quality", "draft")
+        run("actions", tmp_path / "m.npz", "-o", tmp_path / "a.npz")
+        with np.load(tmp_path / "a.npz") as arrays:
+            means[prompt[:3]] = dict(zip(arrays["names"], arrays["actions"].mean(0)))
+    sad, happy = means["dev"], means["ove"]
+    for side in ("Left", "Right"):
+        assert happy["mouthSmile" + side] > sad["mouthSmile" + side] + 0.1
+        assert sad["mouthFrown" + side] > happy["mouthFrown" + side] + 0.05
+    assert sad["browInnerUp"] > happy["browInnerUp"] + 0.05
+
+
+def test_passages_act_in_their_time(sample, tmp_path):
+    passages = tmp_path / "p.json"
+    passages.write_text(json.dumps([{"start": 0, "end": 2.5, "prompt": "overjoyed", "strength": 1, "fade": 0.2},
+                                    {"start": 2.5, "end": 99, "prompt": "furious", "strength": 1, "fade": 0.2}]))
+    assert run("perform", sample, "-o", tmp_path / "m.npz", "--passages", passages, "--device", "cpu") == 0
+    run("actions", tmp_path / "m.npz", "-o", tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as arrays:
+        names, actions = list(arrays["names"]), arrays["actions"]
+    smile, brow = actions[:, names.index("mouthSmileLeft")], actions[:, names.index("browDownLeft")]
+    assert smile[15:60].mean() > smile[100:150].mean() + 0.1
+    assert brow[100:150].mean() > brow[15:60].mean() + 0.1
+
+
+def test_pins_are_met_and_neighbours_follow(performed, short_voice, tmp_path):
+    free = load_motion(performed).values
+    values, mask = np.zeros_like(free), np.zeros(free.shape, bool)
+    mask[30, 53:56], values[30, 53:56] = True, (0.2, 0.25, 0.0)
+    np.savez(tmp_path / "pins.npz", values=values, mask=mask)
+    assert run("perform", short_voice, "-o", tmp_path / "m.npz", "--pins", tmp_path / "pins.npz", "--quality", "draft", "--seed", 5,
+               "--device", "cpu") == 0
+    pinned = load_motion(tmp_path / "m.npz").values
+    assert np.array_equal(pinned[mask], values[mask])
+    step = np.abs(np.diff(pinned[:, 54], axis=0))
+    assert step.max() < 0.12  # the head turns there and back; it does not jump at the pin
+
+
+def test_several_voices_one_bad(short_voice, bad_voices, tmp_path, capsys):
+    assert run("perform", short_voice, bad_voices["text"], "-o", tmp_path / "takes", "--quality", "draft", "--device", "cpu") == 3
+    assert [p.name for p in (tmp_path / "takes").iterdir()] == [short_voice.stem + ".npz"]
+    assert "text.wav" in capsys.readouterr().err
+
+
+def test_bad_voices_say_one_sentence(bad_voices, tmp_path, capsys):
+    for what in ("missing", "empty", "text", "video", "truncated", "nan", "no samples", "silent", "too short"):
+        assert run("perform", bad_voices[what], "-o", tmp_path / "m.npz", "--device", "cpu") == 2, what
+        sentence = capsys.readouterr().err.strip()
+        assert sentence.endswith(".") and "\n" not in sentence and "unexpected" not in sentence, (what, sentence)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rate, channels", [(8000, 1), (44100, 2), (192000, 1)])
+def test_any_rate_and_channels(sample, tmp_path, rate, channels):
+    from scipy.signal import resample_poly
+    samples, original = soundfile.read(sample)
+    voice = np.clip(resample_poly(samples[:original], rate, original) * 8, -1, 1)  # clipped, too
+    soundfile.write(tmp_path / "v.wav", np.stack([voice] * channels, 1), rate)
+    assert run("perform", tmp_path / "v.wav", "-o", tmp_path / "m.npz", "--quality", "draft", "--device", "cpu") == 0
+    assert len(load_motion(tmp_path / "m.npz").values) == 30
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["perform", "VOICE", "-o", "M", "--passages", "BAD"], "JSON"),
+    (["perform", "VOICE", "-o", "M", "--head", "BAD"], None),
+    (["perform", "VOICE", "-o", "M", "--pins", "BAD"], ".npz"),
+    (["perform", "VOICE", "-o", "M", "--emotion", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
+    (["mesh", "BAD", "-o", "M"], None),
+    (["actions", "GONE", "-o", "M"], "exist"),
+    (["feel", ""], "words"),
+    (["feel", "gone.wav"], "exist"),
+])
+def test_bad_arguments_say_one_sentence(arguments, words, short_voice, tmp_path, capsys):
+    import re
+    bad, wrong = tmp_path / "bad.npz", tmp_path / "list.json"
+    bad.write_text("{ not this")
+    wrong.write_text('[{"start": 3, "end": 1, "prompt": "sad"}]')
+    names = {"VOICE": short_voice, "M": tmp_path / "m.npz", "BAD": bad, "LIST": wrong, "GONE": tmp_path / "gone.npz"}
+    assert run(*(names.get(a, a) for a in arguments)) == 2
+    sentence = capsys.readouterr().err.strip()
+    assert sentence.endswith(".") and "\n" not in sentence and "unexpected" not in sentence, sentence
+    assert words is None or re.search(words, sentence), sentence
+    assert not (tmp_path / "m.npz").exists()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere; Windows folders have no such bit")
+def test_read_only_folder(short_voice, tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert run("perform", short_voice, "-o", tmp_path / "m.npz", "--quality", "draft") == 2
+    assert "folder" in capsys.readouterr().err
+
+
+def test_a_file_in_the_way_of_a_folder(short_voice, tmp_path, capsys):
+    (tmp_path / "taken").write_text("")
+    assert run("perform", short_voice, "-o", tmp_path / "taken" / "m.npz", "--quality", "draft", "--device", "cpu") == 2
+    assert "folder" in capsys.readouterr().err
+
+
+def test_plan_names_outputs_after_voices(tmp_path):
+    for name in ("a.wav", "a.flac", "b.wav"):
+        (tmp_path / name).write_bytes(b"")
+    names = [output.name for _, output in cli.plan([str(tmp_path)], str(tmp_path / "out"))]
+    assert names == ["a.flac.npz", "a.wav.npz", "b.npz"]
+    names = [output.name for _, output in cli.plan([str(tmp_path / "b.wav")] * 2, "x/")]
+    assert len(set(names)) == 2

@@ -1,0 +1,137 @@
+"""The worker over its real pipes: what Blender sees."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import Empty, Queue
+
+import numpy as np
+import pytest
+import soundfile
+
+from model_runtime.motion import load_motion
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Talk:
+    """A worker process and its events."""
+
+    def __init__(self, prelude=""):
+        code = prelude + "\nfrom model_runtime.worker import main; main('cpu')"
+        self.process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "2"})
+        self.events = Queue()
+        self.errors = []
+        threading.Thread(target=lambda: [self.events.put(json.loads(line)) for line in self.process.stdout], daemon=True).start()
+        threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
+
+    def send(self, **request):
+        self.write(json.dumps(request))
+
+    def write(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def wait(self, *kinds, timeout=120):
+        """(the event of one of those kinds, the events before it)"""
+        before = []
+        while True:
+            event = self.events.get(timeout=timeout)
+            if event["event"] in kinds:
+                return event, before
+            before.append(event)
+
+
+@pytest.fixture
+def talk():
+    talk = Talk()
+    yield talk
+    talk.process.kill()
+    talk.process.wait()
+
+
+def test_hello_and_shutdown(talk):
+    talk.send(request="hello")
+    event, _ = talk.wait("hello")
+    assert event["protocol"] == 1 and event["pid"] == talk.process.pid
+    talk.send(request="shutdown")
+    talk.wait("bye")
+    assert talk.process.wait(10) == 0
+
+
+def test_head_needs_no_torch(tmp_path):
+    talk = Talk("import sys; sys.modules['torch'] = None")  # importing torch would raise
+    talk.send(request="head", id=1, head=None, output=str(tmp_path / "bundle.npz"))
+    event, _ = talk.wait("result", "error")
+    assert event["event"] == "result", event
+    with np.load(event["output"]) as bundle:
+        assert bundle["key_deltas"].shape == (len(bundle["key_names"]), len(bundle["vertices"]), 3)
+        assert {"Exp1", "jaw_x", "lid_left"} <= set(bundle["key_names"])
+    talk.process.kill()
+
+
+def test_perform_with_progress(talk, short_voice, tmp_path):
+    output = tmp_path / "m.npz"
+    talk.send(request="perform", id=7, voice=str(short_voice), output=str(output), quality="draft", seed=3)
+    event, before = talk.wait("result", "error")
+    assert event["event"] == "result", event
+    fractions = [e["fraction"] for e in before if e["event"] == "progress"]
+    assert len(fractions) > 5 and fractions == sorted(fractions) and fractions[-1] > 0.9
+    motion = load_motion(output)
+    assert len(motion.values) == event["frames"] == 60 and motion.seed == 3
+
+
+def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
+    talk = Talk("import os; print('hello from a library'); "
+                "import model_runtime.audio as a; load = a.load_voice\n"
+                "def noisy(path):\n  print('noise'); os.write(1, b'raw noise\\n'); return load(path)\n"
+                "a.load_voice = noisy")
+    for line in ("", "not json", "[1, 2]", '{"no": "request"}', '"text"'):
+        talk.write(line)
+        event, _ = talk.wait("error")
+        assert event["id"] is None
+    talk.send(request="dance", id=2)
+    event, _ = talk.wait("error")
+    assert event["id"] == 2 and "dance" in event["message"]
+    talk.send(request="perform", id=3, voice=str(short_voice), output=str(tmp_path / "m.npz"), quality="draft")
+    event, _ = talk.wait("result", "error")
+    assert event["event"] == "result" and (tmp_path / "m.npz").exists()
+    talk.process.kill()
+
+
+def test_cancel_writes_nothing_and_the_next_job_runs(talk, sample, short_voice, tmp_path):
+    samples, rate = soundfile.read(sample)
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.tile(samples, 40), rate)
+    talk.send(request="perform", id=1, voice=str(long), output=str(tmp_path / "long.npz"))
+    talk.send(request="perform", id=2, voice=str(short_voice), output=str(tmp_path / "short.npz"), quality="draft")
+    while talk.wait("progress")[0]["fraction"] < 0.3:
+        pass
+    talk.send(request="cancel", id=1)
+    event, _ = talk.wait("cancelled", "result")
+    assert event == {"event": "cancelled", "id": 1}
+    event, _ = talk.wait("result")
+    assert event["id"] == 2
+    assert [p.name for p in tmp_path.glob("*.npz")] == ["short.npz"]
+
+
+def test_bad_voice_is_one_sentence(talk, bad_voices, tmp_path):
+    for what, path in bad_voices.items():
+        talk.send(request="perform", id=what, voice=str(path), output=str(tmp_path / "m.npz"))
+        event, _ = talk.wait("result", "error")
+        assert event["event"] == "error" and event["id"] == what, what
+        assert event["message"].endswith(".") and "\n" not in event["message"] and "Traceback" not in event["message"]
+        assert "unexpected" not in event["message"], event
+    assert not list(tmp_path.iterdir())
+
+
+def test_ends_when_blender_is_gone(talk, sample, tmp_path):
+    talk.send(request="perform", id=1, voice=str(sample), output=str(tmp_path / "m.npz"))
+    talk.wait("progress")
+    talk.process.stdin.close()
+    assert talk.process.wait(15) == 0
