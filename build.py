@@ -28,6 +28,7 @@ VERBS = {  # verb -> what .venv's Python runs
     "train": ["-m", "model_runtime.training"],
     "head": ["-m", "tools.sculpt"],
 }
+DESKTOP_LIBRARIES = ["libx11-6", "libxrender1", "libxfixes3", "libxi6", "libxkbcommon0", "libsm6", "libice6", "libgl1", "libegl1"]
 
 
 def main():
@@ -89,6 +90,22 @@ def install_project(python):
     groups = table["project"]["optional-dependencies"]
     install(python, table["project"]["dependencies"] + groups["blender"] + groups["test"] + groups["train"])
     install(python, [table["tool"]["utter"]["sentence-encoder"]], "--no-deps")
+    check_bpy(python)
+
+
+def check_bpy(python):
+    """bpy needs a few libraries of the desktop that a bare server lacks: install them where that is ours to do, else say which."""
+    probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True)
+    if probe.returncode == 0:
+        return
+    if sys.platform == "linux" and shutil.which("apt-get") and os.geteuid() == 0:
+        print("installing", *DESKTOP_LIBRARIES, file=sys.stderr, flush=True)
+        subprocess.check_call(["apt-get", "update", "-qq"], stdout=sys.stderr)
+        subprocess.check_call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *DESKTOP_LIBRARIES], stdout=sys.stderr)
+        probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True)
+    if probe.returncode:
+        sys.exit(f"build.py: bpy does not start here; install these libraries and try again: {' '.join(DESKTOP_LIBRARIES)}\n"
+                 + probe.stderr.strip().splitlines()[-1])
 
 
 if __name__ == "__main__":
