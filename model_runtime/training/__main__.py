@@ -1,0 +1,29 @@
+"""python build.py train STEP: train the shipped weights again, or on recordings of your own.
+
+    align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
+    speech     the ears: sound to Content                               -> blender_assets/models/ears.safetensors
+    emotion    the feelings: words, labels, voice and motion in one space
+    generator  the diffusion model that performs
+    all        the four, in this order
+"""
+import argparse
+import importlib
+
+STEPS = ("align", "speech", "emotion", "generator")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="build.py train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=(*STEPS, "all"))
+    parser.add_argument("--data", default="../shared/data", help="folder of recordings (default: %(default)s)")
+    parser.add_argument("--cache", default=".cache/training", help="folder for what is computed once (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, help="how long to train (default: the step's own)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    args = parser.parse_args(argv)
+    for step in STEPS if args.step == "all" else (args.step,):
+        importlib.import_module(f"model_runtime.training.{step}").main(args)
+
+
+if __name__ == "__main__":
+    main()
