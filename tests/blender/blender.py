@@ -1,0 +1,45 @@
+"""Run scripts inside Blender's Python module (bpy), each in a process of its own: a crash or a leak stays there."""
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import build
+
+ROOT = Path(build.ROOT)
+OWN = build.requirements()["project"]["optional-dependencies"]["blender"][0].partition("==")[2]  # in the tests' own .venv
+OTHERS = build.requirements()["tool"]["utter"]["bpy"]  # version -> the Python it needs
+VERSIONS = sorted([OWN, *OTHERS])
+
+
+def python_of(version):
+    """Path of a Python with that bpy; makes .venv-bpy-VERSION the first time. Skips the test where its Python is missing."""
+    if version == OWN:
+        return sys.executable
+    if build.find_python(OTHERS[version]) is None:
+        pytest.skip(f"Blender {version} needs Python {OTHERS[version]}, which this machine lacks")
+    python = build.make_venv(ROOT / f".venv-bpy-{version}", OTHERS[version])
+    build.install(python, [f"bpy=={version}"])
+    return python
+
+
+def run(script, *arguments, python=None, timeout=300):
+    """Run Python source with bpy at hand and `addon` importable; returns what its last stdout line holds, as JSON.
+
+    arguments reach the script as sys.argv[1:]. Fails the test with the script's own output if it fails.
+    """
+    # bpy may crash on the way out, after the work is done (its libraries unload in any order): leave by the short door.
+    source = textwrap.dedent(script) + "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([python or sys.executable, "-c", source, *map(str, arguments)], capture_output=True, text=True,
+                          encoding="utf-8", errors="replace", timeout=timeout, env=environment, cwd=ROOT)
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+    lines = done.stdout.strip().splitlines()
+    try:
+        return json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
