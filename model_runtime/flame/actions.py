@@ -1,0 +1,64 @@
+"""Face actions (the 52 ARKit names) to Motion and back, on a head that holds them."""
+import numpy as np
+
+from model_runtime.errors import UtterError
+from model_runtime.flame.head import IDENTITY
+from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
+
+# How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the head;
+# these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid travels 10 mm.
+_WEIGHTS = ((JAW, 20.0), (NECK, 0.0), (EYES, 12.0), (LIDS, 2.0), (TONGUE, 2.0))
+_SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-5
+
+
+def to_motion(head, actions):
+    """Actions [T,52] in 0..1, in the order of head.action_names, to Motion values [T,65]. Exact on the built-in head."""
+    return np.asarray(actions, np.float32) @ _motions(head)
+
+
+def from_motion(head, values):
+    """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, each channel weighted by how far it moves
+    the face. The neck is no face action and is left out. Of actions that undo each other (jawLeft, jawRight) only one is used."""
+    motions = _motions(head)
+    values = np.asarray(getattr(values, "values", values), np.float32)
+    weight = _channel_weights(head)
+    weighted = (motions * weight).astype(np.float64)
+    hessian = weighted @ weighted.T
+    hessian[np.diag_indices_from(hessian)] *= 1 + 1e-6  # an action that moves nothing, or twice the same, still has one answer
+    hessian[np.diag_indices_from(hessian)] += 1e-9
+    out = np.empty((len(motions), len(values)), np.float32)
+    for start in range(0, len(values), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        out[:, part] = _bounded(hessian, weighted @ (values[part] * weight).T)
+    return np.ascontiguousarray(out.T)
+
+
+def _bounded(hessian, target):
+    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T]: cyclic coordinate descent, all frames at once;
+    frames that stand still leave the sweep."""
+    x = np.zeros_like(target)
+    moving = np.arange(target.shape[1])
+    for _ in range(_SWEEPS):
+        now, before = x[:, moving], x[:, moving]
+        for row, diagonal in enumerate(np.diag(hessian)):
+            now[row] = np.clip(now[row] + (target[row, moving] - hessian[row] @ now) / diagonal, 0, 1)
+        x[:, moving] = now
+        moving = moving[np.abs(now - before).max(0) > _STILL]
+        if not len(moving):
+            break
+    return x
+
+
+def _motions(head):
+    if head.actions_motion is None:
+        raise UtterError(f"{head.name} knows no face actions; load it with load_head, which carries them over from the built-in head.")
+    return head.actions_motion
+
+
+def _channel_weights(head):
+    weight = np.zeros(CHANNELS, np.float32)
+    for channels, value in _WEIGHTS:
+        weight[channels] = value
+    shapes = head.shapedirs[:, :, IDENTITY:IDENTITY + 50]
+    weight[EXPRESSION] = 1000 * np.sqrt((shapes ** 2).sum((0, 1)) / len(shapes))
+    return weight

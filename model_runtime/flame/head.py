@@ -1,0 +1,228 @@
+"""A head: the arrays of a FLAME-format file (docs/architecture.md, "Heads"), read, checked and written."""
+import hashlib
+import os
+import pickle
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from model_runtime.errors import UtterError
+from model_runtime.flame.pickles import load_pickle
+from model_runtime.motion import read_npz, write_npz
+
+BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"
+IDENTITY, EXPRESSION = 300, 100
+PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
+JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
+
+# field: (kind, shape); a letter stands for one size throughout the file.
+REQUIRED = {
+    "v_template": (float, "V3"), "f": (int, "F3"), "shapedirs": (float, "V3S"), "posedirs": (float, ("V", "3", 36)),
+    "J_regressor": (float, "5V"), "weights": (float, "V5"), "kintree_table": (int, "25"),
+}
+OPTIONAL = {
+    "f_quad": (int, "Q4"), "uv_quad": (float, "Q42"), "lids": (float, "V32"),
+    "action_names": (str, "A"), "actions": (float, "V3A"), "actions_motion": (float, ("A", 65)),
+    "landmark_names": (str, "L"), "landmark_vertices": (int, "L"), "lip_inner_upper": (int, "N"), "lip_inner_lower": (int, "N"),
+    "region_names": (str, "R"), "regions": (bool, "RV"), "jaw_open_gap": (float, ""),
+    "part_names": (str, "P"), "parts_v": (float, "W3"), "parts_f": (int, "G3"), "parts_face": (int, "G"),
+    "parts_weights": (float, "W5"), "parts_shapedirs": (float, ("W", "3", 400)), "parts_lids": (float, "W32"),
+    "parts_tongue": (float, "W33"),
+}
+VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower")
+
+# FLAME's topology: where the lips touch in the neutral mesh, paired from the subject's left to right, and landmarks. The indices hold for
+# every release. (The ring often used for lip distances, 1595 .. 2731 over 1572 .. 2708, lies inside the mouth and is 15 mm apart at rest.)
+FLAME_SIZE = (5023, 9976)
+FLAME_LIP_UPPER = (1731, 1733, 1736, 1669, 3531, 2786, 2851, 2848, 2846)
+FLAME_LIP_LOWER = (1578, 1776, 1792, 1849, 3504, 2938, 2895, 2894, 2714)
+FLAME_LANDMARKS = {
+    "lip_inner_upper_mid": 3531, "lip_inner_lower_mid": 3504, "lip_outer_upper_mid": 3543, "lip_outer_lower_mid": 3503,
+    "lip_corner_left": 1579, "lip_corner_right": 2715,
+    "brow_inner_left": 3868, "brow_mid_left": 16, "brow_outer_left": 3892,
+    "brow_inner_right": 3712, "brow_mid_right": 335, "brow_outer_right": 3763,
+    "eye_inner_left": 3833, "eye_outer_left": 1175, "eye_inner_right": 3632, "eye_outer_right": 2437,
+    "lid_upper_left": 1344, "lid_lower_left": 878, "lid_upper_right": 2495, "lid_lower_right": 2290,
+    "nose_tip": 3564, "chin": 3400,
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """One head. Float arrays are float32, indices int32; what the file lacks and cannot be computed is None."""
+
+    v_template: np.ndarray
+    f: np.ndarray
+    shapedirs: np.ndarray
+    posedirs: np.ndarray
+    J_regressor: np.ndarray
+    weights: np.ndarray
+    kintree_table: np.ndarray
+    f_quad: np.ndarray = None
+    uv_quad: np.ndarray = None
+    lids: np.ndarray = None
+    action_names: np.ndarray = None
+    actions: np.ndarray = None
+    actions_motion: np.ndarray = None
+    landmark_names: np.ndarray = None
+    landmark_vertices: np.ndarray = None
+    lip_inner_upper: np.ndarray = None
+    lip_inner_lower: np.ndarray = None
+    region_names: np.ndarray = None
+    regions: np.ndarray = None
+    jaw_open_gap: float = None
+    part_names: np.ndarray = None
+    parts_v: np.ndarray = None
+    parts_f: np.ndarray = None
+    parts_face: np.ndarray = None
+    parts_weights: np.ndarray = None
+    parts_shapedirs: np.ndarray = None
+    parts_lids: np.ndarray = None
+    parts_tongue: np.ndarray = None
+    name: str = "head"
+
+    @cached_property
+    def basis(self):
+        """Which basis the coefficients belong to: SHA-256 (hex) of shapedirs as little-endian float32, C order."""
+        return hashlib.sha256(np.ascontiguousarray(self.shapedirs, dtype="<f4").tobytes()).hexdigest()
+
+    def landmark(self, name):
+        """The vertex of a landmark. KeyError if this head has no such landmark."""
+        return int(self.landmark_vertices[_row(self.landmark_names, name)])
+
+    def action(self, name):
+        """The column of an ARKit action. KeyError if this head has no such action."""
+        return _row(self.action_names, name)
+
+    def region(self, name):
+        """bool [V]. KeyError if this head has no such region."""
+        return self.regions[_row(self.region_names, name)]
+
+
+def _row(names, name):
+    rows = np.flatnonzero(np.asarray([] if names is None else names) == name)
+    if not len(rows):
+        raise KeyError(name)
+    return int(rows[0])
+
+
+def load_head(path=None):
+    """Read a head; None is the built-in one.
+
+    .npz and .pkl hold FLAME's fields, .obj and .ply a neutral mesh. What a file lacks after kintree_table is carried over from the
+    built-in head (calibrate.complete). Raises UtterError in one sentence for anything that is no head.
+    """
+    path = Path(path or BUILT_IN)
+    suffix = path.suffix.lower()
+    if suffix in (".obj", ".ply"):
+        from model_runtime.flame.mesh import head_from_mesh, load_mesh
+        return replace(head_from_mesh(*load_mesh(path), load_head()), name=path.stem)
+    if suffix not in (".npz", ".pkl"):
+        raise UtterError(f"{path.name} is no head: choose a FLAME model (.npz or .pkl) or a neutral mesh (.obj or .ply).")
+    head = read_head(path)
+    if head.actions is None and path != BUILT_IN:
+        from model_runtime.flame.calibrate import complete
+        head = complete(head, load_head())
+    return head
+
+
+def read_head(path):
+    """The head in a .npz or .pkl, checked, with nothing carried over from the built-in one (see load_head)."""
+    path = Path(path)
+    if path.suffix.lower() == ".pkl":
+        found = load_pickle(path)
+    else:
+        with read_npz(path) as arrays:
+            try:
+                found = {key: arrays[key] for key in arrays.files if key in REQUIRED or key in OPTIONAL or key == "name"}
+            except Exception as error:
+                raise UtterError(f"{path.name} is damaged; get it from its publisher again.", repr(error)) from error
+    return head_from_fields(found, path.name)
+
+
+def head_from_fields(found, source):
+    """Check the fields of a file (source: its name, for the sentence) and make them a Head."""
+    sizes = {}
+    checked = {key: _check(source, key, found[key], kind, shape, sizes) for specs, needed in ((REQUIRED, True), (OPTIONAL, False))
+               for key, (kind, shape) in specs.items() if _present(source, key, found, needed)}
+    vertices = sizes["V"]
+    checked["shapedirs"] = _shapedirs(source, checked["shapedirs"])
+    for key in VERTEX_INDICES:
+        if key in checked and not 0 <= checked[key].min() <= checked[key].max() < vertices:
+            raise UtterError(f"{source} is no usable head: {key} points outside its {vertices} vertices.")
+    parents = checked["kintree_table"][0].copy()
+    parents[0] = -1  # 2**32 - 1 in FLAME's files
+    if tuple(parents) != PARENTS:
+        raise UtterError(f"{source} is no FLAME head: kintree_table must be root, neck, jaw, left eye, right eye.")
+    checked["kintree_table"] = np.stack([parents, np.arange(5, dtype=np.int32)])
+    total = checked["weights"].sum(1, keepdims=True)
+    if (np.abs(total - 1) > 0.05).any():
+        raise UtterError(f"{source} is no usable head: the weights of each vertex must add up to 1.")
+    checked["weights"] = checked["weights"] / total
+    head = Head(**checked, name=str(found.get("name", Path(source).stem)))
+    return _with_flame_landmarks(head)
+
+
+def _present(source, key, found, needed):
+    if key in found:
+        return True
+    if needed:
+        raise UtterError(f"{source} is no FLAME head: it lacks {key}.")
+    return False
+
+
+def _check(source, key, value, kind, shape, sizes):
+    array = np.asarray(value)
+    expected = "[" + ", ".join({"S": "300 + 100"}.get(str(letter), str(letter)) for letter in shape) + "]"
+    if array.ndim != len(shape) or array.size == 0 or any(
+            (int(letter) if str(letter).isdigit() else sizes.setdefault(letter, size)) != size
+            for letter, size in zip(shape, array.shape)):
+        raise UtterError(f"{source} is no usable head: {key} has shape {list(array.shape)} where {expected} is needed.",
+                         f"sizes read so far: {sizes}")
+    if kind is str:
+        return array.astype(str)
+    if array.dtype.kind not in "biuf":
+        raise UtterError(f"{source} is no usable head: {key} does not hold numbers.")
+    if not np.isfinite(array).all():
+        raise UtterError(f"{source} is damaged: {key} holds numbers that are not finite.")
+    if kind is float:
+        return np.ascontiguousarray(array, dtype=np.float32) if shape else float(array)
+    return np.ascontiguousarray(array.astype(np.int64) if kind is int else array, dtype=np.int32 if kind is int else bool)
+
+
+def _shapedirs(source, shapedirs):
+    """[V,3,S] as [V,3,300+100]: the last 100 are expression, as in every FLAME release; identity is padded with zeros."""
+    count = shapedirs.shape[2]
+    if not EXPRESSION < count <= IDENTITY + EXPRESSION:
+        raise UtterError(f"{source} is no usable head: shapedirs has {count} components where 300 identity and 100 expression "
+                         "components are needed.")
+    padding = np.zeros((*shapedirs.shape[:2], IDENTITY + EXPRESSION - count), np.float32)
+    return np.ascontiguousarray(np.concatenate([shapedirs[..., :-EXPRESSION], padding, shapedirs[..., -EXPRESSION:]], axis=2))
+
+
+def _with_flame_landmarks(head):
+    if head.landmark_names is not None or (len(head.v_template), len(head.f)) != FLAME_SIZE:
+        return head
+    return replace(head, landmark_names=np.array(list(FLAME_LANDMARKS)), landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
+                   lip_inner_upper=np.int32(FLAME_LIP_UPPER), lip_inner_lower=np.int32(FLAME_LIP_LOWER))
+
+
+def save_head(head, path):
+    """Write a head as .npz, or as .pkl of plain arrays; whole or not at all. UtterError if it cannot be written."""
+    path = Path(path)
+    present = {field.name: np.asarray(getattr(head, field.name)) for field in fields(head) if getattr(head, field.name) is not None}
+    if path.suffix.lower() == ".npz":
+        return write_npz(path, **present)
+    if path.suffix.lower() != ".pkl":
+        raise UtterError(f"{path.name}: a head is written as .npz or .pkl.")
+    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as stream:
+            pickle.dump(present, stream, protocol=2)
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
