@@ -1,0 +1,176 @@
+"""Phones in time -> what the mouth does: targets blended by dominance, closures kept, the jaw led by the voice.
+
+Calibrated on ../shared/data/facegood_mocap (real speech, 30 fps): there the jaw while speaking has median 0.17, 90th
+percentile 0.41, 99th 0.59, speed 5 to 7.5 a second at the 99th percentile, and r = 0.78 with log loudness; the
+teacher's own figures stand in docs/training.md.
+"""
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from model_runtime.speech.phones import BILABIALS, GLIDES, VOWELS
+from model_runtime.training.teacher.layout import FPS
+from model_runtime.training.teacher.phones import GROUPS, LABIODENTAL, PHONES, TRACK, TRACKS, name, stress
+
+ONSET = DECAY = 0.120   # seconds; JALI section 4.2
+HEAVY = 0.150           # lip-heavy phones: protrusion starts 150 ms early
+LIGHT = 0.05            # dominance left at the ends of onset and decay
+SUSTAIN = 0.75          # of the phone
+JAW_LATE = 0.25         # of the phone: the jaw's apex, later than the lips' (it follows loudness, see above)
+PAUSE = 0.25            # a longer silence shuts the mouth
+MIN_SHUT = 0.070        # the shortest closure that two frames at 30 fps are sure to see
+CHUNK = 600             # frames computed at once: memory stays bounded
+
+
+def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
+    """-> tracks [T, 13] (phones.TRACKS), closure [T], rest [T], breath [T], labiodental [T], aperture [T].
+
+    closure: 1 in every p, b, m. rest: 1 in long silences; breath: 1 where one of them
+    ends in an intake. aperture: the least lip gap asked for where nothing shuts.
+    jaw_gain and consonant_gain [T] or scalar: the feeling's hand in it.
+    """
+    starts, ends, targets, dominance, heavy, floor = segments(phones, loudness(phones, energy, rng), style, T)
+    t = np.arange(T) / FPS
+    tracks, aperture = np.zeros((T, len(TRACKS))), np.zeros(T)
+    for first in range(0, T, CHUNK):
+        now = t[first:first + CHUNK]
+        near = (ends > now[0] - 1) & (starts < now[-1] + 1)
+        s, e, w, goal = starts[near], ends[near], dominance[near], targets[near]
+        held = s + SUSTAIN * (e - s)
+        before, after = np.maximum(s - now[:, None], 0), np.maximum(now[:, None] - held, 0)
+        quick = fade(before, ONSET) * fade(after, DECAY)
+        slow = np.where(heavy[near], fade(before, HEAVY) * fade(after, HEAVY), quick)
+        late = fade(np.maximum(s + JAW_LATE * (e - s) - now[:, None], 0), ONSET) * fade(after, DECAY)
+        for g, (group, columns) in enumerate(GROUPS.items()):
+            weight = {"jaw": late, "round": slow}.get(group, quick) * w[:, g] + 1e-9
+            tracks[first:first + CHUNK, columns] = weight @ goal[:, columns] / weight.sum(1, keepdims=True)
+        aperture[first:first + CHUNK] = quick @ floor[near] / (quick.sum(1) + 1e-9)
+    tracks = gaussian_filter1d(tracks, 0.55, axis=0, mode="nearest")
+    tracks[:, GROUPS["jaw"]] *= (following(energy) * jaw_gain)[:, None]
+    tracks[:, GROUPS["roll"]] *= np.reshape(consonant_gain, (-1, 1))
+    return tracks, closure(phones, t), *rest(phones, t, style, rng), labiodental(phones, t), aperture
+
+
+def following(energy):
+    """Gain of the jaw [T] that follows loudness (0 to 1) a frame later, as captures show."""
+    late = gaussian_filter1d(np.r_[energy[:1], energy[:-1]], 0.8, mode="nearest")
+    return np.interp(late, [0.2, 0.6, 0.85, 1.0], [0.45, 0.75, 1.0, 1.2])
+
+
+def fade(tau, reach):
+    """Cohen and Massaro (1993)'s exp(-theta |tau|^c) with c = 1 and theta such that LIGHT is left at reach."""
+    return np.exp(np.log(LIGHT) / reach * tau)
+
+
+def loudness(phones, energy, rng):
+    """How far each phone opens the jaw, as a share of its own loudest opening: [P].
+
+    JALI section 4.1: 0.1-0.2 for vowels softer than mean - 1 SD, 0.3-0.6 near the mean, 0.7-0.9 above mean + 1 SD. Loudness
+    is the clip's own, nudged by the label's stress and the vowel's length.
+    """
+    vowel = np.array([name(label) in VOWELS for *_, label in phones], bool)
+    share = np.full(len(phones), 0.6)
+    if not vowel.any():
+        return share
+    centre = np.array([(start + end) / 2 for start, end, _ in phones])[vowel]
+    length = np.array([end - start for start, end, _ in phones])[vowel]
+    accent = np.array([stress(label) for *_, label in phones], float)[vowel]
+    level = gaussian_filter1d(energy, 0.7)[np.clip(np.rint(centre * FPS).astype(int), 0, len(energy) - 1)]
+    z = (level - level.mean()) / max(level.std(), 0.03)
+    z = 0.75 * z + 0.7 * (accent - 0.5) + 0.3 * np.log(np.maximum(length, 0.02) / 0.09) + 0.1 * rng.standard_normal(len(z))
+    share[vowel] = np.interp(z, [-2.5, -1, 0, 1, 2.5], [0.16, 0.26, 0.45, 0.66, 0.9])
+    return share
+
+
+def segments(phones, share, style, T):
+    """Phones, diphthongs cut in two, as arrays: starts, ends, targets [N,13], dominance [N,5], heavy, floor."""
+    rows = []
+    for (start, end, label), opening in zip(phones, share):
+        phone = name(label)
+        if phone in GLIDES:
+            middle = start + 0.55 * (end - start)
+            rows += [(start, middle, GLIDES[phone][0], opening), (middle, end, GLIDES[phone][1], opening)]
+        else:
+            rows.append((start, end, phone, opening))
+    rows = [(-5.0, rows[0][0] if rows else 0.0, "sil", 0.0), *rows, (rows[-1][1] if rows else 0.0, T / FPS + 5, "sil", 0.0)]
+    starts, ends = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    names = [row[2] for row in rows]
+    targets, dominance = np.array([PHONES[n].target for n in names]), np.array([PHONES[n].dominance for n in names])
+    vowel = np.array([PHONES[n].vowel for n in names])
+    opening = np.array([row[3] for row in rows])
+    jaw, lips = style.articulation * style.jaw, style.articulation * style.lips
+    targets[:, TRACK["jawOpen"]] *= jaw * np.where(vowel, opening, 1)
+    bared = [TRACK["mouthLowerDown"], TRACK["mouthUpperUp"]]
+    targets[:, bared] *= style.teeth * np.where(vowel, 0.4 + opening, 1)[:, None]
+    targets[:, [TRACK["mouthSmile"], TRACK["mouthStretch"]]] *= lips
+    targets[:, TRACK["mouthFunnel"]] *= lips * (1 - 0.15 * style.rounding)
+    targets[:, TRACK["mouthPucker"]] *= lips * (1 + 0.15 * style.rounding)
+    short = np.array([n == "sil" for n in names]) & (ends - starts < PAUSE)
+    dominance[short] *= 0.15       # in a short gap the mouth waits where its neighbours left it
+    heavy = np.array([PHONES[n].heavy for n in names])
+    floor = np.array([PHONES[n].aperture for n in names])
+    return starts, ends, targets, dominance, heavy, floor
+
+
+def bilabials(phones):
+    """[[start, end], ...] of the lips' closures: p, b, m in a row make one; stops part the lips at their burst."""
+    shut = []
+    for start, end, label in phones:
+        if name(label) not in BILABIALS:
+            continue
+        if name(label) != "M":
+            end = end - 0.15 * (end - start)
+        if shut and start - shut[-1][1] < 0.06:
+            shut[-1][1] = end
+        else:
+            shut.append([start, end])
+    return shut
+
+
+def closure(phones, t):
+    """1 while p, b or m hold the lips shut, with ramps of at most 80 ms (half of a shorter neighbour)."""
+    out = np.zeros(len(t))
+    shut = bilabials(phones)
+    sounds = [(start, end) for start, end, label in phones if name(label) not in BILABIALS]
+    for start, end in shut:
+        closing = min([0.5 * (e - s) for s, e in sounds if abs(e - start) < 0.02] + [0.08])
+        opening = min([0.5 * (e - s) for s, e in sounds if abs(s - end) < 0.05] + [0.08])
+        lack = max(0.0, MIN_SHUT - (end - start)) / 2
+        start, end = start - lack, end + lack
+        window(out, t, start, end, max(closing, 0.035), max(opening, 0.035))
+    return out
+
+
+def rest(phones, t, style, rng):
+    """(rest, breath): 1 in silences longer than PAUSE, where the lips come together; 1 where they part to breathe in again."""
+    out, breathing = np.zeros(len(t)), np.zeros(len(t))
+    sounds = [(start, end) for start, end, label in phones if name(label) != "sil"]
+    if not sounds:
+        return np.ones(len(t)), breathing
+    spans = [(-9.0, sounds[0][0])] + [(a[1], b[0]) for a, b in zip(sounds, sounds[1:])] + [(sounds[-1][1], t[-1] + 9 if len(t) else 9)]
+    for start, end in spans:
+        if end - start <= PAUSE:
+            continue
+        breath = rng.uniform(0.2, 0.42) if rng.uniform() < style.breath and end - start > 0.6 else rng.uniform(0.06, 0.12)
+        last = end > (t[-1] if len(t) else 0)
+        window(out, t, start + rng.uniform(0.07, 0.12), end + 9 if last else end - breath, 0.1, 0.1)
+        if breath > 0.15 and not last:
+            window(breathing, t, end - 0.7 * breath, end - 0.3 * breath, 0.3 * breath, 0.3 * breath)
+    return out, breathing
+
+
+def labiodental(phones, t):
+    """1 while the lower lip is on the upper teeth for f or v."""
+    out = np.zeros(len(t))
+    for start, end, label in phones:
+        if name(label) in LABIODENTAL:
+            window(out, t, start, end - 0.1 * (end - start), 0.07, 0.07)
+    return out
+
+
+def window(out, t, start, end, rise, fall):
+    """Raise out to 1 between start and end, with cosine ramps outside of them."""
+    if end <= start:
+        return
+    i, j = np.searchsorted(t, [start - rise, end + fall])
+    ramp = np.clip(np.minimum((t[i:j] - start) / rise, (end - t[i:j]) / fall) + 1, 0, 1)
+    np.maximum(out[i:j], 0.5 - 0.5 * np.cos(np.pi * ramp), out=out[i:j])

@@ -1,0 +1,99 @@
+"""Actions on a head: contact made true on its own geometry.
+
+Face actions say "shut" alike on every face, but identities differ: what shuts one mouth leaves another ajar. Here the inner
+lips' pairs of the posed identity itself are brought together, by Gauss-Newton on a few directions of motion.
+"""
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from model_runtime.flame import lbs
+from model_runtime.flame.actions import to_motion
+from model_runtime.motion import CHANNELS as MOTION, EYES as MOTION_EYES, LIDS as MOTION_LIDS, NECK as MOTION_NECK, TONGUE as MOTION_TONGUE
+from model_runtime.training.teacher.layout import APERTURE, CLOSURE, INDEX, LABIODENTAL
+
+# What may move to shut the lips, and how readily (larger is more readily).
+HELPERS = {"mouthClose": 1.0, "jawOpen": 0.25, "mouthShrugLower": 0.25, "mouthRollLower": 0.2, "mouthRollUpper": 0.2, "jawForward": 0.2,
+           "mouthPressLeft": 0.2, "mouthPressRight": 0.2}
+ROUNDS = 2
+STEP = 0.05     # of an action, for slopes
+RIDGE = 2e-3    # of the squared gap of an open jaw
+MIDDLE = 3.0    # weight of the midpoints, which are what lip gap is measured on
+CHUNK = 2000
+
+
+def solve(head, actions, channels, beta=None):
+    """Motion values float32 [T, 65] of actions [T, 52] and channels [T, 15] on that head and identity.
+
+    Where closure is 1 the lips meet (lbs.lip_gap under 0.03, measured in tests); where nothing is shut they keep the aperture that
+    speech asks for; on the ramps between, the gap follows the closure.
+    """
+    face = np.array(actions, np.float32)
+    for name in HELPERS_OFF:
+        face[:, INDEX[name]] = 0
+    motions = np.asarray(head.actions_motion, np.float32)
+    values = to_motion(head, face)
+    values[:, MOTION_NECK], values[:, MOTION_EYES] = channels[:, 0:3], channels[:, 3:7]
+    values[:, MOTION_LIDS], values[:, MOTION_TONGUE] = channels[:, 7:9], channels[:, 9:12]
+    pairs = Pairs(head, beta)
+    scale = head.jaw_open_gap
+    for start in range(0, len(values), CHUNK):
+        part = slice(start, start + CHUNK)
+        values[part] += shut(pairs, values[part], np.asarray(channels[part], np.float64), motions, scale)
+    return values
+
+
+HELPERS_OFF = ("mouthClose", *(name for name in INDEX if name.startswith(("eyeBlink", "eyeLook", "tongueOut"))))
+
+
+class Pairs:
+    """The inner lips' pairs of one identity: gaps(values) -> [T, N, 3], upper minus lower, metres, head not turned."""
+
+    kept = (None, None)
+
+    def __init__(self, head, beta=None):
+        if Pairs.kept[0] is not head:
+            middle = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
+            rows = np.r_[middle[0], head.lip_inner_upper, middle[1], head.lip_inner_lower]
+            Pairs.kept = (head, lbs._arrays(head, None, rows) | lbs._CONSTANTS)
+        arrays = dict(Pairs.kept[1])
+        beta = lbs._beta(np.zeros(0) if beta is None else beta)
+        self.template = arrays["template"].ravel() + beta @ arrays["identity"]
+        self.joints = arrays["joints"].ravel() + beta @ arrays["joints_identity"]
+        self.arrays = arrays
+        self.weight = np.r_[MIDDLE, np.ones(len(self.template) // 6 - 1)]
+
+    def gaps(self, values):
+        still = values.copy()
+        still[:, MOTION_NECK], still[:, MOTION_EYES] = 0, 0
+        posed = lbs._pose(np, self.arrays, still.astype(np.float32), self.template.astype(np.float32), self.joints.astype(np.float32))
+        upper, lower = np.split(posed, 2, axis=1)
+        return (upper - lower).astype(np.float64)
+
+
+def shut(pairs, values, channels, motions, scale):
+    """What to add to values [T, 65] so that the lips do what channels [T, 15] ask."""
+    closure, teeth, aperture = channels[:, CLOSURE], channels[:, LABIODENTAL], channels[:, APERTURE]
+    jaw = motions[INDEX["jawOpen"]]
+    added = np.zeros((len(values), MOTION), np.float32)
+    for _ in range(2):   # opening is nearly linear in the jaw
+        lack = np.maximum(aperture * 1.15 - pairs.gaps(values + added)[:, 0, 1] / scale, 0) * (1 - closure)
+        added += (gaussian_filter1d(lack, 0.7, mode="nearest")[:, None] * jaw).astype(np.float32)
+
+    wide = pairs.gaps(values + added)
+    least = np.clip(0.07 * scale / np.maximum(wide[:, 0, 1], 1e-6), 0, 1)     # f and v: just clear of shut
+    keep = (1 - closure) * (1 - teeth * (1 - least) * 0.85)
+    goal = wide * keep[:, None, None]
+    busy = np.flatnonzero(keep < 1 - 1e-3)
+    directions = np.array([motions[INDEX[name]] * size for name, size in HELPERS.items()], np.float32)  # [K, 65]
+    weight = np.repeat(np.sqrt(pairs.weight), 3)
+    amount = np.zeros((len(busy), len(directions)))
+    for _ in range(ROUNDS):
+        here = values[busy] + added[busy] + (amount @ directions).astype(np.float32)
+        gap = pairs.gaps(here)
+        miss = ((goal[busy] - gap).reshape(len(busy), -1)) * weight / scale
+        slope = np.stack([(pairs.gaps(here + STEP * d) - gap).reshape(len(busy), -1) * weight / scale / STEP for d in directions], 2)
+        square = slope.transpose(0, 2, 1) @ slope + RIDGE * np.eye(len(directions))
+        pull = (slope.transpose(0, 2, 1) @ miss[..., None])[..., 0] - RIDGE * amount
+        amount += np.linalg.solve(square, pull[..., None])[..., 0]
+    added[busy] += (amount @ directions).astype(np.float32)
+    return added

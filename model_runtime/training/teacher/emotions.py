@@ -1,0 +1,115 @@
+"""What a feeling does to the face, the head and the speech.
+
+Faces are action units of EMFACS (Friesen and Ekman 1983): happy 6+12, sad 1+4+15, surprised 1+2+5+26, afraid 1+2+4+5+7+20+26,
+angry 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; written with the ARKit action that shows each unit.
+"""
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from model_runtime.errors import UtterError
+from model_runtime.training.teacher.layout import FPS, INDEX, face
+
+NAMES = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
+
+
+@dataclass(frozen=True)
+class Emotion:
+    """face: at strength 1. pause: added while the mouth rests. The rest are gains (1) and offsets (0) of the other layers."""
+
+    face: dict = field(default_factory=dict)
+    pause: dict = field(default_factory=dict)
+    part: float = 0.0        # how far resting lips stay apart, 0 to 1
+    jaw: float = 1.0         # gain of the jaw in speech
+    consonants: float = 1.0  # gain of consonants' lips
+    lids: float = 0.0        # droop
+    gaze: tuple = (0.0, 0.0)        # pitch, yaw offset, radians
+    restless: float = 1.0    # gain of the saccade rate
+    blinks: float = 1.0      # gain of the blink rate
+    head: tuple = (0.0, 0.0, 0.0)   # posture, radians
+    lively: float = 1.0      # gain of head movement and brows
+
+
+EMOTIONS = {
+    "neutral": Emotion(),
+    "happy": Emotion({"mouthSmile": 0.72, "cheekSquint": 0.55, "eyeSquint": 0.28, "mouthDimple": 0.12, "browOuterUp": 0.12,
+                      "browInnerUp": 0.06, "mouthUpperUp": 0.10}, {"mouthSmile": 0.10}, jaw=1.1, blinks=1.1,
+                     head=(-0.03, 0, 0.02), lively=1.25),
+    "sad": Emotion({"browInnerUp": 0.75, "browDown": 0.22, "mouthFrown": 0.62, "mouthShrugLower": 0.22, "eyeSquint": 0.12,
+                    "mouthRollLower": 0.06}, {"mouthShrugLower": 0.15, "mouthPress": 0.10}, jaw=0.72, consonants=0.85, lids=0.20,
+                   gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
+    "angry": Emotion({"browDown": 0.85, "eyeWide": 0.22, "eyeSquint": 0.50, "noseSneer": 0.28, "mouthFrown": 0.16, "mouthPress": 0.12,
+                      "mouthLowerDown": 0.10, "jawForward": 0.12}, {"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
+                     jaw=1.15, consonants=1.25, restless=0.7, blinks=0.7, head=(0.05, 0, 0), lively=1.2),
+    "surprised": Emotion({"browInnerUp": 0.78, "browOuterUp": 0.80, "eyeWide": 0.68, "jawOpen": 0.13}, {"jawOpen": 0.10}, part=0.8,
+                         jaw=1.15, restless=0.8, blinks=0.7, head=(-0.07, 0, 0), lively=1.1),
+    "afraid": Emotion({"browInnerUp": 0.80, "browOuterUp": 0.35, "browDown": 0.32, "eyeWide": 0.70, "eyeSquint": 0.22, "mouthStretch": 0.55,
+                       "mouthFrown": 0.14, "jawOpen": 0.06}, {"mouthStretch": 0.08}, part=0.6, jaw=0.9, restless=1.8, blinks=1.35,
+                      head=(-0.05, 0.02, 0), lively=0.9),
+    "disgusted": Emotion({"noseSneer": 0.78, "mouthUpperUp": 0.38, "mouthFrown": 0.36, "mouthLowerDown": 0.14, "browDown": 0.42,
+                          "eyeSquint": 0.32, "cheekSquint": 0.30, "mouthShrugLower": 0.16}, {"mouthShrugUpper": 0.12}, jaw=0.95, lids=0.06,
+                         gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
+    "contemptuous": Emotion({"mouthSmileRight": 0.42, "mouthDimpleRight": 0.65, "cheekSquintRight": 0.25, "browOuterUpRight": 0.28,
+                             "browDownLeft": 0.18, "eyeSquint": 0.22, "mouthPressRight": 0.15}, {"mouthPressRight": 0.12}, jaw=0.9, lids=0.14,
+                            gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
+}
+FACES = np.array([face(EMOTIONS[name].face) for name in NAMES])    # [8, 52]
+PAUSES = np.array([face(EMOTIONS[name].pause) for name in NAMES])  # [8, 52]
+
+
+def weights(emotion, strength, T):
+    """[T, 8] how much of each emotion: from a label, or an array [T, 8] for a timeline, times strength (number or [T])."""
+    if isinstance(emotion, str):
+        if emotion not in NAMES:
+            raise UtterError(f"{emotion!r} is no emotion; choose one of {', '.join(NAMES)}.")
+        share = np.tile(np.eye(len(NAMES))[NAMES.index(emotion)], (T, 1))
+    else:
+        share = np.array(emotion, float)
+        if share.shape != (T, len(NAMES)):
+            raise UtterError(f"An emotion is a label or weights of shape [{T}, {len(NAMES)}], not {share.shape}.")
+    return share * np.clip(np.broadcast_to(np.asarray(strength, float), (T,)), 0, 1)[:, None]
+
+
+def blend(share, field_name, neutral):
+    """A gain or offset of the emotions, [T] or [T, n], as far from neutral as the shares [T, 8] say."""
+    values = np.array([getattr(EMOTIONS[name], field_name) for name in NAMES], float)
+    return neutral + share @ (values - neutral)
+
+
+def layer(share, speaking, energy, style, rng):
+    """The feeling's own actions [T, 52]: a pose that is held, swells with the voice and comes in waves.
+
+    speaking [T]: 0 while the mouth rests, 1 in speech. Waves come up in about 0.5 s and fade in about 1 s.
+    """
+    T = len(share)
+    wave = np.zeros(T)
+    t = np.arange(T) / FPS
+    at = rng.uniform(-2, 1)
+    while at < t[-1] + 1 if T else False:
+        hold, size = rng.uniform(0.4, 2.0), rng.uniform(0.3, 1)
+        rise, fall = rng.uniform(0.3, 0.6), rng.uniform(0.6, 1.2)
+        np.maximum(wave, size * np.clip(np.minimum((t - at) / rise, (at + rise + hold + fall - t) / fall), 0, 1), out=wave)
+        at += rise + hold + fall + rng.uniform(0.2, 2.5)
+    loud = gaussian_filter1d(energy, 6, mode="nearest") if T else energy
+    swell = 0.74 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean() if T else 0) * speaking
+    pose = share @ FACES + (1 - speaking)[:, None] * (share @ PAUSES)
+    return np.clip(pose * style.mix * style.expression * swell[:, None], 0, 1)
+
+
+def join(speech, feeling, speaking):
+    """Speech and feeling in one face, [T, 52].
+
+    A smile widens vowels and takes some rounding; rounding takes some smile. Speech keeps the mouth's own work: the
+    feeling's jaw gives way to it.
+    """
+    smile = (feeling[:, INDEX["mouthSmileLeft"]] + feeling[:, INDEX["mouthSmileRight"]]) / 2
+    stretch = feeling[:, INDEX["mouthStretchLeft"]]
+    speech, feeling = speech.copy(), feeling.copy()
+    rounded = [INDEX["mouthFunnel"], INDEX["mouthPucker"]]
+    roundness = np.clip(speech[:, rounded].sum(1), 0, 1)
+    speech[:, rounded] *= (1 - 0.3 * np.maximum(smile, stretch))[:, None]
+    for name in ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthDimpleLeft", "mouthDimpleRight"):
+        feeling[:, INDEX[name]] *= 1 - 0.45 * roundness
+    feeling[:, INDEX["jawOpen"]] *= 1 - 0.5 * speaking
+    return 1 - (1 - np.clip(speech, 0, 1)) * (1 - np.clip(feeling, 0, 1))

@@ -1,0 +1,41 @@
+"""The head in talk: slow sway, answers to melody and loudness, nods on accents, breath."""
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from model_runtime.training.teacher.layout import FPS
+from model_runtime.training.teacher.upper_face import wander
+
+SD = np.radians([6.0, 7.0, 5.0])    # about x, y, z over many performances (ANCHORS)
+LAG = 1                             # frames: about 30 ms behind the voice
+POSTURE, SWAY, MIDDLE = 0.5, 0.74, 0.28  # shares of SD: a performance's own posture, slow sway, and livelier movement
+
+
+def neck(found, energy, f0, speaking, style, lively, posture, rng):
+    """Neck axis-angle [T, 3], radians; +x looks down, +y to the subject's left.
+
+    found: accents; energy, f0, speaking, lively [T]; posture [T, 3] of the feeling. F0 lifts the head and moves it aside
+    (Munhall et al. 2004: F0 and loudness explain most of the head's movement in talk); nods come down on accents.
+    """
+    T = len(energy)
+    t = np.arange(T) / FPS
+    voiced = np.abs(f0) > 1e-6
+    melody = np.interp(np.arange(T), np.flatnonzero(voiced), f0[voiced]) if voiced.any() else np.zeros(T)
+    loud = (energy - energy.mean()) / (energy.std() + 1e-6) if T else energy
+    voice = np.stack([gaussian_filter1d(melody, 3, mode="nearest") / 0.25, gaussian_filter1d(loud, 4, mode="nearest")], 1)
+    answers = np.roll(voice, LAG, 0) @ style.sway.T * (0.3 + 0.7 * speaking[:, None])
+    still = POSTURE * rng.standard_normal(3) * SD
+    slow = np.stack([wander(rng, T, hertz) for hertz in (0.16, 0.14, 0.13)], 1) * SWAY * SD
+    middle = np.stack([wander(rng, T, hertz) for hertz in (0.7, 0.6, 0.6)], 1) * MIDDLE * SD
+    nods = np.zeros(T)
+    for at, weight in found:
+        if rng.uniform() < style.nod_rate * (0.5 + weight):
+            down, up = rng.uniform(0.1, 0.18), rng.uniform(0.2, 0.4)
+            size = weight * rng.uniform(0.025, 0.07)
+            ramp = np.clip(np.minimum((t - at + 0.7 * down) / down, (at + 0.3 * down + up - t) / up), 0, 1)
+            nods += size * (0.5 - 0.5 * np.cos(np.pi * ramp))
+    breath = 0.006 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.3) * t + rng.uniform()))
+    moving = answers + middle * (0.35 + 0.65 * speaking[:, None])
+    moving[:, 0] += nods
+    out = style.head * (still + lively[:, None] * (0.6 + 0.4 * speaking[:, None].mean()) * slow + lively[:, None] * moving) + posture
+    out[:, 0] += breath
+    return np.clip(gaussian_filter1d(out, 1.0, axis=0, mode="nearest"), -0.5, 0.5) if T else out

@@ -1,0 +1,99 @@
+"""The teacher: aligned phones, prosody and a feeling -> what a face does. Rules from the literature, random as people are."""
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from model_runtime.training.teacher import contact, coarticulation, emotions, head_motion, upper_face, voice
+from model_runtime.training.teacher.layout import (ACTIONS, APERTURE, CHANNELS, CLOSURE, EYES, FPS, INDEX, LABIODENTAL, LIDS, NECK,
+                                                   TONGUE, columns)
+from model_runtime.training.teacher.phones import TRACK
+from model_runtime.training.teacher.styles import style as draw_style
+
+# Actions that part the lips: they give way where the lips must be shut.
+PARTING = {"mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "mouthFunnel": 0.75, "mouthStretch": 0.3, "mouthShrugUpper": 0.5}
+
+
+def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
+    """Motion values float32 [T, 65] at 30 fps on that head and identity: `actions`, with contact solved on its geometry.
+
+    phones: [[start, end, "AH0"], ...] in seconds. prosody: see voice.on_frames; None makes it up from the rhythm. emotion: one
+    of emotions.NAMES or weights [T, 8]; strength 0 to 1, a number or [T]. T defaults to the end of the phones. The same
+    arguments give the same values. UtterError for an unknown phone or emotion.
+    """
+    return contact.solve(head, *actions(phones, prosody, emotion, strength, seed, T), beta=beta)
+
+
+def actions(phones, prosody, emotion, strength, seed, T=None):
+    """(actions float32 [T, 52], channels float32 [T, 15]) by layout: the performance before it has a head."""
+    T = int(np.ceil(phones[-1][1] * FPS)) if T is None else T
+    for_style, for_voice, for_mouth, for_feeling, for_brows, for_eyes, for_head = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(7))
+    style = draw_style(for_style)
+    energy, f0 = voice.on_frames(prosody, phones, T, for_voice)
+    share = emotions.weights(emotion, strength, T)
+
+    tracks, shut, rest, breath, teeth, aperture = coarticulation.mouth(
+        phones, energy, T, style, for_mouth, emotions.blend(share, "jaw", 1), emotions.blend(share, "consonants", 1))
+    rest = rest * (1 - emotions.blend(share, "part", 0))
+    speaking = 1 - gaussian_filter1d(rest, 2, mode="nearest")
+    speech = mouth_actions(tracks, breath, style)
+    face = emotions.join(speech, emotions.layer(share, speaking, energy, style, for_feeling), speaking)
+
+    lively = emotions.blend(share, "lively", 1)
+    found = voice.accents(phones, energy, f0, for_brows)
+    upper = upper_face.brows(found, T, style, lively, for_brows)
+    face = 1 - (1 - face) * (1 - upper)
+
+    channels = np.zeros((T, CHANNELS))
+    channels[:, NECK] = head_motion.neck(found, energy, f0, speaking, style, lively, emotions.blend(share, "head", np.zeros(3)), for_head)
+    channels[:, EYES], saccades = upper_face.gaze(T, style, emotions.blend(share, "restless", 1), emotions.blend(share, "gaze", np.zeros(2)),
+                                                  channels[:, NECK], for_eyes)
+    blink = upper_face.blinks(T, style.blinks * emotions.blend(share, "blinks", 1), saccades, for_eyes)
+    wide = face[:, INDEX["eyeWideLeft"]]
+    channels[:, LIDS] = upper_face.lids(blink, channels[:, EYES], emotions.blend(share, "lids", 0), wide)
+    channels[:, TONGUE] = tracks[:, TRACK["tipUp"]:]
+    channels[:, CLOSURE], channels[:, LABIODENTAL], channels[:, APERTURE] = np.maximum(shut, rest), teeth, aperture
+    face[:, columns("eyeWide")] *= (1 - blink)[:, None]
+
+    shut_lips(face, channels, shut)
+    eyes_as_actions(face, channels)
+    return np.clip(face, 0, 1).astype(np.float32), channels.astype(np.float32)
+
+
+def mouth_actions(tracks, breath, style):
+    """Symmetric tracks [T, 13] -> actions [T, 52], one side leading as the performer does."""
+    face = np.zeros((len(tracks), ACTIONS))
+    side = 0.12 * style.asymmetry
+    for name, column in TRACK.items():
+        if column < TRACK["tipUp"]:
+            places = columns(name)
+            face[:, places] = tracks[:, [column]] * ((1 + side, 1 - side) if len(places) == 2 else (1,))
+    face[:, INDEX["jawOpen"]] += 0.07 * breath
+    face[:, columns("mouthSmile")] += style.smile
+    face[:, INDEX["mouthLeft" if side > 0 else "mouthRight"]] += 0.25 * abs(side) * tracks[:, TRACK["jawOpen"]]
+    return np.clip(face, 0, 1)
+
+
+def shut_lips(face, channels, shut):
+    """Make closures true in actions, in place: what parts the lips gives way, mouthClose meets jawOpen (as ARKit defines it), a
+    little press in p, b and m, and in f and v the lip gap of the lower lip on the teeth."""
+    closure, teeth = channels[:, CLOSURE], channels[:, LABIODENTAL]
+    for name, share in PARTING.items():
+        face[:, columns(name)] *= (1 - share * closure)[:, None]
+    press = columns("mouthPress")
+    face[:, press] = np.clip(face[:, press] * (1 - 0.8 * (1 - closure))[:, None] + 0.07 * (shut ** 4)[:, None], 0, 1)
+    jaw = face[:, INDEX["jawOpen"]]
+    face[:, INDEX["jawOpen"]] = jaw = np.where(closure > 0, jaw * (1 - 0.35 * closure), jaw)
+    face[:, INDEX["mouthClose"]] = np.maximum(closure * jaw, teeth * np.maximum(jaw - 0.07, 0))
+
+
+def eyes_as_actions(face, channels):
+    """Lids, gaze and tongue also as the face actions that say them, so that the actions alone drive a rig. In place.
+
+    An eye at 0.45 rad has its look action at 1.
+    """
+    for side, out in (("Left", 1), ("Right", -1)):
+        pitch, yaw = channels[:, EYES][:, [0, 1] if side == "Left" else [2, 3]].T / upper_face.REACH
+        face[:, INDEX[f"eyeBlink{side}"]] = channels[:, LIDS][:, 0 if side == "Left" else 1]
+        face[:, INDEX[f"eyeLookDown{side}"]], face[:, INDEX[f"eyeLookUp{side}"]] = np.maximum(pitch, 0), np.maximum(-pitch, 0)
+        face[:, INDEX[f"eyeLookOut{side}"]], face[:, INDEX[f"eyeLookIn{side}"]] = np.maximum(yaw * out, 0), np.maximum(-yaw * out, 0)
+    face[:, INDEX["tongueOut"]] = channels[:, TONGUE][:, 2]
