@@ -1,0 +1,182 @@
+"""The denoiser: a transformer that predicts clean Motion from noisy Motion, and the checkpoint that holds it.
+
+Shapes: B windows of T frames. Motion inside is normalised per channel (mean and std travel in the checkpoint).
+"""
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from model_runtime.emotion import SIZE as FEELING
+from model_runtime.errors import UtterError
+from model_runtime.motion import CHANNELS, FPS, NAMES
+from model_runtime.speech.content import COLUMNS as CONTENT
+
+PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "generator.safetensors"
+STEPS = 1000        # of the diffusion, as trained
+WINDOW = 120        # frames that attention sees at once: four seconds
+WIDTH, DEPTH, HEADS = 192, 6, 6
+IDENTITY = 300
+
+
+def rotate(x):
+    """Rotary positions (Su et al. 2021, eq. 34): x [B, heads, T, n], each pair of features turned by its frame's angle."""
+    half = x.shape[-1] // 2
+    speed = 200.0 ** (-torch.arange(half, device=x.device) / half)   # a turn in 6 frames to one in 40 seconds
+    angle = torch.arange(x.shape[-2], device=x.device)[:, None] * speed
+    sin, cos = angle.sin().to(x.dtype), angle.cos().to(x.dtype)
+    first, second = x.chunk(2, -1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)
+
+
+class SelfAttention(nn.Module):
+    """Every frame of the window looks at every other."""
+
+    def __init__(self, width=WIDTH, heads=HEADS):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)   # each [B, heads, T, n]
+        return self.out(F.scaled_dot_product_attention(rotate(q), rotate(k), v).transpose(1, 2).flatten(2))
+
+
+class AlignedAttention(nn.Module):
+    """Content-aware attention whose mask lets a frame see only its own content.
+
+    A softmax over one key is 1 whatever query and key say, so the whole attention is this linear map of the frame's value:
+    exact, and no T x T matrix. (The tests hold it against the masked form.)
+    """
+
+    def __init__(self, width=WIDTH):
+        super().__init__()
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, content):
+        return self.out(self.value(content))
+
+
+def modulate(x, scale_shift):
+    """Normalise each frame over its features, then scale and shift it: FiLM for the step, AdaIN for the feeling."""
+    scale, shift = scale_shift.chunk(2, -1)
+    return F.layer_norm(x, x.shape[-1:]) * (1 + scale) + shift
+
+
+class Block(nn.Module):
+    def __init__(self, width=WIDTH, heads=HEADS):
+        super().__init__()
+        self.attention = SelfAttention(width, heads)
+        self.content = AlignedAttention(width)
+        self.film = nn.Linear(width, 2 * width)       # diffusion step and identity, one for all frames
+        self.adain = nn.Linear(width, 2 * width)      # third layer of the feeling's MLP, frame by frame
+        self.feed = nn.Sequential(nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width))
+        for layer in (self.film, self.adain):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x, content, feeling, clip):
+        """x, content, feeling [B, T, width]; clip [B, 1, width]."""
+        x = x + self.attention(modulate(x, self.film(clip)))
+        x = x + self.content(content)
+        return x + self.feed(modulate(x, self.adain(feeling)))
+
+
+class Denoiser(nn.Module):
+    def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS):
+        super().__init__()
+        self.size = {"width": width, "depth": depth, "heads": heads}
+        self.motion_in = nn.Linear(3 * CHANNELS, width)
+        self.content_in = nn.Sequential(nn.Conv1d(CONTENT, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
+        self.feeling_in = nn.Sequential(nn.Linear(FEELING, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.identity_in = nn.Sequential(nn.Linear(IDENTITY, width), nn.GELU(), nn.Linear(width, width))
+        self.step_in = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.no_content = nn.Parameter(torch.zeros(width))
+        self.no_feeling = nn.Parameter(torch.zeros(width))
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.motion_out = nn.Linear(width, CHANNELS)
+
+    def forward(self, noisy, step, content, feeling, beta, pins, mask, hears=None, feels=None):
+        """-> clean Motion [B, T, 65].
+
+        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, 55]; feeling [B, T, 128];
+        beta [B, 300]; hears, feels [B] bool: False drops that condition (None: nothing dropped).
+        """
+        x = self.motion_in(torch.cat([noisy, pins * mask, mask], -1))
+        content = self.content_in(content.transpose(1, 2)).transpose(1, 2)
+        feeling = self.feeling_in(feeling)
+        if hears is not None:
+            content = torch.where(hears[:, None, None], content, self.no_content.to(content.dtype))
+        if feels is not None:
+            feeling = torch.where(feels[:, None, None], feeling, self.no_feeling.to(feeling.dtype))
+        width = x.shape[-1]
+        speed = torch.exp(-math.log(10000) * torch.arange(width // 2, device=x.device) / (width // 2))
+        angle = step.float()[:, None] * speed
+        clip = self.step_in(torch.cat([angle.sin(), angle.cos()], -1)) + self.identity_in(beta)   # [B, width]
+        for block in self.blocks:
+            x = block(x, content, feeling, clip[:, None])
+        return self.motion_out(F.layer_norm(x, (width,)))
+
+
+@dataclass
+class Generator:
+    """A trained denoiser with what is needed to use it. basis: of the head it moves; spread [65, 65]: how channels move together
+    (normalised), which tells the cheapest way to shut the lips."""
+
+    denoiser: Denoiser
+    mean: torch.Tensor      # [65]
+    std: torch.Tensor       # [65]
+    spread: torch.Tensor    # [65, 65]
+    basis: str
+    device: object = "cpu"
+    metadata: dict = field(default_factory=dict)
+
+
+def save(generator, path=PATH):
+    """Write a checkpoint, whole or not at all: float16 weights, statistics, and what they belong to."""
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".part")
+    tensors = {f"denoiser.{name}": value.half().cpu().contiguous() for name, value in generator.denoiser.state_dict().items()}
+    tensors |= {name: getattr(generator, name).float().cpu().contiguous() for name in ("mean", "std", "spread")}
+    layout = {"basis": generator.basis, "fps": str(FPS), "layout": json.dumps(NAMES), "size": json.dumps(generator.denoiser.size)}
+    save_file(tensors, beside, generator.metadata | layout)
+    os.replace(beside, path)
+
+
+def load(path=PATH, device="cpu", basis=None):
+    """Read a checkpoint (safetensors, no pickle). basis: of the head it must fit; None: the built-in head's.
+
+    UtterError if it is missing, damaged, or was trained for another head or layout.
+    """
+    from safetensors import safe_open
+
+    path = Path(path)
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+        denoiser = Denoiser(**json.loads(metadata["size"]))
+        denoiser.load_state_dict({name[9:]: value for name, value in tensors.items() if name.startswith("denoiser.")})
+        generator = Generator(denoiser.eval().to(device), *(tensors[name].to(device) for name in ("mean", "std", "spread")),
+                              metadata["basis"], device, metadata)
+    except FileNotFoundError as error:
+        raise UtterError(f"{path.name} is missing; install the extension again.", str(path)) from error
+    except Exception as error:
+        raise UtterError(f"{path.name} is damaged; install the extension again.", repr(error)) from error
+    if basis is None:
+        from model_runtime.flame.head import load_head
+        basis = load_head().basis
+    if generator.basis != basis or metadata.get("layout") != json.dumps(NAMES):
+        raise UtterError(f"{path.name} was trained for another head; run python build.py train generator, or install the extension again.",
+                         f"checkpoint {generator.basis}, head {basis}")
+    return generator

@@ -1,0 +1,49 @@
+"""Pins: frames and channels that the artist set, held while everything around them is diffused."""
+import numpy as np
+import torch
+
+from model_runtime.errors import UtterError
+from model_runtime.motion import CHANNELS
+
+REACH = 4.0  # frames: how far a correction spreads around a pin (standard deviation)
+
+
+class Pins:
+    """values, mask [T, 65] as the denoiser reads them: normalised, and 0 or 1. No pins: all zeros."""
+
+    def __init__(self, pins, T, mean, std):
+        self.values, self.mask = torch.zeros(T, CHANNELS), torch.zeros(T, CHANNELS)
+        self.exact, self.channels = None, []
+        if pins is None:
+            return
+        values, mask = np.asarray(pins[0], np.float32), np.asarray(pins[1], bool)
+        if values.shape != (T, CHANNELS) or mask.shape != (T, CHANNELS):
+            raise UtterError(f"Pins must have one row for each of the {T} frames and {CHANNELS} channels.",
+                             f"values {values.shape}, mask {mask.shape}")
+        if not np.isfinite(values[mask]).all():
+            raise UtterError("A pinned value is not a finite number; remove that key.")
+        held = torch.from_numpy(mask)
+        self.exact = torch.from_numpy(np.where(mask, values, 0).astype(np.float32))
+        self.mask = held.float()
+        self.values = torch.where(held, (self.exact - mean) / std, 0)
+        frames = np.arange(T)
+        for channel in np.flatnonzero(mask.any(0)):
+            known = frames[mask[:, channel]]
+            after = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
+            distance = np.minimum(np.abs(frames - known[after]), np.abs(frames - known[np.maximum(after - 1, 0)]))
+            self.channels.append((channel, known, frames, np.exp(-0.5 * (distance / REACH) ** 2)))
+
+    def hold(self, clean):
+        """Replace the pinned part of a prediction (RePaint, Lugmayr et al. 2022, by the clean value), and let its neighbours follow.
+
+        What the prediction missed by at the pins is spread over the frames around them, interpolated between pins, so that the next step
+        harmonises a curve without a dent.
+        """
+        for channel, known, frames, weight in self.channels:
+            missed = (self.values[known, channel] - clean[known, channel]).numpy()
+            clean[:, channel] += torch.from_numpy((np.interp(frames, known, missed) * weight).astype(np.float32))
+        return torch.where(self.mask > 0, self.values, clean)
+
+    def put_back(self, values):
+        """values [T, 65] in units: pinned numbers themselves, bit for bit."""
+        return values if self.exact is None else torch.where(self.mask > 0, self.exact, values)

@@ -1,0 +1,122 @@
+"""Sampling: the denoising loop, written out. Any length in bounded memory, pins met exactly, the same seed the same curves.
+
+The noisy Motion of the whole clip is one array; at every step the denoiser sees overlapping windows of it, a batch at a time, their
+predictions are blended, and the scheduler steps the whole. So there are no seams to hide: windows agree at every step.
+"""
+import numpy as np
+import torch
+
+from model_runtime.diffusion.generator import STEPS, WINDOW
+from model_runtime.diffusion.lips import seal
+from model_runtime.diffusion.pins import Pins
+from model_runtime.errors import Cancelled, UtterError
+from model_runtime.motion import CHANNELS, JAW, LIDS, TONGUE
+
+OVERLAP = 30
+BATCH = 16                                    # windows denoised at once
+SAMPLER_STEPS = {"draft": 6, "final": 20}
+EMPHASIS = 0.5                                # how far past the trained feeling a prompt pushes: sP = 1 + EMPHASIS, sA = -EMPHASIS
+CLOSEST_JAW = -0.02                           # radians
+
+
+def schedule(quality):
+    """The diffusers scheduler, its steps set: DPM-Solver++ (Lu et al. 2022), x0 prediction, cosine schedule (Nichol and Dhariwal 2021)."""
+    from diffusers import DPMSolverMultistepScheduler
+
+    scheduler = DPMSolverMultistepScheduler(
+        num_train_timesteps=STEPS, beta_schedule="squaredcos_cap_v2", prediction_type="sample", algorithm_type="dpmsolver++",
+        solver_order=2, lower_order_final=True, timestep_spacing="trailing")
+    scheduler.set_timesteps(SAMPLER_STEPS[quality])
+    return scheduler
+
+
+def noise(T, seed, block=64):
+    """float32 [T, 65]: drawn per absolute frame, so a frame's noise is the same however long the clip and wherever the windows fall."""
+    draws = [np.random.Generator(np.random.Philox(key=int(seed) % 2 ** 64, counter=number)).standard_normal((block, CHANNELS), np.float32)
+             for number in range(-(-T // block))]
+    return torch.from_numpy(np.concatenate(draws)[:T])
+
+
+def windows(T):
+    """Starts of the windows that cover T frames, and each frame's weight [W] within a window before all are made to sum to one."""
+    if T <= WINDOW:
+        return [0], torch.ones(T)
+    starts = [*range(0, T - WINDOW, WINDOW - OVERLAP), T - WINDOW]
+    ramp = (torch.arange(WINDOW) + 0.5).clamp(max=OVERLAP) / OVERLAP
+    return starts, ramp * ramp.flip(0)
+
+
+def guidance(prompted):
+    """x0 = (1 - sA - sP) G() + sA G(A) + sP G(A, P), with sA and sP per frame -> weights [T, 3] of G(), G(A), G(A, P).
+
+    A prompt is emphasised against the same words without feeling, so that it moves the face and leaves the lips their words.
+    """
+    sP = 1 + EMPHASIS * prompted
+    sA = -EMPHASIS * prompted
+    return torch.stack([1 - sA - sP, sA, sP], -1)
+
+
+@torch.inference_mode()
+def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
+           progress=lambda stage, fraction: None, cancelled=lambda: False):
+    """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
+
+    content30 [T, 55] Content at 30 fps; feeling [T, 128]; prompted [T] 0..1: where words asked for the feeling; beta [300];
+    pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft (6 steps) or final (20).
+    progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
+    UtterError if the arrays' lengths differ or a number in them is not finite.
+    """
+    content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
+    T = len(content)
+    if T == 0 or len(feeling) != T or len(prompted) != T:
+        raise UtterError("The voice is too short to perform; choose a longer one." if T == 0 else
+                         "Content and Feeling must be equally long.", f"{T}, {len(feeling)}, {len(prompted)} frames")
+    if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
+        raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
+    mean, std = generator.mean.cpu(), generator.std.cpu()
+    pins = Pins(pins, T, mean, std)
+    weights = guidance(prompted)
+    branches = [k for k in range(3) if weights[:, k].abs().max() > 1e-4]
+    scheduler = schedule(quality)
+    starts, fade = windows(T)
+    cover = torch.zeros(T, 1)
+    for start in starts:
+        cover[start:start + len(fade), 0] += fade
+    x = noise(T, seed)
+    for number, step in enumerate(scheduler.timesteps):
+        clean = torch.zeros(T, CHANNELS)
+        for first in range(0, len(starts), BATCH):
+            if cancelled():
+                raise Cancelled
+            progress("diffusing", (number + first / len(starts)) / len(scheduler.timesteps))
+            batch = starts[first:first + BATCH]
+            seen = denoise(generator, branches, step, beta, *(torch.stack([a[s:s + len(fade)] for s in batch])
+                                                               for a in (x, content, feeling, pins.values, pins.mask, weights)))
+            for start, window in zip(batch, seen):
+                clean[start:start + len(fade)] += window * fade[:, None]
+        clean = pins.hold(clean / cover)
+        x = scheduler.step(clean, step, x).prev_sample
+    values = clean * std + mean   # the last prediction: what x is at the end, without rounding
+    values = seal(generator, values, content, beta, pins)
+    values = limit(values)
+    progress("diffusing", 1.0)
+    return pins.put_back(values).numpy().astype(np.float32)
+
+
+def denoise(generator, branches, step, beta, x, content, feeling, pins, mask, weights):
+    """One guided prediction of clean Motion for n windows: every branch of the guidance in one batch -> [n, W, 65] on the CPU."""
+    n, device = len(x), generator.device
+    many = lambda a: a.repeat(len(branches), *[1] * (a.dim() - 1)).to(device)
+    flags = lambda kept: torch.tensor([k in kept for k in branches], device=device).repeat_interleave(n)
+    seen = generator.denoiser(many(x), step.expand(n * len(branches)).to(device), many(content), many(feeling),
+                              beta.to(device).expand(n * len(branches), -1), many(pins), many(mask), flags((1, 2)), flags((2,)))
+    seen = seen.float().cpu().unflatten(0, (len(branches), n))
+    return (seen * weights[..., branches].permute(2, 0, 1)[..., None]).sum(0)
+
+
+def limit(values):
+    """Lids and tongue within 0..1; the jaw no further shut than teeth allow."""
+    values[:, LIDS] = values[:, LIDS].clamp(0, 1)
+    values[:, TONGUE] = values[:, TONGUE].clamp(0, 1)
+    values[:, JAW.start] = values[:, JAW.start].clamp(min=CLOSEST_JAW)
+    return values

@@ -1,0 +1,13 @@
+"""Feelings: what the face should feel, from words, a label, a voice or a Motion, in one space.
+
+A Feeling is a point of the 128-d unit sphere (which emotion) times a strength 0..1 (how much); per frame it is [T, 128].
+"""
+LABELS = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
+SIZE = 128
+
+
+def load_feelings(device="cpu"):
+    """The shipped Feelings (model_runtime/emotion/feelings.py). UtterError if the weights are missing or damaged."""
+    from model_runtime.emotion.feelings import load
+
+    return load(device=device)

@@ -1,0 +1,48 @@
+"""A timeline of prompts as one array: compose passages over what the voice itself feels."""
+import numpy as np
+
+from model_runtime.errors import UtterError
+
+FADE = 0.3  # seconds, where a passage names none
+
+
+def passage_weight(T, fps, start, end, fade):
+    """-> [T] 0..1: how much a passage says at each frame. Raised cosines of `fade` seconds centred on its two ends."""
+    time = np.arange(T) / fps
+    half = max(fade, 1e-6) / 2
+    rise = np.clip((time - start + half) / (2 * half), 0, 1)
+    fall = np.clip((end + half - time) / (2 * half), 0, 1)
+    ease = lambda x: (1 - np.cos(np.pi * x)) / 2
+    return (ease(rise) * ease(fall)).astype(np.float32)
+
+
+def compose(T, fps, base, base_strength, passages, feelings):
+    """base [T, 128] (or [128]) is what holds without a prompt, scaled by base_strength.
+
+    passages: dicts with start, end (seconds), prompt (words), strength 0..1 (default 1) and fade (seconds). Where passages overlap they
+    blend by their weights, shared out where they sum to more than 1. A blend of two feelings is as strong as its parts: directions are
+    blended, then lengths.
+    Returns (Feeling [T, 128], prompted [T] 0..1). UtterError for a passage that ends before it starts, or without words.
+    """
+    base = np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])) * np.float32(base_strength)
+    weights, wanted = [], []
+    for number, passage in enumerate(passages, 1):
+        start, end = float(passage["start"]), float(passage["end"])
+        strength, fade = float(passage.get("strength", 1.0)), float(passage.get("fade", FADE))
+        if not end > start:
+            raise UtterError(f"Passage {number} ends before it starts; set its end after {start:g} s.")
+        if not str(passage.get("prompt", "")).strip():
+            raise UtterError(f"Passage {number} has no words; write what it should feel like.")
+        weights.append(passage_weight(T, fps, start, end, fade))
+        wanted.append(feelings.prompt(str(passage["prompt"])) * min(1.0, max(0.0, strength)))
+    if not weights:
+        return base.copy(), np.zeros(T, np.float32)
+    weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)   # [P, T], [P, 128]
+    total = weights.sum(0)
+    weights = (weights / np.maximum(total, 1)).T                               # [T, P]
+    prompted = np.minimum(total, 1).astype(np.float32)
+    rest = (1 - prompted)[:, None]
+    direction = weights @ wanted + rest * base
+    length = weights @ np.linalg.norm(wanted, axis=1) + rest[:, 0] * np.linalg.norm(base, axis=1)
+    size = np.linalg.norm(direction, axis=1)
+    return (direction * (length / np.maximum(size, 1e-6))[:, None]).astype(np.float32), prompted

@@ -1,0 +1,216 @@
+"""Training the Feelings: words, voices and Motions drawn together where they share an emotion.
+
+One recipe, fixed seed: supervised contrast over every modality at once (Khosla et al. 2020, eq. 2, with soft positives) plus
+the cross-entropy of the label points. Writes blender_assets/models/feelings.safetensors.
+"""
+import csv
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from torch.nn import functional as F
+
+from model_runtime.emotion import LABELS
+from model_runtime.emotion.feelings import PATH
+from model_runtime.emotion.space import Space
+from model_runtime.emotion.voice import listen
+from model_runtime.emotion.words import SentenceEncoder
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+CACHE = Path(__file__).parents[2] / ".cache" / "training"
+SEED = 7
+STEPS = 2500
+HELD_OUT_SPEAKERS = ("03", "10")
+EMODB = {  # acted emotion -> what it counts as
+    "neutral": {"neutral": 1.0}, "happiness": {"happy": 1.0}, "sadness": {"sad": 1.0}, "anger": {"angry": 1.0},
+    "fear": {"afraid": 1.0}, "disgust": {"disgusted": 1.0}, "boredom": {"neutral": 0.6, "sad": 0.4},
+}
+WRAPPERS = (
+    "{}", "{}", "{}", "{}.", "very {}", "sounding {}", "as if {}", "{} voice", "with {}", "she is {}", "he speaks, {}", "I am {}",
+    "slightly {}", "a bit {}", "a hint of {}", "extremely {}", "the mood: {}", "act {}", "feeling {}", "say it {}", "more {}", "{} face",
+)
+
+
+def target(shares):
+    """{label: share} -> [8] float32 that sums to 1."""
+    out = np.zeros(len(LABELS), np.float32)
+    for name, share in shares.items():
+        out[LABELS.index(name)] = share
+    return out / out.sum()
+
+
+def read_phrases(path=Path(__file__).with_name("phrases.txt")):
+    """-> ([(phrase, target [8])] to learn from, the same held out)."""
+    learn, held, into, shares = [], [], None, None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        line = line.strip()
+        if line.startswith("["):
+            names = re.sub(r", held out", "", line.strip("[]"))
+            into = held if "held out" in line else learn
+            shares = target({name.strip(): 1.0 for name in names.split("+")})
+        elif line and not line.startswith("#"):
+            into.append((line, shares))
+    return learn, held
+
+
+# ------------------------------------------------------------------------------------------------ voices
+def varied(samples, rng):
+    """A voice in another room from another throat: speed and pitch, spectral tilt, noise."""
+    from scipy.signal import lfilter, resample_poly
+
+    up = int(rng.integers(85, 118))
+    samples = resample_poly(samples, 100, up).astype(np.float32)
+    tilt = rng.uniform(-0.5, 0.5)
+    samples = lfilter([1, tilt], [1], samples).astype(np.float32)
+    level = np.sqrt(np.mean(samples ** 2)) + 1e-6
+    return samples + rng.normal(0, level * 10 ** rng.uniform(-3, -1.2), len(samples)).astype(np.float32)
+
+
+def read_voices(variants=6, neutral=160):
+    """-> (features, target, held out) of every EmoDB clip (varied, unless held out) and of some read speech, taken as neutral."""
+    rng, out = np.random.default_rng(SEED), []
+    with open(DATA / "emodb" / "index.csv", newline="") as stream:
+        for row in csv.DictReader(stream):
+            samples, _ = soundfile.read(DATA / "emodb" / "audio" / f"{row['clip']}.opus", dtype="float32")
+            held = row["speaker"] in HELD_OUT_SPEAKERS
+            shares = target(EMODB[row["emotion"]])
+            out += [(listen(samples if held or k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
+    read = sorted((DATA / "dbspeech" / "audio").glob("*"))[::20] + sorted((DATA / "kerstin_de" / "audio").glob("*"))[::28]
+    read += sorted((DATA / "librispeech").rglob("*.opus"))[::12]
+    for path in read[:neutral]:
+        samples, rate = soundfile.read(path, dtype="float32")
+        out.append((listen(varied(samples[: 8 * rate], rng)), target({"neutral": 0.8, "happy": 0.1, "sad": 0.1}), False))
+    return out
+
+
+def crop(features, rng, length=204):
+    """-> [length, FEATURES]: two seconds from anywhere; a shorter clip is repeated."""
+    if len(features) < length:
+        features = features.repeat(-(-length // len(features)), 1)
+    start = int(rng.integers(0, len(features) - length + 1))
+    return features[start:start + length]
+
+
+# ------------------------------------------------------------------------------------------------ motions
+def read_motions():
+    """Teacher performances from the generator's dataset -> ([(values, target, held out)], basis), or ([], "") before there is one."""
+    from model_runtime.training.dataset import load_dataset
+
+    try:
+        data = load_dataset(CACHE)
+    except FileNotFoundError:
+        return [], ""
+    out = []
+    for number, row in enumerate(data.performances):
+        _, values, share, strength = data.slices(number, 0, row["length"])
+        best = int(share[0].argmax())
+        keep = np.flatnonzero((share[:, best] > 0.9) & ((strength > 0.4) | (best == 0)))
+        if len(keep) >= 60:
+            out.append((torch.from_numpy(np.array(values[keep])), target({LABELS[best]: 1.0}), row["split"] != "train"))
+    return out, data.basis
+
+
+# ------------------------------------------------------------------------------------------------ training
+def contrast(points, targets, temperature=0.1):
+    """Supervised contrast: points [n, 128] unit, targets [n, 8]; how much two share an emotion is the product of their targets."""
+    likeness = points @ points.T / temperature
+    likeness = likeness - 1e9 * torch.eye(len(points))
+    positive = (targets @ targets.T) * (1 - torch.eye(len(points)))
+    return -(positive * likeness.log_softmax(-1)).sum() / positive.sum()
+
+
+def main(args):
+    """build.py train emotion."""
+    from model_runtime.flame.head import load_head
+    from model_runtime.training.dataset import ensure
+    ensure(args.cache, load_head())
+    train()
+
+
+def train(path=PATH, steps=STEPS, report=print):
+    """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies."""
+    torch.manual_seed(SEED)
+    rng = np.random.default_rng(SEED)
+    encoder = SentenceEncoder()
+    learn, held = read_phrases()
+    wrapped = [(wrapper.format(phrase), share) for phrase, share in learn for wrapper in
+               ["{}", *rng.choice(WRAPPERS, 7, replace=False)]]
+    sentences = encoder([text for text, _ in wrapped])
+    sentence_targets = torch.from_numpy(np.stack([share for _, share in wrapped]))
+    voices = read_voices()
+    motions, basis = read_motions()
+    report(f"{len(learn)} phrases, {len(voices)} voices, {len(motions)} motions")
+
+    space = Space().train()
+    heard = torch.cat([features for features, _, held_out in voices if not held_out])
+    space.voice.mean.copy_(heard.mean(0))
+    space.voice.std.copy_(heard.std(0) + 1e-3)
+    if motions:
+        moved = torch.cat([values for values, _, held_out in motions if not held_out])
+        space.motion.mean.copy_(moved.mean(0))
+        space.motion.std.copy_(moved.std(0) + 1e-3)
+    pick = lambda items: by_label([item for item in items if not item[2]])
+    voice_groups, motion_groups = pick(voices), pick(motions)
+    word_groups = [np.flatnonzero(sentence_targets[:, k].numpy() > 0.3) for k in range(len(LABELS))]
+    optimizer = torch.optim.AdamW(space.parameters(), 2e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
+    for step in range(steps):
+        chosen = np.concatenate([rng.choice(group, 12) for group in word_groups])
+        points = [space.words(sentences[chosen] + 0.02 * torch.randn(len(chosen), sentences.shape[1])), space.labels()]
+        targets = [sentence_targets[chosen], torch.eye(len(LABELS))]
+        clips = [group[i] for group in voice_groups if group for i in rng.integers(0, len(group), 8)]
+        features = torch.stack([crop(clip[0], rng) for clip in clips])
+        features = features + 0.3 * torch.randn(len(clips), 1, features.shape[2]) * space.voice.std * 0.5
+        points.append(space.voice(features)[:, features.shape[1] // 8])
+        targets.append(torch.from_numpy(np.stack([clip[1] for clip in clips])))
+        if motions:
+            clips = [group[i] for group in motion_groups if group for i in rng.integers(0, len(group), 6)]
+            starts = [int(rng.integers(0, max(1, len(clip[0]) - 90))) for clip in clips]
+            pieces = [clip[0][s:s + 90] for clip, s in zip(clips, starts)]
+            longest = max(map(len, pieces))
+            pieces = torch.stack([F.pad(p.T[None], (0, longest - len(p)), mode="replicate")[0].T for p in pieces])
+            points.append(space.motion(pieces))
+            targets.append(torch.from_numpy(np.stack([clip[1] for clip in clips])))
+        points, targets = torch.cat(points), torch.cat(targets)
+        guess = -(targets * space.logits(points).log_softmax(-1)).sum(-1).mean()
+        loss = guess + 0.3 * contrast(points, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if step % 500 == 0 or step == steps - 1:
+            report(f"step {step}: loss {loss.item():.3f}")
+    scores = evaluate(space.eval(), encoder, held, voices, motions)
+    report(json.dumps(scores))
+    save(space, path, basis, scores)
+    return scores
+
+
+def by_label(items):
+    return [[item for item in items if item[1][k] > 0.5] for k in range(len(LABELS))]
+
+
+@torch.inference_mode()
+def evaluate(space, encoder, held, voices, motions):
+    """Held-out accuracies: phrases (8 ways), EmoDB clips of unheard speakers (EmoDB's 6 emotions, 8 ways), motions (8 ways)."""
+    right = lambda logits, share: share[int(logits.argmax())] > 0.3
+    words = [right(space.logits(space.words(encoder([text])))[0], share) for text, share in held]
+    voice = [right(space.logits(space.voice(features[None])[0]).softmax(-1).mean(0), share) for features, share, h in voices if h]
+    motion = [right(space.logits(space.motion(values[None]))[0], share) for values, share, h in motions if h]
+    return {name: round(float(np.mean(hits)), 3) for name, hits in (("words", words), ("voice", voice), ("motion", motion)) if hits}
+
+
+def save(space, path, basis, scores):
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    beside = path.with_suffix(".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in space.state_dict().items()}, beside,
+              {"labels": json.dumps(LABELS), "basis": basis, "recipe": f"training/emotion.py, {STEPS} steps", "seed": str(SEED),
+               "sentence_encoder": "all-MiniLM-L6-v2", "held_out": json.dumps(scores)})
+    os.replace(beside, path)
