@@ -1,1 +1,93 @@
-"""What differs between Blender versions; nothing else asks bpy.app.version."""
+"""What differs between Blender versions; nothing else asks bpy.app.version.
+
+4.2, 4.3   an Action holds the F-curves of one data-block
+4.4        an Action has slots; each slot's F-curves lie in a channelbag of its one layer's one strip
+5.0        Action.fcurves and sequence_editor.sequences are gone; strips have their own
+"""
+import bpy
+
+SLOTS = bpy.app.version >= (4, 4, 0)  # one Action serves several data-blocks
+ID_TYPES = {"Key": "KEY", "Object": "OBJECT"}
+
+
+def attach(datablock, action):
+    """Let the Action animate the data-block (a Key or an Object); returns its bag: `.fcurves` and `.groups`."""
+    animation = datablock.animation_data or datablock.animation_data_create()
+    if animation.action != action:
+        animation.action = action
+    if not SLOTS:
+        return action
+    if animation.action_slot is None:
+        id_type = ID_TYPES[datablock.bl_rna.identifier]
+        fit = [slot for slot in action.slots if slot.target_id_type == id_type]
+        animation.action_slot = fit[0] if fit else action.slots.new(id_type=id_type, name=datablock.name)
+    return _strip(action).channelbag(animation.action_slot, ensure=True)
+
+
+def bag(datablock):
+    """Where the F-curves that animate the data-block lie (`.fcurves`, `.groups`), or None."""
+    animation = datablock.animation_data
+    if animation is None or animation.action is None:
+        return None
+    if not SLOTS:
+        return animation.action
+    if animation.action_slot is None or not animation.action.layers:
+        return None
+    return _strip(animation.action).channelbag(animation.action_slot)
+
+
+def empty(action):
+    """True if no F-curve is left in the Action, for whichever data-block."""
+    if not SLOTS:
+        return not action.fcurves
+    return not any(bag.fcurves for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
+
+
+def curve(bag, data_path, index, group):
+    """The bag's F-curve for that property, made if it is missing and put into the named group then."""
+    found = bag.fcurves.find(data_path, index=index)
+    if found is None:
+        found = bag.fcurves.new(data_path, index=index)
+        found.group = bag.groups.get(group) or bag.groups.new(group)
+    return found
+
+
+def push_down(datablock, track_name):
+    """Move the data-block's Action to an NLA track of that name below: it plays on under the next one, where that has no curves."""
+    animation = datablock.animation_data
+    action, slot = animation.action, animation.action_slot if SLOTS else None
+    start = action.frame_range[0]
+    track = animation.nla_tracks.new()
+    track.name = track_name
+    strip = track.strips.new(action.name, int(start), action)
+    if SLOTS and slot is not None:
+        strip.action_slot = slot
+    strip.frame_start = start
+    animation.action = None
+
+
+def pull_up(datablock, track_name):
+    """Undo push_down(): the Action is active again, the track is gone. False if there is no such track."""
+    animation = datablock.animation_data
+    track = next((t for t in animation.nla_tracks if t.name == track_name and len(t.strips) == 1), None) if animation else None
+    if track is None:
+        return False
+    strip = track.strips[0]
+    action, slot = strip.action, strip.action_slot if SLOTS else None
+    animation.nla_tracks.remove(track)
+    animation.action = action
+    if SLOTS and slot is not None:
+        animation.action_slot = slot
+    return True
+
+
+def strips(scene):
+    """The scene's sequencer strips (made if there is no sequencer yet): `.new_sound(name, filepath, channel, frame_start)`, `.remove(strip)`."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def _strip(action):
+    """The one keyframe strip of a slotted Action, made if it is missing."""
+    layer = action.layers[0] if action.layers else action.layers.new("Layer")
+    return layer.strips[0] if layer.strips else layer.strips.new(type="KEYFRAME")

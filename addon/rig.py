@@ -1,8 +1,37 @@
 """The Blender objects of a head: make them from a bundle, recognise them in a scene, hand their mesh to the worker.
 
-(signatures; bodies follow)
+A head is one mesh object (skin, eyes, teeth, tongue; a shape key per channel) deformed by an armature (root, neck, jaw, eyes). What it is
+stands on the mesh object as the custom property "utter": basis, head (file), jaw, channels {shape key: Motion channel}, bones {joint: bone},
+axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex).
 """
+import re
 from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from .errors import UtterError
+
+PROPERTY = "utter"
+JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
+TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # FLAME's +Y up, +Z forward -> Z up, face towards -Y
+RANGE = {"Exp": (-5, 5), "jaw": (-1, 1), "lid": (-0.5, 1.5), "ton": (-0.5, 1.5)}  # sliders, by the key name's first letters
+EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
+BONE_NAMES = {"root": ("root", "Root"), "neck": ("neck", "Neck"), "jaw": ("jaw", "Jaw"),
+              "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
+              "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R")}
+# Base colour, roughness, subsurface weight of materials by the first word of their name.
+LOOKS = {"skin": ((0.62, 0.40, 0.31), 0.45, 0.10), "eye": ((0.85, 0.83, 0.80), 0.08, 0.0), "sclera": ((0.85, 0.83, 0.80), 0.08, 0.0),
+         "iris": ((0.12, 0.22, 0.30), 0.10, 0.0), "pupil": ((0.005, 0.005, 0.005), 0.05, 0.0), "cornea": ((0.9, 0.9, 0.9), 0.0, 0.0),
+         "teeth": ((0.80, 0.76, 0.66), 0.20, 0.05), "gums": ((0.50, 0.18, 0.17), 0.30, 0.05), "tongue": ((0.55, 0.19, 0.18), 0.35, 0.10),
+         "mouth": ((0.25, 0.07, 0.07), 0.40, 0.05), "hair": ((0.06, 0.04, 0.03), 0.50, 0.0), "brow": ((0.06, 0.04, 0.03), 0.60, 0.0),
+         "lash": ((0.02, 0.015, 0.01), 0.50, 0.0), "lip": ((0.55, 0.25, 0.22), 0.35, 0.08)}
+OTHER_LOOK = ((0.6, 0.6, 0.6), 0.5, 0.0)
+FLAME_VERTICES = 5023
+FLAME_LIPS = (3514, 3497)          # FLAME's inner-lip midpoints, upper and lower
+FLAME_CORNERS = (1594, 2730)       # mouth corners, left and right
+FLAME_MOUTH = (0.0, -0.77, 0.64)   # from the vertices' mean to the mouth, in FLAME's axes
 
 
 @dataclass(frozen=True)
@@ -16,9 +45,9 @@ class Head:
 
     kind: str
     reason: str
-    basis: str = ""     # SHA-256 of the basis that the channels mean, "" unless kind is "utter"
-    path: str = ""      # head file to name in `perform`, "" for the built-in one
-    jaw: str = "KEYS"   # "KEYS" or "BONE": how the jaw is baked
+    basis: str = ""    # SHA-256 of the basis that the channels mean, "" unless kind is "utter"
+    path: str = ""     # head file to name in `perform`, "" for the built-in one
+    jaw: str = "KEYS"  # "KEYS" or "BONE": how the jaw is baked
 
 
 def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
@@ -27,38 +56,369 @@ def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
     head_path: the `head` that the worker's result named (what `perform` wants later), "" or None for the built-in one.
     collection: default the scene's active one. UtterError if the file is no bundle.
     """
-    raise NotImplementedError
+    bundle = _read_bundle(bundle_path)
+    name = name or bundle["name"] or "Head"
+    collection = collection or bpy.context.collection or bpy.context.scene.collection
+    mesh = _make_mesh(bundle, name)
+    obj = bpy.data.objects.new(name, mesh)
+    collection.objects.link(obj)
+    armature = _make_armature(f"{name} Rig", bundle["joint_positions"] @ TO_BLENDER.T, bundle["joint_parents"], TO_BLENDER)
+    collection.objects.link(armature)
+    obj.parent = armature
+    _bind(obj, armature, bundle["weights"])
+    vertices = bundle["vertices"] @ TO_BLENDER.T
+    _add_keys(obj, vertices, [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])])
+    _remember(obj, bundle, head_path, jaw, TO_BLENDER, dict(zip(bundle["key_names"], bundle["key_channels"])),
+              {joint: joint for joint in JOINTS})
+    return obj
+
+
+def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
+    """Give a neutral mesh or a FLAME object the keys and bones it lacks, from a bundle with the same vertices; returns obj.
+
+    Existing shape keys and bones are used under their own names; nothing else of the object changes. The bundle may be turned, moved and
+    scaled against the object, and hold more vertices behind the object's own. UtterError if the vertices do not match.
+    """
+    head = describe(obj)
+    if head.kind == "none":
+        raise UtterError(head.reason)
+    bundle = _read_bundle(bundle_path)
+    own = _neutral(obj)
+    if len(bundle["vertices"]) < len(own):
+        raise UtterError(f"{obj.name} has {len(own)} vertices and the head made for it {len(bundle['vertices'])}; "
+                         "apply or remove what changes its mesh and use it again.")
+    theirs = bundle["vertices"][:len(own)]
+    axes, scale, offset, error = _align(theirs, own)
+    if error > 0.02 * np.ptp(own, axis=0).max():
+        raise UtterError(f"{obj.name} no longer has the shape that the head was made for; use it again.")
+    names = _expression_keys(obj)  # channel -> the object's own key
+    channels, missing = {}, []
+    present = obj.data.shape_keys.key_blocks.keys() if obj.data.shape_keys else ()
+    for key, channel, delta in zip(bundle["key_names"], bundle["key_channels"], bundle["key_deltas"]):
+        key = names.get(channel, key)
+        channels[key] = channel
+        if key not in present:
+            missing.append((key, own + scale * delta[:len(own)] @ axes.T))
+    rig = armature(obj)
+    bones = _bones(rig) if rig else {}
+    if not rig:
+        joints = scale * bundle["joint_positions"] @ axes.T + offset
+        rig = _make_armature(f"{obj.name} Rig", joints, bundle["joint_parents"], axes)
+        for collection in obj.users_collection or [bpy.context.scene.collection]:
+            collection.objects.link(rig)
+        rig.parent = obj  # the armature follows the mesh, whose own parent and place stay as they are
+        _bind(obj, rig, bundle["weights"][:len(own)])
+        bones = {joint: joint for joint in JOINTS}
+    _add_keys(obj, own, missing)
+    _remember(obj, bundle, head_path, jaw, axes, channels, bones)
+    if "jaw" not in bones:
+        obj[PROPERTY]["jaw"] = "KEYS"
+    return obj
 
 
 def find(context):
-    """The mesh object that the artist means (active object, its mesh child or parent, or the only head), or None."""
-    raise NotImplementedError
+    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh, its
+    armature); else the only head of ours in the scene; else the active mesh."""
+    active = context.view_layer.objects.active
+    meant = [active, active.parent, *active.children] if active else []
+    if active and active.type == "ARMATURE":
+        meant += [obj for obj in context.scene.objects if obj.type == "MESH" and armature(obj) == active]
+    for kind in ("utter", "flame"):
+        for obj in meant:
+            if describe(obj).kind == kind:
+                return obj
+    ours = [obj for obj in context.scene.objects if describe(obj).kind == "utter"]
+    if len(ours) == 1:
+        return ours[0]
+    return active if active and active.type == "MESH" else None
 
 
 def describe(obj):
     """What sort of head obj (any object, or None) is: Head. Never raises."""
-    raise NotImplementedError
-
-
-def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
-    """Give a neutral mesh or a FLAME object the keys it lacks and bind it to a bundle with the same vertices; returns obj.
-
-    Existing shape keys are reused by name; nothing else of the object changes. UtterError if the vertices do not match.
-    """
-    raise NotImplementedError
+    if obj is None:
+        return Head("none", "Select a head, or add the built-in one.")
+    if obj.type != "MESH":
+        return Head("none", f"{obj.name} is no mesh; select a head's mesh, or add the built-in one.")
+    linked = obj.library or obj.data.library
+    if linked:
+        return Head("none", f"{obj.name} is linked from another file; make it local to animate it.")
+    told = obj.get(PROPERTY)
+    if told is not None and "channels" in told:
+        keys = obj.data.shape_keys.key_blocks if obj.data.shape_keys else {}
+        if not any(key in keys for key in told["channels"].keys()):
+            return Head("none", f"{obj.name} has lost its shape keys; undo that, or add the head again.")
+        jaw = told["jaw"] if told["jaw"] == "BONE" and "jaw" in told["bones"] and armature(obj) else "KEYS"
+        return Head("utter", f"{obj.name} is ready to perform.", told["basis"], told["head"], jaw)
+    if len(_expression_keys(obj)) >= 10:
+        return Head("flame", f"{obj.name} is a FLAME head of another add-on; use it to make it ready.")
+    count = len(obj.data.vertices)
+    if count == FLAME_VERTICES:
+        return Head("mesh", f"{obj.name} has FLAME's vertices; use it to give it expressions.")
+    if count >= 100:
+        return Head("mesh", f"{obj.name} is a mesh without expressions; use it if it is a neutral head.")
+    return Head("none", f"{obj.name} has only {count} vertices and is no head; select a head, or add the built-in one.")
 
 
 def export_mesh(obj, path):
-    """Write obj's neutral mesh for the worker's `head` request (field `mesh`): vertices, faces in FLAME's axes,
-    and key_names, key_deltas where it has FLAME's shape keys."""
-    raise NotImplementedError
+    """Write obj's neutral mesh (.npz) for the worker's `head` request, field `mesh`: vertices [V,3] float32, faces [F,3], and key_names
+    (Exp1..), key_deltas [K,V,3] where it has FLAME's shape keys. In FLAME's axes and, by a power of ten, metres. UtterError if no mesh."""
+    if obj is None or obj.type != "MESH" or len(obj.data.polygons) == 0:
+        raise UtterError("Select a mesh with faces.")
+    own = _neutral(obj)
+    if not np.isfinite(own).all() or np.ptp(own, axis=0).max() <= 0:
+        raise UtterError(f"{obj.name} has no size or broken vertices; choose another mesh.")
+    to_flame = _guess_axes(obj, own).T
+    unit = 10.0 ** np.round(np.log10(0.3 / np.ptp(own, axis=0).max()))
+    obj.data.calc_loop_triangles()
+    faces = np.empty(len(obj.data.loop_triangles) * 3, np.int32)
+    obj.data.loop_triangles.foreach_get("vertices", faces)
+    arrays = {"vertices": (unit * own @ to_flame.T).astype(np.float32), "faces": faces.reshape(-1, 3)}
+    keys = _expression_keys(obj)
+    if keys:
+        blocks = obj.data.shape_keys.key_blocks
+        deltas = [unit * (_key_points(blocks[keys[i]]) - own) @ to_flame.T for i in range(len(keys))]
+        arrays |= {"key_names": np.array([f"Exp{i + 1}" for i in range(len(keys))]), "key_deltas": np.array(deltas, np.float32)}
+    np.savez_compressed(path, **arrays)
 
 
 def armature(obj):
     """The armature object of a head's mesh object, or None."""
-    raise NotImplementedError
+    for modifier in obj.modifiers:
+        if modifier.type == "ARMATURE" and modifier.object:
+            return modifier.object
+    return obj.parent if obj.parent and obj.parent.type == "ARMATURE" else None
 
 
 def set_jaw(obj, jaw):
-    """Choose how the jaw of our head obj is baked from now on: "KEYS" or "BONE"."""
-    raise NotImplementedError
+    """Choose how the jaw of our head obj is baked from now on: "KEYS" or "BONE". UtterError if it has no jaw bone."""
+    if describe(obj).kind != "utter":
+        raise UtterError(describe(obj).reason)
+    if jaw == "BONE" and ("jaw" not in obj[PROPERTY]["bones"] or armature(obj) is None):
+        raise UtterError(f"{obj.name} has no jaw bone; bake its jaw as shape keys.")
+    obj[PROPERTY]["jaw"] = jaw
+
+
+def channels(obj):
+    """{Motion channel: shape key} of our head obj, for the keys that are there."""
+    blocks = obj.data.shape_keys.key_blocks
+    return {int(channel): blocks[key] for key, channel in obj[PROPERTY]["channels"].items() if key in blocks}
+
+
+def bones(obj):
+    """{joint: (pose bone, rest [3,3])} of our head obj; rest: the bone's axes as columns, in FLAME's axes.
+
+    A rotation R in FLAME's axes is rest^T R rest in the bone's own. Our own bones point up, so that rest is the identity and
+    their rotation curves show the Motion's numbers."""
+    rig = armature(obj)
+    if rig is None:
+        return {}
+    axes = np.array(obj[PROPERTY]["axes"]).reshape(3, 3)
+    turn = np.array((rig.matrix_world.inverted_safe() @ obj.matrix_world).to_3x3().normalized())
+    found = {}
+    for joint, bone in obj[PROPERTY]["bones"].items():
+        if bone in rig.pose.bones:
+            found[joint] = rig.pose.bones[bone], (turn @ axes).T @ np.array(rig.data.bones[bone].matrix_local.to_3x3())
+    return found
+
+
+def lip_gap(obj, values):
+    """How far the lips of our head obj are apart: [T] in the object's units, 0 where they touch, from its own shape keys (jaw included,
+    as keys) for Motion values [T,65]; None where the head does not know its lips."""
+    lips = list(obj[PROPERTY]["lips"])
+    keys = channels(obj)
+    if len(lips) != 2 or 50 not in keys:
+        return None
+    up = np.array(obj[PROPERTY]["axes"]).reshape(3, 3)[:, 1]
+    basis = obj.data.shape_keys.reference_key.data
+    apart = [np.subtract(basis[lips[0]].co, basis[lips[1]].co) @ up]
+    opening = {c: (np.subtract(key.data[lips[0]].co, key.data[lips[1]].co) @ up) - apart[0] for c, key in keys.items()}
+    gap = apart[0] + np.asarray(values)[:, list(opening)] @ np.array(list(opening.values()))
+    return np.maximum(gap, 0)
+
+
+# Making
+
+def _read_bundle(path):
+    """The bundle's arrays as a dict. UtterError if the file is no bundle (docs/architecture.md, "Bundle")."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            bundle = {key: file[key] for key in file.files}
+        n, k = len(bundle["vertices"]), len(bundle["key_names"])
+        assert bundle["vertices"].shape == (n, 3) and bundle["key_deltas"].shape == (k, n, 3) and bundle["key_channels"].shape == (k,)
+        assert bundle["weights"].shape == (n, 5) and bundle["joint_positions"].shape == (5, 3)
+        assert bundle["polygons"].shape[1] == 4 and bundle["polygons"].max() < n
+    except (OSError, ValueError, KeyError, AssertionError, EOFError) as error:
+        raise UtterError(f"{path} holds no head for Blender; add the head again.") from error
+    for text in ("name", "basis"):
+        bundle[text] = str(bundle.get(text, ""))
+    bundle["key_names"] = [str(name) for name in bundle["key_names"]]
+    bundle["key_channels"] = [int(channel) for channel in bundle["key_channels"]]
+    bundle["vertices"], bundle["key_deltas"] = bundle["vertices"].astype(float), bundle["key_deltas"].astype(np.float32)
+    return bundle
+
+
+def _make_mesh(bundle, name):
+    """Mesh with faces, UVs and materials."""
+    polygons = bundle["polygons"]
+    corners = polygons >= 0
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata((bundle["vertices"] @ TO_BLENDER.T).tolist(), [], [[i for i in polygon if i >= 0] for polygon in polygons.tolist()])
+    if "polygon_uv" in bundle:
+        layer = mesh.uv_layers.new(name="UVMap")
+        layer.data.foreach_set("uv", bundle["polygon_uv"][corners].astype(np.float32).ravel())
+    for material in bundle.get("material_names", ()):
+        mesh.materials.append(_make_material(str(material)))
+    if "polygon_material" in bundle:
+        mesh.polygons.foreach_set("material_index", bundle["polygon_material"].astype(np.int32))
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(polygons), bool))
+    mesh.update()
+    return mesh
+
+
+def _make_material(name):
+    """A simple material named after what it covers, for the viewport and for rendering alike."""
+    known = next((look for word, look in LOOKS.items() if name.lower().startswith(word)), None)
+    known = known or next((look for word, look in LOOKS.items() if word in name.lower()), OTHER_LOOK)
+    colour, roughness, subsurface = known
+    material = bpy.data.materials.new(f"Utter {name}")
+    material.diffuse_color, material.roughness = (*colour, 1), roughness
+    material.use_nodes = True
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    shader.inputs["Base Color"].default_value = (*colour, 1)
+    shader.inputs["Roughness"].default_value = roughness
+    shader.inputs["Subsurface Weight"].default_value = subsurface
+    shader.inputs["Subsurface Radius"].default_value = (0.008, 0.003, 0.002)  # metres: light goes deepest in red
+    shader.inputs["Subsurface Scale"].default_value = 1
+    return material
+
+
+def _make_armature(name, joints, parents, axes):
+    """Armature object with a bone per joint; every bone points along FLAME's up, its own axes FLAME's. In no collection yet."""
+    data = bpy.data.armatures.new(name)
+    rig = bpy.data.objects.new(name, data)
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    before = layer.objects.active
+    mode = before.mode if before else "OBJECT"
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    scene.collection.objects.link(rig)  # bones are edited in edit mode, which needs the object in the view layer
+    layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    length = 0.15 * np.ptp(joints, axis=0).max() or 0.02
+    rest = Matrix(axes.tolist()).to_4x4()
+    made = []
+    for i, joint in enumerate(JOINTS):
+        bone = data.edit_bones.new(joint)
+        bone.length = length
+        bone.matrix = Matrix.Translation(joints[i].tolist()) @ rest
+        if 0 <= parents[i] < i:
+            bone.parent = made[int(parents[i])]
+        made.append(bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    for bone in rig.pose.bones:
+        bone.rotation_mode = "XYZ"
+    layer.objects.active = before
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode=mode)
+    scene.collection.objects.unlink(rig)
+    data.display_type = "STICK"
+    rig.show_in_front = True
+    return rig
+
+
+def _bind(obj, rig, weights):
+    """Vertex groups and an Armature modifier before all others. weights [V,5]."""
+    for joint, column in zip(JOINTS, np.round(weights, 4).T):
+        group = obj.vertex_groups.get(joint) or obj.vertex_groups.new(name=joint)
+        order = np.argsort(column, kind="stable")
+        for run in np.split(order, np.flatnonzero(np.diff(column[order])) + 1):  # vertices of one weight go in together
+            if column[run[0]] > 0:
+                group.add(run.tolist(), float(column[run[0]]), "REPLACE")
+    modifier = obj.modifiers.new("Utter", "ARMATURE")
+    modifier.object = rig
+    obj.modifiers.move(len(obj.modifiers) - 1, 0)
+
+
+def _add_keys(obj, basis, keys):
+    """Add shape keys (name, points [V,3]) with sliders wide enough to animate by hand."""
+    if obj.data.shape_keys is None:
+        obj.shape_key_add(name="Basis", from_mix=False)
+    for name, points in keys:
+        block = obj.shape_key_add(name=name, from_mix=False)
+        block.points.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
+        block.slider_min, block.slider_max = RANGE.get(name[:3], (-5, 5))
+        block.value = 0
+
+
+def _remember(obj, bundle, head_path, jaw, axes, channels, bones):
+    """Write down on the object what it is."""
+    names = [str(name) for name in bundle.get("landmark_names", ())]
+    lips = [int(bundle["landmark_vertices"][names.index(lip)]) for lip in ("lip_inner_upper_mid", "lip_inner_lower_mid") if lip in names]
+    obj[PROPERTY] = {"basis": bundle["basis"], "head": str(head_path or ""), "jaw": jaw, "axes": np.ravel(axes).tolist(), "lips": lips,
+                     "channels": {key: int(channel) for key, channel in channels.items()}, "bones": bones}
+
+
+# Recognising
+
+def _expression_keys(obj):
+    """{channel: shape key name} of FLAME's expressions as other add-ons name them, counted from their lowest number."""
+    blocks = obj.data.shape_keys.key_blocks if obj.type == "MESH" and obj.data.shape_keys else ()
+    numbered = sorted((int(match[1]), block.name) for block in blocks if (match := EXPRESSION_KEY.fullmatch(block.name)))
+    first = 0 if numbered and numbered[0][0] == 0 else 1
+    names = {number - first: name for number, name in numbered}
+    return {i: names[i] for i in range(50) if all(j in names for j in range(i + 1))}
+
+
+def _bones(rig):
+    """{joint: bone name} for the joints that the armature has, by the names that add-ons use."""
+    found = {joint: next((name for name in names if name in rig.pose.bones), None) for joint, names in BONE_NAMES.items()}
+    return {joint: name for joint, name in found.items() if name}
+
+
+def _neutral(obj):
+    """Vertices of the mesh at rest [V,3], in the object's own axes."""
+    if obj.data.shape_keys:
+        return _key_points(obj.data.shape_keys.reference_key)
+    points = np.empty(len(obj.data.vertices) * 3, np.float32)
+    obj.data.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3).astype(float)
+
+
+def _key_points(block):
+    points = np.empty(len(block.points) * 3, np.float32)
+    block.points.foreach_get("co", points)
+    return points.reshape(-1, 3).astype(float)
+
+
+def _guess_axes(obj, own):
+    """Rotation [3,3] from FLAME's axes to the object's. FLAME's topology tells by its mouth; else the head is taken to stand
+    upright in the scene and to look towards -Y, turned by quarter turns at most."""
+    quarter = _quarter_turns()
+    if len(own) == FLAME_VERTICES:
+        left = own[FLAME_CORNERS[0]] - own[FLAME_CORNERS[1]]
+        mouth = own[list(FLAME_LIPS)].mean(axis=0) - own.mean(axis=0)
+        agreement = quarter[:, :, 0] @ left / np.linalg.norm(left) + quarter @ FLAME_MOUTH @ mouth / np.linalg.norm(mouth)
+    else:
+        world = np.array(obj.matrix_world.to_3x3().normalized())
+        agreement = np.einsum("nij,ij->n", quarter, world.T @ TO_BLENDER)
+    return quarter[np.argmax(agreement)]
+
+
+def _quarter_turns():
+    """The 24 rotations that carry axes onto axes [24,3,3]."""
+    from itertools import permutations, product
+    all_signed = [np.eye(3)[list(p)] * s for p in permutations(range(3)) for s in product((1, -1), repeat=3)]
+    return np.array([m for m in all_signed if np.linalg.det(m) > 0])
+
+
+def _align(source, target):
+    """Similarity that carries source [V,3] onto target: rotation [3,3], scale, offset [3], and the root-mean-square error left.
+
+    Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns", equations 40-42."""
+    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
+    u, s, vt = np.linalg.svd(b.T @ a)
+    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    scale = (s * sign).sum() / (a ** 2).sum()
+    error = np.sqrt(((scale * a @ rotation.T - b) ** 2).sum(axis=1).mean())
+    return rotation, scale, target.mean(axis=0) - scale * rotation @ source.mean(axis=0), error
