@@ -4,8 +4,12 @@ Reads the folders of --data as their README.md and index.csv describe them. A sp
 speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not touched.
 """
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import soundfile
 
 TEST_SPEAKERS = {"emodb_03", "emodb_10", "libri_1998", "libri_2609", "libri_3005"}
 DEV_SPEAKERS = {"emodb_12", "libri_1688", "libri_2033", "libri_2414", "arctic_axb", "vctk_p226"}
@@ -108,3 +112,17 @@ THORSTEN = {"amused", "angry", "disgusted", "drunk", "neutral", "sleepy", "surpr
 FOLDERS = {"emodb": emodb, "ljspeech": ljspeech, "librispeech": librispeech, "pocketsphinx_librivox": austen, "jfk": jfk,
            "vctk": vctk, "misc_cc": listed, "dbspeech": listed, "speech_commands": listed, "picovoice_keywords": listed,
            "kerstin_de": listed, "picovoice_coffee": listed, "odd_voices": odd_voices, "facegood_mocap": facegood}
+
+
+def sound(name, path, cache=".cache/training"):
+    """A clip's samples, int16 [N] at 16 kHz; decoded once and kept in the cache."""
+    kept = Path(cache) / "sound" / f"{name}.npy"
+    if not kept.exists():
+        samples, rate = soundfile.read(str(path), dtype="int16")
+        assert rate == 16000 and samples.ndim == 1, f"{path} is not 16 kHz mono"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        beside = kept.with_name(f"{kept.name}.{os.getpid()}.part")
+        with open(beside, "wb") as stream:
+            np.save(stream, samples)
+        os.replace(beside, kept)
+    return np.load(kept)

@@ -1,0 +1,59 @@
+"""Content: what the mouth must say, float32 [Tc, 55] at 50 Hz; frame i is centred on i / 50 s of the voice.
+
+Posteriors of 40 phones and of 12 articulatory facts, then prosody: `energy` (log, 0..1), `voicing` (0..1) and `f0` (octaves from
+the speaker's median, 0 where unvoiced). A voice of N samples at 16 kHz has frames_of(N) = N // 320 + 1 of them.
+"""
+import numpy as np
+
+from model_runtime.motion import write_npz
+from model_runtime.speech import phones
+
+FPS = 50
+HOP = 320  # samples of 16 kHz between frames
+
+NAMES = (*phones.PHONES, *phones.ARTICULATORY, "energy", "voicing", "f0")
+COLUMNS = len(NAMES)
+PHONES = slice(0, 40)
+ARTICULATORY = slice(40, 52)
+PROSODY = slice(52, 55)
+
+BRIEF = [NAMES.index(name) for name in ("bilabial", "labiodental", "P", "B", "M", "F", "V")]  # contacts too short to be averaged
+
+
+def frames_of(samples):
+    """How many frames a voice of that many samples has."""
+    return samples // HOP + 1
+
+
+def resample(content, fps, frames):
+    """Content [Tc, 55] at 50 Hz -> float32 [frames, 55] at fps, frame i at i / fps s; past the end the last frame holds.
+
+    Linear in time, except for lip contacts: a frame takes the highest of those within half a frame of it, so that a closure shorter
+    than a frame stays as strong as it was heard. Phone posteriors are scaled to sum to one again.
+    """
+    content = np.asarray(content, np.float32)
+    time = np.minimum(np.arange(frames) * (FPS / fps), len(content) - 1)
+    left = np.floor(time).astype(int)
+    right = np.minimum(left + 1, len(content) - 1)
+    weight = (time - left)[:, None].astype(np.float32)
+    out = content[left] * (1 - weight) + content[right] * weight
+    reach = FPS / fps / 2
+    for shift in range(-int(np.ceil(reach)), int(np.ceil(reach)) + 1):
+        near = np.clip(np.round(time).astype(int) + shift, 0, len(content) - 1)
+        close = np.abs(near - time) <= reach + 1e-6
+        out[:, BRIEF] = np.where(close[:, None], np.maximum(out[:, BRIEF], content[near][:, BRIEF]), out[:, BRIEF])
+    out[:, PHONES] /= np.maximum(out[:, PHONES].sum(1, keepdims=True), 1e-6)
+    return out
+
+
+def visemes(content):
+    """Posteriors [Tc, 15] of phones.VISEMES: the phones that share a mouth shape, added up."""
+    sums = np.zeros((len(phones.PHONES), len(phones.VISEMES)), np.float32)
+    for column, phone in enumerate(phones.PHONES):
+        sums[column, phones.VISEMES.index(phones.VISEME_OF[phone])] = 1
+    return content[:, PHONES] @ sums
+
+
+def save_content(content, path):
+    """Write .npz: `content` [Tc, 55], `names`, `fps`."""
+    write_npz(path, content=np.asarray(content, np.float32), names=np.array(NAMES), fps=np.float64(FPS))

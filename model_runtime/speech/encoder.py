@@ -1,0 +1,114 @@
+"""The ears: a small convolutional network that hears phones in any voice.
+
+Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution and a
+two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory facts at 50 Hz.
+It sees 1.2 s to either side and no more, so a long voice is heard in chunks with exactly the result of hearing it at once.
+"""
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from model_runtime.errors import UtterError
+from model_runtime.speech import features
+from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES, PHONES, PROSODY, frames_of
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "ears.safetensors"
+VERSION = "1"
+WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4, 8, 1, 2, 4, 8)
+REACH = KERNEL // 2 * sum(DILATIONS) + 2  # Content frames that the network sees to either side
+CHUNK = 30 * FPS                          # Content frames heard at once
+
+
+class Block(nn.Module):
+    """[B, T, WIDTH] -> the same."""
+
+    def __init__(self, dilation):
+        super().__init__()
+        self.mix = nn.Conv1d(WIDTH, WIDTH, KERNEL, padding=KERNEL // 2 * dilation, dilation=dilation, groups=WIDTH)
+        self.norm = nn.LayerNorm(WIDTH)
+        self.up, self.down = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+
+    def forward(self, x):
+        y = self.mix(x.transpose(1, 2)).transpose(1, 2)                            # [B, T, WIDTH]
+        return x + self.down(F.gelu(self.up(self.norm(y))))
+
+
+class Network(nn.Module):
+    """Log-mel [B, 2 T, BANDS], already levelled -> logits [B, T, 52]."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(features.BANDS, 192, 5, padding=2)
+        self.second = nn.Conv1d(192, WIDTH, 5, stride=2, padding=2)                # output i is centred on mel frame 2 i
+        self.blocks = nn.ModuleList(Block(dilation) for dilation in DILATIONS)
+        self.norm = nn.LayerNorm(WIDTH)
+        self.out = nn.Linear(WIDTH, ARTICULATORY.stop)
+
+    def forward(self, mel):
+        x = F.gelu(self.first(mel.transpose(1, 2)))                                # [B, 192, 2 T]
+        x = F.gelu(self.second(x)).transpose(1, 2)                                 # [B, T, WIDTH]
+        for block in self.blocks:
+            x = block(x)
+        return self.out(self.norm(x))                                              # [B, T, 52]
+
+
+def levelled(mel, level):
+    """Log-mel of a voice whose loud moments have that level (dB): shifted so that every voice is equally loud, and scaled."""
+    return (mel - level * (np.log(10) / 10) - 3.0) / 4.0
+
+
+class Encoder:
+    """The trained network on a device (torch.device)."""
+
+    def __init__(self, network, device):
+        self.network, self.device = network.eval().to(device), device
+
+    @torch.inference_mode()
+    def listen(self, samples, progress=lambda fraction: None):
+        """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
+        samples = np.ascontiguousarray(samples, np.float32)
+        content = np.zeros((frames_of(len(samples)), COLUMNS), np.float32)
+        content[:, PROSODY] = features.prosody(samples)
+        level = features.loud_level(features.loudness(samples))
+        edge = REACH + 2                                                           # and the mel windows' own width
+        for first in range(0, len(content), CHUNK):
+            last = min(first + CHUNK, len(content))
+            start, stop = max(first - edge, 0), min(last + edge, len(content))
+            heard = torch.from_numpy(samples[start * HOP:stop * HOP]).to(self.device)
+            mel = features.log_mel(heard)[None, :2 * (stop - start)]
+            logits = self.network(levelled(mel, level))[0, first - start:last - start]
+            content[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
+            content[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
+            progress(last / len(content))
+        return content
+
+
+def load_encoder(device="cpu", path=WEIGHTS):
+    """The Encoder with the shipped weights, or those of path. UtterError if the file is missing or of another kind."""
+    from safetensors import SafetensorError, safe_open
+    try:
+        with safe_open(str(path), "pt") as stored:
+            about = stored.metadata() or {}
+            weights = {name: stored.get_tensor(name).float() for name in stored.keys()}
+    except (OSError, SafetensorError) as error:
+        raise UtterError(f"{Path(path).name} is missing or damaged; install Utter again or run `python build.py train speech`.",
+                         str(error)) from error
+    if about.get("names") != " ".join(NAMES) or about.get("version") != VERSION:
+        raise UtterError(f"{Path(path).name} belongs to another version of Utter; install Utter again.", str(about)[:500])
+    network = Network()
+    network.load_state_dict(weights)
+    return Encoder(network, torch.device(device))
+
+
+def save_network(network, path, **about):
+    """Write the weights in half precision as safetensors, with what load_encoder checks and `about` (strings) as metadata."""
+    from safetensors.torch import save_file
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}
+    beside = path.with_suffix(".part")
+    save_file(weights, str(beside), {"names": " ".join(NAMES), "fps": str(FPS), "version": VERSION, **about})
+    beside.replace(path)

@@ -1,0 +1,275 @@
+"""Train the ears (speech/encoder.py) on aligned recordings: python build.py train speech.
+
+Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands, clipping
+and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory facts. Round one
+learns from aligned clips; then the network labels the recordings of over two hundred more voices that have no text, clean, and round two
+learns to hear the same in them when they are disturbed (Xie et al. 2020, "Self-training with noisy student"). AdamW, one cosine cycle a
+round, weights averaged over the last steps.
+"""
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.signal import fftconvolve, resample_poly
+from torch.nn import functional as F
+
+from model_runtime.speech import features, phones
+from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
+from model_runtime.speech.encoder import WEIGHTS, Network, Encoder, levelled, load_encoder, save_network
+from model_runtime.training import align, corpus
+
+RATE = features.RATE
+SECONDS, BATCH = 3.0, 12            # of a crop; crops a step
+FRAMES = int(SECONDS * 50)          # of Content in a crop
+GRID = 200                          # Hz at which labels are kept
+LEVEL = -20.0                       # dB: every clip is brought to this loud level
+RELEASE = 0.3                       # the last part of a stop is its release, where nobody marked it
+ROUNDS = (10.0, 25.0)               # minutes, by default
+SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.0, "picovoice_keywords": 0.6,
+          "misc_cc": 0.6, "ljspeech": 0.4, "pocketsphinx_librivox": 0.05, "jfk": 0.02}  # how often each folder is drawn from
+HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1, "facegood_mocap": 0.2}  # round two
+
+
+def main(args):
+    device = torch.device("cuda" if args.device == "cuda" or args.device == "auto" and torch.cuda.is_available() else "cpu")
+    torch.manual_seed(args.seed)
+    records = align.load(args.cache)
+    if not records:
+        align.main(args)
+        records = align.load(args.cache)
+    minutes = ROUNDS if args.minutes is None else (args.minutes * ROUNDS[0] / sum(ROUNDS), args.minutes * ROUNDS[1] / sum(ROUNDS))
+    first = Path(args.cache) / "ears_round1.safetensors"
+    voices = Voices(records, args, np.random.default_rng(args.seed))
+    if not first.exists():
+        network = fit(Network().to(device), voices, minutes[0], device)
+        save_network(network, first)
+        report(Encoder(network, device), records, args)
+    encoder = load_encoder(device, first)
+    voices.add_heard(encoder, args)
+    network = fit(encoder.network, voices, minutes[1], device)
+    figures = report(Encoder(network, device), records, args)
+    save_network(network, WEIGHTS, layout="conv-next", trained="model_runtime/training/speech.py",
+                 figures=json.dumps(figures), seed=str(args.seed))
+
+
+# ---- what is known of a clip, frame by frame
+
+def labels(record, seconds):
+    """-> (phone index uint8 [n], articulatory facts float32 [n, 12]) at GRID Hz."""
+    count = int(seconds * GRID) + 1
+    phone_of, made = np.full(count, phones.PHONES.index("sil"), np.uint8), np.zeros((count, 12), bool)
+    made[:, phones.ARTICULATORY.index("pause")] = True
+    sounds = record.get("sounds") or [None] * len(record["phones"])
+
+    def put(start, end, classes):
+        made[at(start):at(end)] = [name in classes for name in phones.ARTICULATORY]
+
+    at = lambda second: int(np.ceil(second * GRID - 0.5))
+    place = set("bilabial labiodental dental alveolar postalveolar velar".split())
+    for (start, end, name), sound in zip(record["phones"], sounds):
+        phone = phones.bare(name)
+        phone_of[at(start):at(end)] = phones.PHONES.index(phone)
+        if sound in phones.GERMAN:
+            put(start, end, phones.GERMAN[sound][1])
+        elif phone in phones.GLIDES:
+            middle = start + 0.55 * (end - start)
+            put(start, middle, phones.MADE_WITH[phones.GLIDES[phone][0]])
+            put(middle, end, phones.MADE_WITH[phones.GLIDES[phone][1]])
+        else:
+            put(start, end, phones.MADE_WITH[phone])
+            if phone in phones.STOPS and "releases" not in record and phone not in ("CH", "JH"):
+                put(end - RELEASE * (end - start), end, phones.MADE_WITH[phone] - place)
+    for start, end in record.get("releases", ()):
+        made[at(start):at(end), :6] = False
+    return phone_of, made.astype(np.float32)
+
+
+class Voices:
+    """Draws batches: (log-mel [B, 2 T, BANDS], phone posteriors [B, T, 40], articulatory facts [B, T, 12])."""
+
+    def __init__(self, records, args, rng):
+        self.cache, self.rng = args.cache, rng
+        self.rooms = [self.read(path) for path in sorted(Path(args.data).glob("noise_rir/RIRs/*.wav"))]
+        self.noises = [self.read(path) for path in sorted(Path(args.data).glob("noise_rir/noise/*.wav"))]
+        self.clips = {}                                     # folder -> [(name, path, seconds -> labels), ...]
+        self.shares = dict(SHARES)
+        for record in records:
+            if record["split"] == "train":
+                self.clips.setdefault(record["clip"].split("/")[0], []).append(record)
+
+    @staticmethod
+    def read(path):
+        import soundfile
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
+
+    def add_heard(self, encoder, args):
+        """Label the clips without text by ear; they join as folders of their own."""
+        for clip in corpus.clips(args.data):
+            folder = clip.name.split("/")[0]
+            if clip.kind == "sound" and clip.split == "train" and folder in HEARD:
+                posteriors = encoder.listen(self.sound(clip.name, clip.path))[:, :ARTICULATORY.stop].astype(np.float16)
+                self.clips.setdefault(f"{folder} by ear", []).append({"clip": clip.name, "path": str(clip.path), "heard": posteriors})
+                self.shares[f"{folder} by ear"] = HEARD[folder]
+
+    def sound(self, name, path):
+        samples = corpus.sound(name, path, self.cache).astype(np.float32) / 32768
+        level = features.loud_level(features.loudness(samples))
+        return samples * 10 ** ((LEVEL - max(level, -60)) / 20)
+
+    def piece(self, frames):
+        """Up to that many Content frames of a random clip at a random speed -> (samples, phones [t, 40], made [t, 12])."""
+        folders = [folder for folder in self.shares if folder in self.clips]
+        shares = np.array([self.shares[folder] for folder in folders])
+        clips = self.clips[self.rng.choice(folders, p=shares / shares.sum())]
+        record = clips[self.rng.integers(len(clips))]
+        if "samples" not in record:
+            record["samples"] = (self.sound(record["clip"], record["path"]) * 32768 / 8).astype(np.int16)
+            if "heard" not in record:
+                record["labels"] = labels(record, len(record["samples"]) / RATE)
+        samples = record["samples"]
+        up, down = (1, 1) if self.rng.random() < 0.4 else (20, int(self.rng.integers(16, 26)))   # plays down / up times as fast
+        length = min(int(frames * HOP * down / up) + HOP, len(samples))
+        start = int(self.rng.integers(0, len(samples) - length + 1))
+        samples = samples[start:start + length].astype(np.float32) * (8 / 32768)
+        if up != down:
+            samples = resample_poly(samples, up, down).astype(np.float32)
+        count = min(len(samples) // HOP, frames)
+        moments = start / RATE + np.arange(count) / 50 * down / up
+        if "heard" in record:
+            rows = record["heard"][np.minimum(np.round(moments * 50).astype(int), len(record["heard"]) - 1)].astype(np.float32)
+            return samples[:count * HOP], rows[:, PHONES], rows[:, ARTICULATORY]
+        phone_of, made = record["labels"]
+        rows = np.minimum(np.round(moments * GRID).astype(int), len(phone_of) - 1)
+        return samples[:count * HOP], np.eye(40, dtype=np.float32)[phone_of[rows]], made[rows]
+
+    def crop(self):
+        """SECONDS of speech, of one clip or several one after another, disturbed."""
+        parts, missing = [], FRAMES
+        while missing > 0:
+            parts.append(self.piece(missing))
+            missing -= len(parts[-1][1])
+        samples, phone, made = (np.concatenate(column) for column in zip(*parts))
+        return self.disturb(samples), phone, made
+
+    def disturb(self, samples):
+        rng = self.rng
+        if rng.random() < 0.25 and self.rooms:
+            room = self.rooms[rng.integers(len(self.rooms))]
+            direct = np.abs(room).argmax()                  # the sound arrives when it did
+            wet = fftconvolve(samples, room[direct:direct + RATE // 2] / np.abs(room[direct]))[:len(samples)]
+            samples = samples + (wet - samples) * rng.uniform(0.3, 1)
+        if rng.random() < 0.6:
+            kind = rng.random()
+            if kind < 0.4 and self.noises:
+                noise = self.noises[rng.integers(len(self.noises))]
+                noise = np.roll(np.resize(noise, len(samples)), rng.integers(len(samples)))
+            elif kind < 0.55:
+                noise = np.resize(self.piece(FRAMES)[0], len(samples)) + np.resize(self.piece(FRAMES)[0], len(samples))[::-1]
+            else:                                           # from hiss to rumble
+                spectrum = np.fft.rfft(rng.standard_normal(len(samples)))
+                noise = np.fft.irfft(spectrum / np.arange(1, len(spectrum) + 1) ** rng.uniform(0, 1), len(samples))
+            loud = 10 ** ((LEVEL - rng.uniform(5, 45)) / 20)
+            samples = samples + noise * (loud / (np.sqrt(np.mean(noise ** 2)) + 1e-6))
+        if rng.random() < 0.05:
+            samples = np.clip(samples, -0.15, 0.15)
+        return samples.astype(np.float32)
+
+    def batch(self, device):
+        samples, phone, made = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*(self.crop() for _ in range(BATCH))))
+        mel = levelled(features.log_mel(samples)[:, :2 * FRAMES], LEVEL)
+        return self.colour(mel), phone, made
+
+    def colour(self, mel):
+        """Other levels, other microphones, telephone bands; short gaps in time and frequency."""
+        rng, (count, length, bands) = self.rng, mel.shape
+        curve = rng.standard_normal((count, 6)) * rng.uniform(0, 0.35, (count, 1))
+        curve = np.stack([np.interp(np.linspace(0, 5, bands), np.arange(6), row) for row in curve]) + rng.normal(0, 0.2, (count, 1))
+        mel = mel + torch.from_numpy(curve.astype(np.float32)).to(mel.device)[:, None]
+        quiet = mel.amin((1, 2))
+        for row in range(count):
+            if rng.random() < 0.15:
+                mel[row, :, int(rng.integers(40, 60)):] = quiet[row]
+            for _ in range(2):
+                start, width = int(rng.integers(length)), int(rng.integers(0, 12))
+                mel[row, start:start + width] = quiet[row]
+                start, width = int(rng.integers(bands)), int(rng.integers(0, 9))
+                mel[row, :, start:start + width] = quiet[row]
+        return mel
+
+
+# ---- learning
+
+def fit(network, voices, minutes, device, rate=1.5e-3, report_every=50):
+    """Train network for that long; returns the averaged weights' network, in eval mode."""
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.02, betas=(0.9, 0.98))
+    averaged = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+    began, step, recent = time.monotonic(), 0, []
+    network.train()
+    while (done := (time.monotonic() - began) / 60 / minutes) < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 60) * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
+        mel, phone, made = voices.batch(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = network(mel)
+        logits = logits.float()
+        loss = (F.cross_entropy(logits[..., PHONES].flatten(0, 1), (0.9 * phone + 0.1 / 40).flatten(0, 1))
+                + 4 * F.binary_cross_entropy_with_logits(logits[..., ARTICULATORY], made))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        for name, tensor in network.state_dict().items():
+            averaged[name].lerp_(tensor, max(0.01, 1 / step))
+        recent.append(loss.item())
+        if step % report_every == 0:
+            print(f"step {step}  {done:.0%}  loss {np.mean(recent[-report_every:]):.3f}", flush=True)
+    network.load_state_dict(averaged)
+    return network.eval()
+
+
+# ---- measuring
+
+def closed(content, threshold=0.5):
+    """Intervals [[start, end], ...] in seconds where the lips are heard to be shut; edges interpolated between frames."""
+    p = content[:, NAMES.index("bilabial")]
+    shut = np.concatenate([[False], p >= threshold, [False]]).astype(int)
+    out = []
+    for first, last in zip(np.flatnonzero(np.diff(shut) == 1), np.flatnonzero(np.diff(shut) == -1) - 1):
+        start = first if first == 0 else first - (p[first] - threshold) / (p[first] - p[first - 1])
+        end = last if last == len(p) - 1 else last + (p[last] - threshold) / (p[last] - p[last + 1])
+        out.append([start / 50, end / 50])
+    return out
+
+
+def report(encoder, records, args, split="dev"):
+    """Frame accuracies and lip closures on clips of speakers never trained on, {"folder figure": value}; printed too."""
+    right = {}
+    for record in records:
+        if record["split"] != split:
+            continue
+        content = encoder.listen(corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768)
+        phone_of, made = labels(record, len(content) / 50)
+        rows = np.minimum(np.arange(len(content)) * GRID // 50, len(phone_of) - 1)
+        truth, made = phone_of[rows], made[rows]
+        spoken = truth != phones.PHONES.index("sil")
+        shape_of = np.array([phones.VISEMES.index(phones.VISEME_OF[phone]) for phone in phones.PHONES])
+        folder = record["clip"].split("/")[0]
+        tally = lambda figure, hits: right.setdefault(f"{folder} {figure}", []).append((hits.sum(), hits.size))
+        tally("phone", content[spoken][:, PHONES].argmax(1) == truth[spoken])
+        tally("viseme", visemes(content)[spoken].argmax(1) == shape_of[truth[spoken]])
+        tally("sil", (content[:, PHONES].argmax(1) != 39) == spoken)
+        shut = closed(content)
+        for start, end, name in record["phones"]:
+            name = phones.bare(name)
+            if name in phones.BILABIALS:
+                tally("closures", np.array([any(a < end + 0.04 and b > start - 0.04 for a, b in shut)]))
+            elif name in {"AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW"}:
+                a, b = start + (end - start) / 3, end - (end - start) / 3
+                tally("false closures", np.array([sum(max(0, min(b, d) - max(a, c)) for c, d in shut) >= 0.5 * (b - a)]))
+    figures = {name: round(float(np.sum([hit for hit, _ in pairs]) / np.sum([n for _, n in pairs])), 4) for name, pairs in sorted(right.items())}
+    print(json.dumps({split: figures}, indent=1), flush=True)
+    return figures
