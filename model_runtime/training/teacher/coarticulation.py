@@ -150,7 +150,8 @@ def rest(phones, t, style, rng):
     for start, end in spans:
         if end - start <= PAUSE:
             continue
-        breath = rng.uniform(0.2, 0.42) if rng.uniform() < style.breath and end - start > 0.6 else rng.uniform(0.06, 0.12)
+        inhale, quiet = rng.uniform() < style.breath, end - max(start, 0)
+        breath = rng.uniform(0.2, 0.42) if inhale and quiet > 0.6 else rng.uniform(0.06, 0.12)
         last = end > (t[-1] if len(t) else 0)
         window(out, t, start + rng.uniform(0.07, 0.12), end + 9 if last else end - breath, 0.1, 0.1)
         if breath > 0.15 and not last:

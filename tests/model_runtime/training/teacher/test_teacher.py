@@ -1,0 +1,196 @@
+"""What the teacher's face does, by outcome: lips meet where p, b, m are spoken, vowels open, feelings show, people differ."""
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_runtime.errors import UtterError
+from model_runtime.flame import lbs
+from model_runtime.flame.head import load_head
+from model_runtime.training import teacher
+from model_runtime.training.teacher import emotions
+from model_runtime.training.teacher.layout import INDEX, LIDS, NECK, TONGUE
+
+SHUT, OPEN = 0.03, 0.08
+# "My mom baked a big apple pie", a pause, "for five people who thought of you", in made-up but usual times.
+SPOKEN = """sil .30 M .08 AY1 .15 M .07 AA1 .14 M .09 B .06 EY1 .14 K .06 T .05 AH0 .05 B .07 IH1 .08 G .06 AE1 .13 P .08 AH0 .06 L .07 P .09
+AY1 .24 sil .60 F .09 AO1 .09 R .06 F .10 AY1 .15 V .06 P .08 IY1 .09 P .04 AH0 .05 L .06 HH .05 UW1 .10 TH .09 AO1 .13 T .07 AH0 .05 V .05
+Y .06 UW1 .22 sil .40""".split()
+LABELS, LENGTHS = SPOKEN[::2], np.array(SPOKEN[1::2], float)
+ENDS = np.cumsum(LENGTHS)
+PHONES = [[float(end - length), float(end), label] for end, length, label in zip(ENDS, LENGTHS, LABELS)]
+T = int(np.ceil(ENDS[-1] * 30))
+ALIGNMENTS = Path(".cache/training/alignments.jsonl")
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head()
+
+
+def centres(*wanted):
+    return [round((start + end) / 2 * 30) for start, end, label in PHONES if label.rstrip("012") in wanted]
+
+
+def spans(*wanted):
+    return [(start, end) for start, end, label in PHONES if label.rstrip("012") in wanted]
+
+
+@pytest.mark.parametrize("emotion", emotions.NAMES)
+def test_lips_meet_in_every_bilabial_whatever_is_felt(head, emotion):
+    for seed in range(3):
+        gap = lbs.lip_gap(head, teacher.perform(PHONES, None, emotion, 1.0, seed, head))
+        assert (gap[centres("P", "B", "M")] < SHUT).all()
+
+
+def test_closures_hold_for_two_frames_and_end(head):
+    gap = lbs.lip_gap(head, teacher.perform(PHONES, None, "neutral", 0, 1, head))
+    for start, end in spans("P", "B", "M"):
+        first = int(np.ceil(((start + end) / 2 - 0.036) * 30))
+        assert (gap[first:first + 2] < SHUT).all()
+    assert (gap[centres("AY", "AA", "EY", "AE", "AO", "IY", "UW")] > OPEN * 0.6).all()
+    assert (gap[centres("AY", "AA", "AE")] > OPEN).all()
+
+
+def test_lips_meet_on_other_identities(head):
+    rng = np.random.default_rng(5)
+    for seed in range(4):
+        beta = np.r_[rng.standard_normal(30), np.zeros(270)]
+        gap = lbs.lip_gap(head, teacher.perform(PHONES, None, "neutral", 0, seed, head, beta), beta)
+        assert (gap[centres("P", "B", "M")] < SHUT).all()
+        assert (gap[centres("AY", "AA", "AE")] > OPEN).all()
+
+
+def test_mouth_is_shut_at_rest(head):
+    gap = lbs.lip_gap(head, teacher.perform(PHONES, None, "neutral", 0, 0, head))
+    assert (gap[:4] < SHUT).all() and (gap[-4:] < SHUT).all()
+    middle_of_pause = round(sum(spans("sil")[1]) / 2 * 30)
+    assert gap[middle_of_pause - 2] < SHUT
+
+
+def test_lower_lip_meets_the_teeth_without_shutting(head):
+    values = teacher.perform(PHONES, None, "neutral", 0, 0, head)
+    gap = lbs.lip_gap(head, values)[centres("F", "V")]
+    assert (gap > SHUT).all() and (gap < 0.2).all()
+
+
+def test_rounded_vowels_narrow_the_mouth_and_spread_ones_widen_it(head):
+    values = teacher.perform(PHONES, None, "neutral", 0, 0, head)
+    corners = lbs.pose(head, values, vertices=[head.landmark("lip_corner_left"), head.landmark("lip_corner_right")])
+    width = np.linalg.norm(corners[:, 0] - corners[:, 1], axis=1)
+    assert width[centres("UW")].max() < 0.97 * width[centres("IY")].min()
+
+
+def test_tongue_comes_out_for_th_and_up_for_l():
+    _, channels = teacher.actions(PHONES, None, "neutral", 0, 0)
+    tip, _, out = channels[:, TONGUE].T
+    assert (out[centres("TH")] > 0.2).all() and (out[centres("AA", "P", "M")] < 0.1).all()
+    assert (tip[centres("L")] > 0.5).all()
+    assert (channels[:, TONGUE] >= 0).all() and (channels[:, TONGUE] <= 1).all()
+
+
+def change(emotion, name, strength=1.0):
+    """Mean of an action over seeds, against neutral."""
+    def mean(label):
+        return np.mean([teacher.actions(PHONES, None, label, strength, seed)[0][:, INDEX[name]].mean() for seed in range(4)])
+    return mean(emotion) - mean("neutral")
+
+
+def test_feelings_show_as_their_action_units():
+    assert change("happy", "mouthSmileLeft") > 0.3 and change("happy", "cheekSquintLeft") > 0.2
+    assert change("sad", "mouthFrownLeft") > 0.25 and change("sad", "browInnerUp") > 0.3 and change("sad", "jawOpen") < -0.02
+    assert change("angry", "browDownLeft") > 0.4 and change("angry", "noseSneerLeft") > 0.1
+    assert change("surprised", "browOuterUpLeft") > 0.3 and change("surprised", "eyeWideLeft") > 0.3
+    assert change("afraid", "eyeWideLeft") > 0.3 and change("afraid", "mouthStretchLeft") > 0.2
+    assert change("disgusted", "noseSneerLeft") > 0.4
+    assert change("contemptuous", "mouthDimpleRight") > 0.3 > 0.02 > change("contemptuous", "mouthDimpleLeft")
+
+
+def test_strength_is_gradual_and_may_change_over_time():
+    assert 0.05 < change("happy", "mouthSmileLeft", 0.3) < 0.5 * change("happy", "mouthSmileLeft", 1.0)
+    ramp = np.linspace(0, 1, T)
+    smile = teacher.actions(PHONES, None, "happy", ramp, 0)[0][:, INDEX["mouthSmileLeft"]]
+    assert smile[-20:].mean() > smile[:20].mean() + 0.2
+    share = np.zeros((T, 8))
+    share[:T // 2, emotions.NAMES.index("sad")] = share[T // 2:, emotions.NAMES.index("happy")] = 1
+    frown = teacher.actions(PHONES, None, share, 1.0, 0)[0][:, INDEX["mouthFrownLeft"]]
+    assert frown[:T // 2].mean() > frown[T // 2:].mean() + 0.2
+
+
+def test_sad_lips_turn_down_and_happy_ones_up_on_the_head(head):
+    corner = [head.landmark("lip_corner_left"), head.landmark("lip_corner_right")]
+    height = {}
+    for emotion in ("sad", "neutral", "happy"):
+        values = teacher.perform(PHONES, None, emotion, 1.0, 0, head)
+        values[:, 53:56] = 0
+        height[emotion] = lbs.pose(head, values, vertices=corner)[:, :, 1].mean()
+    assert height["sad"] + 0.002 < height["neutral"] < height["happy"] - 0.002
+
+
+def test_performers_agree_in_lips_and_differ_above():
+    faces = [teacher.actions(PHONES, None, "neutral", 0, seed) for seed in range(6)]
+    def agreement(track):
+        r = np.corrcoef([track(*face) for face in faces])
+        return r[np.triu_indices(6, 1)].mean()
+    assert agreement(lambda actions, _: actions[:, INDEX["mouthClose"]]) > 0.8
+    assert agreement(lambda actions, _: actions[:, INDEX["mouthPucker"]]) > 0.9
+    assert agreement(lambda actions, _: actions[:, INDEX["browInnerUp"]]) < 0.5
+    assert abs(agreement(lambda _, channels: channels[:, NECK][:, 1])) < 0.5
+
+
+def test_a_seed_is_one_performance(head):
+    first, again, other = (teacher.perform(PHONES, None, "angry", 0.7, seed, head) for seed in (3, 3, 4))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert first.shape == (T, 65) and first.dtype == np.float32 and np.isfinite(first).all()
+
+
+def test_blinks_shut_the_lids_about_as_often_as_people_do():
+    count = seconds = 0
+    for seed in range(40):
+        _, channels = teacher.actions(PHONES * 1 + [[PHONES[-1][1], 15.0, "sil"]], None, "neutral", 0, seed)
+        lid = channels[:, LIDS][:, 0]
+        count += ((lid[1:] > 0.9) & (lid[:-1] <= 0.9)).sum()
+        seconds += len(lid) / 30
+    assert 0.28 < count / seconds < 0.45
+
+
+def test_head_moves_smoothly_and_about_as_far_as_in_talk():
+    necks = [np.degrees(teacher.actions(PHONES, None, "neutral", 0, seed)[1][:, NECK]) for seed in range(60)]
+    assert np.allclose(np.concatenate(necks).std(0), [6, 7, 5], rtol=0.3)
+    assert max(np.abs(np.diff(neck, axis=0)).max() for neck in necks) * 30 < 120
+
+
+def test_jaw_follows_loudness():
+    t = np.arange(int(ENDS[-1] * 50) + 1) / 50
+    loud = np.stack([np.where((t > 0.3) & (t < 1.96), 0.95, 0.6), np.ones(len(t)), np.zeros(len(t))], 1)
+    jaw = teacher.actions(PHONES, loud, "neutral", 0, 0)[0][:, INDEX["jawOpen"]]
+    soft = teacher.actions(PHONES, loud * [0.6, 1, 1], "neutral", 0, 0)[0][:, INDEX["jawOpen"]]
+    assert jaw[10:55].mean() > 1.2 * soft[10:55].mean()
+
+
+def test_any_length_and_silence(head):
+    for phones, frames in (([[0.0, 0.05, "sil"]], 2), ([[0.0, 1.0, "sil"]], 30), ([[0.0, 0.1, "M"]], 1), ([[0.1, 0.2, "AA1"]], 45)):
+        values = teacher.perform(phones, None, "happy", 0.5, 0, head, T=frames)
+        assert values.shape == (frames, 65) and np.isfinite(values).all()
+
+
+def test_what_it_cannot_do_is_said():
+    with pytest.raises(UtterError, match="QQ"):
+        teacher.actions([[0.0, 0.2, "QQ"]], None, "neutral", 0, 0)
+    with pytest.raises(UtterError, match="bored"):
+        teacher.actions(PHONES, None, "bored", 1, 0)
+
+
+def test_lips_shut_at_hand_labelled_closures_of_real_speech(head):
+    if not ALIGNMENTS.exists():
+        pytest.skip("no .cache/training/alignments.jsonl: run build.py train speech, or align, on ../shared/data first")
+    clips = [clip for clip in map(json.loads, ALIGNMENTS.open()) if clip["clip"].startswith("emodb/") and clip["source"] == "hand"][::20]
+    shut = total = 0
+    for seed, clip in enumerate(clips):
+        gap = lbs.lip_gap(head, teacher.perform(clip["phones"], None, "neutral", 0, seed, head))
+        for start, end, label in clip["phones"]:
+            if label in ("P", "B", "M"):
+                total += 1
+                shut += gap[min(round((start + end) / 2 * 30), len(gap) - 1)] < SHUT
+    assert total > 10 and shut / total > 0.97
