@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from model_runtime.emotion import LABELS
 from model_runtime.errors import UtterError
 from model_runtime.training.teacher.layout import FPS, INDEX, face
-
-NAMES = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
 
 
 @dataclass(frozen=True)
@@ -54,26 +53,29 @@ EMOTIONS = {
                              "browDownLeft": 0.18, "eyeSquint": 0.22, "mouthPressRight": 0.15}, {"mouthPressRight": 0.12}, jaw=0.9, lids=0.14,
                             gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
 }
-FACES = np.array([face(EMOTIONS[name].face) for name in NAMES])    # [8, 52]
-PAUSES = np.array([face(EMOTIONS[name].pause) for name in NAMES])  # [8, 52]
+INERTIA = 3.5   # frames: a face takes about half a second from one feeling to the next
+FACES = np.array([face(EMOTIONS[name].face) for name in LABELS])    # [8, 52]
+PAUSES = np.array([face(EMOTIONS[name].pause) for name in LABELS])  # [8, 52]
 
 
 def weights(emotion, strength, T):
-    """[T, 8] how much of each emotion: from a label, or an array [T, 8] for a timeline, times strength (number or [T])."""
+    """[T, 8] how much of each emotion: from a label, or an array [T, 8] for a timeline, times strength (number or [T]); no face
+    changes at once, so neither do these."""
     if isinstance(emotion, str):
-        if emotion not in NAMES:
-            raise UtterError(f"{emotion!r} is no emotion; choose one of {', '.join(NAMES)}.")
-        share = np.tile(np.eye(len(NAMES))[NAMES.index(emotion)], (T, 1))
+        if emotion not in LABELS:
+            raise UtterError(f"{emotion!r} is no emotion; choose one of {', '.join(LABELS)}.")
+        share = np.tile(np.eye(len(LABELS))[LABELS.index(emotion)], (T, 1))
     else:
         share = np.array(emotion, float)
-        if share.shape != (T, len(NAMES)):
-            raise UtterError(f"An emotion is a label or weights of shape [{T}, {len(NAMES)}], not {share.shape}.")
-    return share * np.clip(np.broadcast_to(np.asarray(strength, float), (T,)), 0, 1)[:, None]
+        if share.shape != (T, len(LABELS)):
+            raise UtterError(f"An emotion is a label or weights of shape [{T}, {len(LABELS)}], not {share.shape}.")
+    share = share * np.clip(np.broadcast_to(np.asarray(strength, float), (T,)), 0, 1)[:, None]
+    return gaussian_filter1d(share, INERTIA, axis=0, mode="nearest")
 
 
 def blend(share, field_name, neutral):
     """A gain or offset of the emotions, [T] or [T, n], as far from neutral as the shares [T, 8] say."""
-    values = np.array([getattr(EMOTIONS[name], field_name) for name in NAMES], float)
+    values = np.array([getattr(EMOTIONS[name], field_name) for name in LABELS], float)
     return neutral + share @ (values - neutral)
 
 

@@ -16,7 +16,7 @@ def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
     """Motion values float32 [T, 65] at 30 fps on that head and identity: `actions`, with contact solved on its geometry.
 
     phones: [[start, end, "AH0"], ...] in seconds. prosody: see voice.on_frames; None makes it up from the rhythm. emotion: one
-    of emotions.NAMES or weights [T, 8]; strength 0 to 1, a number or [T]. T defaults to the end of the phones. The same
+    of emotions.LABELS or weights [T, 8]; strength 0 to 1, a number or [T]. T defaults to the end of the phones. The same
     arguments give the same values. UtterError for an unknown phone or emotion.
     """
     return contact.solve(head, *actions(phones, prosody, emotion, strength, seed, T), beta=beta)

@@ -37,7 +37,7 @@ def spans(*wanted):
     return [(start, end) for start, end, label in PHONES if label.rstrip("012") in wanted]
 
 
-@pytest.mark.parametrize("emotion", emotions.NAMES)
+@pytest.mark.parametrize("emotion", emotions.LABELS)
 def test_lips_meet_in_every_bilabial_whatever_is_felt(head, emotion):
     for seed in range(3):
         gap = lbs.lip_gap(head, teacher.perform(PHONES, None, emotion, 1.0, seed, head))
@@ -113,7 +113,7 @@ def test_strength_is_gradual_and_may_change_over_time():
     smile = teacher.actions(PHONES, None, "happy", ramp, 0)[0][:, INDEX["mouthSmileLeft"]]
     assert smile[-20:].mean() > smile[:20].mean() + 0.2
     share = np.zeros((T, 8))
-    share[:T // 2, emotions.NAMES.index("sad")] = share[T // 2:, emotions.NAMES.index("happy")] = 1
+    share[:T // 2, emotions.LABELS.index("sad")] = share[T // 2:, emotions.LABELS.index("happy")] = 1
     frown = teacher.actions(PHONES, None, share, 1.0, 0)[0][:, INDEX["mouthFrownLeft"]]
     assert frown[:T // 2].mean() > frown[T // 2:].mean() + 0.2
 
