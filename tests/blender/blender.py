@@ -1,6 +1,7 @@
 """Run scripts inside Blender's Python module (bpy), each in a process of its own: a crash or a leak stays there."""
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -43,3 +44,28 @@ def run(script, *arguments, python=None, timeout=300):
         return json.loads(lines[-1]) if lines else None
     except ValueError:
         return None
+
+
+def play(scenes, version, *arguments, timeout=300):
+    """Run every function of the module `scenes` (a name under tests.blender) whose name starts with "scene_", in one process with that
+    bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are."""
+    return run(f"""
+        import inspect, json, traceback
+        import bpy
+        from tests.blender import {scenes}
+        told = {{}}
+        for name, scene in inspect.getmembers({scenes}, inspect.isfunction):
+            if name.startswith("scene_"):
+                bpy.ops.wm.read_factory_settings(use_empty=True)
+                try:
+                    scene()
+                    told[name] = ""
+                except Exception:
+                    told[name] = traceback.format_exc()
+        print(json.dumps(told))
+        """, *arguments, python=python_of(version), timeout=timeout)
+
+
+def scenes_of(scenes):
+    """The names of a scene module's functions, for parametrize."""
+    return re.findall(r"^def (scene_\w+)", (ROOT / "tests" / "blender" / f"{scenes}.py").read_text(encoding="utf-8"), re.MULTILINE)
