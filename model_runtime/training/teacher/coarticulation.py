@@ -146,13 +146,13 @@ def rest(phones, t, style, rng):
     sounds = [(start, end) for start, end, label in phones if name(label) != "sil"]
     if not sounds:
         return np.ones(len(t)), breathing
-    spans = [(-9.0, sounds[0][0])] + [(a[1], b[0]) for a, b in zip(sounds, sounds[1:])] + [(sounds[-1][1], t[-1] + 9 if len(t) else 9)]
+    spans = [(-9.0, sounds[0][0])] + [(a[1], b[0]) for a, b in zip(sounds, sounds[1:])] + [(sounds[-1][1], t[-1] + 9)]
     for start, end in spans:
         if end - start <= PAUSE:
             continue
         inhale, quiet = rng.uniform() < style.breath, end - max(start, 0)
         breath = rng.uniform(0.2, 0.42) if inhale and quiet > 0.6 else rng.uniform(0.06, 0.12)
-        last = end > (t[-1] if len(t) else 0)
+        last = end > t[-1]
         window(out, t, start + rng.uniform(0.07, 0.12), end + 9 if last else end - breath, 0.1, 0.1)
         if breath > 0.15 and not last:
             window(breathing, t, end - 0.7 * breath, end - 0.3 * breath, 0.3 * breath, 0.3 * breath)

@@ -88,13 +88,13 @@ def layer(share, speaking, energy, style, rng):
     wave = np.zeros(T)
     t = np.arange(T) / FPS
     at = rng.uniform(-2, 1)
-    while at < t[-1] + 1 if T else False:
+    while at < T / FPS:
         hold, size = rng.uniform(0.4, 2.0), rng.uniform(0.3, 1)
         rise, fall = rng.uniform(0.3, 0.6), rng.uniform(0.6, 1.2)
         np.maximum(wave, size * np.clip(np.minimum((t - at) / rise, (at + rise + hold + fall - t) / fall), 0, 1), out=wave)
         at += rise + hold + fall + rng.uniform(0.2, 2.5)
-    loud = gaussian_filter1d(energy, 6, mode="nearest") if T else energy
-    swell = 0.74 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean() if T else 0) * speaking
+    loud = gaussian_filter1d(energy, 6, mode="nearest")
+    swell = 0.74 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean()) * speaking
     pose = share @ FACES + (1 - speaking)[:, None] * (share @ PAUSES)
     return np.clip(pose * style.mix * style.expression * swell[:, None], 0, 1)
 

@@ -20,7 +20,7 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     t = np.arange(T) / FPS
     voiced = np.abs(f0) > 1e-6
     melody = np.interp(np.arange(T), np.flatnonzero(voiced), f0[voiced]) if voiced.any() else np.zeros(T)
-    loud = (energy - energy.mean()) / (energy.std() + 1e-6) if T else energy
+    loud = (energy - energy.mean()) / (energy.std() + 1e-6)
     voice = np.stack([gaussian_filter1d(melody, 3, mode="nearest") / 0.25, gaussian_filter1d(loud, 4, mode="nearest")], 1)
     answers = np.roll(voice, LAG, 0) @ style.sway.T * (0.3 + 0.7 * speaking[:, None])
     still = POSTURE * rng.standard_normal(3) * SD
@@ -38,4 +38,4 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     moving[:, 0] += nods
     out = style.head * (still + lively[:, None] * (0.6 + 0.4 * speaking[:, None].mean()) * slow + lively[:, None] * moving) + posture
     out[:, 0] += breath
-    return np.clip(gaussian_filter1d(out, 1.0, axis=0, mode="nearest"), -0.5, 0.5) if T else out
+    return np.clip(gaussian_filter1d(out, 1.0, axis=0, mode="nearest"), -0.5, 0.5)

@@ -2,6 +2,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from model_runtime.errors import UtterError
 from model_runtime.training.teacher import contact, coarticulation, emotions, head_motion, upper_face, voice
 from model_runtime.training.teacher.layout import (ACTIONS, APERTURE, CHANNELS, CLOSURE, EYES, FPS, INDEX, LABIODENTAL, LIDS, NECK,
                                                    TONGUE, columns)
@@ -24,7 +25,9 @@ def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
 
 def actions(phones, prosody, emotion, strength, seed, T=None):
     """(actions float32 [T, 52], channels float32 [T, 15]) by layout: the performance before it has a head."""
-    T = int(np.ceil(phones[-1][1] * FPS)) if T is None else T
+    if not len(phones) or (T is not None and T < 1):
+        raise UtterError("There is nothing to perform: give at least one phone (sil for silence) and one frame.")
+    T = max(1, int(np.ceil(phones[-1][1] * FPS))) if T is None else T
     for_style, for_voice, for_mouth, for_feeling, for_brows, for_eyes, for_head = (
         np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(7))
     style = draw_style(for_style)

@@ -52,15 +52,14 @@ def blinks(T, rate, saccades, rng):
 
     Intervals are log-normal after a refractory 1.5 s; 50 ms to shut, 100 ms to open; 15 % are double.
     """
-    lid, t, at = np.zeros(T), np.arange(T) / FPS, None
-    end = T / FPS
+    lid, t = np.zeros(T), np.arange(T) / FPS
+
     def mean_wait(moment):
         here = rate[min(max(int(moment * FPS), 0), T - 1)] / (1 + DOUBLE)
         return max(1 / max(here, 0.02) - REFRACTORY, 0.3)
-    if not T:
-        return lid
+
     at = rng.uniform(-REFRACTORY, 0) + rng.uniform() * (mean_wait(0) + 0.5)
-    while at < end:
+    while at < T / FPS:
         for start in [at] + [at + rng.uniform(0.25, 0.4)] * (rng.uniform() < DOUBLE):
             ramp = np.minimum((t - start) / CLOSE, (start + CLOSE + SHUT + OPEN * 1.3 - t) / (OPEN * 1.3))
             depth = 1.0 if rng.uniform() < 0.93 else rng.uniform(0.6, 0.9)
@@ -96,9 +95,11 @@ def gaze(T, style, restless, offset, head, rng):
         previous = goal
         at += stay / max(restless[min(i, T - 1)], 0.2)
     kernel = np.array([0.55, 0.35, 0.1])   # a saccade takes one to three frames
+
     def settle(x):
-        return np.convolve(np.r_[x[:1], x[:1], x], kernel, "valid") if T else x
-    slow = gaussian_filter1d(head, 1, axis=0, mode="nearest") - head.mean(0) if T else head
+        return np.convolve(np.r_[x[:1], x[:1], x], kernel, "valid")
+    slow = gaussian_filter1d(head, 1, axis=0, mode="nearest") - head.mean(0)
+
     pitch = settle(pitch) + offset[:, 0] - 0.9 * slow[:, 0] + 0.004 * wander(rng, T, 2)
     yaw = settle(yaw) + offset[:, 1] - 0.9 * slow[:, 1] + 0.004 * wander(rng, T, 2)
     pitch, yaw = np.clip(pitch, -REACH, REACH), np.clip(yaw, -REACH, REACH)
