@@ -1,0 +1,161 @@
+"""Any recording becomes 16 kHz mono; whatever cannot is refused in a sentence."""
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import resample_poly
+
+from model_runtime.audio import RATE, load_voice
+from model_runtime.errors import UtterError
+
+
+def tone(rate, seconds=1.0, hertz=440.0, loud=0.3):
+    return (loud * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)).astype(np.float32)
+
+
+def hertz_of(samples):
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return spectrum.argmax() * RATE / len(samples)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100, 48000, 192000])
+def test_every_rate_becomes_16_khz_at_the_same_pitch(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", tone(rate), rate)
+    voice = load_voice(tmp_path / "a.wav")
+    assert voice.dtype == np.float32 and voice.shape == (RATE,)
+    assert abs(hertz_of(voice) - 440) < 2
+    assert abs(np.abs(voice[2000:-2000]).max() - 0.3) < 0.01
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_reading_in_blocks_gives_what_one_resampling_gives(tmp_path, rate):
+    noise = np.random.default_rng(0).standard_normal(int(rate * 33.3)).astype(np.float32) * 0.1
+    soundfile.write(tmp_path / "a.wav", noise, rate, subtype="FLOAT")
+    common = np.gcd(rate, RATE)
+    whole = resample_poly(noise, RATE // common, rate // common)
+    voice = load_voice(tmp_path / "a.wav")
+    assert len(voice) == len(whole)
+    assert np.abs(voice - (whole - whole.mean())).max() < 1e-5
+
+
+def test_stereo_is_averaged_and_an_offset_removed(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.stack([tone(RATE) + 0.2, tone(RATE, hertz=880) + 0.2], 1), RATE, subtype="FLOAT")
+    voice = load_voice(tmp_path / "a.wav")
+    assert np.allclose(voice, (tone(RATE) + tone(RATE, hertz=880)) / 2, atol=1e-3)
+
+
+def test_clipped_voices_are_taken(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.clip(tone(RATE, loud=5.0), -1, 1), RATE)
+    assert abs(hertz_of(load_voice(tmp_path / "a.wav")) - 440) < 2
+
+
+@pytest.mark.parametrize("format, subtype, ending", [("FLAC", "PCM_24", "flac"), ("OGG", "VORBIS", "ogg"), ("OGG", "OPUS", "opus"),
+                                                     ("AIFF", "PCM_16", "aiff"), ("MP3", "MPEG_LAYER_III", "mp3")])
+def test_formats(tmp_path, format, subtype, ending):
+    soundfile.write(tmp_path / f"a.{ending}", tone(48000), 48000, format=format, subtype=subtype)
+    voice = load_voice(tmp_path / f"a.{ending}")
+    assert abs(len(voice) - RATE) < 0.06 * RATE and abs(hertz_of(voice) - 440) < 2
+
+
+def test_paths_in_any_script_and_of_any_length(tmp_path):
+    deep = tmp_path.joinpath(*["ordner_äöü_声_" + "x" * 60] * 6)
+    deep.mkdir(parents=True)
+    path = deep / "Stimme – голос 声音.wav"
+    assert len(str(path)) > 400
+    soundfile.write(path, tone(RATE), RATE)
+    assert len(load_voice(path)) == RATE
+    assert len(load_voice(str(path))) == RATE
+
+
+def test_a_long_recording_takes_little_more_memory_than_its_result(tmp_path):
+    with soundfile.SoundFile(tmp_path / "long.wav", "w", 96000, 2) as sound:
+        for _ in range(20):
+            sound.write(np.repeat(tone(96000, 10)[:, None], 2, 1))
+    tracemalloc.start()
+    voice = load_voice(tmp_path / "long.wav")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(voice) == 200 * RATE
+    assert peak < 2 * voice.nbytes + 40e6  # the whole at 96 kHz stereo would be 154 MB and more
+
+
+def refused(path, *words):
+    with pytest.raises(UtterError) as caught:
+        load_voice(path)
+    sentence = str(caught.value)
+    assert sentence.endswith(".") and "\n" not in sentence and "Traceback" not in sentence
+    assert path.name in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_missing_folder_and_empty(tmp_path):
+    refused(tmp_path / "none.wav", "does not exist")
+    (tmp_path / "folder.wav").mkdir()
+    refused(tmp_path / "folder.wav", "folder")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    refused(tmp_path / "empty.wav", "empty")
+
+
+def test_text_named_wav(tmp_path):
+    (tmp_path / "text.wav").write_text("These are words, not sounds. " * 50)
+    refused(tmp_path / "text.wav", "not a recording", "WAV")
+
+
+@pytest.mark.parametrize("head", [b"\0\0\0\x20ftypisom", b"\0\0\0\x14ftypqt  ", b"\x1aE\xdf\xa3\x01\0\0\0", b"RIFF\x10\0\0\0AVI LIST"])
+def test_video_containers(tmp_path, head):
+    (tmp_path / "take.mp4").write_bytes(head + b"\0" * 5000)
+    refused(tmp_path / "take.mp4", "video", "WAV")
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.05])
+def test_a_truncated_flac_is_reported(tmp_path, share):
+    noise = np.random.default_rng(1).standard_normal(5 * RATE).astype(np.float32) * 0.1
+    soundfile.write(tmp_path / "whole.flac", noise, RATE)
+    whole = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "part.flac").write_bytes(whole[:int(len(whole) * share)])
+    refused(tmp_path / "part.flac", "cut off", "5.0 s")
+
+
+def test_a_flac_that_is_only_a_header(tmp_path):
+    soundfile.write(tmp_path / "whole.flac", tone(RATE), RATE)
+    (tmp_path / "part.flac").write_bytes((tmp_path / "whole.flac").read_bytes()[:20])
+    refused(tmp_path / "part.flac")
+
+
+def test_values_that_are_no_numbers(tmp_path):
+    for bad in (np.nan, np.inf):
+        sound = tone(RATE)
+        sound[9000] = bad
+        soundfile.write(tmp_path / "bad.wav", sound, RATE, subtype="FLOAT")
+        refused(tmp_path / "bad.wav", "no numbers")
+
+
+def test_silence(tmp_path):
+    for level in (0.0, 5e-5):
+        soundfile.write(tmp_path / "quiet.wav", tone(RATE, loud=level), RATE, subtype="FLOAT")
+        refused(tmp_path / "quiet.wav", "silent")
+    soundfile.write(tmp_path / "constant.wav", np.full(RATE, 0.5, np.float32), RATE)
+    refused(tmp_path / "constant.wav", "silent")
+    soundfile.write(tmp_path / "soft.wav", tone(RATE, loud=0.003), RATE)
+    assert len(load_voice(tmp_path / "soft.wav")) == RATE
+
+
+def test_too_short_and_too_long(tmp_path):
+    soundfile.write(tmp_path / "blip.wav", tone(RATE, 0.05), RATE)
+    refused(tmp_path / "blip.wav", "shorter")
+    with soundfile.SoundFile(tmp_path / "endless.wav", "w", 4000, 1, "PCM_U8") as sound:
+        for _ in range(73):
+            sound.write(np.zeros(4000 * 100, np.float32))
+    refused(tmp_path / "endless.wav", "two hours")
+
+
+def test_no_permission(tmp_path):
+    soundfile.write(tmp_path / "mine.wav", tone(RATE), RATE)
+    (tmp_path / "mine.wav").chmod(0)
+    try:
+        open(tmp_path / "mine.wav", "rb").close()
+        pytest.skip("this user may read everything")
+    except PermissionError:
+        refused(tmp_path / "mine.wav", "permissions")
