@@ -212,8 +212,16 @@ def bones(obj):
     rig = armature(obj)
     if rig is None:
         return {}
+    if rig.pose is None:  # linked to the scene just now
+        bpy.context.view_layer.update()
     axes = np.array(obj[PROPERTY]["axes"]).reshape(3, 3)
-    turn = np.array((rig.matrix_world.inverted_safe() @ obj.matrix_world).to_3x3().normalized())
+    if obj.parent == rig:  # told without matrix_world, which is stale until Blender's next update
+        place = obj.matrix_parent_inverse @ obj.matrix_basis
+    elif rig.parent == obj:
+        place = (rig.matrix_parent_inverse @ rig.matrix_basis).inverted_safe()
+    else:
+        place = rig.matrix_world.inverted_safe() @ obj.matrix_world
+    turn = np.array(place.to_3x3().normalized())
     found = {}
     for joint, bone in obj[PROPERTY]["bones"].items():
         if bone in rig.pose.bones:
@@ -371,7 +379,7 @@ def _expression_keys(obj):
 
 def _bones(rig):
     """{joint: bone name} for the joints that the armature has, by the names that add-ons use."""
-    found = {joint: next((name for name in names if name in rig.pose.bones), None) for joint, names in BONE_NAMES.items()}
+    found = {joint: next((name for name in names if name in rig.data.bones), None) for joint, names in BONE_NAMES.items()}
     return {joint: name for joint, name in found.items() if name}
 
 
