@@ -1,0 +1,360 @@
+"""What moves the head: skinning, joints, lids and the 52 face actions as smooth displacement fields.
+
+Where two lips or lids touch, both sides must get the same displacement unless an action is meant to part them. So fields
+are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which tell the lips apart.
+"""
+import numpy as np
+from scipy.sparse import coo_matrix, diags
+from scipy.sparse.linalg import splu
+
+from tools.sculpt import mesh, surface
+from tools.sculpt.surface import EYE, EYE_RADIUS, JAW, MOUTH_Y, NECK
+
+ROOT = np.array([0.0, -0.1650, -0.0350])
+JAW_OPEN = 0.42          # radians at jawOpen = 1
+JAW_SIDE = 0.085         # radians at jawLeft = 1
+EYE_PITCH, EYE_YAW = 0.40, 0.55
+BORDER = mesh.OUTER_RINGS                      # ring of the mouth's loops at the vermilion border
+CONTACT = BORDER + mesh.VERMILION_RINGS        # ring where the lips meet
+INNER = CONTACT + mesh.INNER_RINGS             # last ring of the lips' inside
+MARGIN = mesh.EYE_OUTER_RINGS                  # ring of the eyes' loops at the lid margin
+
+ARKIT = """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
+eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight
+jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
+mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUpper
+mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft
+mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
+cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
+
+
+def smoothstep(a, b, x):
+    t = np.clip((x - a) / (b - a), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def rotation(vector):
+    """Rotation matrix of an axis-angle vector (Rodrigues)."""
+    angle = np.linalg.norm(vector)
+    if angle < 1e-12:
+        return np.eye(3)
+    x, y, z = np.asarray(vector) / angle
+    k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
+
+
+class Rig:
+    """The fields that everything else is made of, for one Skin."""
+
+    def __init__(self, skin):
+        self.skin, self.p = skin, skin.vertices
+        self.laplacian, self.mass = laplacian(skin)
+        size = skin.loops["mouth"].shape[1]
+        self.s, self.side = mesh.lip_parameter(size)
+        self.jaw = self.jaw_weights()
+        self.lower, self.upper = smoothstep(0.15, 0.85, self.jaw), 1 - smoothstep(0.15, 0.85, self.jaw)
+        self.left = smoothstep(-0.009, 0.009, self.p[:, 0])
+        self.eyeless = self.away_from_lids()
+        self.weights = self.skinning()
+        self.posedirs = self.pose_correctives()
+        self.lids, self.lid_upper, self.lid_lower, self.lid_wide = self.lid_shapes()
+
+    # ---- fields
+
+    def spread(self, vertices, values, reach=None):
+        """Values [N,...] held at vertices [N], elsewhere the smoothest field on the mesh; with reach (m) it dies away."""
+        values = np.asarray(values, float)
+        held = np.zeros(len(self.p), bool)
+        held[vertices] = True
+        out = np.zeros((len(self.p),) + values.shape[1:])
+        out[vertices] = values
+        system = self.laplacian + (diags(self.mass / reach ** 2) if reach else 0 * diags(self.mass))
+        system = system.tocsc()
+        free = ~held
+        right = -(system[free][:, held] @ out[held])
+        out[free] = splu(system[free][:, free].tocsc()).solve(right)
+        return out
+
+    def bump(self, centre, radius):
+        """exp(-|q|^2) of places measured from centre (x, y; z is the skin's) in radii (a number or three)."""
+        centre = np.asarray(centre, float)
+        if len(centre) == 2:
+            centre = np.append(centre, surface.front(centre[:1], centre[1:])[0])
+        q = (self.p - centre) / np.broadcast_to(radius, 3)
+        return np.exp(-(q * q).sum(1))
+
+    def both(self, field):
+        return field + field[self.skin.mirror] * (-1, 1, 1)
+
+    def mirrored(self, field):
+        return field[self.skin.mirror] * (-1, 1, 1)
+
+    def lip_field(self, upper, lower, contact, width=1.0):
+        """Displacement of the lips' loops: [3] at border and middle of each lip (pairs), and [3] where they meet."""
+        d = np.zeros_like(self.p)
+        loops = self.skin.loops["mouth"]
+        fade = ((1 - np.abs(self.s) ** 3) * width)[:, None]
+        above = self.side[:, None] > 0
+        border = np.where(above, upper[0], lower[0]) * (self.side[:, None] != 0)
+        middle = np.where(above, upper[1], lower[1]) * (self.side[:, None] != 0)
+        for k, ring in enumerate(loops[:INNER + 4]):
+            if k <= BORDER:
+                value = border * (k / BORDER) ** 2
+            elif k <= CONTACT:
+                t = (k - BORDER) / (CONTACT - BORDER)
+                value = border * (1 - t) ** 2 + 2 * middle * t * (1 - t) + np.asarray(contact) * t ** 2
+            else:
+                value = np.asarray(contact) * np.clip(1 - (k - CONTACT) / 6, 0, 1)
+            d[ring] = value * fade
+        return d
+
+    def smooth(self, field, rounds=3):
+        """A few averaging steps of a field over the mesh, the two sides of the lips apart."""
+        average = diags(1 / self.mass_count) @ self.adjacency
+        for _ in range(rounds):
+            field = 0.5 * field + 0.5 * (average @ field)
+        return field
+
+    # ---- skinning
+
+    def jaw_weights(self):
+        p, loops = self.p, self.skin.loops["mouth"]
+        hold = np.full(len(p), np.nan)
+        angle = np.degrees(np.arctan2(p[:, 1] - JAW[1], p[:, 2] - JAW[2]))
+        hold[(angle > -10) | (p[:, 2] < -0.012) | (p[:, 1] < -0.125)] = 0
+        hold[(p[:, 2] > 0.052) & (p[:, 1] < -0.066) & (p[:, 1] > -0.086)] = 1
+        opened = 0.5 * smoothstep(0, 0.5, 1 - np.abs(self.s))
+        for ring in loops[BORDER:INNER + 1]:
+            hold[ring] = 0.5 - opened * self.side
+        around = np.sin(np.arange(loops.shape[1]) * 2 * np.pi / loops.shape[1])
+        for ring in loops[INNER + 1:]:
+            hold[ring] = 0.5 - 0.5 * np.sign(around) * smoothstep(0, 0.7, np.abs(around))
+        hold[-1 if False else self.bag_tip()] = 0.5
+        known = np.flatnonzero(~np.isnan(hold))
+        weights = np.clip(self.spread(known, hold[known]), 0, 1)
+        return 0.5 * (weights + weights[self.skin.mirror])
+
+    def bag_tip(self):
+        last = self.skin.loops["mouth"][-1]
+        rows = [q for q in self.skin.quads if q[2] == q[3] and q[0] in last]
+        return rows[0][2]
+
+    def skinning(self):
+        """[V,5] weights of root, neck, jaw, left eye, right eye."""
+        y, z = self.p[:, 1], self.p[:, 2]
+        head = smoothstep(-0.170, -0.085, y - 0.25 * np.minimum(z, 0))
+        weights = np.zeros((len(self.p), 5))
+        weights[:, 0] = 1 - head
+        weights[:, 2] = self.jaw * head
+        weights[:, 1] = head - weights[:, 2]
+        return weights
+
+    def pose_correctives(self):
+        """[V,3,36]: an opening jaw slides forward and down, draws the corners in, and the lower lip back over the teeth."""
+        jaw = self.weights[:, 2:3]
+        lip = self.bump((0, MOUTH_Y - 0.006), (0.030, 0.016, 0.030))[:, None] * jaw
+        corner = self.bump((mesh.MOUTH_HALF, MOUTH_Y), 0.014)
+        corner = self.both(corner[:, None] * (-0.0060, 0, 0.0010))
+        slide = jaw * (0, -0.0020, 0.0040) + corner
+        back = lip * (0, 0.008, -0.024)
+        dirs = np.zeros((len(self.p), 3, 36))
+        entry = 9                                  # the jaw is the second joint after the root
+        dirs[:, :, entry + 7] += 0.5 * slide       # sin
+        dirs[:, :, entry + 5] -= 0.5 * slide       # -sin
+        dirs[:, :, entry + 4] -= 0.5 * back        # cos - 1
+        dirs[:, :, entry + 8] -= 0.5 * back
+        return dirs
+
+    def turn_jaw(self, vector, offset=0):
+        """Places [V,3] with the jaw turned by that axis-angle, after adding offset [V,3]: skinning as in FLAME."""
+        turn = rotation(vector)
+        rest = self.p + offset + self.posedirs[:, :, 9:18] @ (turn - np.eye(3)).ravel()
+        w = self.weights[:, 2:3]
+        return (1 - w) * rest + w * ((rest - JAW) @ turn.T + JAW)
+
+    def meet_lips(self, vector, share):
+        """Field that lets the lips meet when the jaw is turned by that axis-angle; share of the way the upper lip goes."""
+        turn = rotation(vector)
+        loops = self.skin.loops["mouth"]
+        size = loops.shape[1]
+        pair = (size - np.arange(size)) % size
+        posed = self.turn_jaw(vector)
+        contact = loops[CONTACT]
+        upper = np.where((self.side >= 0)[:, None], posed[contact], posed[contact[pair]])
+        lower = np.where((self.side >= 0)[:, None], posed[contact[pair]], posed[contact])
+        target = upper + share * (lower - upper)
+        w = self.weights[contact, 2]
+        rest = np.stack([np.linalg.solve((1 - a) * np.eye(3) + a * turn, q - a * (JAW - turn @ JAW)) for a, q in zip(w, target)])
+        rest -= self.posedirs[contact][:, :, 9:18] @ (turn - np.eye(3)).ravel()
+        move = rest - self.p[contact]
+        held = [(loops[k], move * (0.90 + 0.10 * min((k - BORDER) / 3, 1))) for k in range(BORDER, INNER + 2)]
+        p = self.p
+        still = np.flatnonzero((np.abs(p[:, 0]) > 0.055) | (p[:, 1] > -0.020) | (p[:, 1] < -0.078) | (p[:, 2] < 0.035))
+        still = np.setdiff1d(still, loops[1:].ravel())
+        vertices = np.concatenate([ring for ring, _ in held] + [still, loops[-1]])
+        values = np.concatenate([v for _, v in held] + [np.zeros((len(still) + size, 3))])
+        return self.spread(vertices, values, reach=0.03)
+
+    # ---- lids
+
+    def away_from_lids(self):
+        keep = np.ones(len(self.p))
+        for name in ("eye_left", "eye_right"):
+            loops = self.skin.loops[name]
+            for k, ring in enumerate(loops):
+                keep[ring] = 1 - smoothstep(0, MARGIN - 1, k)
+        return keep
+
+    def lid_shapes(self):
+        """lids [V,3,2], and for the left eye the upper and the lower lid's part of it, and the upper lid raised."""
+        loops = self.skin.loops["eye_left"]
+        size = loops.shape[1]
+        angle = np.arange(size) * 2 * np.pi / size
+        shut = mesh.lid_curve(size, shut=True)
+        radius = EYE_RADIUS + 0.0014
+        total, wide = np.zeros_like(self.p), np.zeros_like(self.p)
+        for k, ring in enumerate(loops):
+            if k == 0:
+                continue
+            t = min((k / MARGIN), 1.0) ** 1.3
+            here = self.p[ring]
+            margin = self.p[loops[MARGIN]]
+            closed_margin = np.column_stack([EYE[:2] + shut, EYE[2] + mesh.over_eyeball(*shut.T, radius)])
+            corner = np.abs(np.cos(angle)) ** 6
+            closed_margin = closed_margin * (1 - corner)[:, None] + margin * corner[:, None]
+            move = (closed_margin - margin) * t
+            if k > MARGIN:
+                move = move - (0, 0, 0.0)
+            place = here + move
+            away = place - EYE
+            length = np.linalg.norm(away, axis=1, keepdims=True)
+            floor = (radius + 0.0002) if k <= MARGIN else EYE_RADIUS + 0.0004
+            low = (length < floor) & (here[:, 2:] > EYE[2])
+            place = np.where(low, EYE + away / length * floor, place)
+            total[ring] = place - here
+            raised = np.where(np.sin(angle) > 0, 0.0022, -0.0010) * np.abs(np.sin(angle))
+            lifted = here + np.stack([0 * raised, raised * t, -0.35 * np.abs(raised) * t], -1)
+            away = lifted - EYE
+            length = np.linalg.norm(away, axis=1, keepdims=True)
+            low = (length < EYE_RADIUS + 0.0004) & (here[:, 2:] > EYE[2])
+            wide[ring] = np.where(low, EYE + away / length * (EYE_RADIUS + 0.0004), lifted) - here
+        above = np.zeros(len(self.p))
+        for ring in loops:
+            above[ring] = smoothstep(-0.15, 0.15, np.sin(angle))
+        upper, lower = total * above[:, None], total * (1 - above)[:, None]
+        return np.stack([total, self.mirrored(total)], -1), upper, lower, wide
+
+    # ---- actions
+
+    def linear_actions(self):
+        """{name: [V,3]} displacement at 1 of every action that expression coefficients make (jaw turns, lids and gaze aside)."""
+        b, lips = self.bump, self.lip_field
+        out, half = {}, {}
+        col = lambda field, *vector: field[:, None] * np.asarray(vector)
+        hx, y = mesh.MOUTH_HALF, MOUTH_Y
+        upper, lower, left, eyeless = self.upper, self.lower, self.left, self.eyeless
+        corner = (hx, y)
+
+        half["mouthSmile"] = (col(b(corner, (0.017, 0.016, 0.022)), 0.0075, 0.0080, -0.0065)
+                              + col(b((0.038, -0.014), (0.018, 0.016, 0.022)) * eyeless, 0.0015, 0.0050, 0.0030)
+                              + col(b((0.034, 0.010), (0.016, 0.010, 0.02)) * eyeless, 0, 0.0018, 0.0008))
+        half["mouthFrown"] = (col(b(corner, (0.014, 0.014, 0.020)), 0.0005, -0.0085, -0.0010)
+                              + col(b((0.024, -0.058), (0.013, 0.013, 0.02)), 0, -0.0035, 0.0005))
+        half["mouthStretch"] = (col(b(corner, (0.017, 0.014, 0.020)), 0.0095, -0.0035, -0.0060)
+                                + col(b((0.036, -0.060), 0.018), 0.0015, -0.0025, 0))
+        half["mouthDimple"] = col(b(corner, (0.009, 0.009, 0.014)), 0.0035, 0.0012, -0.0065)
+        half["mouthUpperUp"] = (col(b((0.011, y + 0.006), (0.012, 0.016, 0.020)) * upper, 0.0004, 0.0078, 0.0006)
+                                + col(b((0.019, -0.022), (0.012, 0.012, 0.02)) * upper, 0, 0.0025, 0.0012))
+        half["mouthLowerDown"] = (col(b((0.012, y - 0.006), (0.013, 0.015, 0.020)) * lower, 0.0008, -0.0085, 0.0002)
+                                  + col(b((0.016, -0.062), 0.012) * lower, 0, -0.0015, 0))
+        half["mouthPress"] = lips(((0, -0.0026, -0.0012), (0, -0.0022, -0.0030)), ((0, 0.0034, -0.0010), (0, 0.0030, -0.0034)),
+                                  (0, 0, -0.0012)) * left[:, None] + col(b((hx, y), 0.009), 0.0010, 0, -0.0015)
+        half["cheekSquint"] = (col(b((0.036, 0.006), (0.018, 0.012, 0.02)) * eyeless, 0, 0.0055, 0.0028)
+                               + 0.30 * self.lid_lower)
+        half["noseSneer"] = (col(b((0.0125, -0.008), (0.009, 0.011, 0.016)), 0.0008, 0.0045, 0.0010)
+                             + col(b((0.008, 0.016), (0.008, 0.014, 0.014)) * eyeless, -0.0004, 0.0020, 0.0014)
+                             + col(b((0.010, y + 0.008), (0.012, 0.012, 0.02)) * upper, 0, 0.0032, 0.0004)
+                             + col(b((0.015, 0.046), 0.012) * eyeless, 0, -0.0020, 0))
+        half["eyeSquint"] = 0.42 * self.lid_lower + 0.22 * self.lid_upper + col(
+            b((0.034, 0.012), (0.016, 0.009, 0.02)) * eyeless, 0, 0.0028, 0.0012)
+        half["eyeWide"] = self.lid_wide + col(b((0.031, 0.046), (0.016, 0.009, 0.02)) * eyeless, 0, 0.0020, 0)
+        half["browDown"] = (col(b((0.018, 0.048), (0.016, 0.013, 0.02)) * eyeless, -0.0040, -0.0075, 0.0016)
+                            + col(b((0.036, 0.049), (0.016, 0.012, 0.02)) * eyeless, 0, -0.0045, 0))
+        half["browOuterUp"] = (col(b((0.040, 0.050), (0.017, 0.015, 0.022)) * eyeless, 0.0004, 0.0090, -0.0006)
+                               + col(b((0.036, 0.070), 0.022), 0, 0.0030, 0))
+        for name, field in half.items():
+            out[name + "Left"], out[name + "Right"] = field, self.mirrored(field)
+
+        out["browInnerUp"] = (self.both(col(b((0.013, 0.050), (0.015, 0.016, 0.022)) * eyeless, 0, 0.0095, 0.0002))
+                              + self.both(col(b((0.012, 0.072), 0.022), 0, 0.0030, 0)))
+        out["cheekPuff"] = (self.both(col(b((0.040, -0.034), (0.020, 0.020, 0.030)), 0.0085, 0, 0.0065))
+                            + col(b((0, y), (0.026, 0.018, 0.024)), 0, 0, 0.0015))
+        round_mouth = b((0, y), (0.036, 0.022, 0.040))
+        forward = b((0, y), (0.024, 0.016, 0.030))
+        inward = -self.p[:, 0] * round_mouth
+        pucker = np.stack([0.52 * inward, 0 * inward, 0.0085 * forward + 0.0016 * round_mouth], -1)
+        thick = lips(((0, 0.0014, 0.0018), (0, 0.0008, 0.0018)), ((0, -0.0016, 0.0018), (0, -0.0010, 0.0020)), (0, 0, 0.0008))
+        out["mouthPucker"] = pucker + thick
+        part = col(b((0, y + 0.004), (0.016, 0.014, 0.022)) * upper, 0, 0.0052, 0.0026) + col(
+            b((0, y - 0.005), (0.016, 0.014, 0.022)) * lower, 0, -0.0062, 0.0026)
+        out["mouthFunnel"] = 0.72 * pucker + part + lips(((0, 0.0012, 0.0016), (0, 0.0010, 0.0030)),
+                                                         ((0, -0.0014, 0.0018), (0, -0.0012, 0.0034)), (0, 0, 0.0008))
+        out["mouthRollUpper"] = lips(((0, -0.0052, -0.0030), (0, -0.0042, -0.0064)), ((0, 0, -0.0004), (0, 0.0004, -0.0016)),
+                                     (0, -0.0004, -0.0036))
+        out["mouthRollLower"] = lips(((0, 0, -0.0004), (0, -0.0004, -0.0014)), ((0, 0.0062, -0.0034), (0, 0.0050, -0.0072)),
+                                     (0, 0.0010, -0.0042))
+        out["mouthShrugUpper"] = col(b((0, y + 0.006), (0.020, 0.012, 0.024)), 0, 0.0040, 0.0016)
+        out["mouthShrugLower"] = (col(b((0, y - 0.007), (0.021, 0.013, 0.024)), 0, 0.0052, 0.0026)
+                                  + col(b((0, -0.070), (0.018, 0.014, 0.024)), 0, 0.0040, 0.0010)
+                                  + lips(((0, 0, 0), (0, 0, 0)), ((0, 0, 0.0006), (0, -0.0004, 0.0018)), (0, 0, 0)))
+        shift = b((0, y), (0.036, 0.024, 0.045))
+        around = self.p - (0, 0, 0.035)
+        out["mouthLeft"] = shift[:, None] * ((around @ rotation((0, 0.21, 0)).T) - around) + col(
+            b((hx, y), 0.016), 0.0010, 0.0008, -0.0010)
+        out["mouthRight"] = self.mirrored(out["mouthLeft"])
+        chin = self.weights[:, 2] * smoothstep(MOUTH_Y + 0.004, MOUTH_Y - 0.022, self.p[:, 1])
+        out["jawForward"] = col(self.smooth(chin, 6), 0, -0.0006, 0.0065) + col(b((0, y), (0.024, 0.012, 0.03)), 0, 0, 0.0022)
+        out["mouthClose"] = self.meet_lips((JAW_OPEN, 0, 0), 0.22)
+        out["jawLeft"] = self.meet_lips((0, JAW_SIDE, 0), 0.5)
+        out["jawRight"] = self.mirrored(out["jawLeft"])
+        return out
+
+    @property
+    def adjacency(self):
+        return (self.edges > 0).astype(float)
+
+    @property
+    def edges(self):
+        return -(self.laplacian - diags(self.laplacian.diagonal()))
+
+    @property
+    def mass_count(self):
+        return np.asarray(self.adjacency.sum(1)).ravel()
+
+
+def laplacian(skin):
+    """Graph Laplacian weighted by 1/length, and each vertex's share of length: stiffness and mass of a net of strings."""
+    q = skin.quads
+    pairs = np.concatenate([q[:, [0, 1]], q[:, [1, 2]], q[:, [2, 3]], q[:, [3, 0]]])
+    pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], 1), axis=0)
+    length = np.maximum(np.linalg.norm(skin.vertices[pairs[:, 0]] - skin.vertices[pairs[:, 1]], axis=1), 3e-4)
+    n = len(skin.vertices)
+    i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
+    weights = coo_matrix((np.tile(1 / length, 2), (i, j)), (n, n)).tocsr()
+    mass = np.bincount(i, np.tile(length, 2), n) / 2
+    return (diags(np.asarray(weights.sum(1)).ravel()) - weights).tocsr(), mass
+
+
+def joint_regressor(rig):
+    """[5,V]: each joint as a weighted sum of vertices near it, the weights as even as its place allows."""
+    p, loops = rig.p, rig.skin.loops
+    pools = [np.flatnonzero(p[:, 1] < -0.150), np.flatnonzero((p[:, 1] < -0.088) & (p[:, 1] > -0.112)),
+             np.flatnonzero((np.abs(p[:, 0]) > 0.045) & (np.abs(p[:, 1] - JAW[1]) < 0.016) & (np.abs(p[:, 2] - JAW[2]) < 0.026)),
+             loops["eye_left"][MARGIN:].ravel(), loops["eye_right"][MARGIN:].ravel()]
+    places = [ROOT, NECK, JAW, EYE, EYE * (-1, 1, 1)]
+    regressor = np.zeros((5, len(p)))
+    for row, pool, place in zip(regressor, pools, places):
+        system = np.vstack([p[pool].T, np.ones(len(pool))])
+        even = np.full(len(pool), 1 / len(pool))
+        row[pool] = even + np.linalg.pinv(system) @ (np.append(place, 1) - system @ even)
+    return regressor
