@@ -56,8 +56,11 @@ class Network(nn.Module):
 
 
 def levelled(mel, level):
-    """Log-mel of a voice whose loud moments have that level (dB): shifted so that every voice is equally loud, and scaled."""
-    return (mel - level * (np.log(10) / 10) - 3.0) / 4.0
+    """Log-mel of a voice whose loud moments have that level (dB): shifted so that every voice is equally loud, and scaled.
+
+    About 85 dB below that is the floor: the stillness between spliced takes is not another sound than a studio's.
+    """
+    return ((mel - level * (np.log(10) / 10) - 3.0) / 4.0).clamp(min=-5.0)
 
 
 class Encoder:

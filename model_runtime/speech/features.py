@@ -4,9 +4,9 @@ Everything here takes float32 [N] at 16 kHz and works block by block, so that an
 """
 import numpy as np
 
+from model_runtime.audio import RATE
 from model_runtime.speech.content import HOP, frames_of
 
-RATE = 16000
 BANDS = 64
 MEL_HOP = HOP // 2         # 10 ms: two mel frames for each frame of Content; mel frame j is centred on j / 100 s
 WINDOW, FFT = 400, 512     # 25 ms

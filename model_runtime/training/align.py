@@ -34,7 +34,8 @@ def load(cache=".cache/training", split=None):
     path = path_of(cache)
     if not path.exists():
         return []
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines if line.endswith("}")]  # a stopped run may have left half a line
     return [record for record in records if split in (None, record["split"])]
 
 
@@ -45,6 +46,7 @@ def main(args):
     done = {record["clip"] for record in load(args.cache)}
     aligner, failed = None, 0
     with open(path, "a", encoding="utf-8") as stream:
+        stream.write("\n" if path.stat().st_size and not path.read_text(encoding="utf-8").endswith("\n") else "")
         for clip in corpus.clips(args.data):
             if clip.name in done or clip.kind == "sound":
                 continue
@@ -139,7 +141,7 @@ class Aligner:
 
     def __init__(self):
         from pocketsphinx import Decoder
-        self.decoder = Decoder(lm=None, bestpath=False, loglevel="FATAL", beam=1e-80, wbeam=1e-60, pbeam=1e-80)
+        self.decoder = Decoder(lm=None, bestpath=False, loglevel="FATAL")
         self.known = {}  # word -> the German sounds in it, [name or None] per phone
 
     def align(self, clip):
@@ -233,22 +235,26 @@ def table(text):
 
 
 ENGLISH_LETTERS = table("""
-a:AE; ai:EY; ay:EY; au:AO; aw:AO; ar:AA R; al$:AH L; all:AO L; a$:AH; ae:IY; are$:EH R; air:EH R; ate$:EY T; ade$:EY D; ane$:EY N
-ace$:EY S; age$:IH JH; ame$:EY M; ake$:EY K; ale$:EY L; ave$:EY V; able$:AH B AH L; ah:AA; b:B; bb:B; c:K; cc:K; ce:S EH; ci:S IH; cy:S IY
-ck:K; ch:CH; ce$:S; d:D; dd:D; dge:JH; e:EH; ee:IY; ea:IY; ei:EY; ey$:IY; eu:UW; ew:UW; er:ER; er$:ER; ear:IH R; e$:; es$:Z; ed$:D
-ted$:T IH D; ded$:D IH D; ere$:IH R; ete$:IY T; ene$:IY N; f:F; ff:F; g:G; gg:G; ge$:JH; gh:; ght:T; gn$:N; ^gn:N; h:HH; i:IH; ie:IY; ie$:IY
-igh:AY; ight:AY T; ir:ER; ine$:AY N; ite$:AY T; ide$:AY D; ile$:AY L; ire$:AY R; ive$:IH V; ice$:IH S; ife$:AY F; ike$:AY K; ime$:AY M; ing$:IH NG
-ious$:IY AH S; ion$:IY AH N; tion:SH AH N; sion:ZH AH N; cious:SH AH S; tious:SH AH S; j:JH; k:K; ^kn:N; l:L; ll:L; le$:AH L; m:M; mm:M; n:N; nn:N; ng:NG
-nk:NG K; o:AA; oo:UW; ook:UH K; oa:OW; oe:OW; oi:OY; oy:OY; ou:AW; ow:OW; or:AO R; o$:OW; old:OW L D; one$:OW N; ole$:OW L; ose$:OW Z; ope$:OW P; ote$:OW T
-ous$:AH S; ough:AO; our:AO R; p:P; pp:P; ph:F; qu:K W; q:K; r:R; rr:R; ^wr:R; s:S; ss:S; sh:SH; ^sc:S K; sch:S K; sci:S AY; s$:Z; ss$:S; 's$:Z; t:T; tt:T; th:TH
-tch:CH; ture$:CH ER; u:AH; ur:ER; ue$:UW; ui:UW; une$:UW N; ute$:UW T; ude$:UW D; ule$:UW L; um$:AH M; v:V; w:W; wh:W; x:K S; ^x:Z; y:IY; ^y:Y; y$:IY; z:Z; zz:Z
+a:AE; ai:EY; ay:EY; au:AO; aw:AO; ar:AA R; al$:AH L; all:AO L; a$:AH; ae:IY; are$:EH R; air:EH R; ate$:EY T; ade$:EY D
+ane$:EY N; ace$:EY S; age$:IH JH; ame$:EY M; ake$:EY K; ale$:EY L; ave$:EY V; able$:AH B AH L; ah:AA; b:B; bb:B; c:K; cc:K
+ce:S EH; ci:S IH; cy:S IY; ck:K; ch:CH; ce$:S; d:D; dd:D; dge:JH; e:EH; ee:IY; ea:IY; ei:EY; ey$:IY; eu:UW; ew:UW; er:ER
+er$:ER; ear:IH R; e$:; es$:Z; ed$:D; ted$:T IH D; ded$:D IH D; ere$:IH R; ete$:IY T; ene$:IY N; f:F; ff:F; g:G; gg:G; ge$:JH
+gh:; ght:T; gn$:N; ^gn:N; h:HH; i:IH; ie:IY; ie$:IY; igh:AY; ight:AY T; ir:ER; ine$:AY N; ite$:AY T; ide$:AY D; ile$:AY L
+ire$:AY R; ive$:IH V; ice$:IH S; ife$:AY F; ike$:AY K; ime$:AY M; ing$:IH NG; ious$:IY AH S; ion$:IY AH N; tion:SH AH N
+sion:ZH AH N; cious:SH AH S; tious:SH AH S; j:JH; k:K; ^kn:N; l:L; ll:L; le$:AH L; m:M; mm:M; n:N; nn:N; ng:NG; nk:NG K; o:AA
+oo:UW; ook:UH K; oa:OW; oe:OW; oi:OY; oy:OY; ou:AW; ow:OW; or:AO R; o$:OW; old:OW L D; one$:OW N; ole$:OW L; ose$:OW Z
+ope$:OW P; ote$:OW T; ous$:AH S; ough:AO; our:AO R; p:P; pp:P; ph:F; qu:K W; q:K; r:R; rr:R; ^wr:R; s:S; ss:S; sh:SH; ^sc:S K
+sch:S K; sci:S AY; s$:Z; ss$:S; 's$:Z; t:T; tt:T; th:TH; tch:CH; ture$:CH ER; u:AH; ur:ER; ue$:UW; ui:UW; une$:UW N; ute$:UW T
+ude$:UW D; ule$:UW L; um$:AH M; v:V; w:W; wh:W; x:K S; ^x:Z; y:IY; ^y:Y; y$:IY; z:Z; zz:Z
 """)
 
 GERMAN_LETTERS = table("""
-a:AA; aa:AA; ah:AA; ai:AY; ay:AY; au:AW; ä:EH; äh:EH; äu:OY; b:B; bb:B; b$:P; bst:P S T; c:K; ch:C; ach:AA x; och:AO x; uch:UW x; auch:AW x; chs:K S; ^ch:K; ck:K
-d:D; dd:D; d$:T; dt:T; e:EH; ee:EY; eh:EY; ei:AY; eih:AY; ey:AY; eu:OY; e$:AH; en$:AH N; el$:AH L; em$:AH M; er$:6; er:EH 6; ern$:6 N; es$:AH S; et$:AH T; est$:AH S T
-^ge:G AH; ^be:B AH; ^ver:F EH 6; ^er:EH 6; f:F; ff:F; g:G; gg:G; g$:K; ig$:IH C; h:HH; i:IH; ie:IY; ieh:IY; ih:IY; ir:IY 6; ier:IY 6; j:Y; k:K; kk:K; l:L; ll:L; m:M; mm:M
-n:N; nn:N; ng:NG; nk:NG K; o:AO; oo:OW; oh:OW; or:AO 6; ö:9; öh:2:; ör:2: 6; p:P; pp:P; pf:P F; ph:F; qu:K V; r:R; rr:R; ar:AA 6; ur:UH 6; ür:y: 6; ra:R AA; re:R EH; ri:R IH
-ro:R AO; ru:R UH; rä:R EH; rü:R Y; rö:R 9; s:S; ss:S; ß:S; sch:SH; ^st:SH T; ^sp:SH P; ^sch:SH; ^s:Z; sa:Z AA; se:Z AH; si:Z IH; so:Z OW; su:Z UW; st:S T; sst:S T; t:T; tt:T; th:T
+a:AA; aa:AA; ah:AA; ai:AY; ay:AY; au:AW; ä:EH; äh:EH; äu:OY; b:B; bb:B; b$:P; bst:P S T; c:K; ch:C; ach:AA x; och:AO x
+uch:UW x; auch:AW x; chs:K S; ^ch:K; ck:K; d:D; dd:D; d$:T; dt:T; e:EH; ee:EY; eh:EY; ei:AY; eih:AY; ey:AY; eu:OY; e$:AH
+en$:AH N; el$:AH L; em$:AH M; er$:6; er:EH 6; ern$:6 N; es$:AH S; et$:AH T; est$:AH S T; ^ge:G AH; ^be:B AH; ^ver:F EH 6
+^er:EH 6; f:F; ff:F; g:G; gg:G; g$:K; ig$:IH C; h:HH; i:IH; ie:IY; ieh:IY; ih:IY; ir:IY 6; ier:IY 6; j:Y; k:K; kk:K; l:L; ll:L
+m:M; mm:M; n:N; nn:N; ng:NG; nk:NG K; o:AO; oo:OW; oh:OW; or:AO 6; ö:9; öh:2:; ör:2: 6; p:P; pp:P; pf:P F; ph:F; q:K; qu:K V
+r:R; rr:R; ar:AA 6; ur:UH 6; ür:y: 6; ra:R AA; re:R EH; ri:R IH; ro:R AO; ru:R UH; rä:R EH; rü:R Y; rö:R 9; s:S; ss:S; ß:S
+sch:SH; ^st:SH T; ^sp:SH P; ^sch:SH; ^s:Z; sa:Z AA; se:Z AH; si:Z IH; so:Z OW; su:Z UW; st:S T; sst:S T; t:T; tt:T; th:T
 tion:T S IY OW N; tsch:CH; tz:T S; u:UH; uh:UW; ü:Y; üh:y:; v:F; ^v:F; w:V; x:K S; y:Y; z:T S; zz:T S
 """)

@@ -110,8 +110,8 @@ EMOTIONS = {"happiness": "happy", "amused": "happy", "sadness": "sad", "anger": 
 THORSTEN = {"amused", "angry", "disgusted", "drunk", "neutral", "sleepy", "surprised", "whisper"}
 
 FOLDERS = {"emodb": emodb, "ljspeech": ljspeech, "librispeech": librispeech, "pocketsphinx_librivox": austen, "jfk": jfk,
-           "vctk": vctk, "misc_cc": listed, "dbspeech": listed, "speech_commands": listed, "picovoice_keywords": listed,
-           "kerstin_de": listed, "picovoice_coffee": listed, "odd_voices": odd_voices, "facegood_mocap": facegood}
+           "vctk": vctk, "misc_cc": listed, "kerstin_de": listed, "dbspeech": listed, "speech_commands": listed,
+           "picovoice_keywords": listed, "picovoice_coffee": listed, "odd_voices": odd_voices, "facegood_mocap": facegood}
 
 
 def sound(name, path, cache=".cache/training"):
