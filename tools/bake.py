@@ -4,6 +4,7 @@
 
 The same code as `blender -b [SCENE.blend] --command utter perform --voice VOICE... --out ...`, run in bpy.
 """
+import contextlib
 import itertools
 import sys
 from pathlib import Path
@@ -24,16 +25,21 @@ def main(argv):
     if scene and not Path(scene).is_file():
         print(f"utter: {scene} does not exist.", file=sys.stderr)
         return 2
-    enable()
-    if scene:
-        bpy.ops.wm.open_mainfile(filepath=str(Path(scene).absolute()))
-    return addon.command.main(["perform", *(["--voice", *given] if given else []), *options])
+    with enabled():
+        if scene:
+            bpy.ops.wm.open_mainfile(filepath=str(Path(scene).absolute()))
+        return addon.command.main(["perform", *(["--voice", *given] if given else []), *options])
 
 
-def enable():
-    """Enable the checkout's add-on in bpy, in an empty scene and with factory settings."""
+@contextlib.contextmanager
+def enabled():
+    """The checkout's add-on enabled in bpy, in an empty scene and with factory settings; bpy does not survive leaving it so."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon.register()
+    try:
+        yield
+    finally:
+        addon.unregister()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import addon
 from tools import bake, render, sheet
 
 VOICES = Path(__file__).resolve().parent.parent / "blender_assets" / "voices"
-PICTURES = 24  # on the contact sheet
 
 
 def main(argv):
@@ -27,23 +26,28 @@ def main(argv):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quality", choices=("draft", "final"), default="final")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")
+    parser.add_argument("--pictures", type=int, default=24, metavar="N", help="on the contact sheet")
     parser.add_argument("--no-video", action="store_true", help="only the .blend file and the contact sheet")
     args = parser.parse_args(argv)
-    passages = args.passages
-    if passages is None and args.emotion is None and (VOICES / f"{args.voice.stem}.json").exists() and args.voice.parent == VOICES:
-        passages = VOICES / f"{args.voice.stem}.json"
-    blend = (args.out / "demo.blend").absolute()
+    args.out, args.voice = args.out.absolute(), args.voice.absolute()
+    passages, beside = args.passages, args.voice.with_suffix(".json")
+    if passages is None and args.emotion is None and args.voice.parent == VOICES and beside.exists():
+        passages = beside
+    blend = args.out / "demo.blend"
 
-    bake.enable()
-    options = ["--emotion", args.emotion] if args.emotion else []
-    options += ["--passages", str(passages)] if passages else []
-    status = addon.command.main(["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed),
-                                 "--quality", args.quality, *options])
-    if status:
-        return status
+    with bake.enabled():
+        options = ["--emotion", args.emotion] if args.emotion else []
+        options += ["--passages", str(passages)] if passages else []
+        status = addon.command.main(["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed),
+                                     "--quality", args.quality, *options])
+        if not status:
+            bpy.ops.wm.open_mainfile(filepath=str(blend))  # what was written is what is shown
+            show(bpy.context.scene, args, passages, blend)
+    return status
 
-    bpy.ops.wm.open_mainfile(filepath=str(blend))  # what was written is what is shown
-    scene = bpy.context.scene
+
+def show(scene, args, passages, blend):
+    """Light and film the open file's head, and lay it out on a contact sheet."""
     head = scene.utter.head
     render.set_stage(scene, head)
     for sound in bpy.data.sounds:
@@ -54,12 +58,12 @@ def main(argv):
     frames = range(scene.frame_start, scene.frame_end + 1)
     times = np.array([(frame - head.utter.start) / fps for frame in frames])
     gap = measure_lips(scene, head, frames)
-    picked = sheet.pick_frames(gap, PICTURES)
+    picked = sheet.pick_frames(gap, max(1, args.pictures))
     with tempfile.TemporaryDirectory() as folder:
         shown = picked if args.no_video else range(len(frames))
         pictures = dict(zip(shown, render.render_frames(scene, [frames[i] for i in shown], Path(folder), Progress("Rendering"))))
         if not args.no_video:
-            render.write_film(list(pictures.values()), fps, args.voice.absolute(), args.out / "demo.mp4")
+            render.write_film(list(pictures.values()), fps, args.voice, args.out / "demo.mp4")
             print(f"[demo] {args.out / 'demo.mp4'}", flush=True)
         samples, rate = soundfile.read(args.voice, always_2d=True)
         sheet.write_sheet(
@@ -68,7 +72,6 @@ def main(argv):
             passages=json.loads(passages.read_text(encoding="utf-8")) if passages else [],
             title=f"{args.voice.name}   seed {args.seed}   {args.emotion or ''}   lips up to {gap.max() * 1000:.1f} mm apart")
     print(f"[demo] {args.out / 'demo.png'}", flush=True)
-    return 0
 
 
 def measure_lips(scene, head, frames):

@@ -14,7 +14,7 @@ from mathutils import Matrix, Vector
 
 WIDTH, HEIGHT = 384, 480
 SAMPLES = 8
-LENS = 85.0      # mm: a portrait lens, which leaves the nose its size
+LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 14.0      # degrees by which the camera stands to the subject's left: a mouth reads better from slightly aside
 BACKDROP = (0.055, 0.06, 0.07)
 # Lights: degrees around the head from its front (to its left +), degrees up, size, strength, colour; distance and size in view heights.
@@ -41,8 +41,8 @@ def set_stage(scene, head):
     collection = bpy.data.collections.new("Studio")
     scene.collection.children.link(collection)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.data.lens, camera.data.sensor_fit, camera.data.sensor_height = LENS, "VERTICAL", 24.0
-    aim(camera, middle, face, TURN, 4.0, view * LENS / 24.0)
+    camera.data.lens, camera.data.sensor_fit, camera.data.sensor_height = LENS, "VERTICAL", SENSOR
+    aim(camera, middle, face, TURN, 4.0, view * LENS / SENSOR)
     camera.data.clip_start, camera.data.clip_end = view / 50, view * 50
     collection.objects.link(camera)
     scene.camera = camera
@@ -120,7 +120,8 @@ def write_film(pictures, fps, voice, path):
         scene.view_settings.view_transform = "Standard"  # the pictures are finished
         render = scene.render
         render.fps, render.fps_base = max(1, round(fps)), max(1, round(fps)) / fps
-        render.resolution_x, render.resolution_y, render.resolution_percentage = WIDTH, HEIGHT, 100
+        size = images.elements[0]
+        render.resolution_x, render.resolution_y, render.resolution_percentage = size.orig_width, size.orig_height, 100
         render.image_settings.file_format = "FFMPEG"
         render.ffmpeg.format, render.ffmpeg.codec, render.ffmpeg.constant_rate_factor = "MPEG4", "H264", "HIGH"
         render.ffmpeg.audio_codec, render.ffmpeg.audio_bitrate, render.ffmpeg.audio_mixrate = "AAC", 160, 48000

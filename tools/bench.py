@@ -1,0 +1,196 @@
+"""Speed and memory, measured in one run: a table, and out/bench.json.
+
+Ratios are between two things measured here one after the other, so that they mean the same on every machine; seconds and megabytes
+are this machine's. The worker is held to two processor cores where the system allows it.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from addon import client
+
+ROOT = Path(__file__).resolve().parent.parent
+VOICE = ROOT / "blender_assets" / "voices" / "moon.flac"
+CORES = 2
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(prog="build.py bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=BENCHES, nargs="+", default=list(BENCHES), metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument("--quick", action="store_true", help="a tenth of every length: for looking, not for quoting")
+    parser.add_argument("--quality", choices=("draft", "final"), default="final", help="of perform")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")
+    args = parser.parse_args(argv)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    figures = []
+    print(f"{'figure':<64}{'value':>12}   target")
+    for name in args.only:
+        for what, value, unit, target in BENCHES[name](args):
+            figures.append({"bench": name, "figure": what, "value": round(float(value), 4), "unit": unit, "target": target})
+            print(f"{name + ': ' + what:<64}{f'{value:.3g} {unit}':>12}   {target}", flush=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    machine = {"system": platform.platform(), "processor": platform.processor(), "cores": CORES,
+               "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None}
+    (args.out / "bench.json").write_text(json.dumps({"quick": args.quick, "quality": args.quality, "machine": machine, "figures": figures},
+                                                    indent=2) + "\n", encoding="utf-8")
+    print(args.out / "bench.json")
+    return 0
+
+
+def bench_bake(args):
+    """Ten minutes on all channels: our bake against keyframe_insert, which writes the very same keys."""
+    import bpy
+    from addon import bake, head, jobs
+    from tools.bake import enabled
+    minutes = 1 if args.quick else 10
+    values = np.random.default_rng(0).normal(0, 0.01, (minutes * 60 * 30, 65)).cumsum(axis=0)
+    values = np.sin(values).astype(np.float32)  # smooth, and within every channel's range
+    with enabled():
+        bpy.context.scene.render.fps = 30
+        jobs.run(head.add_job(bpy.context))
+        obj = bpy.context.scene.utter.head
+        began = time.perf_counter()
+        bake.bake(obj, values)
+        ours = time.perf_counter() - began
+        curves = [read_curve(obj, curve) for action in bake.actions(obj) for curve in action.fcurves]
+        bake.clear(obj)
+        began = time.perf_counter()
+        for owner, attribute, index, moments, column in curves:
+            vector = None if attribute == "value" else getattr(owner, attribute)
+            for moment, value in zip(moments, column):
+                if vector is None:
+                    owner.value = value
+                    owner.keyframe_insert("value", frame=moment)
+                else:
+                    vector[index] = value
+                    owner.keyframe_insert(attribute, index=index, frame=moment)
+        theirs = time.perf_counter() - began
+    count = sum(len(moments) for *_, moments, _ in curves)
+    yield f"{minutes} min on {len(curves)} curves, {count} keys", ours, "s", ""
+    yield "the same with keyframe_insert", theirs, "s", ""
+    yield "times faster than keyframe_insert", theirs / ours, "x", ">= 50"
+
+
+def read_curve(obj, curve):
+    """(owner: shape key or pose bone, its attribute, index, frames, values) of an F-curve of a head's performance."""
+    points = np.empty(len(curve.keyframe_points) * 2, np.float32)
+    curve.keyframe_points.foreach_get("co", points)
+    owner_path, _, attribute = curve.data_path.rpartition(".")
+    block = obj.data.shape_keys if owner_path.startswith("key_blocks") else obj.parent
+    return block.path_resolve(owner_path), attribute, curve.array_index, points[0::2].tolist(), points[1::2].tolist()
+
+
+def bench_enable(args):
+    """Enabling the add-on in a fresh bpy."""
+    script = ("import sys, time, bpy; began = time.perf_counter(); import addon; addon.register(); "
+              "print('FIGURE', time.perf_counter() - began, 'torch' in sys.modules); addon.unregister()")
+    runs = [subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            for _ in range(3 if args.quick else 9)]
+    answers = [run.partition("FIGURE")[2].split() for run in runs]
+    yield "enabling the add-on, median", statistics.median(float(a[0]) for a in answers) * 1000, "ms", "< 100"
+    yield "enabling the add-on imports torch (runs)", sum(a[1] == "True" for a in answers), "", "0"
+
+
+def bench_perform(args):
+    """Voices of growing length, each in a worker of its own that has performed a short one before."""
+    lengths = [seconds / (10 if args.quick else 1) for seconds in (10, 60, 600)]
+    seconds, memory = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        short = write_voice(Path(folder) / "short.wav", 2.0)
+        for length in lengths:
+            voice = write_voice(Path(folder) / "voice.wav", length)
+            with running_worker(folder) as worker:
+                ask(worker, "perform", voice=str(short), output=f"{folder}/m.npz", seed=0, quality=args.quality)
+                began = time.perf_counter()
+                ask(worker, "perform", voice=str(voice), output=f"{folder}/m.npz", seed=0, quality=args.quality)
+                seconds[length] = (time.perf_counter() - began) / length
+                memory[length] = peak_memory(worker.hello["pid"])
+            yield f"{length:g} s of voice, compute per second of it", seconds[length], "s/s", ""
+            if memory[length]:
+                yield f"{length:g} s of voice, worker's peak memory", memory[length], "MB", ""
+    _, middle, longest = lengths
+    yield f"compute per second at {longest:g} s over that at {middle:g} s", seconds[longest] / seconds[middle], "x", "<= 1.2 (linear)"
+    if memory[longest]:
+        yield f"peak memory at {longest:g} s over that at {middle:g} s", memory[longest] / memory[middle], "x", "<= 1.5"
+
+
+def bench_worker(args):
+    """How soon a fresh worker answers."""
+    starts, firsts, seconds = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(1 if args.quick else 5):
+            began = time.perf_counter()
+            with running_worker(folder) as worker:
+                starts.append(time.perf_counter() - began)
+                for record in (firsts, seconds):
+                    began = time.perf_counter()
+                    ask(worker, "head", head=None, output=f"{folder}/bundle.npz")
+                    record.append(time.perf_counter() - began)
+    yield "start to greeting, median", statistics.median(starts), "s", ""
+    yield "first `head` request, median", statistics.median(firsts), "s", ""
+    yield "`head` request once it is loaded, median", statistics.median(seconds), "s", ""
+
+
+BENCHES = {"bake": bench_bake, "enable": bench_enable, "worker": bench_worker, "perform": bench_perform}
+
+
+class running_worker:
+    """A fresh worker that has greeted us; ended on leaving."""
+
+    def __init__(self, folder):
+        self.worker = client.Worker(sys.executable, ROOT, Path(folder) / "worker.log")
+
+    def __enter__(self):
+        self.worker.start()
+        wait_for(self.worker, lambda event: event["event"] == "ready")
+        return self.worker
+
+    def __exit__(self, *_):
+        self.worker.shutdown()
+
+
+def ask(worker, kind, **fields):
+    """Send a request and return its result. RuntimeError if it fails."""
+    job = worker.request(kind, **fields)
+    return wait_for(worker, lambda event: event["event"] == "result" and event["id"] == job)
+
+
+def wait_for(worker, wanted):
+    while True:
+        for event in worker.poll():
+            if event["event"] in ("error", "died"):
+                raise RuntimeError(f"{event['message']}\n{event.get('detail', '')}")
+            if wanted(event):
+                return event
+        time.sleep(0.002)
+
+
+def write_voice(path, seconds):
+    """The sample voice again and again until it is that long."""
+    samples, rate = soundfile.read(VOICE, dtype="float32")
+    soundfile.write(path, np.resize(samples, round(seconds * rate)), rate)
+    return path
+
+
+def peak_memory(process):
+    """The most memory that a process has held, in MB; None where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return None
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
