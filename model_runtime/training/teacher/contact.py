@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import to_motion
+from model_runtime.flame.head import Head
 from model_runtime.motion import CHANNELS as MOTION, EYES as MOTION_EYES, LIDS as MOTION_LIDS, NECK as MOTION_NECK, TONGUE as MOTION_TONGUE
 from model_runtime.training.teacher.layout import APERTURE, CLOSURE, INDEX, LABIODENTAL
 
@@ -46,28 +47,40 @@ HELPERS_OFF = ("mouthClose", *(name for name in INDEX if name.startswith(("eyeBl
 
 
 class Pairs:
-    """The inner lips' pairs of one identity: gaps(values) -> [T, N, 3], upper minus lower, metres, head not turned."""
-
-    kept = (None, None)
+    """The inner lips' pairs of one identity, the midpoints (which lip_gap reads) first."""
 
     def __init__(self, head, beta=None):
-        if Pairs.kept[0] is not head:
-            middle = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
-            rows = np.r_[middle[0], head.lip_inner_upper, middle[1], head.lip_inner_lower]
-            Pairs.kept = (head, lbs._arrays(head, None, rows) | lbs._CONSTANTS)
-        arrays = dict(Pairs.kept[1])
-        beta = lbs._beta(np.zeros(0) if beta is None else beta)
-        self.template = arrays["template"].ravel() + beta @ arrays["identity"]
-        self.joints = arrays["joints"].ravel() + beta @ arrays["joints_identity"]
-        self.arrays = arrays
-        self.weight = np.r_[MIDDLE, np.ones(len(self.template) // 6 - 1)]
+        self.lips, self.beta = lips_alone(head), beta
+        self.rest = 0.0
+        self.rest = self.gaps(np.zeros((1, MOTION), np.float32))   # a neutral mouth is shut
+        self.weight = np.r_[MIDDLE, np.ones(self.rest.shape[1] - 1)]
 
     def gaps(self, values):
+        """[T, N, 3] upper minus lower, metres, beyond the neutral mouth's; the head does not turn."""
         still = values.copy()
         still[:, MOTION_NECK], still[:, MOTION_EYES] = 0, 0
-        posed = lbs._pose(np, self.arrays, still.astype(np.float32), self.template.astype(np.float32), self.joints.astype(np.float32))
+        posed = lbs.pose(self.lips, still, self.beta, np.arange(len(self.lips.v_template) - 5))
         upper, lower = np.split(posed, 2, axis=1)
-        return (upper - lower).astype(np.float64)
+        return (upper - lower).astype(np.float64) - self.rest
+
+
+def lips_alone(head):
+    """A head of nothing but the inner lips [N upper, N lower] and one point for each joint, so that posing it costs next to nothing."""
+    if _kept.get("head") is not head:
+        rows = np.r_[head.landmark("lip_inner_upper_mid"), head.lip_inner_upper, head.landmark("lip_inner_lower_mid"), head.lip_inner_lower]
+        regressor = head.J_regressor
+        bones = np.eye(5, dtype=np.float32)
+        _kept["lips"] = Head(
+            v_template=np.concatenate([head.v_template[rows], regressor @ head.v_template]), f=np.zeros((1, 3), np.int32),
+            shapedirs=np.concatenate([head.shapedirs[rows], np.tensordot(regressor, head.shapedirs, 1)]),
+            posedirs=np.concatenate([head.posedirs[rows], np.zeros((5, 3, 36), np.float32)]),
+            J_regressor=np.concatenate([np.zeros((5, len(rows)), np.float32), bones], 1),
+            weights=np.concatenate([head.weights[rows], bones]), kintree_table=head.kintree_table)
+        _kept["head"] = head
+    return _kept["lips"]
+
+
+_kept = {}   # the last head that lips_alone was asked for, and its lips
 
 
 def shut(pairs, values, channels, motions, scale):
@@ -84,14 +97,17 @@ def shut(pairs, values, channels, motions, scale):
     keep = (1 - closure) * (1 - teeth * (1 - least) * 0.85)
     goal = wide * keep[:, None, None]
     busy = np.flatnonzero(keep < 1 - 1e-3)
+    if not len(busy):
+        return added
     directions = np.array([motions[INDEX[name]] * size for name, size in HELPERS.items()], np.float32)  # [K, 65]
     weight = np.repeat(np.sqrt(pairs.weight), 3)
     amount = np.zeros((len(busy), len(directions)))
-    for _ in range(ROUNDS):
+    steps = np.concatenate([np.zeros((1, MOTION), np.float32), STEP * directions])[:, None]   # [1 + K, 1, 65]
+    for _ in range(ROUNDS if len(busy) else 0):
         here = values[busy] + added[busy] + (amount @ directions).astype(np.float32)
-        gap = pairs.gaps(here)
-        miss = ((goal[busy] - gap).reshape(len(busy), -1)) * weight / scale
-        slope = np.stack([(pairs.gaps(here + STEP * d) - gap).reshape(len(busy), -1) * weight / scale / STEP for d in directions], 2)
+        gap = pairs.gaps((here + steps).reshape(-1, MOTION)).reshape(len(steps), len(busy), -1) * weight / scale
+        miss = goal[busy].reshape(len(busy), -1) * weight / scale - gap[0]
+        slope = np.moveaxis(gap[1:] - gap[0], 0, 2) / STEP
         square = slope.transpose(0, 2, 1) @ slope + RIDGE * np.eye(len(directions))
         pull = (slope.transpose(0, 2, 1) @ miss[..., None])[..., 0] - RIDGE * amount
         amount += np.linalg.solve(square, pull[..., None])[..., 0]
