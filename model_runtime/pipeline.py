@@ -102,9 +102,9 @@ class Performer:
         if head_map is None:
             values = generate(pins, 0.3, 0.98)
         elif pins is None:
-            values = head_map.apply(generate(None, 0.3, 0.98))
+            values = head_map.apply(generate(None, 0.3, 0.98), beta)
         else:
-            values = generate_on_other_head(generate, head_map, *pins)
+            values = generate_on_other_head(generate, head_map, beta, *pins)
         step("Writing", 0.99)
         return Motion(values.astype(np.float32), FPS, target.basis, int(seed), str(voice))
 
@@ -179,18 +179,18 @@ def load_pins(path, frames):
     return values.astype(np.float32), np.pad(mask, ((0, short), (0, 0)))
 
 
-def generate_on_other_head(generate, head_map, values, mask):
+def generate_on_other_head(generate, head_map, beta, values, mask):
     """Motion [T, 65] on another head with pins in that head's basis.
 
     The generator thinks in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
     without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
     What the way there and back loses is then added where it was pinned, fading over a third of a second.
     """
-    free = head_map.apply(generate(None, 0.3, 0.6))
+    free = head_map.apply(generate(None, 0.3, 0.6), beta)
     wanted = np.where(mask, values, free)
     touched = mask.any(axis=1)
     back = head_map.invert(wanted)
-    result = head_map.apply(generate((back, np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.98))
+    result = head_map.apply(generate((back, np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.98), beta)
     return result + spread(np.where(mask, values - result, 0), mask, reach=FPS // 3)
 
 

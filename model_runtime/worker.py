@@ -97,8 +97,8 @@ class Worker:
     def head(self, request):
         """Write the bundle of a head file, or of a mesh of the scene; see docs/protocol.md."""
         from model_runtime.flame.bundle import write_bundle
-        from model_runtime.flame.calibrate import head_from_mesh
         from model_runtime.flame.head import load_head, save_head
+        from model_runtime.flame.mesh import head_from_mesh
         from model_runtime.motion import read_npz
         output = Path(request["output"])
         path = request.get("head")
@@ -141,4 +141,5 @@ ALL = object()  # in Worker.cancelled: every job
 
 def main(device="auto"):
     Worker(device).run()
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # the reader thread still waits for stdin, which Python's own way out would trip over
