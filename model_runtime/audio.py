@@ -13,14 +13,15 @@ LONGEST = 2 * 3600
 SILENT = 1e-4      # peak, -80 dBFS
 
 FORMATS = "WAV, FLAC, OGG, Opus, AIFF or MP3"
-VIDEO = {b"ftyp": 4, b"\x1aE\xdf\xa3": 0, b"AVI ": 8, b"FLV\x01": 0, b"moov": 4, b"mdat": 4}  # what a container begins with, and where
+# How containers of pictures and sound begin, and at which byte.
+VIDEO = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"AVI ": 8, b"FLV\x01": 0}
 
 
 def load_voice(path):
     """A recording as float32 [N] at 16 kHz, mono, without its constant offset. Channels are averaged.
 
-    Reads what libsndfile reads, at any rate from 4 kHz up, in memory bounded by the result. UtterError, in a sentence, for a file that is
-    missing, empty, no recording, a video, cut off, damaged, silent, under 0.1 s or over two hours.
+    Reads what libsndfile reads, at any rate from 4 kHz up, in memory bounded by the result. UtterError, in a sentence, for a file
+    that is missing, empty, no recording, a video, cut off, damaged, silent, under 0.1 s or over two hours.
     """
     import soundfile
     path = Path(path)
@@ -76,7 +77,7 @@ def read(sound, name):
         if not len(block):
             break
         if not np.isfinite(block).all():
-            raise UtterError(f"{name} is damaged: it holds values that are no numbers near {heard / rate:.1f} s; export it again.")
+            raise UtterError(f"{name} holds values that are no numbers, at about {heard / rate:.1f} s; export it again.")
         heard += len(block)
         piece = resample(block.mean(1), last=heard >= frames)
         samples[done:done + len(piece)] = piece
@@ -87,7 +88,7 @@ def read(sound, name):
 
 
 def cut_off(name, heard, promised):
-    return UtterError(f"{name} is cut off: it promises {promised:.1f} s and only {heard:.1f} s can be read; copy or export it again.")
+    return UtterError(f"{name} is cut off: of the {promised:.1f} s it promises only {heard:.1f} s can be read; export it again.")
 
 
 class Resampler:

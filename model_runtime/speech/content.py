@@ -28,8 +28,8 @@ def frames_of(samples):
 def resample(content, fps, frames):
     """Content [Tc, 55] at 50 Hz -> float32 [frames, 55] at fps, frame i at i / fps s; past the end the last frame holds.
 
-    Linear in time, except for lip contacts: a frame takes the highest of those within half a frame of it, so that a closure shorter
-    than a frame stays as strong as it was heard. Phone posteriors are scaled to sum to one again.
+    Linear in time, except for lip contacts: a frame takes the highest of those within half a frame of it, so that a closure
+    shorter than a frame stays as strong as it was heard. Phone posteriors are scaled to sum to one again.
     """
     content = np.asarray(content, np.float32)
     time = np.minimum(np.arange(frames) * (FPS / fps), len(content) - 1)

@@ -1,8 +1,8 @@
 """The ears: a small convolutional network that hears phones in any voice.
 
-Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution and a
-two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory facts at 50 Hz.
-It sees 1.2 s to either side and no more, so a long voice is heard in chunks with exactly the result of hearing it at once.
+Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution
+and a two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory
+facts at 50 Hz. It sees 1.2 s to either side and no more, so a long voice heard in chunks is heard as at once.
 """
 from pathlib import Path
 

@@ -57,8 +57,8 @@ def loud_level(levels):
 def pitch(samples):
     """-> (f0 [Tc] Hz, 0 where no pitch was found; periodicity [Tc] 0..1).
 
-    Peak of the autocorrelation of a Hann window of 50 ms, divided by the window's own (Boersma 1993, "Accurate short-term analysis of
-    the fundamental frequency", eq. 9), at 8 kHz, parabolas through the peaks; shorter periods win ties (his octave cost, 0.02).
+    Peak of the autocorrelation of a Hann window of 50 ms, divided by the window's own (Boersma 1993, "Accurate short-term analysis
+    of the fundamental frequency", eq. 9), at 8 kHz, parabolas through the peaks; shorter periods win ties (his octave cost, 0.02).
     A path through the candidates is then chosen that jumps little from frame to frame (his section 4).
     """
     from scipy.signal import resample_poly
@@ -115,8 +115,8 @@ def smooth_path(octaves, strength, jump=0.35):
 def prosody(samples):
     """`energy`, `voicing`, `f0` of Content: float32 [Tc, 3].
 
-    energy: 0..1 over RANGE_DB up to the voice's loud level. voicing: how periodic, 0 in pauses. f0: octaves from the median of the
-    voiced frames, within +-1.5, 0 where unvoiced.
+    energy: 0..1 over RANGE_DB up to the voice's loud level. voicing: how periodic, 0 in pauses. f0: octaves from the median of
+    the voiced frames, within +-1.5, 0 where unvoiced.
     """
     levels = loudness(samples)
     energy = np.clip(1 + (levels - loud_level(levels)) / RANGE_DB, 0, 1)

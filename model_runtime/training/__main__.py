@@ -13,7 +13,7 @@ STEPS = ("align", "speech", "emotion", "generator")
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="build.py train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser("build.py train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=(*STEPS, "all"))
     parser.add_argument("--data", default="../shared/data", help="folder of recordings (default: %(default)s)")
     parser.add_argument("--cache", default=".cache/training", help="folder for what is computed once (default: %(default)s)")

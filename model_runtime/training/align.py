@@ -3,9 +3,9 @@
     {"clip": "emodb/03a01Fa", "path": ..., "speaker": ..., "split": "train|dev|test", "emotion": ..., "source": "hand|mfa|sphinx",
      "phones": [[start, end, "AH0"], ...], "words": [[start, end, "word"], ...]}
 
-Seconds. Phones are ARPAbet (with a stress digit where the source has one) and `sil`; they follow one another without overlap. German
-sounds that English lacks stand under the phone that looks nearest, and `sounds` (as long as `phones`) names them (phones.GERMAN).
-`releases` lists the releases of stops where a person marked them.
+Seconds. Phones are ARPAbet (with a stress digit where the source has one) and `sil`; they follow one another without overlap.
+German sounds that English lacks stand under the phone that looks nearest, and `sounds` (as long as `phones`) names them
+(phones.GERMAN). `releases` lists the releases of stops where a person marked them.
 
 Hand labels (EmoDB) and Montreal Forced Aligner grids (LJSpeech) are read; clips with a text are aligned by PocketSphinx in two
 passes, words and then phones. Unknown English words and all German ones are spelt out by letter-to-sound rules.
@@ -20,8 +20,8 @@ import soundfile
 from model_runtime.speech.phones import GERMAN, VOWELS, bare
 from model_runtime.training import corpus
 
-# How late (seconds) each aligner's boundaries are against hand labels: medians measured on EmoDB's (4549 boundaries, forced to the
-# hand-written phones: median error 12 ms) and, through PocketSphinx, on LJSpeech's grids.
+# How late (seconds) each aligner's boundaries are against hand labels: medians measured on EmoDB's (4549 boundaries, forced to
+# the hand-written phones: median error 12 ms) and, through PocketSphinx, on LJSpeech's grids.
 SPHINX_LATE, MFA_LATE = -0.008, 0.012
 
 
@@ -94,8 +94,8 @@ EMODB = {**{x: (x.upper(), None) for x in "pbtdkgfvszmnl"}, **{
     "I": ("IH", None), "i": ("IY", None), "ia": ("IY", None), "O": ("AO", None), "o": ("OW", None), "U": ("UH", None),
     "u": ("UW", None), "Y": ("UH", "Y"), "y": ("UW", "y:"), "2": ("ER", "2:"), "9": ("ER", "9"), "6": ("AH", "6"),
     "N": ("NG", None), "S": ("SH", None), "Z": ("ZH", None), "C": ("HH", "C"), "x": ("HH", "x"), "X": ("HH", "R"),
-    "R": ("HH", "R"), "4": ("HH", "R"), "r": ("HH", "R"), "h": ("HH", None), "H": ("HH", None), "j": ("Y", None), "J": ("Y", None),
-    "L": ("L", None), "D": ("DH", None), "G": ("G", None), "B": ("V", None), "V": ("V", None), "T": ("TH", None),
+    "R": ("HH", "R"), "4": ("HH", "R"), "r": ("HH", "R"), "h": ("HH", None), "H": ("HH", None), "j": ("Y", None),
+    "J": ("Y", None), "L": ("L", None), "D": ("DH", None), "G": ("G", None), "B": ("V", None), "V": ("V", None), "T": ("TH", None),
     "?": ("sil", "?"), ".": ("sil", None), "(": ("sil", None), "(gef": ("sil", None)}}
 
 
@@ -227,7 +227,8 @@ def spell(word, letters):
                 break
         else:
             at += 1
-    return [sound for i, sound in enumerate(sounds) if i == 0 or sound != sounds[i - 1] or sound in VOWELS]  # doubled consonants sound once
+    # Doubled consonants sound once.
+    return [sound for i, sound in enumerate(sounds) if i == 0 or sound != sounds[i - 1] or sound in VOWELS]
 
 
 def table(text):

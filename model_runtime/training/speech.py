@@ -1,10 +1,10 @@
 """Train the ears (speech/encoder.py) on aligned recordings: python build.py train speech.
 
-Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands, clipping
-and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory facts. Round one
-learns from aligned clips; then the network labels the recordings of over two hundred more voices that have no text, clean, and round two
-learns to hear the same in them when they are disturbed (Xie et al. 2020, "Self-training with noisy student"). AdamW, one cosine cycle a
-round, weights averaged over the last steps.
+Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands,
+clipping and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory
+facts. Round one learns from aligned clips; then the network labels the recordings of over two hundred more voices that have no
+text, clean, and round two learns to hear the same in them when they are disturbed (Xie et al. 2020, "Self-training with noisy
+student improves ImageNet classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 """
 import json
 import time
@@ -29,7 +29,8 @@ RELEASE = 0.3                       # the last part of a stop is its release, wh
 ROUNDS = (10.0, 25.0)               # minutes, by default
 SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.0, "picovoice_keywords": 0.6,
           "misc_cc": 0.6, "ljspeech": 0.4, "pocketsphinx_librivox": 0.05, "jfk": 0.02}  # how often each folder is drawn from
-HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1, "facegood_mocap": 0.2}  # round two
+HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1,
+         "facegood_mocap": 0.2}     # the same for what has no text, in round two
 
 
 def main(args):
@@ -111,8 +112,9 @@ class Voices:
             folder = clip.name.split("/")[0]
             if clip.kind == "sound" and clip.split == "train" and folder in HEARD:
                 posteriors = encoder.listen(self.sound(clip.name, clip.path))[:, :ARTICULATORY.stop].astype(np.float16)
-                self.clips.setdefault(f"{folder} by ear", []).append({"clip": clip.name, "path": str(clip.path), "heard": posteriors})
-                self.shares[f"{folder} by ear"] = HEARD[folder]
+                heard = f"{folder} by ear"
+                self.clips.setdefault(heard, []).append({"clip": clip.name, "path": str(clip.path), "heard": posteriors})
+                self.shares[heard] = HEARD[folder]
 
     def sound(self, name, path):
         samples = corpus.sound(name, path, self.cache).astype(np.float32) / 32768
@@ -178,7 +180,8 @@ class Voices:
         return samples.astype(np.float32)
 
     def batch(self, device):
-        samples, phone, made = (torch.from_numpy(np.stack(column)).to(device) for column in zip(*(self.crop() for _ in range(BATCH))))
+        crops = zip(*(self.crop() for _ in range(BATCH)))
+        samples, phone, made = (torch.from_numpy(np.stack(column)).to(device) for column in crops)
         mel = levelled(features.log_mel(samples)[:, :2 * FRAMES], LEVEL)
         return self.colour(mel), phone, made
 
@@ -186,7 +189,8 @@ class Voices:
         """Other levels, other microphones, telephone bands; short gaps in time and frequency."""
         rng, (count, length, bands) = self.rng, mel.shape
         curve = rng.standard_normal((count, 6)) * rng.uniform(0, 0.35, (count, 1))
-        curve = np.stack([np.interp(np.linspace(0, 5, bands), np.arange(6), row) for row in curve]) + rng.normal(0, 0.2, (count, 1))
+        curve = np.stack([np.interp(np.linspace(0, 5, bands), np.arange(6), row) for row in curve])
+        curve += rng.normal(0, 0.2, (count, 1))
         mel = mel + torch.from_numpy(curve.astype(np.float32)).to(mel.device)[:, None]
         quiet = mel.amin((1, 2))
         for row in range(count):
@@ -258,7 +262,10 @@ def report(encoder, records, args, split="dev"):
         spoken = truth != phones.PHONES.index("sil")
         shape_of = np.array([phones.VISEMES.index(phones.VISEME_OF[phone]) for phone in phones.PHONES])
         folder = record["clip"].split("/")[0]
-        tally = lambda figure, hits: right.setdefault(f"{folder} {figure}", []).append((hits.sum(), hits.size))
+
+        def tally(figure, hits):
+            right.setdefault(f"{folder} {figure}", []).append((hits.sum(), hits.size))
+
         tally("phone", content[spoken][:, PHONES].argmax(1) == truth[spoken])
         tally("viseme", visemes(content)[spoken].argmax(1) == shape_of[truth[spoken]])
         tally("sil", (content[:, PHONES].argmax(1) != 39) == spoken)
@@ -270,6 +277,7 @@ def report(encoder, records, args, split="dev"):
             elif name in {"AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW"}:
                 a, b = start + (end - start) / 3, end - (end - start) / 3
                 tally("false closures", np.array([sum(max(0, min(b, d) - max(a, c)) for c, d in shut) >= 0.5 * (b - a)]))
-    figures = {name: round(float(np.sum([hit for hit, _ in pairs]) / np.sum([n for _, n in pairs])), 4) for name, pairs in sorted(right.items())}
+    totals = {name: np.sum(pairs, 0) for name, pairs in sorted(right.items())}
+    figures = {name: round(float(hits / count), 4) for name, (hits, count) in totals.items()}
     print(json.dumps({split: figures}, indent=1), flush=True)
     return figures
