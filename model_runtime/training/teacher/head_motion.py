@@ -7,7 +7,7 @@ from model_runtime.training.teacher.upper_face import wander
 
 SD = np.radians([6.0, 7.0, 5.0])    # about x, y, z over many performances (ANCHORS)
 LAG = 1                             # frames: about 30 ms behind the voice
-POSTURE, SWAY, MIDDLE = 0.5, 0.74, 0.28  # shares of SD: a performance's own posture, slow sway, and livelier movement
+POSTURE, SWAY, MIDDLE = 0.4, 0.72, 0.36  # shares of SD: a performance's own posture, slow sway, and livelier movement
 
 
 def neck(found, energy, f0, speaking, style, lively, posture, rng):
@@ -24,8 +24,8 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     voice = np.stack([gaussian_filter1d(melody, 3, mode="nearest") / 0.25, gaussian_filter1d(loud, 4, mode="nearest")], 1)
     answers = np.roll(voice, LAG, 0) @ style.sway.T * (0.3 + 0.7 * speaking[:, None])
     still = POSTURE * rng.standard_normal(3) * SD
-    slow = np.stack([wander(rng, T, hertz) for hertz in (0.16, 0.14, 0.13)], 1) * SWAY * SD
-    middle = np.stack([wander(rng, T, hertz) for hertz in (0.7, 0.6, 0.6)], 1) * MIDDLE * SD
+    slow = np.stack([wander(rng, T, hertz) for hertz in (0.24, 0.20, 0.18)], 1) * SWAY * SD
+    middle = np.stack([wander(rng, T, hertz) for hertz in (0.8, 0.7, 0.7)], 1) * MIDDLE * SD
     nods = np.zeros(T)
     for at, weight in found:
         if rng.uniform() < style.nod_rate * (0.5 + weight):

@@ -90,12 +90,9 @@ def shut_lips(face, channels, shut):
 
 
 def eyes_as_actions(face, channels):
-    """Lids, gaze and tongue also as the face actions that say them, so that the actions alone drive a rig. In place.
-
-    An eye at 0.45 rad has its look action at 1.
-    """
+    """Lids, gaze and tongue also as the face actions that say them, so that the actions alone drive a rig. In place."""
     for side, out in (("Left", 1), ("Right", -1)):
-        pitch, yaw = channels[:, EYES][:, [0, 1] if side == "Left" else [2, 3]].T / upper_face.REACH
+        pitch, yaw = channels[:, EYES][:, [0, 1] if side == "Left" else [2, 3]].T / upper_face.REACH[:, None]
         face[:, INDEX[f"eyeBlink{side}"]] = channels[:, LIDS][:, 0 if side == "Left" else 1]
         face[:, INDEX[f"eyeLookDown{side}"]], face[:, INDEX[f"eyeLookUp{side}"]] = np.maximum(pitch, 0), np.maximum(-pitch, 0)
         face[:, INDEX[f"eyeLookOut{side}"]], face[:, INDEX[f"eyeLookIn{side}"]] = np.maximum(yaw * out, 0), np.maximum(-yaw * out, 0)

@@ -8,7 +8,7 @@ CLOSE, OPEN = 0.050, 0.100  # seconds a lid takes to shut and to open
 SHUT = 0.034                # ... and stays shut, so that one frame at 30 fps sees it
 REFRACTORY = 1.5            # seconds before the next blink
 DOUBLE = 0.15               # of blinks come twice
-REACH = 0.45                # radians, the farthest an eye turns
+REACH = np.array([0.40, 0.55])  # radians, the farthest an eye turns: pitch, yaw; its look actions at 1
 
 
 def wander(rng, T, hertz):
@@ -98,12 +98,12 @@ def gaze(T, style, restless, offset, head, rng):
 
     def settle(x):
         return np.convolve(np.r_[x[:1], x[:1], x], kernel, "valid")
-    slow = gaussian_filter1d(head, 1, axis=0, mode="nearest") - head.mean(0)
+    slow = gaussian_filter1d(head, 1, axis=0, mode="nearest") - 0.3 * head.mean(0)
 
     pitch = settle(pitch) + offset[:, 0] - 0.9 * slow[:, 0] + 0.004 * wander(rng, T, 2)
     yaw = settle(yaw) + offset[:, 1] - 0.9 * slow[:, 1] + 0.004 * wander(rng, T, 2)
-    pitch, yaw = np.clip(pitch, -REACH, REACH), np.clip(yaw, -REACH, REACH)
-    return np.stack([pitch, yaw, pitch, yaw], 1), big
+    eye = np.clip(np.stack([pitch, yaw], 1), -REACH, REACH)
+    return np.concatenate([eye, eye], 1), big
 
 
 def lids(blink, eyes, droop, wide):
