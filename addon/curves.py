@@ -2,6 +2,8 @@
 
 A position u is a time in frames of the Motion: u = 30 t. Scene frame F shows u = (F - start_frame) / fps * 30.
 """
+from bisect import bisect_left
+
 import numpy as np
 
 CHANNELS = 65
@@ -28,10 +30,13 @@ def resample(values, fps, start_frame, gap=None):
     u = np.clip((frames - start_frame) / fps * FPS, 0, len(values) - 1)
     u = np.where(np.abs(u - np.round(u)) < SNAP, np.round(u), u)
     lips = values[:, JAW.start] if gap is None else np.asarray(gap, np.float64)
-    mouth, lids = meet(u, lips), meet(u, 1 - values[:, LIDS].max(axis=1))
     samples = interpolate(values, u)
-    for channels, positions in ((EXPRESSION, mouth), (JAW, mouth), (TONGUE, mouth), (LIDS, lids)):
-        samples[:, channels] = interpolate(values[:, channels], positions)
+    mouth, lids = meet(u, lips), meet(u, 1 - values[:, LIDS].max(axis=1))
+    for positions, groups in ((mouth, (EXPRESSION, JAW, TONGUE)), (lids, (LIDS,))):
+        moved = np.flatnonzero(positions != u)
+        met = interpolate(values, positions[moved])
+        for channels in groups:
+            samples[moved, channels] = met[:, channels]
     return frames, samples
 
 
@@ -49,22 +54,23 @@ def meet(u, gap):
         return u
     before, after = np.r_[np.inf, gap[:-1]], np.r_[gap[1:], np.inf]
     minima = np.flatnonzero((gap <= before) & (gap < after) & (gap < SHUT * widest))
-    met = u.copy()
-    taken = np.zeros(len(u), bool)
-    for m in minima[np.argsort(gap[minima], kind="stable")]:
+    minima = minima[np.searchsorted(u, minima, side="right") == np.searchsorted(u, minima)]  # no sample meets these as it is
+    met, taken = u.copy(), set()
+    height, times = gap.tolist(), u.tolist()
+    for m in minima[np.argsort(gap[minima], kind="stable")].tolist():
         a = b = m  # the closure lasts from frame a to frame b
-        while a > 0 and gap[a - 1] <= gap[m] + TOUCHING * widest:
+        while a > 0 and height[a - 1] <= height[m] + TOUCHING * widest:
             a -= 1
-        while b < len(gap) - 1 and gap[b + 1] <= gap[m] + TOUCHING * widest:
+        while b < len(height) - 1 and height[b + 1] <= height[m] + TOUCHING * widest:
             b += 1
-        inside = np.searchsorted(u, b, side="right") > np.searchsorted(u, a)
-        if inside:
-            continue
-        right = min(np.searchsorted(u, b), len(u) - 1)
-        nearest = min((right - 1, right), key=lambda n: min(abs(u[n] - a), abs(u[n] - b)))
-        if not taken[nearest]:
-            met[nearest] = np.clip(u[nearest], a, b)
-            taken[nearest] = True
+        right = bisect_left(times, a)
+        if right < len(times) and times[right] <= b:
+            continue  # a sample lies within
+        right = min(right, len(times) - 1)
+        nearest = right - 1 if a - times[right - 1] <= times[right] - b else right
+        if nearest not in taken:
+            met[nearest] = min(max(times[nearest], a), b)
+            taken.add(nearest)
     return met
 
 
@@ -73,21 +79,25 @@ def interpolate(values, u):
 
     Monotone piecewise cubic: Hermite with the harmonic-mean slopes of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5(2), 1984).
     """
-    values = np.asarray(values, np.float64)
-    if len(values) == 1:
-        return np.repeat(values, len(u), axis=0).astype(np.float32)
-    secant = np.diff(values, axis=0)
-    slope = np.zeros_like(values)
-    product = secant[:-1] * secant[1:]
-    total = secant[:-1] + secant[1:]
-    same = product > 0
-    slope[1:-1][same] = 2 * product[same] / total[same]
-    slope[0], slope[-1] = secant[0], secant[-1]
-    i = np.clip(np.floor(u).astype(int), 0, len(values) - 2)
-    s = (np.asarray(u) - i)[:, None]
-    cubic = values[i] + s * slope[i] + s * s * (3 * secant[i] - 2 * slope[i] - slope[i + 1]) \
-        + s ** 3 * (slope[i] + slope[i + 1] - 2 * secant[i])
-    return cubic.astype(np.float32)
+    values, u = np.asarray(values, np.float32), np.asarray(u, np.float64)
+    i = np.floor(u).astype(int)
+    whole = u == i
+    if whole.all():
+        return values[i].copy()
+    last = len(values) - 1
+    at = lambda j: values[np.clip(j, 0, last)]
+    before, secant, after = at(i) - at(i - 1), at(i + 1) - at(i), at(i + 2) - at(i + 1)
+    before[i == 0], after[i + 1 >= last] = secant[i == 0], secant[i + 1 >= last]  # straight on at the ends
+    enter, leave = _slope(before, secant), _slope(secant, after)
+    s = (u - i).astype(np.float32)[:, None]
+    cubic = at(i) + s * (enter + s * (3 * secant - 2 * enter - leave + s * (enter + leave - 2 * secant)))
+    return np.where(whole[:, None], at(i), cubic)
+
+
+def _slope(left, right):
+    """Harmonic mean of the secants on both sides of a sample, 0 at an extreme."""
+    product, total = left * right, left + right
+    return np.divide(2 * product, total, out=np.zeros_like(total), where=product > 0)
 
 
 def pins(frames, channels, values, start_frame, fps, length):

@@ -22,7 +22,7 @@ BONE_NAMES = {"root": ("root", "Root"), "neck": ("neck", "Neck"), "jaw": ("jaw",
               "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
               "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R")}
 # Base colour, roughness, subsurface weight of materials by the first word of their name.
-LOOKS = {"skin": ((0.62, 0.40, 0.31), 0.45, 0.10), "eye": ((0.85, 0.83, 0.80), 0.08, 0.0), "sclera": ((0.85, 0.83, 0.80), 0.08, 0.0),
+LOOKS = {"skin": ((0.66, 0.38, 0.28), 0.45, 0.10), "eye": ((0.85, 0.83, 0.80), 0.08, 0.0), "sclera": ((0.85, 0.83, 0.80), 0.08, 0.0),
          "iris": ((0.12, 0.22, 0.30), 0.10, 0.0), "pupil": ((0.005, 0.005, 0.005), 0.05, 0.0), "cornea": ((0.9, 0.9, 0.9), 0.0, 0.0),
          "teeth": ((0.80, 0.76, 0.66), 0.20, 0.05), "gums": ((0.50, 0.18, 0.17), 0.30, 0.05), "tongue": ((0.55, 0.19, 0.18), 0.35, 0.10),
          "mouth": ((0.25, 0.07, 0.07), 0.40, 0.05), "hair": ((0.06, 0.04, 0.03), 0.50, 0.0), "brow": ((0.06, 0.04, 0.03), 0.60, 0.0),
