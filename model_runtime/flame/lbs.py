@@ -40,10 +40,11 @@ def _arrays(head, beta=None, vertices=None, parts=False):
     for slot, shapes in ((LIDS, lids), (TONGUE, tongue)):
         if shapes is not None:
             channels[slot] = shapes[rows].reshape(3 * n, -1).T
-    regressor = head.J_regressor[1:]
-    joints = regressor @ head.v_template
+    behind_joints = np.flatnonzero(head.J_regressor[1:].any(0))  # a joint hangs on few vertices
+    regressor = head.J_regressor[1:, behind_joints]
+    joints = regressor @ head.v_template[behind_joints]
     # FLAME regresses the joints from the shaped and expressing surface; lids move no joint.
-    joint_shapes = np.einsum("jv,vcs->scj", regressor, head.shapedirs[:, :, :IDENTITY + 50], optimize=True).transpose(0, 2, 1)
+    joint_shapes = np.einsum("jv,vcs->scj", regressor, head.shapedirs[behind_joints, :, :IDENTITY + 50], optimize=True).transpose(0, 2, 1)
     joint_shapes = joint_shapes.reshape(IDENTITY + 50, 12)
     arrays = {"channels": channels, "weights": np.ascontiguousarray(weights[rows, 1:]),
               "posedirs": None if posedirs is None else np.ascontiguousarray(posedirs[rows].reshape(3 * n, 36).T),
@@ -52,12 +53,13 @@ def _arrays(head, beta=None, vertices=None, parts=False):
         arrays |= {"template": template, "joints": joints, "identity": np.ascontiguousarray(identity.reshape(3 * n, -1).T),
                    "joints_identity": joint_shapes[:IDENTITY]}
     else:
-        beta = _beta(beta)
+        beta = full_beta(beta)
         arrays |= {"template": template + identity @ beta, "joints": joints + (beta @ joint_shapes[:IDENTITY]).reshape(4, 3)}
     return arrays
 
 
-def _beta(beta):
+def full_beta(beta):
+    """beta of any length up to 300 as float32 [300]: what is left out is 0."""
     beta = np.asarray(beta, np.float32).ravel()
     if len(beta) > IDENTITY:
         raise UtterError(f"An identity has {IDENTITY} numbers, not {len(beta)}.")
@@ -87,10 +89,10 @@ def _pose(array, a, motion, template, joints):
     turns = array.concatenate([neck, neck @ children], -3)
     shifts = array.concatenate([at - neck @ at, neck @ (child_at - children @ child_at - at) + at], -3)[..., 0]
 
-    # One product moves every vertex by all four joints: [..., n, 3] @ [..., 3, 12] -> [..., n, 4, 3]; root keeps the rest.
-    turns = (turns - a["eye"]).reshape(*lead, 12, 3)
-    moved = (shaped @ array.swapaxes(turns, -1, -2)).reshape(*lead, -1, 4, 3) + shifts[..., None, :, :]
-    return shaped + (a["weights"][..., None] * moved).sum(-2)
+    # Blend the joints' matrices per vertex (the root keeps what they leave: it does not move), then move each vertex by its own.
+    moves = array.concatenate([turns - a["eye"], shifts[..., None]], -1).reshape(*lead, 4, 12)
+    blended = (a["weights"] @ moves).reshape(*shaped.shape, 4)
+    return shaped + array.einsum("...ab,...b->...a", blended[..., :3], shaped) + blended[..., 3]
 
 
 _CONSTANTS = {"to_pose": _TO_POSE, "cross": _CROSS, "eye": np.eye(3, dtype=np.float32)}

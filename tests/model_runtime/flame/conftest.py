@@ -145,3 +145,48 @@ def moves(head, count=60, seed=1):
     motion[:, 53:56] = rng.normal(0, 0.1, (count, 3))
     motion[0] = 0
     return motion
+
+
+def flame_fields(vertices, faces, seed=3, numbers=50):
+    """FLAME-format fields for a neutral mesh in FLAME's topology, with an expression basis of the tests' own: smooth bumps, lips that part
+    and close, corners that pull; mixed, so that no coefficient is one action."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components, dijkstra
+    rng = np.random.default_rng(seed)
+    v = np.asarray(vertices, float)
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    graph = coo_matrix((np.linalg.norm(v[edges[:, 0]] - v[edges[:, 1]], axis=1), edges.T), shape=(len(v),) * 2).tocsr()
+    piece = connected_components(graph, directed=False)[1]
+    skin = piece == np.bincount(piece).argmax()
+    upper, lower = (np.minimum(dijkstra(graph, False, line, min_only=True), 1) for line in ([3531, 3543, 1669, 2786], [3504, 3503, 1849, 2938]))
+    below = 1 / (1 + np.exp(np.clip((lower - upper) / 0.003, -50, 50))) * skin  # 1 on the lower lip and all that hangs on it
+    low = np.exp(-np.clip(v[:, 1] + 0.048, 0, None) / 0.02) * np.clip((v[:, 1] + 0.16) / 0.06, 0, 1) * np.clip((v[:, 2] + 0.03) / 0.06, 0, 1)
+    jaw = below * low
+    eyes = [~skin & (v[:, 0] * s > 0) for s in (1, -1)]
+    neck = np.clip((v[:, 1] + 0.17) / 0.05, 0, 1) * (1 - jaw) * skin
+    weights = np.stack([skin * (1 - neck - jaw), neck, jaw, *eyes], 1)
+    shapes = []
+    for x in (-0.018, 0, 0.018):  # each lip by thirds, up and out; the corners; the rest at random
+        for mask in (below, (1 - below) * skin):
+            shapes += [0.004 * bump(v, (x, -0.0425, 0.058), 0.012) * mask[:, None] * [0, 1, 0],
+                       0.003 * bump(v, (x, -0.0425, 0.058), 0.014) * mask[:, None] * [0, 0, 1]]
+    for s in (1, -1):
+        for direction in np.eye(3):
+            shapes.append(0.005 * bump(v, (s * 0.026, -0.044, 0.045), 0.014) * direction)
+            shapes.append(0.004 * bump(v, (s * 0.03, 0.043, 0.042), 0.014) * direction)
+            shapes.append(0.003 * bump(v, (s * 0.04, -0.005, 0.045), 0.018) * direction)
+            shapes.append(0.002 * bump(v, (s * 0.012, -0.01, 0.062), 0.01) * direction)
+    while len(shapes) < 100:
+        shapes.append(0.003 * bump(v, v[rng.choice(np.flatnonzero(v[:, 2] > 0.02))], rng.uniform(0.012, 0.03)) * rng.normal(size=3))
+    shapes = np.stack(shapes, 2) * skin[:, None, None]
+    mix = np.linalg.qr(rng.normal(size=(numbers, numbers)))[0]
+    shapes[:, :, :numbers] = shapes[:, :, :numbers] @ mix
+    identity = np.stack([0.004 * bump(v, rng.normal(size=3) * [0.05, 0.08, 0.06], 0.06) * rng.normal(size=3) for _ in range(300)], 2)
+    regressor = np.zeros((5, len(v)))
+    for j, at in enumerate([(0, -0.15, -0.02), (0, -0.1, -0.02), (0, -0.015, -0.01), (0.032, 0.022, 0.026), (-0.032, 0.022, 0.026)]):
+        nearest = np.argsort(np.linalg.norm(v - at, axis=1))[:40]
+        regressor[j, nearest] = np.linalg.lstsq(np.vstack([v[nearest].T, np.ones(40)]), np.array([*at, 1.0]), rcond=None)[0]
+    posedirs = 0.0004 * bump(v, (0, -0.05, 0.04), 0.03)[..., None] * rng.normal(size=(1, 3, 36)) * skin[:, None, None]
+    return {"v_template": v, "f": np.asarray(faces, np.uint32), "shapedirs": np.concatenate([identity, shapes], 2), "posedirs": posedirs,
+            "J_regressor": regressor, "weights": weights / weights.sum(1, keepdims=True),
+            "kintree_table": np.array([[2 ** 32 - 1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.uint32)}

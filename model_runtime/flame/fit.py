@@ -1,0 +1,57 @@
+"""Fit a head's identity to a neutral mesh in the head's own topology."""
+import numpy as np
+
+from model_runtime.errors import UtterError
+from model_runtime.flame.head import IDENTITY
+
+# How many of each make a metre: a mesh near one of these sizes was modelled in it, and is then scaled by exactly that.
+UNITS = {"metres": 1.0, "decimetres": 10.0, "centimetres": 100.0, "millimetres": 1000.0, "inches": 1 / 0.0254, "feet": 1 / 0.3048}
+_HEAD_RATIO = 1.35  # the largest head over the usual one, and the usual one over the smallest
+_NOISE = 2e-4       # metres: how far a vertex may lie from the model without telling of identity
+
+
+def kabsch(source, target, weights=None, scale=False):
+    """The similarity that brings source [n,3] nearest to target [n,3]: (factor, rotation [3,3], shift [3]) with
+    target ~ factor * source @ rotation.T + shift; factor is 1 unless scale. Umeyama 1991, "Least-squares estimation of transformation
+    parameters between two point patterns", equations 34-43."""
+    weights = np.ones(len(source)) if weights is None else np.asarray(weights, float)
+    weights = (weights / weights.sum())[:, None]
+    source_centre, target_centre = (weights * source).sum(0), (weights * target).sum(0)
+    a, b = source - source_centre, target - target_centre
+    u, s, vt = np.linalg.svd((weights * b).T @ a)
+    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    factor = float((s * sign).sum() / (weights * a * a).sum()) if scale else 1.0
+    return factor, rotation, target_centre - factor * rotation @ source_centre
+
+
+def to_metres(factor):
+    """The factor that a mesh's best-fitting scale stands for: one over a unit of UNITS where that gives a human head, else itself."""
+    unit = min(UNITS.values(), key=lambda per_metre: abs(np.log(factor * per_metre)))
+    return 1 / unit if abs(np.log(factor * unit)) < np.log(_HEAD_RATIO) else factor
+
+
+def fit_identity(head, vertices):
+    """(beta float32 [300], rms distance in metres) of the identity nearest to a neutral mesh: vertices [V,3] in the head's order, anywhere,
+    turned anyhow, in metres or another unit. Ridge least squares: beta is a priori standard normal. Raises UtterError if the mesh is not
+    in the head's topology."""
+    vertices = np.asarray(vertices, np.float64)
+    if vertices.shape != head.v_template.shape:
+        count = len(vertices) if vertices.ndim == 2 else 0
+        raise UtterError(f"The mesh has {count} vertices and {head.name} has {len(head.v_template)}: choose a mesh in that head's topology, "
+                         "or load the mesh as a head of its own.")
+    if not np.isfinite(vertices).all() or np.ptp(vertices, axis=0).max() == 0:
+        raise UtterError("The mesh has vertices at no finite place or all in one spot; choose another neutral mesh.")
+    template = head.v_template.astype(np.float64)
+    shapes = head.shapedirs[:, :, :IDENTITY].reshape(-1, IDENTITY).astype(np.float64)
+    normal = shapes.T @ shapes + _NOISE ** 2 * np.eye(IDENTITY)
+    vertices = vertices * to_metres(kabsch(vertices, template, scale=True)[0])
+    beta, shaped = np.zeros(IDENTITY), template
+    for _ in range(30):  # where the head stands and who it is, in turn
+        _, rotation, shift = kabsch(vertices, shaped)
+        placed = vertices @ rotation.T + shift
+        before, beta = beta, np.linalg.solve(normal, shapes.T @ (placed - template).ravel())
+        shaped = template + (shapes @ beta).reshape(-1, 3)
+        if np.abs(beta - before).max() < 1e-4:
+            break
+    return beta.astype(np.float32), float(np.sqrt(((placed - shaped) ** 2).sum(1).mean()))
