@@ -51,7 +51,7 @@ def main(argv):
 def bench_bake(args):
     """Ten minutes on all channels: our bake against keyframe_insert, which writes the very same keys."""
     import bpy
-    from addon import bake, head, jobs
+    from addon import bake, compat, head, jobs, rig
     from tools.bake import enabled
     minutes = 1 if args.quick else 10
     values = np.random.default_rng(0).normal(0, 0.01, (minutes * 60 * 30, 65)).cumsum(axis=0)
@@ -63,7 +63,8 @@ def bench_bake(args):
         began = time.perf_counter()
         bake.bake(obj, values)
         ours = time.perf_counter() - began
-        curves = [read_curve(obj, curve) for action in bake.actions(obj) for curve in action.fcurves]
+        blocks = obj.data.shape_keys, rig.armature(obj)
+        curves = [read_curve(block, curve) for block in blocks for curve in compat.bag(block).fcurves]
         bake.clear(obj)
         began = time.perf_counter()
         for owner, attribute, index, moments, column in curves:
@@ -82,13 +83,12 @@ def bench_bake(args):
     yield "times faster than keyframe_insert", theirs / ours, "x", ">= 50"
 
 
-def read_curve(obj, curve):
-    """(owner: shape key or pose bone, its attribute, index, frames, values) of an F-curve of a head's performance."""
+def read_curve(block, curve):
+    """(owner: shape key or pose bone, its attribute, index, frames, values) of a performance's F-curve on a data-block."""
     points = np.empty(len(curve.keyframe_points) * 2, np.float32)
     curve.keyframe_points.foreach_get("co", points)
-    owner_path, _, attribute = curve.data_path.rpartition(".")
-    block = obj.data.shape_keys if owner_path.startswith("key_blocks") else obj.parent
-    return block.path_resolve(owner_path), attribute, curve.array_index, points[0::2].tolist(), points[1::2].tolist()
+    owner, _, attribute = curve.data_path.rpartition(".")
+    return block.path_resolve(owner), attribute, curve.array_index, points[0::2].tolist(), points[1::2].tolist()
 
 
 def bench_enable(args):

@@ -35,8 +35,8 @@ def set_stage(scene, head):
     face = face_matrix(head)
     lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
     above = max(up.dot(head.matrix_world @ vertex.co - lips) for vertex in head.data.vertices)
-    view = 1.8 * above  # metres from the picture's lower edge to its upper one
-    middle = lips + up * (0.36 * above) - forward * (0.3 * above)
+    view = 1.55 * above  # metres from the picture's lower edge to its upper one
+    middle = lips + up * (0.31 * above) - forward * (0.22 * above)
 
     collection = bpy.data.collections.new("Studio")
     scene.collection.children.link(collection)
@@ -66,7 +66,7 @@ def choose_engine(scene):
     render.use_sequencer = False       # the voice's strip is for the ears
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", SAMPLES, False
-    cycles.max_bounces = cycles.diffuse_bounces = cycles.glossy_bounces = 3
+    cycles.max_bounces, cycles.use_light_tree = 2, False  # three lights need no tree, one head little more than direct light
     cycles.use_denoising, cycles.denoiser, cycles.denoising_quality = True, "OPENIMAGEDENOISE", "FAST"
     cycles.denoising_prefilter = "FAST"
     cycles.use_animated_seed = False   # what noise is left stands still instead of boiling
