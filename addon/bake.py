@@ -56,7 +56,9 @@ def bake(obj, values, start_frame=1.0, *, fps=None, jaw=None, name=None, lip_gap
     Our own earlier performance on obj is replaced (its pins too); an artist's Action is never written to.
     UtterError if obj is no head of ours, or values are no Motion.
 
-    Jaw keys are the jaw's rotation made linear: at 0.3 rad a vertex of the built-in head lies at most JAW_KEYS_MM off the bone's way.
+    Jaw keys are the jaw's turn made linear, with FLAME's pose correctives; the bone turns truly and has none. On the built-in head opened
+    by 0.3 rad, no vertex lies further from FLAME's posed surface than 1.1 mm with keys and 1.9 mm with the bone (2.3 mm from each other);
+    at 0.45 rad, 5.7 mm and 2.7 mm (6.9 mm).
     """
     return _write(obj, values, start_frame, fps, jaw, name, lip_gap, keep_pins=False)
 

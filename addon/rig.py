@@ -127,7 +127,7 @@ def find(context):
         for obj in meant:
             if describe(obj).kind == kind:
                 return obj
-    ours = [obj for obj in context.scene.objects if describe(obj).kind == "utter"]
+    ours = [obj for obj in context.scene.objects if PROPERTY in obj and describe(obj).kind == "utter"]
     if len(ours) == 1:
         return ours[0]
     return active if active and active.type == "MESH" else None

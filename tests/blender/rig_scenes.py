@@ -1,4 +1,5 @@
 """What must hold of the objects of a head, whatever the Blender (tests/blender/test_rig.py plays them)."""
+import sys
 import tempfile
 from pathlib import Path
 
@@ -260,3 +261,35 @@ def scene_the_lips_gap_is_told_from_the_keys():
     obj.data.shape_keys.key_blocks["jaw_x"].value = 0.2
     moved = evaluated(obj, 1)
     assert abs((moved[told[0]] - moved[told[1]])[1] - gap[2]) < 1e-6
+
+
+def scene_the_built_in_head_moves_as_the_model_says():
+    """Millimetres, by how the jaw is baked. argv: the head's bundle; an .npz of a talking motion [T,65], the model's own vertices
+    [T,V,3] and the frames where the jaw opens and nothing else moves."""
+    with np.load(sys.argv[2]) as told:
+        motion, posed, openings = told["motion"], told["posed"], told["openings"]
+    bpy.context.scene.render.fps = 30
+    for jaw, (talking, at_03, at_045) in (("KEYS", (3.0, 1.2, 6.0)), ("BONE", (2.0, 2.0, 3.0))):
+        obj = rig.build(sys.argv[1], jaw=jaw)
+        assert len(obj.data.vertices) == posed.shape[1] and not obj.data.validate(), "the mesh is sound as it comes"
+        bake.bake(obj, motion, 1)
+        for i in range(len(motion)):
+            off = 1000 * np.linalg.norm(evaluated(obj, 1 + i) - posed[i], axis=1).max()
+            limit = talking if i not in openings else at_03 if motion[i, 50] < 0.31 else at_045
+            assert off < limit, f"{off:.2f} mm off in frame {i} with the jaw as {jaw}"
+
+
+def scene_the_built_in_heads_eyes_sit_in_its_face():
+    obj = rig.build(sys.argv[1])
+    bones = rig.armature(obj).data.bones
+    assert bones["eye_left"].head_local.x > 0.02 and bones["eye_right"].head_local.x < -0.02
+    names = [slot.material.name.removeprefix("Utter ") for slot in obj.material_slots]
+    assert {"skin", "eye", "teeth", "tongue"} <= set(names)
+    front = {name: min((obj.data.vertices[i].co.y for polygon in obj.data.polygons if names[polygon.material_index] == name
+                        for i in polygon.vertices), default=0) for name in names}
+    assert front["iris"] < bones["eye_left"].head_local.y, "irises look to the front"
+    assert front["skin"] < front["teeth"] < 0
+    outward = sum(polygon.normal.dot(polygon.center) > 0 for polygon in obj.data.polygons
+                  if names[polygon.material_index] == "skin")
+    skin = sum(names[polygon.material_index] == "skin" for polygon in obj.data.polygons)
+    assert outward > 0.7 * skin, "normals point outwards"
