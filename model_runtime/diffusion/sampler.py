@@ -32,7 +32,7 @@ def schedule(quality):
 
 def noise(T, seed, block=64):
     """float32 [T, 65]: drawn per absolute frame, so a frame's noise is the same however long the clip and wherever the windows fall."""
-    draws = [np.random.Generator(np.random.Philox(key=int(seed) % 2 ** 64, counter=number)).standard_normal((block, CHANNELS), np.float32)
+    draws = [np.random.Generator(np.random.Philox(key=int(seed) % 2 ** 64, counter=[0, number, 0, 0])).standard_normal((block, CHANNELS), np.float32)
              for number in range(-(-T // block))]
     return torch.from_numpy(np.concatenate(draws)[:T])
 
@@ -56,7 +56,7 @@ def guidance(prompted):
     return torch.stack([1 - sA - sP, sA, sP], -1)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
            progress=lambda stage, fraction: None, cancelled=lambda: False):
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.

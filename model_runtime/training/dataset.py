@@ -20,10 +20,8 @@ from model_runtime.emotion import LABELS
 from model_runtime.motion import FPS
 from model_runtime.speech import content as content_module
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, bare
-from model_runtime.training import align
-from model_runtime.training.teacher import contact
-from model_runtime.training.teacher.perform import actions as act
-from model_runtime.training.teacher.voice import prosody
+from model_runtime.training import align, teacher
+from model_runtime.training.teacher import prosody
 
 SEED = 11
 PERFORMANCES = 2            # of each clip
@@ -83,7 +81,7 @@ def write_performances(cache, encoder, splits, performances, report, only=None):
         for k in range(performances):
             seed = SEED * 1_000_003 + number * 101 + k
             share, strength = feeling_plan(T, np.random.default_rng(seed))
-            performance, more = act(record["phones"], melody, share, strength, seed, T)
+            performance, more = teacher.actions(record["phones"], melody, share, strength, seed, T)
             acted.append(performance.astype(np.float16))
             channels.append(more.astype(np.float32))
             shares.append(share.astype(np.float16))
@@ -112,7 +110,7 @@ def write_values(cache, head, report=print):
     values = np.empty((len(acted), 65), np.float32)
     for number, row in enumerate(rows):
         part = slice(row["start"], row["start"] + row["length"])
-        values[part] = contact.solve(head, acted[part].astype(np.float32), np.array(channels[part]), beta=betas[number])
+        values[part] = teacher.solve(head, acted[part].astype(np.float32), np.array(channels[part]), beta=betas[number])
         if number % 400 == 0:
             report(f"{number} of {len(rows)} performances on the head")
     np.save(cache / "values.npy", values)
@@ -160,11 +158,8 @@ def oracle(phones, samples):
     out[pause, len(PHONES):] = 0
     out[pause, len(PHONES) + ARTICULATORY.index("pause")] = 1
     out[:, :52] = gaussian_filter1d(out[:, :52], 0.7, axis=0)
-    melody = prosody(samples)
-    at = np.clip(time * FPS, 0, len(melody["energy"]) - 1)
-    out[:, 52] = np.interp(at, np.arange(len(melody["energy"])), melody["energy"])
-    out[:, 54] = melody["f0"][np.rint(at).astype(int)]
-    out[:, 53] = out[:, 54] != 0
+    melody = prosody(samples)[:frames]
+    out[:len(melody), content_module.PROSODY] = melody
     return out
 
 

@@ -3,16 +3,13 @@ everything that can name them, pins of many kinds (some of them edits), conditio
 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
-import json
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch import distributed as dist
 
 from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Generator, save
-from model_runtime.diffusion.lips import SHAPES  # noqa: F401
 from model_runtime.diffusion.sampler import schedule
 from model_runtime.emotion import LABELS
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
@@ -20,7 +17,7 @@ from model_runtime.training.dataset import load_dataset
 
 SEED = 3
 MINUTES = 35.0
-BATCH = 32
+BATCH = 16
 RATE = 8e-4
 EMA = 0.998
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
@@ -151,7 +148,8 @@ class Losses:
 def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE, report=print, size=None):
     """Train for that many minutes of wall clock (the learning rate follows the clock) and write path; start: a Generator to go on from."""
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+    worker = dist.get_rank() if dist.is_initialized() else 0
+    rng = np.random.default_rng([seed, worker])
     bank = feeling_bank(feelings)
     batches = Batches(data, bank, rng)
     if start is not None:  # its normalisation is part of what it learned
@@ -160,20 +158,23 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
     else:
         denoiser = Denoiser(**(size or {}))
     average = {name: value.detach().clone() for name, value in denoiser.state_dict().items()}
+    torch.manual_seed(seed + 1000 * worker)  # the same start, other noise
     losses = Losses(head, batches.mean, batches.std)
     kept = schedule("final").alphas_cumprod
     optimizer = torch.optim.AdamW(denoiser.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.01)
     checks = Batches(data, bank, np.random.default_rng(seed + 1), ("dev",))
     checks.mean, checks.std = batches.mean, batches.std
     began = saved = time.monotonic()
-    step, sums, log = 0, {}, Path(".cache/training/generator.log")
+    step, sums, passed = 0, {}, 0.0
+    first = not (dist.is_initialized() and dist.get_rank())
     report(f"{sum(p.numel() for p in denoiser.parameters()) / 1e6:.2f} M parameters, {len(batches.rows)} performances")
-    while (passed := (time.monotonic() - began) / (60 * minutes)) < 1:
+    while passed < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
         parts = one_batch(denoiser, batches, losses, kept, rng)
         optimizer.zero_grad(set_to_none=True)
         sum(parts.values()).backward()
+        passed = agree(denoiser, (time.monotonic() - began) / (60 * minutes))
         torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
         optimizer.step()
         step += 1
@@ -183,13 +184,27 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
                 average[name].lerp_(value, 1 - decay)
         for name, value in parts.items():
             sums[name] = 0.98 * sums.get(name, value.item()) + 0.02 * value.item()
-        if step % 50 == 0:
+        if first and step % 50 == 0:
             report(f"step {step} {time.monotonic() - began:.0f} s: " + ", ".join(f"{k} {v:.4f}" for k, v in sums.items()))
-        if time.monotonic() - saved > 150:
+        if first and time.monotonic() - saved > 150:
             saved = time.monotonic()
             finish(denoiser, average, batches, head, metadata, step, path)
-    finish(denoiser, average, batches, head, metadata, step, path)
-    report(f"{step} steps; {path}")
+    if first:
+        finish(denoiser, average, batches, head, metadata, step, path)
+        report(f"{step} steps; {path}")
+
+
+def agree(denoiser, passed):
+    """Average the gradients over the processes that train together (torch.distributed; none: nothing to do), and how far the run is."""
+    if not dist.is_initialized():
+        return passed
+    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in denoiser.parameters()]
+    flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([passed])])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for p, part in zip(denoiser.parameters(), flat[:-1].split([g.numel() for g in gradients])):
+        p.grad = part.view_as(p)
+    return flat[-1].item()
 
 
 def one_batch(denoiser, batches, losses, kept, rng):

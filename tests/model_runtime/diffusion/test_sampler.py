@@ -1,0 +1,141 @@
+"""The mechanics of sampling, with a small untrained denoiser: they hold for any weights."""
+import numpy as np
+import pytest
+import torch
+
+from model_runtime.diffusion import generator as g
+from model_runtime.diffusion import sampler
+from model_runtime.diffusion.pins import Pins
+from model_runtime.errors import Cancelled, UtterError
+from model_runtime.motion import CHANNELS, JAW, LIDS, NECK, TONGUE
+
+
+@pytest.fixture(scope="module")
+def generator():
+    torch.manual_seed(2)
+    net = g.Denoiser(width=32, depth=1, heads=2).eval()
+    for name, value in net.named_parameters():
+        torch.nn.init.normal_(value, std=0.1)
+    return g.Generator(net, torch.zeros(CHANNELS), torch.full((CHANNELS,), 0.1), torch.eye(CHANNELS), "x")
+
+
+def scene(T, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random((T, 55), np.float32), rng.standard_normal((T, 128)).astype(np.float32) * 0.1, np.zeros(T, np.float32), np.zeros(300)
+
+
+def test_same_seed_same_curves_another_seed_others(generator):
+    first, again, other = (sampler.sample(generator, *scene(50), seed=s, quality="draft") for s in (4, 4, 5))
+    assert first.shape == (50, CHANNELS) and first.dtype == np.float32 and np.isfinite(first).all()
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_noise_belongs_to_the_frame_not_to_the_clip():
+    np.testing.assert_array_equal(sampler.noise(500, 3)[:130], sampler.noise(130, 3))
+    draws = sampler.noise(5000, 3).numpy()
+    assert abs(draws.mean()) < 0.01 and abs(draws.std() - 1) < 0.01
+    assert np.abs(np.corrcoef(draws[:-64].ravel(), draws[64:].ravel())[0, 1]) < 0.01   # blocks are not repeated
+
+
+def test_windows_cover_every_frame_smoothly():
+    for T in (1, 119, 120, 121, 209, 210, 211, 1000):
+        starts, fade = sampler.windows(T)
+        cover = torch.zeros(T)
+        for start in starts:
+            cover[start:start + len(fade)] += fade
+        assert cover.min() > 0 and starts[0] == 0 and starts[-1] + len(fade) == T
+
+
+def test_a_long_clip_is_denoised_a_batch_at_a_time(generator, monkeypatch):
+    seen = []
+    forward = g.Denoiser.forward
+    monkeypatch.setattr(g.Denoiser, "forward", lambda self, noisy, *rest: seen.append(len(noisy)) or forward(self, noisy, *rest))
+    values = sampler.sample(generator, *scene(4000), quality="draft")
+    assert len(values) == 4000 and max(seen) <= 3 * sampler.BATCH
+
+
+def test_no_seams_where_windows_meet(generator):
+    """Steps between neighbouring frames are no larger at the windows' ends than elsewhere."""
+    content, feeling, prompted, beta = scene(600)
+    step = np.abs(np.diff(sampler.sample(generator, content, feeling, prompted, beta), axis=0)).mean(1)
+    ends = np.array([s + k for s in sampler.windows(600)[0][1:] for k in (-1, 0, 29, 30)])
+    assert step[ends].mean() < 1.3 * step.mean()
+
+
+def test_guidance_has_the_published_form_as_a_case():
+    plain, full = sampler.guidance(torch.tensor([0.0, 1.0]))
+    assert plain.tolist() == [0, 0, 1]
+    torch.testing.assert_close(full.sum(), torch.tensor(1.0))
+    assert full[2] > 1 and full[1] < 0
+
+
+def test_guidance_branches_are_one_batch_and_add_up(generator):
+    torch.manual_seed(0)
+    x, content, feeling, pins = torch.randn(2, 20, 65), torch.rand(2, 20, 55), torch.randn(2, 20, 128), torch.zeros(2, 20, 65)
+    weights = torch.tensor([-0.2, 0.4, 0.8]).expand(2, 20, 3)
+    step, beta = torch.tensor(400), torch.zeros(300)
+    yes, no = torch.ones(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)
+    with torch.no_grad():
+        got = sampler.denoise(generator, [0, 1, 2], step, beta, x, content, feeling, pins, pins, weights)
+        each = [generator.denoiser(x, step.expand(2), content, feeling, beta.expand(2, -1), pins, pins, h, f)
+                for h, f in ((no, no), (yes, no), (yes, yes))]
+    torch.testing.assert_close(got, -0.2 * each[0] + 0.4 * each[1] + 0.8 * each[2], atol=1e-5, rtol=1e-4)
+
+
+def test_pins_are_met_bit_for_bit(generator):
+    rng = np.random.default_rng(1)
+    mask = rng.random((200, CHANNELS)) < 0.02
+    mask[50:60] = True
+    values = np.where(mask, rng.uniform(0, 1, mask.shape), np.nan).astype(np.float32)
+    got = sampler.sample(generator, *scene(200), pins=(values, mask), quality="draft")
+    np.testing.assert_array_equal(got[mask], values[mask])
+
+
+def test_neighbours_follow_a_pin():
+    """What a prediction misses at a pin is spread around it: no frame stands out alone, far frames stay."""
+    pinned = np.zeros((60, CHANNELS), np.float32)
+    mask = np.zeros((60, CHANNELS), bool)
+    pinned[30, JAW.start], mask[30, JAW.start] = 0.4, True
+    held = Pins((pinned, mask), 60, torch.zeros(CHANNELS), torch.ones(CHANNELS)).hold(torch.zeros(60, CHANNELS))[:, JAW.start].numpy()
+    assert held[30] == np.float32(0.4) and 0.3 < held[28] < 0.4 and abs(held[5]) < 1e-3
+    assert np.abs(np.diff(held)).max() < 0.1
+
+
+def test_limits_hold(generator):
+    generator = g.Generator(generator.denoiser, generator.mean, torch.full((CHANNELS,), 3.0), generator.spread, "x")
+    values = sampler.sample(generator, *scene(80), quality="draft")
+    for part in (LIDS, TONGUE):
+        assert values[:, part].min() >= 0 and values[:, part].max() <= 1
+    assert values[:, JAW.start].min() >= np.float32(sampler.CLOSEST_JAW)
+    assert np.abs(values[:, NECK]).max() > 1.1   # nothing else is cut
+
+
+def test_cancelling_stops_within_a_step(generator):
+    asked = []
+    with pytest.raises(Cancelled):
+        sampler.sample(generator, *scene(300), cancelled=lambda: len(asked) >= 3, progress=lambda stage, f: asked.append(f))
+    assert len(asked) == 3
+
+
+def test_progress_rises_to_one(generator):
+    heard = []
+    sampler.sample(generator, *scene(300), progress=lambda stage, fraction: heard.append(fraction), quality="draft")
+    assert heard == sorted(heard) and heard[0] == 0 and heard[-1] == 1 and len(heard) > 5
+
+
+@pytest.mark.parametrize("spoil, sentence", [
+    (lambda s: (s[0][:0], s[1][:0], s[2][:0], s[3]), "too short"),
+    (lambda s: (s[0], s[1][:-1], s[2], s[3]), "equally long"),
+    (lambda s: (s[0] * np.nan, s[1], s[2], s[3]), "not finite")])
+def test_bad_arrays_are_refused(generator, spoil, sentence):
+    with pytest.raises(UtterError, match=sentence):
+        sampler.sample(generator, *spoil(scene(30)))
+
+
+def test_bad_pins_are_refused(generator):
+    nowhere = np.full((30, CHANNELS), np.nan, np.float32)
+    with pytest.raises(UtterError, match="30 frames"):
+        sampler.sample(generator, *scene(30), pins=(nowhere[:9], nowhere[:9] == 0))
+    with pytest.raises(UtterError, match="not a finite number"):
+        sampler.sample(generator, *scene(30), pins=(nowhere, np.ones((30, CHANNELS), bool)))
