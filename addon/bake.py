@@ -2,8 +2,8 @@
 
 A *track* is one F-curve of ours: the data-block it belongs to (the mesh's shape keys, or the armature), its data path and index.
 Keys that we write have the type GENERATED and carry the value we gave them once more in the field `back`, which Blender reads for
-interpolation of the type BACK alone. A key of any other type is the artist's: a pin. So is a key of ours whose value is no longer the one
-in `back`: keying over one of our keys, or dragging it in the Graph Editor, leaves its type as it is.
+interpolation of the type BACK alone. A key of any other type is the artist's: a pin. So is a key of ours whose value is no longer
+the one in `back`: keying over one of our keys, or dragging it in the Graph Editor, leaves its type as it is.
 """
 from typing import NamedTuple
 
@@ -56,15 +56,15 @@ def bake(obj, values, start_frame=1.0, *, fps=None, jaw=None, name=None, lip_gap
     Our own earlier performance on obj is replaced (its pins too); an artist's Action is never written to.
     UtterError if obj is no head of ours, or values are no Motion.
 
-    Jaw keys are the jaw's turn made linear, with FLAME's pose correctives; the bone turns truly and has none. On the built-in head opened
-    by 0.3 rad, no vertex lies further from FLAME's posed surface than 1.1 mm with keys and 1.9 mm with the bone (2.3 mm from each other);
-    at 0.45 rad, 5.7 mm and 2.7 mm (6.9 mm).
+    Jaw keys are the jaw's turn made linear, with FLAME's pose correctives; the bone turns truly and has none. On the built-in head
+    opened by 0.3 rad, no vertex lies further from FLAME's posed surface than 1.1 mm with keys and 1.9 mm with the bone (2.3 mm
+    from each other); at 0.45 rad, 5.7 mm and 2.7 mm (6.9 mm).
     """
     return _write(obj, values, start_frame, fps, jaw, name, lip_gap, keep_pins=False)
 
 
 def rebake(obj, values, start_frame=1.0, *, fps=None, jaw=None, lip_gap=None):
-    """As bake(), but the artist's keys (pins) stay as they are (frame, value, handles, type) and our keys make room for them: Baked.
+    """As bake(), but the artist's keys (pins) stay as they are (frame, value, handles, type) and our keys make room: Baked.
 
     A key of ours that the artist moved becomes one of type KEYFRAME, so that it shows as held.
     """
@@ -79,7 +79,7 @@ def read_pins(obj, start_frame, length, *, fps=None):
     head = _head(obj)
     frames, channels, values = [], [], []
     for channel, key in _key_channels(obj, head.jaw).items():
-        curve = _find(Track(obj.data.shape_keys, _value_path(key), 0, ""))
+        curve = _find(_key_track(obj, channel, key))
         held = _read(curve, pins_only=True)["co"] if curve else np.empty((0, 2))
         frames.extend(held[:, 0])
         values.extend(held[:, 1])
@@ -138,7 +138,7 @@ def sample(obj, frames):
     frames = np.asarray(frames, float)
     values = np.zeros((len(frames), CHANNELS), np.float32)
     for channel, key in _key_channels(obj, head.jaw).items():
-        curve = _find(Track(obj.data.shape_keys, _value_path(key), 0, ""))
+        curve = _find(_key_track(obj, channel, key))
         if curve:
             values[:, channel] = [curve.evaluate(frame) for frame in frames]
     for joint, (bone, rest) in _joints(obj, head.jaw).items():
@@ -196,8 +196,7 @@ def _write(obj, values, start_frame, fps, jaw, name, lip_gap, keep_pins):
         column = np.clip(samples[:, channel], -WIDEST, WIDEST)
         key.slider_min = min(key.slider_min, max(np.floor(column.min()), -WIDEST))
         key.slider_max = max(key.slider_max, min(np.ceil(column.max()), WIDEST))
-        group = next(group for part, group in GROUPS if part.start <= channel < part.stop)
-        plan[Track(obj.data.shape_keys, _value_path(key), 0, group)] = column
+        plan[_key_track(obj, channel, key)] = column
     for joint, (bone, rest) in _joints(obj, jaw).items():
         vectors = np.zeros((len(samples), 3))
         vectors[:, :len(BONE_CHANNELS[joint])] = samples[:, BONE_CHANNELS[joint]]
@@ -224,8 +223,9 @@ def _fill(curve, frames, column, keep_pins):
             np.isin(np.round(frames, 2), np.round(pins["co"][:, 0], 2))
         frames, column = frames[~near], column[~near]
     n = len(frames)
-    ours = {"co": np.stack([frames, column], axis=1).astype(np.float32), "type": np.full(n, GENERATED), "back": column.astype(np.float32),
-            "interpolation": np.full(n, BEZIER), "handle_left_type": np.full(n, AUTO_CLAMPED), "handle_right_type": np.full(n, AUTO_CLAMPED)}
+    ours = {"co": np.stack([frames, column], axis=1).astype(np.float32), "back": column.astype(np.float32),
+            "type": np.full(n, GENERATED), "interpolation": np.full(n, BEZIER),
+            "handle_left_type": np.full(n, AUTO_CLAMPED), "handle_right_type": np.full(n, AUTO_CLAMPED)}
     if pins is not None and len(pins["co"]):
         order = np.argsort(np.concatenate([ours["co"][:, 0], pins["co"][:, 0]]), kind="stable")
         pins["type"] = np.where(pins["type"] == GENERATED, KEYFRAME, pins["type"])
@@ -281,11 +281,13 @@ def _key_channels(obj, jaw):
 
 def _joints(obj, jaw):
     """{joint: (pose bone, rest)} of what is baked as bones."""
-    return {joint: found for joint, found in rig.bones(obj).items() if joint in BONE_CHANNELS and (joint != "jaw" or jaw == "BONE")}
+    joints = [joint for joint in BONE_CHANNELS if joint != "jaw" or jaw == "BONE"]
+    return {joint: found for joint, found in rig.bones(obj).items() if joint in joints}
 
 
-def _value_path(key):
-    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
+def _key_track(obj, channel, key):
+    group = next(group for part, group in GROUPS if part.start <= channel < part.stop)
+    return Track(obj.data.shape_keys, f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value', 0, group)
 
 
 def _rotation_tracks(obj, bone):
@@ -295,8 +297,7 @@ def _rotation_tracks(obj, bone):
 
 def _all_tracks(obj):
     """Every track that a performance may have, whichever way its jaw is baked."""
-    tracks = [Track(obj.data.shape_keys, _value_path(key), 0, next(group for part, group in GROUPS if part.start <= channel < part.stop))
-              for channel, key in _key_channels(obj, "KEYS").items()]
+    tracks = [_key_track(obj, channel, key) for channel, key in _key_channels(obj, "KEYS").items()]
     return tracks + [track for bone, _ in _joints(obj, "BONE").values() for track in _rotation_tracks(obj, bone)]
 
 
@@ -325,7 +326,7 @@ def _rest(obj):
 
 def _evaluate(found, frames, bone):
     """F-curves (or None: the bone's own value) of one rotation at frames: [N, len(found)]."""
-    own = {"QUATERNION": bone.rotation_quaternion, "AXIS_ANGLE": bone.rotation_axis_angle}.get(bone.rotation_mode, bone.rotation_euler)
+    own = getattr(bone, ROTATION_PATHS.get(bone.rotation_mode, "rotation_euler"))
     return np.array([[curve.evaluate(frame) if curve else own[i] for i, curve in enumerate(found)] for frame in frames])
 
 
@@ -333,8 +334,8 @@ def _unshare(obj):
     """Give obj Actions of its own where a duplicate of it shares ours (Blender's duplicates do); returns them."""
     owners = _owners(obj)
     for action in actions(obj):
-        users = bpy.data.user_map(subset={action})[action]
-        if any(user not in owners and getattr(user, "animation_data", None) and user.animation_data.action == action for user in users):
+        others = bpy.data.user_map(subset={action})[action] - set(owners)
+        if any(getattr(user, "animation_data", None) and user.animation_data.action == action for user in others):
             copy = action.copy()
             for owner in owners:
                 if owner.animation_data and owner.animation_data.action == action:

@@ -53,7 +53,7 @@ def curve(bag, data_path, index, group):
 
 
 def push_down(datablock, track_name):
-    """Move the data-block's Action to an NLA track of that name below: it plays on under the next one, where that has no curves."""
+    """Move the data-block's Action to an NLA track of that name: it plays on below the next one, where that has no curves."""
     animation = datablock.animation_data
     action, slot = animation.action, animation.action_slot if SLOTS else None
     start = action.frame_range[0]
@@ -82,7 +82,8 @@ def pull_up(datablock, track_name):
 
 
 def strips(scene):
-    """The scene's sequencer strips (made if there is no sequencer yet): `.new_sound(name, filepath, channel, frame_start)`, `.remove(strip)`."""
+    """The scene's sequencer strips, to make with .new_sound(name, filepath, channel, frame_start) and to .remove(strip). A scene
+    without a sequencer gets one."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 

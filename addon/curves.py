@@ -8,7 +8,8 @@ import numpy as np
 
 CHANNELS = 65
 FPS = 30.0
-EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE = slice(0, 50), slice(50, 53), slice(53, 56), slice(56, 60), slice(60, 62), slice(62, 65)
+EXPRESSION, JAW, NECK, EYES = slice(0, 50), slice(50, 53), slice(53, 56), slice(56, 60)
+LIDS, TONGUE = slice(60, 62), slice(62, 65)
 
 SHUT = 0.2     # minima below this share of the widest gap are closures worth keeping
 TOUCHING = 0.02  # and count as met within this share of the widest gap
@@ -77,7 +78,8 @@ def meet(u, gap):
 def interpolate(values, u):
     """Read values [T,C] at positions u [N] (0..T-1): [N,C] float32. Exact at whole positions.
 
-    Monotone piecewise cubic: Hermite with the harmonic-mean slopes of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5(2), 1984).
+    Monotone piecewise cubic: Hermite with the harmonic-mean slopes of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5(2),
+    1984).
     """
     values, u = np.asarray(values, np.float32), np.asarray(u, np.float64)
     i = np.floor(u).astype(int)

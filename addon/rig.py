@@ -1,8 +1,8 @@
 """The Blender objects of a head: make them from a bundle, recognise them in a scene, hand their mesh to the worker.
 
-A head is one mesh object (skin, eyes, teeth, tongue; a shape key per channel) deformed by an armature (root, neck, jaw, eyes). What it is
-stands on the mesh object as the custom property "utter": basis, head (file), jaw, channels {shape key: Motion channel}, bones {joint: bone},
-axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex).
+A head is one mesh object (skin, eyes, teeth, tongue; a shape key per channel) deformed by an armature (root, neck, jaw, eyes).
+What it is stands on the mesh object as the custom property "utter": basis, head (file), jaw, channels {shape key: Motion channel},
+bones {joint: bone}, axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex).
 """
 import re
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
 from .errors import UtterError
 
 PROPERTY = "utter"
+LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid")  # landmarks
 JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
-TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # FLAME's +Y up, +Z forward -> Z up, face towards -Y
 RANGE = {"Exp": (-5, 5), "jaw": (-1, 1), "lid": (-0.5, 1.5), "ton": (-0.5, 1.5)}  # sliders, by the key name's first letters
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
 BONE_NAMES = {"root": ("root", "Root"), "neck": ("neck", "Neck"), "jaw": ("jaw", "Jaw"),
               "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
               "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R")}
-# Base colour, roughness, subsurface weight of materials by the first word of their name.
-LOOKS = {"skin": ((0.66, 0.38, 0.28), 0.45, 0.10), "eye": ((0.85, 0.83, 0.80), 0.08, 0.0), "sclera": ((0.85, 0.83, 0.80), 0.08, 0.0),
-         "iris": ((0.12, 0.22, 0.30), 0.10, 0.0), "pupil": ((0.005, 0.005, 0.005), 0.05, 0.0), "cornea": ((0.9, 0.9, 0.9), 0.0, 0.0),
-         "teeth": ((0.80, 0.76, 0.66), 0.20, 0.05), "gums": ((0.50, 0.18, 0.17), 0.30, 0.05), "tongue": ((0.55, 0.19, 0.18), 0.35, 0.10),
-         "mouth": ((0.25, 0.07, 0.07), 0.40, 0.05), "hair": ((0.06, 0.04, 0.03), 0.50, 0.0), "brow": ((0.06, 0.04, 0.03), 0.60, 0.0),
-         "lash": ((0.02, 0.015, 0.01), 0.50, 0.0), "lip": ((0.55, 0.25, 0.22), 0.35, 0.08)}
+LOOKS = {  # material: base colour, roughness, subsurface weight
+    "skin": ((0.66, 0.38, 0.28), 0.45, 0.10),
+    "eye": ((0.85, 0.83, 0.80), 0.08, 0.0),
+    "iris": ((0.12, 0.22, 0.30), 0.10, 0.0),
+    "pupil": ((0.005, 0.005, 0.005), 0.05, 0.0),
+    "teeth": ((0.80, 0.76, 0.66), 0.20, 0.05),
+    "gums": ((0.50, 0.18, 0.17), 0.30, 0.05),
+    "tongue": ((0.55, 0.19, 0.18), 0.35, 0.10),
+}
 OTHER_LOOK = ((0.6, 0.6, 0.6), 0.5, 0.0)
-FLAME_VERTICES = 5023
-FLAME_LIPS = (3514, 3497)          # FLAME's inner-lip midpoints, upper and lower
-FLAME_CORNERS = (1594, 2730)       # mouth corners, left and right
-FLAME_MOUTH = (0.0, -0.77, 0.64)   # from the vertices' mean to the mouth, in FLAME's axes
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
     obj.parent = armature
     _bind(obj, armature, bundle["weights"])
     vertices = bundle["vertices"] @ TO_BLENDER.T
-    _add_keys(obj, vertices, [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])])
+    shapes = [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])]
+    _add_keys(obj, vertices, shapes)
     _remember(obj, bundle, head_path, jaw, TO_BLENDER, dict(zip(bundle["key_names"], bundle["key_channels"])),
               {joint: joint for joint in JOINTS})
     return obj
@@ -76,8 +77,8 @@ def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
 def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
     """Give a neutral mesh or a FLAME object the keys and bones it lacks, from a bundle with the same vertices; returns obj.
 
-    Existing shape keys and bones are used under their own names; nothing else of the object changes. The bundle may be turned, moved and
-    scaled against the object, and hold more vertices behind the object's own. UtterError if the vertices do not match.
+    Existing shape keys and bones are used under their own names; nothing else of the object changes. The bundle may be turned,
+    moved and scaled against the object, and hold more vertices behind the object's own. UtterError if the vertices do not match.
     """
     head = describe(obj)
     if head.kind == "none":
@@ -88,7 +89,7 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
         raise UtterError(f"{obj.name} has {len(own)} vertices and the head made for it {len(bundle['vertices'])}; "
                          "apply or remove what changes its mesh and use it again.")
     theirs = bundle["vertices"][:len(own)]
-    axes, scale, offset, error = _align(theirs, own)
+    axes, scale, offset, error = align(theirs, own)
     if error > 0.02 * np.ptp(own, axis=0).max():
         raise UtterError(f"{obj.name} no longer has the shape that the head was made for; use it again.")
     names = _expression_keys(obj)  # channel -> the object's own key
@@ -117,8 +118,8 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
 
 
 def find(context):
-    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh, its
-    armature); else the only head of ours in the scene; else the active mesh."""
+    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh,
+    its armature); else the only head of ours in the scene; else the active mesh."""
     active = context.view_layer.objects.active
     meant = [active, active.parent, *active.children] if active else []
     if active and active.type == "ARMATURE":
@@ -160,14 +161,15 @@ def describe(obj):
 
 
 def export_mesh(obj, path):
-    """Write obj's neutral mesh (.npz) for the worker's `head` request, field `mesh`: vertices [V,3] float32, faces [F,3], and key_names
-    (Exp1..), key_deltas [K,V,3] where it has FLAME's shape keys. In FLAME's axes and, by a power of ten, metres. UtterError if no mesh."""
+    """Write obj's neutral mesh (.npz) for the worker's `head` request, field `mesh`: vertices [V,3] float32, faces [F,3], and
+    key_names (Exp1..), key_deltas [K,V,3] where it has FLAME's shape keys. In FLAME's axes and, by a power of ten, metres.
+    UtterError if obj is no mesh."""
     if obj is None or obj.type != "MESH" or len(obj.data.polygons) == 0:
         raise UtterError("Select a mesh with faces.")
     own = _neutral(obj)
     if not np.isfinite(own).all() or np.ptp(own, axis=0).max() <= 0:
         raise UtterError(f"{obj.name} has no size or broken vertices; choose another mesh.")
-    to_flame = _guess_axes(obj, own).T
+    to_flame = guess(own, np.array(obj.matrix_world.to_3x3().normalized())).T
     unit = 10.0 ** np.round(np.log10(0.3 / np.ptp(own, axis=0).max()))
     obj.data.calc_loop_triangles()
     faces = np.empty(len(obj.data.loop_triangles) * 3, np.int32)
@@ -230,8 +232,8 @@ def bones(obj):
 
 
 def lip_gap(obj, values):
-    """How far the lips of our head obj are apart: [T] in the object's units, 0 where they touch, from its own shape keys (jaw included,
-    as keys) for Motion values [T,65]; None where the head does not know its lips."""
+    """How far the lips of our head obj are apart for Motion values [T,65]: [T] in the object's units, 0 where they touch, from its
+    own shape keys (the jaw's too); None where the head does not know its lips."""
     lips = list(obj[PROPERTY]["lips"])
     keys = channels(obj)
     if len(lips) != 2 or 50 not in keys:
@@ -252,8 +254,8 @@ def _read_bundle(path):
         with np.load(path, allow_pickle=False) as file:
             bundle = {key: file[key] for key in file.files}
         n, k = len(bundle["vertices"]), len(bundle["key_names"])
-        assert bundle["vertices"].shape == (n, 3) and bundle["key_deltas"].shape == (k, n, 3) and bundle["key_channels"].shape == (k,)
-        assert bundle["weights"].shape == (n, 5) and bundle["joint_positions"].shape == (5, 3)
+        assert bundle["vertices"].shape == (n, 3) and bundle["key_deltas"].shape == (k, n, 3)
+        assert bundle["key_channels"].shape == (k,) and bundle["weights"].shape == (n, 5) and bundle["joint_positions"].shape == (5, 3)
         assert bundle["polygons"].shape[1] == 4 and bundle["polygons"].max() < n
     except (OSError, ValueError, KeyError, AssertionError, EOFError) as error:
         raise UtterError(f"{path} holds no head for Blender; add the head again.") from error
@@ -270,7 +272,8 @@ def _make_mesh(bundle, name):
     polygons = bundle["polygons"]
     corners = polygons >= 0
     mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata((bundle["vertices"] @ TO_BLENDER.T).tolist(), [], [[i for i in polygon if i >= 0] for polygon in polygons.tolist()])
+    faces = [[i for i in polygon if i >= 0] for polygon in polygons.tolist()]
+    mesh.from_pydata((bundle["vertices"] @ TO_BLENDER.T).tolist(), [], faces)
     if "polygon_uv" in bundle:
         layer = mesh.uv_layers.new(name="UVMap")
         layer.data.foreach_set("uv", bundle["polygon_uv"][corners].astype(np.float32).ravel())
@@ -285,9 +288,7 @@ def _make_mesh(bundle, name):
 
 def _make_material(name):
     """A simple material named after what it covers, for the viewport and for rendering alike."""
-    known = next((look for word, look in LOOKS.items() if name.lower().startswith(word)), None)
-    known = known or next((look for word, look in LOOKS.items() if word in name.lower()), OTHER_LOOK)
-    colour, roughness, subsurface = known
+    colour, roughness, subsurface = LOOKS.get(name, OTHER_LOOK)
     material = bpy.data.materials.new(f"Utter {name}")
     material.diffuse_color, material.roughness = (*colour, 1), roughness
     material.use_nodes = True
@@ -361,9 +362,10 @@ def _add_keys(obj, basis, keys):
 def _remember(obj, bundle, head_path, jaw, axes, channels, bones):
     """Write down on the object what it is."""
     names = [str(name) for name in bundle.get("landmark_names", ())]
-    lips = [int(bundle["landmark_vertices"][names.index(lip)]) for lip in ("lip_inner_upper_mid", "lip_inner_lower_mid") if lip in names]
-    obj[PROPERTY] = {"basis": bundle["basis"], "head": str(head_path or ""), "jaw": jaw, "axes": np.ravel(axes).tolist(), "lips": lips,
-                     "channels": {key: int(channel) for key, channel in channels.items()}, "bones": bones}
+    lips = [int(bundle["landmark_vertices"][names.index(lip)]) for lip in LIPS if lip in names]
+    obj[PROPERTY] = {"basis": bundle["basis"], "head": str(head_path or ""), "jaw": jaw, "bones": bones,
+                     "channels": {key: int(channel) for key, channel in channels.items()},
+                     "axes": np.ravel(axes).tolist(), "lips": lips}
 
 
 # Recognising
@@ -396,37 +398,3 @@ def _key_points(block):
     points = np.empty(len(block.points) * 3, np.float32)
     block.points.foreach_get("co", points)
     return points.reshape(-1, 3).astype(float)
-
-
-def _guess_axes(obj, own):
-    """Rotation [3,3] from FLAME's axes to the object's. FLAME's topology tells by its mouth; else the head is taken to stand
-    upright in the scene and to look towards -Y, turned by quarter turns at most."""
-    quarter = _quarter_turns()
-    if len(own) == FLAME_VERTICES:
-        left = own[FLAME_CORNERS[0]] - own[FLAME_CORNERS[1]]
-        mouth = own[list(FLAME_LIPS)].mean(axis=0) - own.mean(axis=0)
-        agreement = quarter[:, :, 0] @ left / np.linalg.norm(left) + quarter @ FLAME_MOUTH @ mouth / np.linalg.norm(mouth)
-    else:
-        world = np.array(obj.matrix_world.to_3x3().normalized())
-        agreement = np.einsum("nij,ij->n", quarter, world.T @ TO_BLENDER)
-    return quarter[np.argmax(agreement)]
-
-
-def _quarter_turns():
-    """The 24 rotations that carry axes onto axes [24,3,3]."""
-    from itertools import permutations, product
-    all_signed = [np.eye(3)[list(p)] * s for p in permutations(range(3)) for s in product((1, -1), repeat=3)]
-    return np.array([m for m in all_signed if np.linalg.det(m) > 0])
-
-
-def _align(source, target):
-    """Similarity that carries source [V,3] onto target: rotation [3,3], scale, offset [3], and the root-mean-square error left.
-
-    Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns", equations 40-42."""
-    a, b = source - source.mean(axis=0), target - target.mean(axis=0)
-    u, s, vt = np.linalg.svd(b.T @ a)
-    sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
-    rotation = (u * sign) @ vt
-    scale = (s * sign).sum() / (a ** 2).sum()
-    error = np.sqrt(((scale * a @ rotation.T - b) ** 2).sum(axis=1).mean())
-    return rotation, scale, target.mean(axis=0) - scale * rotation @ source.mean(axis=0), error

@@ -1,4 +1,4 @@
-"""What must hold of a bake, whatever the Blender: each scene starts from an empty file (tests/blender/test_bake.py plays them)."""
+"""What must hold of a bake, whatever the Blender. Each scene starts from an empty file (tests/blender/test_bake.py plays them)."""
 import tempfile
 from pathlib import Path
 
@@ -35,8 +35,8 @@ def curve_of(obj, key):
 
 
 def keys_of(curve):
-    return [(tuple(p.co), tuple(p.handle_left), tuple(p.handle_right), p.type, p.handle_left_type, p.handle_right_type, p.interpolation)
-            for p in curve.keyframe_points]
+    return [(tuple(p.co), tuple(p.handle_left), tuple(p.handle_right), p.type, p.handle_left_type, p.handle_right_type,
+             p.interpolation) for p in curve.keyframe_points]
 
 
 def refused(function, *arguments, **options):
@@ -262,8 +262,8 @@ def scene_every_key_is_generated_and_a_still_channel_needs_two():
     motion = heads.motion(FRAMES)
     motion[:, 62:65] = 0
     bake.bake(obj, motion, 1)
-    types = {p.type for owner in (obj.data.shape_keys, rig.armature(obj)) for c in compat.bag(owner).fcurves for p in c.keyframe_points}
-    assert types == {"GENERATED"}
+    curves_made = [*compat.bag(obj.data.shape_keys).fcurves, *compat.bag(rig.armature(obj)).fcurves]
+    assert {p.type for c in curves_made for p in c.keyframe_points} == {"GENERATED"}
     assert len(curve_of(obj, "tongue_out").keyframe_points) == 2 and len(curve_of(obj, "Exp1").keyframe_points) == FRAMES
     ours = {p.handle_left_type for p in curve_of(obj, "Exp1").keyframe_points}
     assert ours == {"AUTO_CLAMPED"}
@@ -323,12 +323,13 @@ def scene_bones_of_other_rest_poses_and_modes_turn_alike():
     with tempfile.TemporaryDirectory() as folder:
         arrays = heads.write(Path(folder) / "head.npz")
     motion = heads.motion(FRAMES)
+    tails = {"neck": ((0, -0.05, 0), 0.4), "jaw": ((0.02, -0.03, -0.01), 1.1), "eye_left": ((0, -1, 0), 0)}
     for mode in ("QUATERNION", "AXIS_ANGLE", "ZYX", "YXZ", "XZY"):
         obj = head(jaw="BONE")
         armature = rig.armature(obj)
         bpy.context.view_layer.objects.active = armature
         bpy.ops.object.mode_set(mode="EDIT")
-        for bone, (direction, roll) in {"neck": ((0, -0.05, 0), 0.4), "jaw": ((0.02, -0.03, -0.01), 1.1), "eye_left": ((0, -1, 0), 0)}.items():
+        for bone, (direction, roll) in tails.items():
             edit = armature.data.edit_bones[bone]
             edit.tail = edit.head + type(edit.head)(direction)
             edit.roll = roll

@@ -47,8 +47,8 @@ def run(script, *arguments, python=None, timeout=300):
 
 
 def play(scenes, version, *arguments, timeout=300):
-    """Run every function of the module `scenes` (a name under tests.blender) whose name starts with "scene_", in one process with that
-    bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are."""
+    """Run every function of the module `scenes` (a name under tests.blender) whose name starts with "scene_", in one process with
+    that bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are."""
     return run(f"""
         import inspect, json, traceback
         import bpy
@@ -68,4 +68,5 @@ def play(scenes, version, *arguments, timeout=300):
 
 def scenes_of(scenes):
     """The names of a scene module's functions, for parametrize."""
-    return re.findall(r"^def (scene_\w+)", (ROOT / "tests" / "blender" / f"{scenes}.py").read_text(encoding="utf-8"), re.MULTILINE)
+    source = (ROOT / "tests" / "blender" / f"{scenes}.py").read_text(encoding="utf-8")
+    return re.findall(r"^def (scene_\w+)", source, re.MULTILINE)

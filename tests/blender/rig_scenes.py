@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix
 
-from addon import bake, rig
+from addon import axes, bake, rig
 from tests.blender import heads
 from tests.blender.bake_scenes import evaluated, head, refused
 
@@ -189,12 +189,13 @@ def scene_a_flame_object_keeps_its_own_keys_and_bones():
     armature.data.bones["eye_left"].name = "left_eye"
     armature.data.bones["eye_right"].name = "right_eye"
     for joint, name in zip(rig.JOINTS, ("root", "neck", "jaw", "left_eye", "right_eye")):
-        obj.vertex_groups.new(name=name).add(np.flatnonzero(arrays["weights"][:, rig.JOINTS.index(joint)] > 0.5).tolist(), 1, "REPLACE")
+        led = np.flatnonzero(arrays["weights"][:, rig.JOINTS.index(joint)] > 0.5)
+        obj.vertex_groups.new(name=name).add(led.tolist(), 1, "REPLACE")
     obj.modifiers.new("Armature", "ARMATURE").object = armature
     assert rig.describe(obj).kind == "flame"
     rig.adopt(obj, path)
     names = [key.name for key in obj.data.shape_keys.key_blocks]
-    assert names[:21] == ["Basis", *own] and "Exp1" not in names and "Exp21" in names and "jaw_x" in names and "lid_right" in names
+    assert names[:21] == ["Basis", *own] and "Exp1" not in names and {"Exp21", "jaw_x", "lid_right"} < set(names)
     for name, points in own.items():
         np.testing.assert_allclose(rig._key_points(obj.data.shape_keys.key_blocks[name]), points, atol=1e-7)
     assert len(obj.modifiers) == 1 and set(rig.bones(obj)) == set(rig.JOINTS)
@@ -237,7 +238,7 @@ def scene_flames_topology_is_known_whichever_way_it_lies():
     if told is None:
         return
     vertices, faces = told
-    for turn in (np.eye(3), rig.TO_BLENDER, rig.TO_BLENDER @ rig.TO_BLENDER, rig._quarter_turns()[7]):
+    for turn in (np.eye(3), rig.TO_BLENDER, rig.TO_BLENDER @ rig.TO_BLENDER, axes.quarter_turns()[7]):
         obj = plain(vertices @ turn.T, faces)
         obj.shape_key_add(name="Basis")
         for i in range(12):
