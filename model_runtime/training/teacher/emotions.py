@@ -32,18 +32,18 @@ class Emotion:
 
 EMOTIONS = {
     "neutral": Emotion(),
-    "happy": Emotion({"mouthSmile": 0.72, "cheekSquint": 0.55, "eyeSquint": 0.28, "mouthDimple": 0.12, "browOuterUp": 0.12,
+    "happy": Emotion({"mouthSmile": 0.84, "cheekSquint": 0.65, "eyeSquint": 0.30, "mouthDimple": 0.12, "browOuterUp": 0.12,
                       "browInnerUp": 0.06, "mouthUpperUp": 0.10}, {"mouthSmile": 0.10}, jaw=1.1, blinks=1.1,
                      head=(-0.03, 0, 0.02), lively=1.25),
-    "sad": Emotion({"browInnerUp": 0.75, "browDown": 0.22, "mouthFrown": 0.62, "mouthShrugLower": 0.22, "eyeSquint": 0.12,
+    "sad": Emotion({"browInnerUp": 0.85, "browDown": 0.20, "mouthFrown": 0.75, "mouthShrugLower": 0.26, "eyeSquint": 0.12,
                     "mouthRollLower": 0.06}, {"mouthShrugLower": 0.15, "mouthPress": 0.10}, jaw=0.72, consonants=0.85, lids=0.20,
                    gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
-    "angry": Emotion({"browDown": 0.85, "eyeWide": 0.22, "eyeSquint": 0.50, "noseSneer": 0.28, "mouthFrown": 0.16, "mouthPress": 0.12,
+    "angry": Emotion({"browDown": 0.95, "eyeWide": 0.22, "eyeSquint": 0.50, "noseSneer": 0.32, "mouthFrown": 0.16, "mouthPress": 0.12,
                       "mouthLowerDown": 0.10, "jawForward": 0.12}, {"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
                      jaw=1.15, consonants=1.25, restless=0.7, blinks=0.7, head=(0.05, 0, 0), lively=1.2),
-    "surprised": Emotion({"browInnerUp": 0.78, "browOuterUp": 0.80, "eyeWide": 0.68, "jawOpen": 0.13}, {"jawOpen": 0.10}, part=0.8,
+    "surprised": Emotion({"browInnerUp": 0.88, "browOuterUp": 0.90, "eyeWide": 0.75, "jawOpen": 0.13}, {"jawOpen": 0.10}, part=0.8,
                          jaw=1.15, restless=0.8, blinks=0.7, head=(-0.07, 0, 0), lively=1.1),
-    "afraid": Emotion({"browInnerUp": 0.80, "browOuterUp": 0.35, "browDown": 0.32, "eyeWide": 0.70, "eyeSquint": 0.22, "mouthStretch": 0.55,
+    "afraid": Emotion({"browInnerUp": 0.90, "browOuterUp": 0.30, "browDown": 0.38, "eyeWide": 0.75, "eyeSquint": 0.22, "mouthStretch": 0.55,
                        "mouthFrown": 0.14, "jawOpen": 0.06}, {"mouthStretch": 0.08}, part=0.6, jaw=0.9, restless=1.8, blinks=1.35,
                       head=(-0.05, 0.02, 0), lively=0.9),
     "disgusted": Emotion({"noseSneer": 0.78, "mouthUpperUp": 0.38, "mouthFrown": 0.36, "mouthLowerDown": 0.14, "browDown": 0.42,
@@ -94,7 +94,7 @@ def layer(share, speaking, energy, style, rng):
         np.maximum(wave, size * np.clip(np.minimum((t - at) / rise, (at + rise + hold + fall - t) / fall), 0, 1), out=wave)
         at += rise + hold + fall + rng.uniform(0.2, 2.5)
     loud = gaussian_filter1d(energy, 6, mode="nearest")
-    swell = 0.74 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean()) * speaking
+    swell = 0.78 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean()) * speaking
     pose = share @ FACES + (1 - speaking)[:, None] * (share @ PAUSES)
     return np.clip(pose * style.mix * style.expression * swell[:, None], 0, 1)
 
