@@ -13,15 +13,15 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 WIDTH, HEIGHT = 384, 480
-SAMPLES = 8
+SAMPLES = 6
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 14.0      # degrees by which the camera stands to the subject's left: a mouth reads better from slightly aside
 BACKDROP = (0.055, 0.06, 0.07)
 # Lights: degrees around the head from its front (to its left +), degrees up, size, strength, colour; distance and size in view heights.
 LIGHTS = {
-    "Key": (-38, 30, 0.8, 1.0, (1.0, 0.93, 0.86)),
-    "Fill": (55, 8, 1.6, 0.22, (0.86, 0.93, 1.0)),
-    "Rim": (155, 35, 0.8, 1.3, (1.0, 0.97, 0.94)),
+    "Key": (-36, 26, 0.8, 1.0, (1.0, 0.93, 0.86)),
+    "Fill": (55, 8, 1.6, 0.32, (0.86, 0.93, 1.0)),
+    "Rim": (160, 20, 0.7, 0.5, (1.0, 0.97, 0.94)),
 }
 LIGHT_DISTANCE = 2.2
 LIGHT_WATTS = 75.0  # of the key light, for a view one metre high

@@ -10,7 +10,7 @@ SPACE = 8
 BAND = 150           # height of the waveform
 CAPTION = 20
 PAPER, INK, FAINT = (0.96, 0.96, 0.95), (0.13, 0.14, 0.16), (0.80, 0.81, 0.82)
-VOICE, LIPS, PASSAGE = (0.45, 0.52, 0.62), (0.86, 0.33, 0.18), (0.99, 0.93, 0.80)
+VOICE, LIPS, PASSAGES = (0.45, 0.52, 0.62), (0.86, 0.33, 0.18), ((0.99, 0.93, 0.80), (0.88, 0.94, 0.88))  # passages take turns
 
 
 def pick_frames(gap, count):
@@ -18,8 +18,12 @@ def pick_frames(gap, count):
     closest and where they are widest apart. gap [T]; all frames where there are fewer."""
     if len(gap) <= count:
         return list(range(len(gap)))
-    edges = np.linspace(0, len(gap), count + 1).round().astype(int)
-    return [int(a + (np.argmax if span % 2 else np.argmin)(gap[a:b])) for span, (a, b) in enumerate(zip(edges, edges[1:]))]
+    picked = []
+    for span in range(count):  # the middle of each span, so that two picks are never neighbours
+        begin, end = (round((span + part) * len(gap) / count) for part in (0.15, 0.85))
+        piece = gap[begin:max(end, begin + 1)]
+        picked.append(begin + int(np.argmax(piece) if span % 2 else np.argmin(piece)))
+    return picked
 
 
 def write_sheet(path, pictures, times, captions, samples, rate, gap, gap_times, passages=(), title=""):
@@ -45,8 +49,8 @@ def write_sheet(path, pictures, times, captions, samples, rate, gap, gap_times, 
     band = page[band_top:band_top + BAND, SPACE:width - SPACE]
     seconds = max(len(samples) / rate, gap_times[-1])
     across = lambda time: int(np.clip(time / seconds, 0, 1) * (band.shape[1] - 1))
-    for passage in passages:
-        band[:, across(passage["start"]):across(passage["end"]) + 1] = PASSAGE
+    for number, passage in enumerate(passages):
+        band[:, across(passage["start"]):across(passage["end"]) + 1] = PASSAGES[number % len(PASSAGES)]
         texts.append((SPACE + across(passage["start"]) + 4, band_top + BAND + 3, passage["prompt"], 13))
     for second in range(int(seconds) + 1):
         band[:, across(second)] = FAINT
