@@ -20,7 +20,7 @@ from model_runtime.speech.content import COLUMNS as CONTENT
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "generator.safetensors"
 STEPS = 1000        # of the diffusion, as trained
 WINDOW = 120        # frames that attention sees at once: four seconds
-WIDTH, DEPTH, HEADS = 160, 5, 5
+WIDTH, DEPTH, HEADS = 128, 5, 4
 IDENTITY = 300
 
 

@@ -18,7 +18,8 @@ from model_runtime.training.dataset import load_dataset
 SEED = 3
 MINUTES = 35.0
 BATCH = 16
-RATE = 8e-4
+RATE = 1.5e-3              # AdamW, of what is no matrix of a block
+MUON_RATE = 0.02           # Muon (Jordan et al. 2024), of the blocks' matrices
 EMA = 0.998
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
@@ -161,7 +162,11 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
     torch.manual_seed(seed + 1000 * worker)  # the same start, other noise
     losses = Losses(head, batches.mean, batches.std)
     kept = schedule("final").alphas_cumprod
-    optimizer = torch.optim.AdamW(denoiser.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.01)
+    matrices = [p for p in denoiser.blocks.parameters() if p.ndim == 2]
+    others = [p for p in denoiser.parameters() if all(p is not m for m in matrices)]
+    optimizers = [torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.01, adjust_lr_fn="original"),
+                  torch.optim.AdamW(others, rate, betas=(0.9, 0.98), weight_decay=0.01)]
+    full = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     checks = Batches(data, bank, np.random.default_rng(seed + 1), ("dev",))
     checks.mean, checks.std = batches.mean, batches.std
     began = saved = time.monotonic()
@@ -169,14 +174,16 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
     first = not (dist.is_initialized() and dist.get_rank())
     report(f"{sum(p.numel() for p in denoiser.parameters()) / 1e6:.2f} M parameters, {len(batches.rows)} performances")
     while passed < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
+        share = min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
+        for group, rate in zip((group for optimizer in optimizers for group in optimizer.param_groups), full):
+            group["lr"] = rate * share
         parts = one_batch(denoiser, batches, losses, kept, rng)
-        optimizer.zero_grad(set_to_none=True)
+        denoiser.zero_grad(set_to_none=True)
         sum(parts.values()).backward()
         passed = agree(denoiser, (time.monotonic() - began) / (60 * minutes))
         torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
         decay = min(EMA, (1 + step) / (20 + step))
         with torch.no_grad():

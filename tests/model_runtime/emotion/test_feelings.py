@@ -1,0 +1,92 @@
+"""The shipped space: words, labels and voices that nobody trained on find their emotion."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_runtime.emotion import LABELS, feelings as module, load_feelings
+from model_runtime.errors import UtterError
+
+EMODB = Path(__file__).parents[4] / "shared" / "data" / "emodb"
+
+
+@pytest.fixture(scope="module")
+def feelings():
+    return load_feelings("cpu")
+
+
+def best(feelings, vector):
+    probabilities, _ = feelings.describe(vector)
+    return max(probabilities, key=probabilities.get)
+
+
+@pytest.mark.parametrize("text, emotion", [
+    ("holding back tears", "sad"), ("through gritted teeth", "angry"), ("over the moon", "happy"), ("sarcastic sneer", "contemptuous"),
+    ("grandma just died", "sad"), ("she is shaking with fright", "afraid"), ("this food is rotten", "disgusted"), ("beaming with joy", "happy"),
+    ("what? I did not expect that at all!", "surprised"), ("he yells at the top of his lungs in rage", "angry"),
+    ("an ordinary voice", "neutral"), ("not angry, just sad", "sad"), ("not sad, furious", "angry"), ("Happy", "happy")])
+def test_words_find_their_emotion(feelings, text, emotion):
+    assert best(feelings, feelings.words(text)) == emotion
+
+
+def test_held_out_phrases(feelings):
+    """Phrases that training never sees; chance is one in eight."""
+    from model_runtime.training.emotion import read_phrases
+    _, held = read_phrases()
+    right = [share[LABELS.index(best(feelings, feelings.words(text)))] > 0 for text, share in held]
+    assert len(right) >= 70 and np.mean(right) > 0.8
+
+
+def test_words_and_labels_are_unit(feelings):
+    for vector in (feelings.words("a quiet joy"), *(feelings.label(name) for name in LABELS)):
+        assert vector.shape == (128,) and np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
+    assert [best(feelings, feelings.label(name)) for name in LABELS] == list(LABELS)
+
+
+def test_a_prompt_carries_its_degree(feelings):
+    strength = lambda text: feelings.describe(feelings.prompt(text))[1]
+    assert strength("a hint of sadness") < strength("somewhat sad") < strength("deeply sad") == pytest.approx(1, abs=1e-3)
+
+
+def test_probabilities_are_probabilities(feelings):
+    for vector in (feelings.words("bittersweet"), np.zeros(128)):
+        probabilities, strength = feelings.describe(vector)
+        assert tuple(probabilities) == LABELS and sum(probabilities.values()) == pytest.approx(1, abs=1e-4) and 0 <= strength <= 1
+    assert feelings.describe(np.zeros(128))[0]["neutral"] == 1
+
+
+def test_voices_nobody_trained_on(feelings):
+    """EmoDB's speakers 03 and 10; angry, sad and neutral are the ones a voice alone tells best."""
+    soundfile = pytest.importorskip("soundfile")
+    if not EMODB.exists():
+        pytest.skip("EmoDB is not beside the checkout")
+    wanted = {"W": "angry", "T": "sad", "N": "neutral"}
+    right = []
+    for path in sorted(p for p in EMODB.glob("audio/*") if p.stem[:2] in ("03", "10") and p.stem[5] in wanted):
+        samples, _ = soundfile.read(path, dtype="float32")
+        right.append(best(feelings, feelings.voice(samples, int(len(samples) / 16000 * 30)).mean(0)) == wanted[path.stem[5]])
+    assert len(right) > 20 and np.mean(right) > 0.7
+
+
+def test_a_voice_feels_frame_by_frame_smoothly_and_whatever_its_level(feelings):
+    rng = np.random.default_rng(0)
+    samples = (rng.standard_normal(16000 * 70) * np.repeat(rng.random(700), 1600)).astype(np.float32) * 0.2
+    felt = feelings.voice(samples, 2100)
+    assert felt.shape == (2100, 128) and np.isfinite(felt).all() and np.linalg.norm(felt, axis=1).max() <= 1.001
+    assert np.abs(np.diff(felt, axis=0)).max() < 0.1
+    np.testing.assert_allclose(feelings.voice(samples * 0.1, 2100), felt, atol=0.1)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(800, np.float32), np.zeros(160000, np.float32)])
+def test_silence_is_felt_without_harm(feelings, samples):
+    assert np.isfinite(feelings.voice(samples, 10)).all()
+
+
+def test_unknown_labels_and_damaged_weights_are_said_in_a_sentence(feelings, tmp_path):
+    with pytest.raises(UtterError, match="no emotion called"):
+        feelings.label("hangry")
+    with pytest.raises(UtterError, match="is missing"):
+        module.load(tmp_path / "feelings.safetensors")
+    (tmp_path / "feelings.safetensors").write_bytes(b"no weights")
+    with pytest.raises(UtterError, match="is damaged"):
+        module.load(tmp_path / "feelings.safetensors")

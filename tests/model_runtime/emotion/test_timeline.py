@@ -1,0 +1,62 @@
+"""Passages over a base, as an array: strengths, fades and overlaps as written. A fake space keeps the arithmetic in view."""
+import numpy as np
+import pytest
+
+from model_runtime.emotion.timeline import compose
+from model_runtime.errors import UtterError
+
+
+class TwoFeelings:
+    """Only what compose asks for: "x" and "y" point along the first two axes."""
+
+    def prompt(self, text):
+        return np.eye(128, dtype=np.float32)[{"x": 0, "y": 1}[text]]
+
+
+def play(*passages, T=90, base=None, base_strength=1.0):
+    base = np.zeros((T, 128), np.float32) if base is None else base
+    return compose(T, 30, base, base_strength, [dict(zip(("start", "end", "prompt", "strength", "fade"), p)) for p in passages], TwoFeelings())
+
+
+def test_a_passage_holds_its_strength_and_fades_over_its_ends():
+    feeling, prompted = play((1, 2, "x", 0.6, 0.4))
+    strength = np.linalg.norm(feeling, axis=1)
+    np.testing.assert_allclose(strength[37:54], 0.6, atol=1e-5)
+    np.testing.assert_allclose(strength[[30, 60]], 0.3, atol=0.01)        # half way at its start and end
+    assert strength[:24].max() == 0 and strength[67:].max() == 0
+    assert (np.diff(strength[24:36]) > 0).all()
+    np.testing.assert_allclose(prompted, strength / 0.6, atol=1e-6)
+
+
+def test_without_passages_the_base_is_kept_and_nothing_is_prompted():
+    base = np.random.default_rng(0).standard_normal((90, 128)).astype(np.float32)
+    feeling, prompted = play(base=base, base_strength=0.5)
+    np.testing.assert_allclose(feeling, base * 0.5)
+    assert not prompted.any()
+
+
+def test_outside_a_passage_the_base_remains():
+    base = np.zeros((90, 128), np.float32)
+    base[:, 5] = 0.4
+    feeling, _ = play((1, 2, "x", 1, 0.1), base=base)
+    np.testing.assert_allclose(feeling[[0, 80], 5], 0.4, atol=1e-6)
+    assert feeling[45, 5] == pytest.approx(0) and feeling[45, 0] == pytest.approx(1)
+
+
+def test_overlapping_passages_blend_and_stay_as_strong():
+    feeling, prompted = play((0, 3, "x", 1, 0.1), (0, 3, "y", 1, 0.1))
+    np.testing.assert_allclose(feeling[45, :2], np.sqrt([0.5, 0.5]), atol=1e-5)
+    assert prompted.max() <= 1
+    strengths = np.linalg.norm(play((0, 1.5, "x", 1, 0.6), (1.5, 3, "y", 1, 0.6))[0], axis=1)
+    assert strengths[20:70].min() > 0.95                                   # a cross-fade does not dip
+
+
+def test_a_hard_cut_is_possible():
+    feeling, _ = play((1, 2, "x", 1, 0))
+    assert feeling[29, 0] == 0 and feeling[31, 0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("passage, sentence", [((2, 1, "x", 1, 0.1), "Passage 1 ends before it starts"), ((1, 2, "  ", 1, 0.1), "has no words")])
+def test_passages_without_sense_are_refused(passage, sentence):
+    with pytest.raises(UtterError, match=sentence):
+        play(passage)
