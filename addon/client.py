@@ -11,18 +11,12 @@ import threading
 import time
 from pathlib import Path
 
+from .errors import UtterError
+
 PROTOCOL = 1
 CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second
 HELLO_GRACE = 120.0  # seconds for the first sign of life; a cold disk and a virus scanner are slow
 LOG_LIMIT = 4 << 20  # bytes of log for one worker's life
-
-
-class UtterError(Exception):
-    """Bad input or a refused request, said in one sentence that tells what to do; detail is for the log."""
-
-    def __init__(self, sentence, detail=""):
-        super().__init__(sentence)
-        self.detail = detail
 
 
 class Worker:
@@ -41,6 +35,11 @@ class Worker:
     @property
     def alive(self):
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def cancelling(self):
+        """True while a cancelled job has not ended yet: go on calling poll()."""
+        return self._process is not None and bool(self._cancels)
 
     def start(self):
         """Start the process, unless it runs. UtterError if the interpreter cannot be started."""

@@ -1,0 +1,33 @@
+"""Utter in Blender. A file for each thing an artist does, with its operators and panel; below them the plain ones."""
+import atexit
+import importlib
+
+# In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
+MODULES = ("preferences", "settings", "jobs", "head", "voice", "passages", "perform", "pins", "takes", "command")
+
+_undo = []  # what takes the registration back, newest last
+
+
+def register():
+    """Register everything, or nothing: what was done before a failure is taken back."""
+    import bpy  # here, so that the modules below that know nothing of Blender can be used without it
+    try:
+        for name in MODULES:
+            module = importlib.import_module(f"{__package__}.{name}")
+            for cls in getattr(module, "CLASSES", ()):
+                bpy.utils.register_class(cls)
+                _undo.append(lambda cls=cls: bpy.utils.unregister_class(cls))
+            if hasattr(module, "register"):
+                _undo.append(module.unregister)
+                module.register()
+    except Exception:
+        unregister()
+        raise
+    if not bpy.app.binary_path:  # bpy as a module does not disable add-ons when it ends, and crashes on their classes
+        atexit.register(unregister)
+
+
+def unregister():
+    """Take back, in reverse order, whatever register() did."""
+    while _undo:
+        _undo.pop()()

@@ -1,0 +1,174 @@
+"""Head: add the built-in one, load a FLAME file, or use what is in the scene."""
+import hashlib
+from pathlib import Path
+
+import bpy
+from bpy_extras.io_utils import ImportHelper
+
+from . import jobs, preferences, rig
+from .errors import UtterError
+
+
+class Panel:
+    """What Utter's panels share."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Utter"
+
+
+class HeadPanel(Panel):
+    """A panel that needs a head."""
+
+    @classmethod
+    def poll(cls, context):
+        return chosen(context) is not None
+
+
+def chosen(context):
+    """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
+    head = context.scene.utter.head
+    if head is not None and context.scene.objects.get(head.name) == head:
+        return head
+    found = rig.find(context)
+    return found if found is not None and rig.describe(found).kind == "utter" else None
+
+
+def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
+    """Job that adds a head: the built-in one, that of a file, or the mesh or FLAME object of the scene made one."""
+    scene, folder = jobs.Reference(context.scene), jobs.temporary_folder()
+    bundle, fields, adopted = folder / "bundle.npz", {"head": path or None}, None
+    if mesh_object is not None:
+        adopted = jobs.Reference(mesh_object)
+        rig.export_mesh(mesh_object, folder / "mesh.npz")
+        # perform() wants the head's file again in later sessions, so it lies where it stays, named by what it was made of.
+        digest = hashlib.sha256((folder / "mesh.npz").read_bytes()).hexdigest()[:16]
+        bundle = preferences.folder("heads") / f"{digest}.npz"
+        fields["mesh"] = str(folder / "mesh.npz")
+
+    def apply(result):
+        target = scene.get()
+        if adopted is None:
+            head = rig.build(result["output"], name=name or result["name"], collection=collection_of(target), jaw=jaw,
+                             head_path=result.get("head") or "")
+        else:
+            head = rig.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
+        choose(target, head)
+        head.utter.jaw = jaw
+        return f"{head.name} is ready; now choose a voice." if not head.utter.voice else ""
+
+    return jobs.Job("Add Head", "head", "head", apply, folder, output=str(bundle), **fields)
+
+
+def collection_of(scene):
+    """Where new objects go: the active collection if it is in that scene, or else the scene's own."""
+    active = bpy.context.collection
+    inside = scene == bpy.context.scene and active is not None
+    return active if inside else scene.collection
+
+
+def choose(scene, head):
+    """Make head the one that performs, and the active object where it can be selected."""
+    scene.utter.head = head
+    layer = bpy.context.view_layer
+    if scene == bpy.context.scene and head.name in layer.objects and (layer.objects.active is None
+                                                                      or layer.objects.active.mode == "OBJECT"):
+        for other in list(layer.objects.selected):
+            other.select_set(False)
+        head.select_set(True)
+        layer.objects.active = head
+
+
+class Starts:
+    """An operator that starts a job: refuses while another runs, reports what goes wrong."""
+
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        reason = jobs.busy() or cls.refusal(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    @classmethod
+    def refusal(cls, _context):
+        """A sentence that says why the button cannot work now, or ""."""
+        return ""
+
+    def execute(self, context):
+        try:
+            job = self.job(context)
+            if job is not None:
+                jobs.do(job)
+        except UtterError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class UTTER_OT_add_head(Starts, bpy.types.Operator):
+    bl_idname = "utter.add_head"
+    bl_label = "Add Built-in Head"
+    bl_description = "Add Utter's own head, ready to perform"
+
+    def job(self, context):
+        return add_job(context)
+
+
+class UTTER_OT_load_head(Starts, bpy.types.Operator, ImportHelper):
+    bl_idname = "utter.load_head"
+    bl_label = "Load FLAME File..."
+    bl_description = "Add the head of a FLAME model file (.pkl or .npz) of any release"
+
+    filename_ext = ".npz"
+    filter_glob: bpy.props.StringProperty(default="*.npz;*.pkl", options={"HIDDEN"})
+
+    def job(self, context):
+        path = bpy.path.abspath(self.filepath)
+        if not Path(path).is_file():
+            raise UtterError(f"{path} does not exist; choose a FLAME file (.pkl or .npz).")
+        return add_job(context, path=path)
+
+
+class UTTER_OT_use_selected(Starts, bpy.types.Operator):
+    bl_idname = "utter.use_selected"
+    bl_label = "Use Selected"
+    bl_description = "Let the active object perform: a head of Utter's, a FLAME object of another add-on, or a neutral mesh in FLAME's topology"
+
+    @classmethod
+    def refusal(cls, context):
+        if context.active_object is None:
+            return "Select the object that should perform."
+        seen = rig.describe(context.active_object)
+        return seen.reason if seen.kind == "none" and rig.find(context) is None else ""
+
+    def job(self, context):
+        head = rig.find(context)
+        head = head if head is not None and rig.describe(head).kind == "utter" else context.active_object
+        if rig.describe(head).kind == "utter":
+            choose(context.scene, head)
+            return None
+        return add_job(context, mesh_object=head)
+
+
+class UTTER_PT_head(Panel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_head"
+    bl_label = "Head"
+
+    def draw(self, context):
+        layout, head = self.layout, chosen(context)
+        if head is not None:
+            layout.prop(context.scene.utter, "head", text="")
+            if context.scene.utter.head != head:
+                layout.label(text=head.name, icon="MESH_DATA")
+        if not jobs.draw_progress(layout, "head"):
+            column = layout.column(align=True)
+            column.scale_y = 1.0 if head else 1.4
+            column.operator("utter.add_head", icon="MESH_MONKEY")
+            column.operator("utter.load_head", icon="FILE_FOLDER")
+            column.operator("utter.use_selected", icon="EYEDROPPER")
+        jobs.draw_message(layout, "head", context.region.width)
+
+
+CLASSES = (UTTER_OT_add_head, UTTER_OT_load_head, UTTER_OT_use_selected, UTTER_PT_head)

@@ -1,0 +1,300 @@
+"""One worker and one job at a time: the only way from a button or a command to the worker and back.
+
+While a job runs a timer drains the worker's queue on Blender's main thread; without a window, run() pumps it instead.
+A job holds no reference into Blender's data, which undo and file loading replace: it remembers, and looks again at the end.
+"""
+import atexit
+import shutil
+import tempfile
+import textwrap
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+from . import client, preferences
+from .errors import UtterError
+
+INTERVAL = 0.05  # seconds between two looks into the queue
+
+current = None  # the running Job
+worker = None   # client.Worker, made with the first job
+
+
+class Job:
+    """A request to the worker and what to do with its result.
+
+    label: the undo step's name.  room: the panel that shows its progress ("head" or "perform").
+    request: kind of request.  apply(result): changes the scene, on the main thread.  folder: temporary, gone afterwards.
+    """
+
+    def __init__(self, label, room, request, apply, folder, **fields):
+        self.label, self.room, self.request, self.apply, self.folder, self.fields = label, room, request, apply, folder, fields
+        self.id, self.stage, self.fraction, self.error = None, "Starting", 0.0, ""
+
+
+class Message:
+    """What the last job left to be read in its panel."""
+
+    room, text, is_error = "", "", False
+
+
+class Reference:
+    """Remembers an object or a scene across undo, renaming and file loading."""
+
+    def __init__(self, block):
+        self.collection = "scenes" if isinstance(block, bpy.types.Scene) else "objects"
+        self.name, self.uid = block.name, block.session_uid
+
+    def get(self):
+        """The block. UtterError if it is gone."""
+        blocks = getattr(bpy.data, self.collection)
+        found = [block for block in (blocks.get(self.name), *blocks) if block and block.session_uid == self.uid]
+        if not found:
+            raise UtterError(f"{self.name} was removed in the meantime; nothing was changed.")
+        return found[0]
+
+
+def temporary_folder():
+    return Path(tempfile.mkdtemp(prefix="utter-", dir=bpy.app.tempdir))
+
+
+def do(job):
+    """Start the job and return at once; without a window, run it to its end. UtterError if it cannot start or fails."""
+    if bpy.app.background:
+        run(job)
+    else:
+        _start(job)
+        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+
+
+def run(job, progress=lambda stage, fraction: None):
+    """Run the job to its end, calling progress(stage, fraction) whenever it moves. UtterError if it fails."""
+    _start(job)
+    seen = None
+    try:
+        while current is job:
+            _drain()
+            if seen != (job.stage, job.fraction):
+                seen = job.stage, job.fraction
+                progress(*seen)
+            time.sleep(0.01)
+    except BaseException:  # Ctrl-C
+        abandon("Interrupted; nothing was changed.")
+        raise
+    if job.error:
+        raise UtterError(job.error)
+
+
+def cancel():
+    """Ask for the current job's end; it comes within a second."""
+    if current is not None and worker is not None:
+        current.stage = "Cancelling"
+        worker.cancel(current.id)
+        _redraw()
+
+
+def abandon(why):
+    """Drop the current job at once, whatever the worker still does."""
+    if current is not None:
+        worker.cancel(current.id)
+        _finish(error=why)
+
+
+def busy():
+    """A sentence that says why nothing new can start, or ""."""
+    return f"{current.label} is running; wait or cancel it." if current is not None else ""
+
+
+def describe_worker():
+    if worker is None or not worker.alive:
+        return "Not running; starts with the first performance."
+    return f"Running with {worker.python}" + (f", process {worker.hello.get('pid')}." if worker.hello else ".")
+
+
+def draw_progress(layout, room):
+    """Draw the running job's bar with its cancel button, if it belongs to that panel; True if so."""
+    if current is None or current.room != room:
+        return False
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    row.progress(factor=current.fraction, type="BAR", text=f"{current.stage}  {current.fraction:.0%}")
+    row.operator("utter.cancel", text="", icon="CANCEL")
+    return True
+
+
+def draw_message(layout, room, width):
+    """Draw what the last job left to say, wrapped to the region's width (pixels)."""
+    if Message.text and Message.room == room:
+        draw_text(layout.box(), Message.text, width, "ERROR" if Message.is_error else "CHECKMARK", dismiss=True)
+
+
+def draw_text(layout, text, width, icon="NONE", dismiss=False):
+    """Draw a sentence wrapped to the region's width (pixels)."""
+    column = layout.column(align=True)
+    scale = bpy.context.preferences.system.ui_scale
+    for number, line in enumerate(textwrap.wrap(text, max(20, int((width / scale - 75) / 6.2)))):
+        row = column.row()
+        row.scale_y = 0.8 if number else 1.0
+        row.label(text=line, icon="BLANK1" if number else icon)
+        if dismiss and not number:
+            row.operator("utter.dismiss", text="", icon="X", emboss=False)
+
+
+def say(room, text, is_error=False):
+    Message.room, Message.text, Message.is_error = room, text, is_error
+    _redraw()
+
+
+def _start(job):
+    global current, worker
+    if current is not None:
+        raise UtterError(busy())
+    python = preferences.python()
+    command = ("-m", "model_runtime", "worker", "--device", preferences.device())
+    if worker is None or (worker.python, worker.command) != (python, command):
+        stop()
+        worker = client.Worker(python, preferences.ROOT, preferences.folder() / "worker.log",
+                               preferences.package_paths(python), command)
+    while worker.cancelling:  # less than a second; a late cancel must not hit the new job
+        worker.poll()
+        time.sleep(0.01)
+    say("", "")
+    try:
+        job.id = worker.request(job.request, **job.fields)
+    except UtterError:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        raise
+    current = job
+
+
+def _tick():
+    try:
+        _drain()
+    except Exception:  # a timer that raises is gone, and the panel would wait for ever
+        traceback.print_exc()
+        abandon("Something unexpected went wrong; the system console tells more.")
+    return INTERVAL if current is not None or (worker is not None and worker.cancelling) else None
+
+
+def _drain():
+    for event in worker.poll() if worker is not None else ():
+        if current is None or (event["event"] != "died" and event.get("id") != current.id):
+            continue
+        if event["event"] == "progress":
+            current.fraction = min(max(float(event["fraction"]), current.fraction), 1.0)
+            if current.stage != "Cancelling":
+                current.stage = str(event["stage"])
+            _redraw()
+        elif event["event"] == "result":
+            _finish(result=event)
+        elif event["event"] in ("error", "died"):
+            if event.get("detail"):
+                print(f"Utter: {event['detail']}")
+            _finish(error=event["message"])
+        elif event["event"] == "cancelled":
+            _finish(error="Cancelled; nothing was changed.")
+
+
+def _finish(result=None, error=""):
+    """End the current job: apply its result in one undo step, or say what went wrong."""
+    global current
+    job, current = current, None
+    note = ""
+    if result is not None:
+        try:
+            note = job.apply(result)
+        except UtterError as refusal:
+            error = str(refusal)
+        except Exception as defect:
+            traceback.print_exc()
+            error = f"Something unexpected went wrong ({type(defect).__name__}); the system console tells more."
+        else:
+            if not bpy.app.background:
+                bpy.ops.ed.undo_push(message=job.label)
+    job.error = error
+    shutil.rmtree(job.folder, ignore_errors=True)
+    say(job.room, error or note or "", is_error=bool(error))
+
+
+def _redraw():
+    for window in getattr(bpy.context.window_manager, "windows", ()):
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+@bpy.app.handlers.persistent
+def _before_load(*_):
+    abandon("Cancelled, because another file was opened.")
+
+
+def stop():
+    """End the worker; with it goes the memory it holds."""
+    global worker
+    if worker is not None:
+        worker.shutdown()
+        worker = None
+
+
+class UTTER_OT_cancel(bpy.types.Operator):
+    bl_idname = "utter.cancel"
+    bl_label = "Cancel"
+    bl_description = "Stop the running job; the scene stays as it is"
+
+    @classmethod
+    def poll(cls, _context):
+        cls.poll_message_set("Nothing is running.")
+        return current is not None
+
+    def execute(self, _context):
+        cancel()
+        return {"FINISHED"}
+
+
+class UTTER_OT_dismiss(bpy.types.Operator):
+    bl_idname = "utter.dismiss"
+    bl_label = "Dismiss"
+    bl_description = "Remove this message"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, _context):
+        say("", "")
+        return {"FINISHED"}
+
+
+class UTTER_OT_restart_worker(bpy.types.Operator):
+    bl_idname = "utter.restart_worker"
+    bl_label = "Restart Worker"
+    bl_description = "End the process that computes, and free its memory; the next job starts a new one"
+
+    @classmethod
+    def poll(cls, _context):
+        cls.poll_message_set("The worker is not running.")
+        return worker is not None and worker.alive
+
+    def execute(self, _context):
+        abandon("Cancelled, because the worker was ended.")
+        stop()
+        return {"FINISHED"}
+
+
+def register():
+    bpy.app.handlers.load_pre.append(_before_load)
+    atexit.register(stop)
+
+
+def unregister():
+    atexit.unregister(stop)
+    if _before_load in bpy.app.handlers.load_pre:
+        bpy.app.handlers.load_pre.remove(_before_load)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    abandon("Cancelled, because Utter was disabled.")
+    stop()
+
+
+CLASSES = (UTTER_OT_cancel, UTTER_OT_dismiss, UTTER_OT_restart_worker)

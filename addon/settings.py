@@ -1,0 +1,79 @@
+"""What is saved with the file: the chosen head on the scene, everything that makes a performance on the head's object."""
+import bpy
+from bpy.props import CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from . import rig, takes, voice
+
+FEELINGS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous", "neutral", "holding back tears",
+            "barely hiding his anger", "warm and reassuring", "tired and resigned", "nervous, forcing a smile", "proud", "in love")
+
+
+def suggest_feelings(_settings, _context, _typed):
+    return FEELINGS
+
+
+class Passage(bpy.types.PropertyGroup):
+    """A stretch of the voice with a feeling of its own; start, end and fade in frames of the scene."""
+
+    start: IntProperty(name="Start", description="First frame of the passage")
+    end: IntProperty(name="End", description="Last frame of the passage")
+    prompt: StringProperty(name="Feeling", description="What the face should feel here, in your own words",
+                           search=suggest_feelings, search_options={"SUGGESTION"})
+    strength: FloatProperty(name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=1)
+    fade: IntProperty(name="Fade", description="Frames over which the feeling comes and goes at both ends", min=0, soft_max=48,
+                      default=6)
+
+
+class Take(bpy.types.PropertyGroup):
+    """A performance that was made; before Blender 4.4 it takes two Actions, one for the keys and one for the bones."""
+
+    keys: PointerProperty(type=bpy.types.Action)
+    bones: PointerProperty(type=bpy.types.Action)
+
+
+class HeadSettings(bpy.types.PropertyGroup):
+    """Settings of one head: Object.utter."""
+
+    voice: StringProperty(name="Voice", subtype="FILE_PATH", update=voice.changed,
+                          description="The recording to perform: WAV, FLAC, OGG or MP3")
+    start: IntProperty(name="Start Frame", description="Frame at which the voice begins", default=1, update=voice.moved)
+    strip: StringProperty(options={"HIDDEN"})           # name of the voice's strip in the sequencer
+    placed: IntProperty(default=1, options={"HIDDEN"})  # where it was put: `start` before its last change
+    seconds: FloatProperty(options={"HIDDEN"})          # length of the voice; 0 unknown
+    refusal: StringProperty(options={"HIDDEN"})         # why the voice cannot be used, ""
+    frames: IntProperty(options={"HIDDEN"})             # 30-fps frames of the last performance
+
+    emotion: StringProperty(name="Feeling", description="What the face should feel throughout, in your own words. "
+                            "Empty: Utter hears it in the voice", search=suggest_feelings, search_options={"SUGGESTION"})
+    passages: CollectionProperty(type=Passage)
+    passage: IntProperty(name="Passage")
+
+    quality: EnumProperty(name="Quality", items=(("draft", "Draft", "A quick look: few diffusion steps"),
+                                                 ("final", "Final", "Best quality: all diffusion steps")), default="final")
+    seed: IntProperty(name="Seed", min=0, description="The same seed gives the same performance, another one a new take")
+    jaw: EnumProperty(name="Jaw", items=(("KEYS", "Shape Keys", "The jaw moves by shape keys; every exporter keeps them"),
+                                         ("BONE", "Bone", "The jaw moves by its bone in the armature")))
+
+    takes: CollectionProperty(type=Take)
+    take: IntProperty(name="Take", update=takes.chosen)
+
+
+class SceneSettings(bpy.types.PropertyGroup):
+    """Settings of one scene: Scene.utter."""
+
+    head: PointerProperty(name="Head", type=bpy.types.Object, description="The head that performs",
+                          poll=lambda _self, obj: obj.type == "MESH" and rig.describe(obj).kind == "utter")
+
+
+def register():
+    bpy.types.Object.utter = PointerProperty(type=HeadSettings)
+    bpy.types.Scene.utter = PointerProperty(type=SceneSettings)
+
+
+def unregister():
+    for owner in (bpy.types.Object, bpy.types.Scene):
+        if hasattr(owner, "utter"):
+            del owner.utter
+
+
+CLASSES = (Passage, Take, HeadSettings, SceneSettings)

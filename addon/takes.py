@@ -1,0 +1,112 @@
+"""Takes: the performances made so far; each stays as an Action and can be chosen again."""
+import bpy
+
+from . import bake, compat, jobs, rig
+
+
+def animated(head):
+    """What a performance animates: the shape keys and the armature (either may be None)."""
+    return head.data.shape_keys, rig.armature(head)
+
+
+def set_aside(head):
+    """Take our Actions off the head, so that the next performance leaves them alone; returns them for put_back()."""
+    ours, taken = bake.actions(head), []
+    for block in animated(head):
+        if block is not None and block.animation_data is not None and block.animation_data.action in ours:
+            taken.append((block, block.animation_data.action))
+            block.animation_data.action = None
+    return taken
+
+
+def put_back(taken):
+    """Undo set_aside()."""
+    for block, action in taken:
+        compat.attach(block, action)
+
+
+def remember(head):
+    """Add the performance that is on the head to its takes and choose it."""
+    settings, ours = head.utter, bake.actions(head)
+    forget_removed(settings)
+    take = settings.takes.add()
+    for name, block in zip(("keys", "bones"), animated(head)):
+        action = block.animation_data.action if block is not None and block.animation_data is not None else None
+        setattr(take, name, action if action in ours else None)
+    settings.take = len(settings.takes) - 1
+
+
+def forget_removed(settings):
+    """Drop the takes whose Actions are gone."""
+    for index in reversed(range(len(settings.takes))):
+        if not (settings.takes[index].keys or settings.takes[index].bones):
+            settings.takes.remove(index)
+
+
+def chosen(settings, _context):
+    """The artist chose another take: its Actions move the head."""
+    if 0 <= settings.take < len(settings.takes):
+        take, head = settings.takes[settings.take], settings.id_data
+        set_aside(head)
+        for block, action in zip(animated(head), (take.keys, take.bones)):
+            if block is not None and action is not None:
+                compat.attach(block, action)
+
+
+class UTTER_OT_remove_take(bpy.types.Operator):
+    bl_idname = "utter.remove_take"
+    bl_label = "Remove Take"
+    bl_description = "Remove the chosen take and its Action"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        settings = context.scene.utter.head.utter if context.scene.utter.head else None
+        reason = jobs.busy() or ("" if settings and 0 <= settings.take < len(settings.takes) else "There is no take.")
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context):
+        settings = context.scene.utter.head.utter
+        take = settings.takes[settings.take]
+        bake.clear(settings.id_data)
+        for action in {take.keys, take.bones} - {None}:
+            bpy.data.actions.remove(action)
+        forget_removed(settings)
+        settings.take = max(0, min(settings.take, len(settings.takes) - 1))
+        return {"FINISHED"}
+
+
+class UTTER_UL_takes(bpy.types.UIList):
+    bl_idname = "UTTER_UL_takes"
+
+    def draw_item(self, _context, layout, _settings, take, _icon, _active, _property, _index=0, _flag=0):
+        action = take.keys or take.bones
+        if action is None:
+            layout.label(text="(removed)", icon="GHOST_DISABLED")
+        else:
+            layout.prop(action, "name", text="", emboss=False, icon="ACTION")
+
+
+class UTTER_PT_takes(bpy.types.Panel):
+    bl_idname = "UTTER_PT_takes"
+    bl_label = "Takes"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Utter"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context):
+        head = context.scene.utter.head
+        return head is not None and len(head.utter.takes) > 0
+
+    def draw(self, context):
+        settings = context.scene.utter.head.utter
+        row = self.layout.row()
+        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=2)
+        row.operator("utter.remove_take", text="", icon="REMOVE")
+
+
+CLASSES = (UTTER_OT_remove_take, UTTER_UL_takes, UTTER_PT_takes)

@@ -1,0 +1,144 @@
+"""Voice: the recording, where it begins, and its strip in the sequencer."""
+import math
+from pathlib import Path
+
+import bpy
+from bpy_extras.io_utils import ImportHelper
+
+from . import bake, compat, jobs
+from .errors import UtterError
+from .head import HeadPanel, chosen
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+
+
+def path_of(head):
+    """Absolute path of the head's voice. UtterError if there is none."""
+    settings = head.utter
+    if not settings.voice.strip():
+        raise UtterError("Choose a voice first.")
+    path = bpy.path.abspath(settings.voice, library=head.library)
+    if not Path(path).is_file():
+        raise UtterError(f"The voice {path} does not exist; choose it again.")
+    return path
+
+
+def place(scene, head):
+    """Put the head's voice on the sequencer, in place of its earlier one, and make room for it in the scene's range.
+
+    UtterError if Blender cannot read it; the earlier strip is gone then.
+    """
+    settings = head.utter
+    remove(scene, head)
+    if not settings.voice.strip():
+        return
+    path = path_of(head)
+    taken = {strip.channel for strip in compat.strips(scene)}
+    channel = next((number for number in range(1, 129) if number not in taken), 1)
+    strip = compat.strips(scene).new_sound(f"Voice of {head.name}", path, channel, settings.start)
+    settings.strip, settings.placed = strip.name, settings.start
+    if strip.sound.channels != "INVALID":
+        settings.seconds = strip.frame_final_duration / bake.scene_fps(scene)
+    elif bpy.app.build_options.audaspace:  # a Blender without sound cannot tell
+        remove(scene, head)
+        raise UtterError(f"{Path(path).name} cannot be read as sound; choose a WAV, FLAC, OGG or MP3 file.")
+    strip.show_waveform = True
+    if not taken:
+        scene.sync_mode = "AUDIO_SYNC"  # the lips keep to the voice when the viewport is slower than the clock
+    include(scene, settings)
+
+
+def include(scene, settings):
+    """Extend the scene's frame range over the voice."""
+    end = settings.start + math.ceil(settings.seconds * bake.scene_fps(scene))
+    scene.frame_start, scene.frame_end = min(scene.frame_start, max(settings.start, 0)), max(scene.frame_end, end)
+
+
+def remove(scene, head):
+    """Take the head's voice off the sequencer."""
+    for strip in compat.strips(scene):
+        if strip.name == head.utter.strip:
+            sound = strip.sound
+            compat.strips(scene).remove(strip)
+            if sound is not None and not sound.users:
+                bpy.data.sounds.remove(sound)
+            break
+    head.utter.strip, head.utter.seconds = "", 0.0
+
+
+def scene_of(head):
+    """The scene in which the head speaks: the current one if the head is in it."""
+    scenes = head.users_scene
+    return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
+
+
+def changed(settings, _context):
+    """The artist named another voice: show it on the sequencer, or keep the reason why not."""
+    settings.refusal = ""
+    try:
+        place(scene_of(settings.id_data), settings.id_data)
+    except UtterError as error:
+        settings.refusal = str(error)
+
+
+def moved(settings, _context):
+    """The artist moved the voice: its strip and the passages go along."""
+    scene, shift = scene_of(settings.id_data), settings.start - settings.placed
+    settings.placed = settings.start
+    for strip in compat.strips(scene):
+        if strip.name == settings.strip:
+            strip.frame_start = settings.start
+    for passage in settings.passages:
+        passage.start += shift
+        passage.end += shift
+    include(scene, settings)
+
+
+class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
+    bl_idname = "utter.choose_voice"
+    bl_label = "Choose Voice..."
+    bl_description = "Choose the recording to perform; it also goes on the sequencer"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filename_ext = ".wav"
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{s}" for s in SUFFIXES), options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context):
+        cls.poll_message_set("Add a head first.")
+        return chosen(context) is not None
+
+    def execute(self, context):
+        settings = chosen(context).utter
+        before, settings.voice = settings.voice, self.filepath
+        if settings.refusal:
+            self.report({"ERROR"}, settings.refusal)
+            settings.voice = before
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_voice"
+    bl_label = "Voice"
+
+    def draw(self, context):
+        layout, settings = self.layout, chosen(context).utter
+        if not settings.voice:
+            row = layout.row()
+            row.scale_y = 1.4
+            row.operator("utter.choose_voice", icon="SPEAKER")
+            return
+        row = layout.row(align=True)
+        row.alert = bool(settings.refusal)
+        row.prop(settings, "voice", text="", icon="SPEAKER")
+        if settings.refusal:
+            jobs.draw_text(layout, settings.refusal, context.region.width, icon="ERROR")
+            return
+        row = layout.row()
+        row.prop(settings, "start")
+        if settings.seconds:
+            row.label(text=f"{settings.seconds:.2f} s")
+
+
+CLASSES = (UTTER_OT_choose_voice, UTTER_PT_voice)
