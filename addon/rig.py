@@ -1,7 +1,7 @@
 """The Blender objects of a head: make them from a bundle, recognise them in a scene, hand their mesh to the worker.
 
 A head is one mesh object (skin, eyes, teeth, tongue; a shape key per channel) deformed by an armature (root, neck, jaw, eyes).
-What it is stands on the mesh object as the custom property "utter": basis, head (file), jaw, channels {shape key: Motion channel},
+What it is stands on the mesh object as the custom property "utter_head": basis, head (file), jaw, channels {shape key: Motion channel},
 bones {joint: bone}, axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex).
 """
 import re
@@ -14,7 +14,7 @@ from mathutils import Matrix
 from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
 from .errors import UtterError
 
-PROPERTY = "utter"
+PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
 LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid")  # landmarks
 JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
 RANGE = {"Exp": (-5, 5), "jaw": (-1, 1), "lid": (-0.5, 1.5), "ton": (-0.5, 1.5)}  # sliders, by the key name's first letters

@@ -76,7 +76,7 @@ def show(scene, args, passages, blend):
 
 def measure_lips(scene, head, frames):
     """How far the inner lips' midpoints are apart on the animated mesh at each frame: [len(frames)], metres."""
-    upper, lower = head["utter"]["lips"]
+    upper, lower = head["utter_head"]["lips"]
     gap = np.empty(len(frames))
     for number, frame in enumerate(frames):
         scene.frame_set(frame)

@@ -75,7 +75,7 @@ def choose_engine(scene):
 
 def face_matrix(head):
     """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place."""
-    told = head["utter"]
+    told = head["utter_head"]
     axes = head.matrix_world.to_3x3() @ Matrix(np.array(told["axes"]).reshape(3, 3).tolist())
     lips = sum((head.matrix_world @ head.data.vertices[i].co for i in told["lips"]), Vector()) / len(told["lips"])
     return Matrix.LocRotScale(lips, axes.normalized().to_quaternion(), None)

@@ -19,9 +19,9 @@ def make_head():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.1)
     head = bpy.context.object
-    head["utter"] = {"axes": [1.0, 0, 0, 0, 0, -1, 0, 1, 0], "lips": [0, 0]}
+    head["utter_head"] = {"axes": [1.0, 0, 0, 0, 0, -1, 0, 1, 0], "lips": [0, 0]}
     front = min(range(len(head.data.vertices)), key=lambda i: head.data.vertices[i].co.y)
-    head["utter"]["lips"] = [front, front]
+    head["utter_head"]["lips"] = [front, front]
     head.data.materials.append(paint("dark", (0.02, 0.02, 0.02)))
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.02, location=(0, -0.1, 0))
     bpy.context.object.data.materials.append(paint("white", (0.9, 0.9, 0.9)))
