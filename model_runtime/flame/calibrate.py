@@ -11,34 +11,41 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
 
 from model_runtime.errors import UtterError
 from model_runtime.flame import lbs
 from model_runtime.flame.head import IDENTITY, Head
-from model_runtime.flame.register import Registration, line_position, register
+from model_runtime.flame.register import Registration, graph, line_position, register
 from model_runtime.motion import CHANNELS, EXPRESSION, JAW, LIDS, read_npz, write_npz
 
 VERSION = 1                        # of what is kept on disk
 _REFERENCE = (0.25, 0.08, 0.08)    # radians at which the jaw's three channels are compared
 _LIP_WEIGHT = 1.0                  # of the inner lips' parting against all the rest of the face
 _RIDGE = 1e-4                      # metres (rms over the face) that a standard deviation more of an expression must be worth
-_JAW_RIDGE = 3e-3                  # the same for each radian by which a radian of the jaw is another angle on the other head
-_SHUT, _APART = 0.03, 0.25         # relative gaps: lips are sealed below the first, left as they fall above the second
-_SEAL_ROUNDS = 6
-_SEAL_RIDGE = 2e-5                 # metres of parting a pair that one standard deviation more must be worth
+_PARTING_AXES = (0.1, 1.0, 0.5)    # how much it matters that lips part sideways, up and down, to and fro
+_SHUT, _APART = 0.03, 0.25         # relative gaps: shut below the first, and above the second the lips are left as they fall
+_FAR_ALONG = 0.03                  # metres along the surface: further than that is as far as it gets
+_SEAL_ROUNDS = 8
+_SEAL_FACE = 0.3                   # the face's mean square movement against the partings'
+_MIDDLE_AXES = (1.0, 4.0, 2.0)    # of the middle of the lips, where shut is told from open, against all the pairs
+_SEAL_RIDGE = 1e-4                 # metres of parting a pair that one standard deviation more must be worth
 
 
 @dataclass(frozen=True)
 class HeadMap:
     """Motion of the built-in head to Motion of another. apply() is values @ matrix [65,65] and then, where the built-in lips are shut or
-    nearly so, a seal: the least change of expression that brings the other head's inner lips to the same parting (Gauss-Newton on the
-    posed lips). A seal is needed because another basis seldom holds our lip shapes exactly, and a millimetre shows."""
+    nearly so, a seal: the change of expression and jaw that brings the other head's inner lips to the same parting while it moves the
+    rest of the face least (Gauss-Newton on the posed lips). A seal is needed because another basis seldom holds our lip shapes exactly, and a millimetre shows."""
 
     head: Head
     builtin: Head
     matrix: np.ndarray
     lips: np.ndarray         # [K,N] weights: the built-in inner-lip pairs' partings at this head's pairs
-    closing: np.ndarray      # [3K,50] what the expression coefficients do to this head's partings
+    closing: np.ndarray      # [3K,53] what expression and jaw do to this head's partings, times axes
+    axes: np.ndarray         # [3K] how much each coordinate of each parting counts
+    calm: np.ndarray         # [53,53] what a change of expression and jaw costs in movement of the face
     factor: float            # this head's size over the built-in one's
 
     def apply(self, values, beta=None):
@@ -47,26 +54,37 @@ class HeadMap:
         if self.head.basis == self.builtin.basis:
             return values.copy()
         mapped = values @ self.matrix
-        ours = self.lips @ _partings(self.builtin, values, beta).reshape(len(values), -1, 3) * self.factor
         gap = lbs.lip_gap(self.builtin, values, beta)
-        wanted = np.clip((_APART - gap) / (_APART - _SHUT), 0, 1)[:, None]
-        wanted = wanted * wanted * (3 - 2 * wanted)
-        sealing = np.flatnonzero(wanted > 0)
+        sealing = np.flatnonzero(gap < _APART)
         if not len(sealing):
             return mapped
-        normal = self.closing.T @ self.closing + len(self.closing) * _SEAL_RIDGE ** 2 * np.eye(50)
-        solve = np.linalg.solve(normal, self.closing.T).astype(np.float32)
-        goal = ours[sealing].reshape(len(sealing), -1)
-        sealed = mapped[sealing]
-        missing = goal - _partings(self.head, sealed)
-        for _ in range(_SEAL_ROUNDS):
-            trial = sealed.copy()
-            trial[:, EXPRESSION] += missing @ solve.T
-            left = goal - _partings(self.head, trial)
-            better = (left ** 2).sum(1) < (missing ** 2).sum(1)
-            sealed[better], missing[better] = trial[better], left[better]
-        mapped[sealing] += wanted[sealing] * (sealed - mapped[sealing])
+        gap = gap[sealing, None]
+        ours = (self.lips @ _partings(self.builtin, values[sealing], beta).reshape(len(sealing), -1, 3) * self.factor).reshape(len(sealing), -1)
+        change = self._seal(mapped[sealing], ours * _ramp(gap, _SHUT, 2 * _SHUT))  # shut is shut: as in the neutral face
+        mapped[sealing, :53] += change * (1 - _ramp(gap, 3 * _SHUT, _APART))
         return mapped
+
+    def _seal(self, start, goal):
+        """[n,53] change of expression and jaw that brings the lips of start [n,65] to the partings goal [n,3K]."""
+        step_of = np.linalg.solve(self.closing.T @ self.closing + self.calm, np.concatenate([self.closing.T * self.axes, -self.calm], axis=1))
+        best, change = np.zeros((2, len(start), 53), np.float32)
+        least = np.full(len(start), np.inf)
+        for _ in range(_SEAL_ROUNDS):
+            trial = start.copy()
+            trial[:, :53] += change
+            missing = goal - _partings(self.head, trial)
+            cost = ((missing * self.axes) ** 2).sum(1) + ((change @ self.calm) * change).sum(1)
+            better = cost < least
+            best[better], least[better] = change[better], cost[better]
+            step = np.concatenate([missing, change], axis=1) @ step_of.T
+            change = np.where(better[:, None], change + step, 0.5 * (best + change)).astype(np.float32)
+        return best
+
+
+def _ramp(x, start, end):
+    """0 up to start, 1 from end, smooth between."""
+    t = np.clip((x - start) / (end - start), 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _partings(head, values, beta=None):
@@ -82,14 +100,12 @@ def _partings(head, values, beta=None):
 def calibrate(head, builtin):
     """The HeadMap from builtin to head; kept in the user's cache by both heads' geometry and bases."""
     if head.basis == builtin.basis:
-        return HeadMap(head, builtin, np.eye(CHANNELS, dtype=np.float32), None, None, 1.0)
+        return HeadMap(head, builtin, np.eye(CHANNELS, dtype=np.float32), None, None, None, None, 1.0)
     head = with_lips(head, builtin)
     registration = registered(head, builtin)
     pairs = _pairs_between(head, builtin)
-    matrix = _matrix(head, builtin, registration, pairs)
-    shapes = head.shapedirs[:, :, IDENTITY:IDENTITY + 50]
-    closing = (shapes[head.lip_inner_upper] - shapes[head.lip_inner_lower]).reshape(-1, 50)
-    return HeadMap(head, builtin, matrix, pairs, closing, float(np.median(np.linalg.norm(registration.frames, axis=(1, 2)) / np.sqrt(3))))
+    matrix = _matrix(head, builtin, registration)
+    return HeadMap(head, builtin, matrix, pairs, *_closing(head), float(np.median(np.linalg.norm(registration.frames, axis=(1, 2)) / np.sqrt(3))))
 
 
 def identity(head, builtin):
@@ -119,7 +135,7 @@ def complete(head, builtin):
     head = with_lips(head, builtin)
     registration = registered(head, builtin)
     if head.lids is None:
-        head = replace(head, lids=registration.carry(builtin, builtin.lids))
+        head = replace(head, lids=_meeting(head, registration.carry(builtin, builtin.lids)))
     if head.regions is None and builtin.regions is not None:
         head = replace(head, region_names=builtin.region_names, regions=registration.sample(builtin, builtin.regions.T.astype(float)).T > 0.5)
     motions = calibrate(head, builtin).apply(builtin.actions_motion)
@@ -131,22 +147,57 @@ def complete(head, builtin):
                    actions=np.ascontiguousarray(np.moveaxis(lbs.pose(head, motions) - head.v_template, 0, 2)))
 
 
+def _meeting(head, lids):
+    """Lids [V,3,2] stretched so that each eye's two lids meet half way across, no more and no less."""
+    lids = lids.copy()
+    for k, side in enumerate(("left", "right")):
+        upper, lower = head.landmark(f"lid_upper_{side}"), head.landmark(f"lid_lower_{side}")
+        open_by = head.v_template[upper, 1] - head.v_template[lower, 1]
+        closes_by = lids[lower, 1, k] - lids[upper, 1, k]
+        lids[:, :, k] *= np.clip(open_by / max(closes_by, 1e-6), 0.6, 1.6)
+    return lids
+
+
 def with_lips(head, builtin):
-    """The head with landmarks and inner-lip pairs: the vertices nearest to the built-in head's, where it has none of its own. UtterError if
-    it has no mouth."""
+    """The head with landmarks and inner-lip pairs, found next to the built-in head's where it has none of its own. UtterError if it has no
+    mouth."""
     if head.landmark_names is not None and head.lip_inner_upper is not None:
         return head
-    back = registered(head, builtin).back
+    registration = registered(head, builtin)
     if head.landmark_names is None:
-        head = replace(head, landmark_names=builtin.landmark_names, landmark_vertices=back[builtin.landmark_vertices])
+        head = replace(head, landmark_names=builtin.landmark_names, landmark_vertices=registration.back[builtin.landmark_vertices])
     if head.lip_inner_upper is None:
-        pairs = np.unique(np.stack([back[builtin.lip_inner_upper], back[builtin.lip_inner_lower]], 1), axis=0)
-        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-        if len(pairs) < 3:
-            raise UtterError(f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges.")
-        pairs = pairs[np.argsort(-head.v_template[pairs[:, 0], 0])]
-        head = replace(head, lip_inner_upper=pairs[:, 0], lip_inner_lower=pairs[:, 1])
+        upper, lower = _find_lips(head, builtin, registration)
+        middle = np.abs(line_position(head.v_template[upper]) - 0.5).argmin()
+        vertices = head.landmark_vertices.copy()
+        vertices[head.landmark_names == "lip_inner_upper_mid"] = upper[middle]
+        vertices[head.landmark_names == "lip_inner_lower_mid"] = lower[middle]
+        head = replace(head, landmark_vertices=vertices, lip_inner_upper=upper, lip_inner_lower=lower)
     return head
+
+
+def _find_lips(head, builtin, registration):
+    """(upper, lower) inner-lip pairs of a mesh that names none, subject's left to right: by the built-in head's lips, the closest two vertices
+    that are near in space and far along the surface, as only the two sides of a slit are."""
+    surface = graph(head.v_template, head.f)
+    lean = np.subtract(*(dijkstra(surface, False, head.landmark(name)) for name in ("nose_tip", "chin")))
+    at = registration.sample(builtin, builtin.v_template)
+    tree = cKDTree(np.where(registration.rigid[:, None], np.inf, at).clip(-9, 9))
+    pairs = set()
+    for centre in 0.5 * (builtin.v_template[builtin.lip_inner_upper] + builtin.v_template[builtin.lip_inner_lower]):
+        near = np.array(sorted({*tree.query_ball_point(centre, 0.006)[:80], *tree.query(centre, 10)[1].tolist()}))
+        straight = np.linalg.norm(head.v_template[near][:, None] - head.v_template[near], axis=2)
+        along = dijkstra(surface, False, near, limit=_FAR_ALONG)[:, near]
+        slit = along > np.maximum(3 * straight, 0.006)
+        if not slit.any():
+            continue
+        off = np.linalg.norm(at[near] - centre, axis=1)
+        a, b = np.unravel_index(np.where(slit, straight + 0.25 * (off[:, None] + off), np.inf).argmin(), slit.shape)
+        pairs.add(tuple(sorted((near[a], near[b]), key=lambda vertex: lean[vertex])))
+    pairs = np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
+    if len(pairs) < 3:
+        raise UtterError(f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges.")
+    return pairs[:, 0], pairs[:, 1]
 
 
 def _pairs_between(head, builtin):
@@ -154,6 +205,19 @@ def _pairs_between(head, builtin):
     at = line_position(head.v_template[head.lip_inner_upper])
     goal = line_position(builtin.v_template[builtin.lip_inner_upper])
     return np.stack([np.interp(at, goal, row) for row in np.eye(len(goal))], 1).astype(np.float32)
+
+
+def _closing(head):
+    """HeadMap.closing, .axes and .calm: the seal minimises |axes (goal - parting)|^2 + _SEAL_FACE * (mean square movement of the face)."""
+    shapes = np.concatenate([head.shapedirs[:, :, IDENTITY:IDENTITY + 50], _jaw_shapes(head)], axis=2).astype(np.float64)
+    pairs = len(head.lip_inner_upper)
+    axes = np.tile(np.array(_PARTING_AXES), (pairs, 1)) / np.sqrt(pairs)
+    axes[np.abs(line_position(head.v_template[head.lip_inner_upper]) - 0.5).argmin()] = _MIDDLE_AXES
+    axes = axes.ravel()
+    closing = axes[:, None] * (shapes[head.lip_inner_upper] - shapes[head.lip_inner_lower]).reshape(-1, 53)
+    face = shapes.reshape(-1, 53)
+    calm = _SEAL_FACE / len(shapes) * face.T @ face + _SEAL_RIDGE ** 2 * np.eye(53)
+    return closing.astype(np.float32), axes.astype(np.float32), calm.astype(np.float32)
 
 
 def _trust(registration):
@@ -168,26 +232,27 @@ def _jaw_shapes(head):
     return np.moveaxis(lbs.pose(head, motions) - head.v_template, 0, 2) / np.float32(_REFERENCE)
 
 
-def _matrix(head, builtin, registration, pairs):
-    """[65,65]: expression and jaw of the built-in head in terms of the other's; neck, eyes, lids and tongue mean the same on every head."""
-    ours = np.concatenate([builtin.shapedirs[:, :, IDENTITY:IDENTITY + 50], _jaw_shapes(builtin)], axis=2)
-    carried = registration.carry(builtin, ours)
-    theirs = np.concatenate([head.shapedirs[:, :, IDENTITY:IDENTITY + 50], _jaw_shapes(head)], axis=2)
-
+def _matrix(head, builtin, registration):
+    """[65,65]: expression of the built-in head in terms of the other's, and a gain for each turn of the jaw; neck, eyes, lids and tongue mean
+    the same on every head."""
     # The face counts by how much expressions move it; scalp and neck hardly.
-    liveliness = np.sqrt((builtin.shapedirs[:, :, IDENTITY:IDENTITY + 50] ** 2).sum((1, 2)))
-    weight = np.sqrt(_trust(registration) * (0.02 + registration.sample(builtin, liveliness / liveliness.max())))
-    weight = (weight / np.sqrt((weight ** 2).sum()))[:, None, None]
+    shapes = builtin.shapedirs[:, :, IDENTITY:IDENTITY + 50]
+    liveliness = np.sqrt((shapes ** 2).sum((1, 2)))
+    weight = _trust(registration) * (0.02 + registration.sample(builtin, liveliness / liveliness.max()))
+    weight = np.sqrt(weight / weight.sum())[:, None, None]
     upper, lower = head.lip_inner_upper, head.lip_inner_lower
-    parting = np.einsum("kn,nac->kac", pairs, ours[builtin.lip_inner_upper] - ours[builtin.lip_inner_lower])
-    parting = np.einsum("kab,kbc->kac", registration.frames[upper], parting)
-    lip = np.sqrt(_LIP_WEIGHT / len(upper))
-    a = np.concatenate([(weight * theirs).reshape(-1, 53), (lip * (theirs[upper] - theirs[lower])).reshape(-1, 53)]).astype(np.float64)
-    b = np.concatenate([(weight * carried).reshape(-1, 53), (lip * parting).reshape(-1, 53)]).astype(np.float64)
-    ridge = np.diag(np.repeat([_RIDGE, _JAW_RIDGE], [50, 3]) ** 2)
-    prior = np.diag(np.repeat([0.0, 1.0], [50, 3]))  # nothing else said, a jaw turns as far as ours
+    lip = np.sqrt(_LIP_WEIGHT / len(upper)) * np.array(_PARTING_AXES)[:, None]
+
+    def rows(displacement):
+        """[3V + 3K, n] face and partings of the lips, weighted."""
+        parting = lip * (displacement[upper] - displacement[lower])
+        return np.concatenate([weight * displacement, parting]).reshape(-1, displacement.shape[2]).astype(np.float64)
+
     matrix = np.eye(CHANNELS, dtype=np.float32)
-    matrix[:53, :53] = np.linalg.solve(a.T @ a + ridge, a.T @ b + ridge @ prior).T
+    a, b = rows(head.shapedirs[:, :, IDENTITY:IDENTITY + 50]), rows(registration.carry(builtin, shapes))
+    matrix[EXPRESSION, EXPRESSION] = np.linalg.solve(a.T @ a + _RIDGE ** 2 * np.eye(50), a.T @ b).T
+    a, b = rows(_jaw_shapes(head)), rows(registration.carry(builtin, _jaw_shapes(builtin)))
+    matrix[JAW, JAW] = np.diag(np.clip((a * b).sum(0) / np.maximum((a * a).sum(0), 1e-12), 0.5, 2))
     return matrix
 
 

@@ -162,7 +162,7 @@ def head_from_fields(found, source):
         raise UtterError(f"{source} is no usable head: the weights of each vertex must add up to 1.")
     checked["weights"] = checked["weights"] / total
     head = Head(**checked, name=str(found.get("name", Path(source).stem)))
-    return _with_flame_landmarks(head)
+    return with_flame_landmarks(head)
 
 
 def _present(source, key, found, needed):
@@ -202,7 +202,8 @@ def _shapedirs(source, shapedirs):
     return np.ascontiguousarray(np.concatenate([shapedirs[..., :-EXPRESSION], padding, shapedirs[..., -EXPRESSION:]], axis=2))
 
 
-def _with_flame_landmarks(head):
+def with_flame_landmarks(head):
+    """The head with FLAME's landmarks if it has FLAME's topology and names none itself."""
     if head.landmark_names is not None or (len(head.v_template), len(head.f)) != FLAME_SIZE:
         return head
     return replace(head, landmark_names=np.array(list(FLAME_LANDMARKS)), landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from model_runtime.errors import UtterError
 from model_runtime.flame.calibrate import complete, registered, with_lips
 from model_runtime.flame.fit import to_metres
-from model_runtime.flame.head import EXPRESSION, IDENTITY, Head
+from model_runtime.flame.head import EXPRESSION, IDENTITY, Head, with_flame_landmarks
 from model_runtime.flame.register import find_placement
 
 _PLY_TYPES = {"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2", "uint16": "u2",
@@ -128,7 +128,7 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
     factor, rotation, shift = find_placement(vertices, builtin)
     known = to_metres(factor)
     placed = (known * vertices @ rotation.T + known / factor * shift).astype(np.float32)
-    head = with_lips(Head(placed, faces, *[None] * 5, name="mesh"), builtin)
+    head = with_lips(with_flame_landmarks(Head(placed, faces, *[None] * 5, name="mesh")), builtin)
     registration = registered(head, builtin)
     shapedirs = registration.carry(builtin, builtin.shapedirs)
     if key_names is not None:
@@ -141,8 +141,7 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
         np.add.at(regressor[joint], registration.back, builtin.J_regressor[joint])
     return complete(replace(
         head, shapedirs=np.ascontiguousarray(shapedirs), posedirs=registration.carry(builtin, builtin.posedirs), J_regressor=regressor,
-        weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32), kintree_table=builtin.kintree_table,
-        lids=registration.carry(builtin, builtin.lids)), builtin)
+        weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32), kintree_table=builtin.kintree_table), builtin)
 
 
 def _expression_keys(names, deltas, count):

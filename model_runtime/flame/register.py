@@ -17,6 +17,7 @@ from model_runtime.flame.fit import kabsch
 STIFFNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.5, 0.5)
 _LANDMARK_WEIGHT = 30.0
 _REACH = 0.03       # metres around the inner lips in which upper and lower are told apart
+_RINGS = 6          # how wide a neighbourhood a local frame is taken from: narrower ones turn with every fold
 _CANDIDATES = 16    # triangles looked at for each closest point
 _GRAPH_FACES = np.array([[0, 1], [1, 2], [2, 0]])
 
@@ -112,7 +113,8 @@ def _edges(faces):
     return np.unique(edges, axis=0)
 
 
-def _graph(vertices, faces):
+def graph(vertices, faces):
+    """The mesh's edges as a sparse matrix of lengths, for scipy.sparse.csgraph."""
     a, b = _edges(faces).T
     length = np.linalg.norm(vertices[a] - vertices[b], axis=1) + 1e-9
     return coo_matrix((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), shape=(len(vertices),) * 2).tocsr()
@@ -120,7 +122,7 @@ def _graph(vertices, faces):
 
 def _sides(vertices, faces, lips):
     """+1 for what belongs to the upper lip, -1 for the lower, 0 elsewhere [n]: the nearer line along the surface, within reach."""
-    upper, lower = (dijkstra(_graph(vertices, faces), False, line, min_only=True, limit=_REACH) for line in lips)
+    upper, lower = (dijkstra(graph(vertices, faces), False, line, min_only=True, limit=_REACH) for line in lips)
     nearer = np.where(np.isfinite(upper) | np.isfinite(lower), np.nan_to_num(lower, posinf=9) - np.nan_to_num(upper, posinf=9), 0)
     return np.where(np.abs(nearer) > 0.0015, np.sign(nearer), 0).astype(int)
 
@@ -262,7 +264,7 @@ def _warp(placed, faces, surface, fixed, goals, sides):
 def _inner_parts(placed, faces, surface):
     """bool [n]: loose pieces of the mesh that no expression moves: eyeballs (round an eye's joint) and what lies deep under the skin (teeth, a
     tongue). Loose pieces on the skin (brows, lashes) do not count."""
-    count, piece = connected_components(_graph(placed, faces), directed=False)
+    count, piece = connected_components(graph(placed, faces), directed=False)
     sizes = np.bincount(piece)
     triangles, weights, *_ = surface.closest(placed)
     offset = placed - (weights[..., None] * surface.corners[triangles]).sum(1)
@@ -277,7 +279,7 @@ def _inner_parts(placed, faces, surface):
 
 
 def _frames(original, warped, faces):
-    """[n,3,3]: rotation times scale from the warped (source) to the original neighbourhood of each vertex, over two rings."""
+    """[n,3,3]: rotation times scale from the warped (source) to the original neighbourhood of each vertex, over _RINGS rings."""
     a, b = _edges(faces).T
     n = len(original)
     cross, spread_to, spread_from = np.zeros((n, 3, 3)), np.zeros(n), np.zeros(n)
@@ -288,7 +290,7 @@ def _frames(original, warped, faces):
         np.add.at(spread_to, end, (to ** 2).sum(1))
         np.add.at(spread_from, end, (frm ** 2).sum(1))
     ring = coo_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(n, n)).tocsr() + diags(np.ones(n))
-    for _ in range(2):
+    for _ in range(_RINGS):
         cross = (ring @ cross.reshape(n, 9)).reshape(n, 3, 3)
         spread_to, spread_from = ring @ spread_to, ring @ spread_from
     u, _, vt = np.linalg.svd(cross)

@@ -160,7 +160,7 @@ def flame_fields(vertices, faces, seed=3, numbers=50):
     skin = piece == np.bincount(piece).argmax()
     upper, lower = (np.minimum(dijkstra(graph, False, line, min_only=True), 1) for line in ([3531, 3543, 1669, 2786], [3504, 3503, 1849, 2938]))
     below = 1 / (1 + np.exp(np.clip((lower - upper) / 0.003, -50, 50))) * skin  # 1 on the lower lip and all that hangs on it
-    low = np.exp(-np.clip(v[:, 1] + 0.048, 0, None) / 0.02) * np.clip((v[:, 1] + 0.16) / 0.06, 0, 1) * np.clip((v[:, 2] + 0.03) / 0.06, 0, 1)
+    low = np.exp(-np.clip(v[:, 1] + 0.040, 0, None) / 0.02) * np.clip((v[:, 1] + 0.16) / 0.06, 0, 1) * np.clip((v[:, 2] + 0.03) / 0.06, 0, 1)
     jaw = below * low
     eyes = [~skin & (v[:, 0] * s > 0) for s in (1, -1)]
     neck = np.clip((v[:, 1] + 0.17) / 0.05, 0, 1) * (1 - jaw) * skin
