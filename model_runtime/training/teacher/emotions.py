@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.emotion import LABELS
 from model_runtime.errors import UtterError
-from model_runtime.training.teacher.layout import FPS, INDEX, face
+from model_runtime.training.teacher.layout import FPS, INDEX, columns, face
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,40 @@ class Emotion:
 
 EMOTIONS = {
     "neutral": Emotion(),
-    "happy": Emotion({"mouthSmile": 0.84, "cheekSquint": 0.65, "eyeSquint": 0.30, "mouthDimple": 0.12, "browOuterUp": 0.12,
-                      "browInnerUp": 0.06, "mouthUpperUp": 0.10}, {"mouthSmile": 0.10}, jaw=1.1, blinks=1.1,
-                     head=(-0.03, 0, 0.02), lively=1.25),
-    "sad": Emotion({"browInnerUp": 0.85, "browDown": 0.20, "mouthFrown": 0.75, "mouthShrugLower": 0.26, "eyeSquint": 0.12,
-                    "mouthRollLower": 0.06}, {"mouthShrugLower": 0.15, "mouthPress": 0.10}, jaw=0.72, consonants=0.85, lids=0.20,
-                   gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
-    "angry": Emotion({"browDown": 0.95, "eyeWide": 0.22, "eyeSquint": 0.50, "noseSneer": 0.32, "mouthFrown": 0.16, "mouthPress": 0.12,
-                      "mouthLowerDown": 0.10, "jawForward": 0.12}, {"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
-                     jaw=1.15, consonants=1.25, restless=0.7, blinks=0.7, head=(0.05, 0, 0), lively=1.2),
-    "surprised": Emotion({"browInnerUp": 0.88, "browOuterUp": 0.90, "eyeWide": 0.75, "jawOpen": 0.13}, {"jawOpen": 0.10}, part=0.8,
-                         jaw=1.15, restless=0.8, blinks=0.7, head=(-0.07, 0, 0), lively=1.1),
-    "afraid": Emotion({"browInnerUp": 0.90, "browOuterUp": 0.30, "browDown": 0.38, "eyeWide": 0.75, "eyeSquint": 0.22, "mouthStretch": 0.55,
-                       "mouthFrown": 0.14, "jawOpen": 0.06}, {"mouthStretch": 0.08}, part=0.6, jaw=0.9, restless=1.8, blinks=1.35,
-                      head=(-0.05, 0.02, 0), lively=0.9),
-    "disgusted": Emotion({"noseSneer": 0.78, "mouthUpperUp": 0.38, "mouthFrown": 0.36, "mouthLowerDown": 0.14, "browDown": 0.42,
-                          "eyeSquint": 0.32, "cheekSquint": 0.30, "mouthShrugLower": 0.16}, {"mouthShrugUpper": 0.12}, jaw=0.95, lids=0.06,
-                         gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
-    "contemptuous": Emotion({"mouthSmileRight": 0.42, "mouthDimpleRight": 0.65, "cheekSquintRight": 0.25, "browOuterUpRight": 0.28,
-                             "browDownLeft": 0.18, "eyeSquint": 0.22, "mouthPressRight": 0.15}, {"mouthPressRight": 0.12}, jaw=0.9, lids=0.14,
-                            gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
+    "happy": Emotion(
+        face={"mouthSmile": 0.84, "cheekSquint": 0.65, "eyeSquint": 0.30, "mouthDimple": 0.12, "mouthUpperUp": 0.10,
+              "browOuterUp": 0.12, "browInnerUp": 0.06},
+        pause={"mouthSmile": 0.10},
+        jaw=1.1, blinks=1.1, head=(-0.03, 0, 0.02), lively=1.25),
+    "sad": Emotion(
+        face={"browInnerUp": 0.85, "browDown": 0.20, "eyeSquint": 0.12, "mouthFrown": 0.75, "mouthShrugLower": 0.26,
+              "mouthRollLower": 0.06},
+        pause={"mouthShrugLower": 0.15, "mouthPress": 0.10},
+        jaw=0.72, consonants=0.85, lids=0.20, gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
+    "angry": Emotion(
+        face={"browDown": 0.95, "eyeWide": 0.22, "eyeSquint": 0.50, "noseSneer": 0.32, "mouthFrown": 0.16, "mouthPress": 0.12,
+              "mouthLowerDown": 0.10, "jawForward": 0.12},
+        pause={"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
+        jaw=1.15, consonants=1.25, restless=0.7, blinks=0.7, head=(0.05, 0, 0), lively=1.2),
+    "surprised": Emotion(
+        face={"browInnerUp": 0.88, "browOuterUp": 0.90, "eyeWide": 0.75, "jawOpen": 0.13},
+        pause={"jawOpen": 0.10},
+        part=0.8, jaw=1.15, restless=0.8, blinks=0.7, head=(-0.07, 0, 0), lively=1.1),
+    "afraid": Emotion(
+        face={"browInnerUp": 0.90, "browOuterUp": 0.30, "browDown": 0.38, "eyeWide": 0.75, "eyeSquint": 0.22,
+              "mouthStretch": 0.55, "mouthFrown": 0.14, "jawOpen": 0.06},
+        pause={"mouthStretch": 0.08},
+        part=0.6, jaw=0.9, restless=1.8, blinks=1.35, head=(-0.05, 0.02, 0), lively=0.9),
+    "disgusted": Emotion(
+        face={"noseSneer": 0.78, "mouthUpperUp": 0.38, "mouthFrown": 0.36, "mouthLowerDown": 0.14, "mouthShrugLower": 0.16,
+              "browDown": 0.42, "eyeSquint": 0.32, "cheekSquint": 0.30},
+        pause={"mouthShrugUpper": 0.12},
+        jaw=0.95, lids=0.06, gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
+    "contemptuous": Emotion(
+        face={"mouthSmileRight": 0.42, "mouthDimpleRight": 0.65, "mouthPressRight": 0.15, "cheekSquintRight": 0.25,
+              "browOuterUpRight": 0.28, "browDownLeft": 0.18, "eyeSquint": 0.22},
+        pause={"mouthPressRight": 0.12},
+        jaw=0.9, lids=0.14, gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
 }
 INERTIA = 3.5   # frames: a face takes about half a second from one feeling to the next
 FACES = np.array([face(EMOTIONS[name].face) for name in LABELS])    # [8, 52]
@@ -111,7 +125,7 @@ def join(speech, feeling, speaking):
     rounded = [INDEX["mouthFunnel"], INDEX["mouthPucker"]]
     roundness = np.clip(speech[:, rounded].sum(1), 0, 1)
     speech[:, rounded] *= (1 - 0.3 * np.maximum(smile, stretch))[:, None]
-    for name in ("mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthDimpleLeft", "mouthDimpleRight"):
-        feeling[:, INDEX[name]] *= 1 - 0.45 * roundness
+    for name in ("mouthSmile", "mouthStretch", "mouthDimple"):
+        feeling[:, columns(name)] *= 1 - 0.45 * roundness[:, None]
     feeling[:, INDEX["jawOpen"]] *= 1 - 0.5 * speaking
     return 1 - (1 - np.clip(speech, 0, 1)) * (1 - np.clip(feeling, 0, 1))

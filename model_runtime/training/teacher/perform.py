@@ -4,8 +4,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.errors import UtterError
 from model_runtime.training.teacher import contact, coarticulation, emotions, head_motion, upper_face, voice
-from model_runtime.training.teacher.layout import (ACTIONS, APERTURE, CHANNELS, CLOSURE, EYES, FPS, INDEX, LABIODENTAL, LIDS, NECK,
-                                                   TONGUE, columns)
+from model_runtime.training.teacher.layout import (ACTIONS, APERTURE, CHANNELS, CLOSURE, EYES, FPS, INDEX, LABIODENTAL, LIDS,
+                                                   NECK, TONGUE, columns)
 from model_runtime.training.teacher.phones import TRACK
 from model_runtime.training.teacher.styles import style as draw_style
 
@@ -47,12 +47,13 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
     face = 1 - (1 - face) * (1 - upper)
 
     channels = np.zeros((T, CHANNELS))
-    channels[:, NECK] = head_motion.neck(found, energy, f0, speaking, style, lively, emotions.blend(share, "head", np.zeros(3)), for_head)
-    channels[:, EYES], saccades = upper_face.gaze(T, style, emotions.blend(share, "restless", 1), emotions.blend(share, "gaze", np.zeros(2)),
-                                                  channels[:, NECK], for_eyes)
+    posture, aside = emotions.blend(share, "head", np.zeros(3)), emotions.blend(share, "gaze", np.zeros(2))
+    neck = head_motion.neck(found, energy, f0, speaking, style, lively, posture, for_head)
+    eyes, saccades = upper_face.gaze(T, style, emotions.blend(share, "restless", 1), aside, neck, for_eyes)
     blink = upper_face.blinks(T, style.blinks * emotions.blend(share, "blinks", 1), saccades, for_eyes)
     wide = face[:, INDEX["eyeWideLeft"]]
-    channels[:, LIDS] = upper_face.lids(blink, channels[:, EYES], emotions.blend(share, "lids", 0), wide)
+    channels[:, NECK], channels[:, EYES] = neck, eyes
+    channels[:, LIDS] = upper_face.lids(blink, eyes, emotions.blend(share, "lids", 0), wide)
     channels[:, TONGUE] = tracks[:, TRACK["tipUp"]:]
     channels[:, CLOSURE], channels[:, LABIODENTAL], channels[:, APERTURE] = np.maximum(shut, rest), teeth, aperture
     face[:, columns("eyeWide")] *= (1 - blink)[:, None]
@@ -94,6 +95,6 @@ def eyes_as_actions(face, channels):
     for side, out in (("Left", 1), ("Right", -1)):
         pitch, yaw = channels[:, EYES][:, [0, 1] if side == "Left" else [2, 3]].T / upper_face.REACH[:, None]
         face[:, INDEX[f"eyeBlink{side}"]] = channels[:, LIDS][:, 0 if side == "Left" else 1]
-        face[:, INDEX[f"eyeLookDown{side}"]], face[:, INDEX[f"eyeLookUp{side}"]] = np.maximum(pitch, 0), np.maximum(-pitch, 0)
-        face[:, INDEX[f"eyeLookOut{side}"]], face[:, INDEX[f"eyeLookIn{side}"]] = np.maximum(yaw * out, 0), np.maximum(-yaw * out, 0)
+        for look, amount in (("Down", pitch), ("Up", -pitch), ("Out", yaw * out), ("In", -yaw * out)):
+            face[:, INDEX[f"eyeLook{look}{side}"]] = np.maximum(amount, 0)
     face[:, INDEX["tongueOut"]] = channels[:, TONGUE][:, 2]

@@ -1,8 +1,8 @@
 """What each phone asks of the mouth, in face actions, and how much it insists (its dominance).
 
-The rules are those of JALI (Edwards, Landreth, Fiume and Singh 2016, section 4.2): bilabials close, labiodentals put the lower lip on
-the upper teeth, sibilants narrow the jaw, non-nasal consonants part the lips, tongue-only phones leave the lips to their neighbours,
-lip-heavy phones start early and end late. Targets meet with dominances as in Cohen and Massaro (1993, section 4).
+The rules are those of JALI (Edwards et al. 2016, section 4.2): bilabials close, labiodentals put the lower lip
+on the upper teeth, sibilants narrow the jaw, non-nasal consonants part the lips, tongue-only phones leave the lips to their
+neighbours, lip-heavy phones start early and end late. Targets meet with dominances as in Cohen and Massaro (1993, section 4).
 """
 from dataclasses import dataclass
 
@@ -36,7 +36,8 @@ def _phone(jaw=0.0, forward=0.0, funnel=0.0, pucker=0.0, smile=0.0, stretch=0.0,
 
 
 def _vowel(jaw, aperture=0.11, heavy=False, **target):
-    return _phone(jaw=jaw, dominance=(1, 1 if heavy else 0.7, 0.8, 0.5, 0.5), vowel=True, aperture=aperture, heavy=heavy, **target)
+    dominance = (1, 1 if heavy else 0.7, 0.8, 0.5, 0.5)
+    return _phone(jaw=jaw, dominance=dominance, vowel=True, aperture=aperture, heavy=heavy, **target)
 
 
 def _tongue(jaw, insist=0.4, **target):
@@ -61,18 +62,25 @@ PHONES = {
     "V": _phone(jaw=0.06, roll=0.65, upper=0.26, shrug=0.08, dominance=(1, 0.4, 1, 2, 0.3), aperture=0.07),
     "TH": _phone(jaw=0.15, lower=0.12, upper=0.06, tip=0.25, out=0.45, dominance=(0.8, 0.1, 0.4, 0.5, 2.5)),
     "DH": _phone(jaw=0.14, lower=0.10, upper=0.05, tip=0.25, out=0.35, dominance=(0.7, 0.1, 0.3, 0.5, 2.5)),
-    "S": _phone(jaw=0.05, lower=0.26, upper=0.10, smile=0.14, stretch=0.10, tip=0.75, dominance=(1.3, 0.35, 0.8, 0.6, 2), heavy=True),
-    "Z": _phone(jaw=0.06, lower=0.24, upper=0.09, smile=0.12, stretch=0.08, tip=0.75, dominance=(1.2, 0.35, 0.7, 0.6, 2), heavy=True),
-    "SH": _phone(jaw=0.06, funnel=0.58, pucker=0.25, lower=0.14, upper=0.14, tip=0.6, dominance=(1.3, 1.2, 0.7, 0.6, 2), heavy=True),
-    "ZH": _phone(jaw=0.06, funnel=0.54, pucker=0.25, lower=0.14, upper=0.12, tip=0.6, dominance=(1.3, 1.2, 0.7, 0.6, 2), heavy=True),
-    "CH": _phone(jaw=0.06, funnel=0.55, pucker=0.25, lower=0.14, upper=0.12, tip=0.8, dominance=(1.2, 1.1, 0.7, 0.6, 2), heavy=True),
-    "JH": _phone(jaw=0.06, funnel=0.52, pucker=0.25, lower=0.14, upper=0.12, tip=0.8, dominance=(1.2, 1.1, 0.7, 0.6, 2), heavy=True),
+    "S": _phone(jaw=0.05, lower=0.26, upper=0.10, smile=0.14, stretch=0.10, tip=0.75,
+                dominance=(1.3, 0.35, 0.8, 0.6, 2), heavy=True),
+    "Z": _phone(jaw=0.06, lower=0.24, upper=0.09, smile=0.12, stretch=0.08, tip=0.75,
+                dominance=(1.2, 0.35, 0.7, 0.6, 2), heavy=True),
+    "SH": _phone(jaw=0.06, funnel=0.58, pucker=0.25, lower=0.14, upper=0.14, tip=0.6,
+                 dominance=(1.3, 1.2, 0.7, 0.6, 2), heavy=True),
+    "ZH": _phone(jaw=0.06, funnel=0.54, pucker=0.25, lower=0.14, upper=0.12, tip=0.6,
+                 dominance=(1.3, 1.2, 0.7, 0.6, 2), heavy=True),
+    "CH": _phone(jaw=0.06, funnel=0.55, pucker=0.25, lower=0.14, upper=0.12, tip=0.8,
+                 dominance=(1.2, 1.1, 0.7, 0.6, 2), heavy=True),
+    "JH": _phone(jaw=0.06, funnel=0.52, pucker=0.25, lower=0.14, upper=0.12, tip=0.8,
+                 dominance=(1.2, 1.1, 0.7, 0.6, 2), heavy=True),
     "T": _tongue(0.10, 0.5, tip=1.0, lower=0.12), "D": _tongue(0.12, 0.45, tip=1.0, lower=0.12),
     "N": _tongue(0.15, 0.35, tip=1.0, aperture=0.05), "L": _tongue(0.18, 0.35, tip=0.9, lower=0.08),
     "K": _tongue(0.16, 0.3, back=1.0, lower=0.08), "G": _tongue(0.16, 0.3, back=1.0, lower=0.08),
     "NG": _tongue(0.16, 0.25, back=0.9, aperture=0.05),
     "R": _phone(jaw=0.16, funnel=0.36, pucker=0.28, tip=0.5, dominance=(0.5, 0.7, 0.3, 0.2, 1)),
-    "W": _phone(jaw=0.07, funnel=0.12, pucker=0.90, forward=0.04, back=0.4, dominance=(0.8, 1.3, 0.6, 0.5, 1), heavy=True, aperture=0.05),
+    "W": _phone(jaw=0.07, funnel=0.12, pucker=0.90, forward=0.04, back=0.4,
+                dominance=(0.8, 1.3, 0.6, 0.5, 1), heavy=True, aperture=0.05),
     "Y": _phone(jaw=0.14, smile=0.24, stretch=0.10, lower=0.10, tip=0.35, dominance=(0.6, 0.5, 0.5, 0.2, 1)),
     "HH": _phone(jaw=0.30, dominance=(0.15, 0.05, 0.1, 0.1, 0.1)),
     "sil": _phone(dominance=(1, 0.8, 0.8, 1, 0.7), aperture=0.0),

@@ -1,6 +1,7 @@
 """Loudness and melody, as Content has them: measured from a recording, or made up from the rhythm of the phones alone.
 
-Prosody is [Tc, 3] at 50 Hz: energy (log loudness, 0 to 1), voicing (0 to 1), f0 (octaves from the speaker's median, 0 where unvoiced).
+Prosody is [Tc, 3] at 50 Hz: energy (log loudness, 0 to 1), voicing (0 to 1), f0 (octaves from the speaker's median, 0 where
+unvoiced).
 """
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -45,7 +46,7 @@ def rhythm(phones, rng):
 
 
 def on_frames(given, phones, T, rng):
-    """(energy [T], f0 [T]) at 30 fps. given: prosody [Tc, 3]; a dict of `energy`, `f0` and their `fps`; None: the phones' rhythm."""
+    """(energy [T], f0 [T]) at 30 fps. given: prosody [Tc, 3]; a dict of `energy`, `f0`, `fps`; or None: the phones' rhythm."""
     if given is None:
         given = rhythm(phones, rng)
     if not isinstance(given, dict):

@@ -14,9 +14,11 @@ from model_runtime.training.teacher.layout import INDEX, LIDS, NECK, TONGUE
 
 SHUT, OPEN = 0.03, 0.08
 # "My mom baked a big apple pie", a pause, "for five people who thought of you", in made-up but usual times.
-SPOKEN = """sil .30 M .08 AY1 .15 M .07 AA1 .14 M .09 B .06 EY1 .14 K .06 T .05 AH0 .05 B .07 IH1 .08 G .06 AE1 .13 P .08 AH0 .06 L .07 P .09
-AY1 .24 sil .60 F .09 AO1 .09 R .06 F .10 AY1 .15 V .06 P .08 IY1 .09 P .04 AH0 .05 L .06 HH .05 UW1 .10 TH .09 AO1 .13 T .07 AH0 .05 V .05
-Y .06 UW1 .22 sil .40""".split()
+SPOKEN = """sil .30 M .08 AY1 .15 M .07 AA1 .14 M .09 B .06 EY1 .14 K .06 T .05 AH0 .05
+B .07 IH1 .08 G .06 AE1 .13 P .08 AH0 .06 L .07
+P .09 AY1 .24 sil .60 F .09 AO1 .09 R .06 F .10 AY1 .15 V .06 P .08 IY1 .09 P .04 AH0 .05 L .06
+HH .05 UW1 .10 TH .09 AO1 .13 T .07
+AH0 .05 V .05 Y .06 UW1 .22 sil .40""".split()
 LABELS, LENGTHS = SPOKEN[::2], np.array(SPOKEN[1::2], float)
 ENDS = np.cumsum(LENGTHS)
 PHONES = [[float(end - length), float(end), label] for end, length, label in zip(ENDS, LENGTHS, LABELS)]
@@ -69,10 +71,19 @@ def test_mouth_is_shut_at_rest(head):
     assert gap[middle_of_pause - 2] < SHUT
 
 
-def test_lower_lip_meets_the_teeth_without_shutting(head):
-    values = teacher.perform(PHONES, None, "neutral", 0, 0, head)
-    gap = lbs.lip_gap(head, values)[centres("F", "V")]
-    assert (gap > SHUT).all() and (gap < 0.2).all()
+def test_lower_lip_meets_the_upper_teeth_in_f_and_v(head):
+    rng = np.random.default_rng(2)
+    teeth = np.unique(head.parts_f[head.parts_face == list(head.part_names).index("teeth_upper")])
+    teeth = teeth[np.abs(head.parts_v[teeth, 0]) < 0.006]
+    for seed, size in enumerate((0, 1, 1)):
+        beta = size * rng.standard_normal(300)
+        values = teacher.perform(PHONES, None, "neutral", 0, seed, head, beta)[centres("F", "V")]
+        values[:, 53:56] = 0
+        lip = lbs.pose(head, values, beta, [head.landmark("lip_inner_lower_mid")])[:, 0]
+        away = np.linalg.norm(lbs.pose_parts(head, values, beta)[:, teeth] - lip[:, None], axis=2).min(1)
+        assert (away < 0.0045).all()
+        gap = lbs.lip_gap(head, values, beta)
+        assert (gap > SHUT * 1.3).all() and (gap < 0.2).all()
 
 
 def test_rounded_vowels_narrow_the_mouth_and_spread_ones_widen_it(head):
@@ -148,7 +159,7 @@ def test_a_seed_is_one_performance(head):
 def test_blinks_shut_the_lids_about_as_often_as_people_do():
     count = seconds = 0
     for seed in range(40):
-        _, channels = teacher.actions(PHONES * 1 + [[PHONES[-1][1], 15.0, "sil"]], None, "neutral", 0, seed)
+        _, channels = teacher.actions(PHONES + [[PHONES[-1][1], 15.0, "sil"]], None, "neutral", 0, seed)
         lid = channels[:, LIDS][:, 0]
         count += ((lid[1:] > 0.9) & (lid[:-1] <= 0.9)).sum()
         seconds += len(lid) / 30
@@ -170,7 +181,8 @@ def test_jaw_follows_loudness():
 
 
 def test_any_length_and_silence(head):
-    for phones, frames in (([[0.0, 0.05, "sil"]], 2), ([[0.0, 1.0, "sil"]], 30), ([[0.0, 0.1, "M"]], 1), ([[0.1, 0.2, "AA1"]], 45)):
+    odd = (([[0.0, 0.05, "sil"]], 2), ([[0.0, 1.0, "sil"]], 30), ([[0.0, 0.1, "M"]], 1), ([[0.1, 0.2, "AA1"]], 45))
+    for phones, frames in odd:
         values = teacher.perform(phones, None, "happy", 0.5, 0, head, T=frames)
         assert values.shape == (frames, 65) and np.isfinite(values).all()
 
@@ -185,7 +197,7 @@ def test_what_it_cannot_do_is_said():
 def test_lips_shut_at_hand_labelled_closures_of_real_speech(head):
     if not ALIGNMENTS.exists():
         pytest.skip("no .cache/training/alignments.jsonl: run build.py train speech, or align, on ../shared/data first")
-    clips = [clip for clip in map(json.loads, ALIGNMENTS.open()) if clip["clip"].startswith("emodb/") and clip["source"] == "hand"][::20]
+    clips = [clip for clip in map(json.loads, ALIGNMENTS.open()) if clip["clip"].startswith("emodb/")][::20]
     shut = total = 0
     for seed, clip in enumerate(clips):
         gap = lbs.lip_gap(head, teacher.perform(clip["phones"], None, "neutral", 0, seed, head))
