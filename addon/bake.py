@@ -219,8 +219,10 @@ def _fill(curve, frames, column, keep_pins):
     if np.ptp(column) < 1e-6:
         frames, column = frames[[0, -1]], column[[0, -1]]
     if pins is not None and len(pins["co"]):
-        near = np.abs(frames[:, None] - pins["co"][None, :, 0]).min(axis=1) < 0.01 if len(pins["co"]) < 64 else \
-            np.isin(np.round(frames, 2), np.round(pins["co"][:, 0], 2))
+        held = np.sort(pins["co"][:, 0])
+        after = np.searchsorted(held, frames)
+        beside = held[np.clip([after - 1, after], 0, len(held) - 1)]  # the pins on both sides of each frame
+        near = np.abs(beside - frames).min(axis=0) < 0.01
         frames, column = frames[~near], column[~near]
     n = len(frames)
     ours = {"co": np.stack([frames, column], axis=1).astype(np.float32), "back": column.astype(np.float32),
