@@ -24,7 +24,8 @@ from model_runtime.training import align, teacher
 from model_runtime.training.teacher import prosody
 
 SEED = 11
-PERFORMANCES = 2            # of each clip
+PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev, so there they doubt as they do of strangers
+PER_SPEAKER = 12 * 60       # seconds at most
 RATE = 16000
 LONGEST = 20 * FPS          # frames of a clip; the rest is left out
 
@@ -55,15 +56,27 @@ def load_dataset(cache):
                    json.loads((cache / "performances.json").read_text()), (cache / "values.basis").read_text())
 
 
-def build(cache, head, encoder=None, splits=("train", "dev"), performances=PERFORMANCES, report=print, only=None):
+def build(cache, head, encoder=None, report=print):
     """Make all three layers. encoder None: content from the phones themselves, with noise, before there are ears."""
-    write_performances(cache, encoder, splits, performances, report, only)
+    write_performances(cache, encoder, report)
     write_values(cache, head, report)
 
 
-def write_performances(cache, encoder, splits, performances, report, only=None):
+def choose(records, per_speaker=PER_SPEAKER):
+    """The clips to learn from: of each speaker so many seconds, of every kind and length, in a fixed order."""
+    left, chosen = {}, []
+    for index in np.random.default_rng(SEED).permutation(len(records)):
+        record = records[index]
+        seconds = record["phones"][-1][1]
+        if record["split"] in PERFORMANCES and left.setdefault(record["speaker"], per_speaker) >= seconds:
+            left[record["speaker"]] -= seconds
+            chosen.append(record)
+    return chosen
+
+
+def write_performances(cache, encoder, report=print):
     cache = Path(cache)
-    records = [r for r in align.load(cache) if r["split"] in splits and (only is None or only(r))]
+    records = choose(align.load(cache))
     contents, acted, channels, shares, strengths, rows = [], [], [], [], [], []
     heard = done = 0
     for number, record in enumerate(records):
@@ -78,7 +91,7 @@ def write_performances(cache, encoder, splits, performances, report, only=None):
         content = encoder.listen(samples) if encoder else oracle(record["phones"], samples)
         content = content_module.resample(content, FPS, T)
         melody = prosody(samples)
-        for k in range(performances):
+        for k in range(PERFORMANCES[record["split"]]):
             seed = SEED * 1_000_003 + number * 101 + k
             share, strength = feeling_plan(T, np.random.default_rng(seed))
             performance, more = teacher.actions(record["phones"], melody, share, strength, seed, T)
@@ -168,6 +181,6 @@ def ensure(cache, head, report=print):
     cache = Path(cache)
     if not (cache / "performances.json").exists():
         from model_runtime.speech.encoder import load_encoder
-        write_performances(cache, load_encoder("cpu"), ("train", "dev"), PERFORMANCES, report)
+        write_performances(cache, load_encoder("cpu"), report)
     if not (cache / "values.basis").exists() or (cache / "values.basis").read_text() != head.basis:
         write_values(cache, head, report)

@@ -34,10 +34,9 @@ CHANNEL_WEIGHT[TONGUE] = 0.5
 class Batches:
     """Draws training windows: content [B, L, 55], clean [B, L, 65] normalised, feeling [B, L, 128], beta [B, 300]."""
 
-    def __init__(self, data, bank, rng, splits=("train",)):
+    def __init__(self, data, bank, rng):
         self.data, self.bank, self.rng = data, bank, rng
-        self.rows = [n for n, p in enumerate(data.performances) if p["split"] in splits]
-        self.lengths = np.array([data.performances[n]["length"] for n in self.rows])
+        self.lengths = np.array([p["length"] for p in data.performances])
         values = data.values[:: max(1, len(data.values) // 200_000)]
         self.mean = values.mean(0).astype(np.float32)
         self.std = np.maximum(values.std(0), 1e-3).astype(np.float32)
@@ -45,13 +44,12 @@ class Batches:
 
     def draw(self, size):
         rng = self.rng
-        length = int(rng.choice([WINDOW, WINDOW, WINDOW, 90, 60, 40]))
+        length = min(int(rng.choice([WINDOW, WINDOW, WINDOW, 90, 60, 40])), self.lengths.max())
         long_enough = np.flatnonzero(self.lengths >= length)
         chance = self.lengths[long_enough].astype(float)
         parts = []
-        for index in rng.choice(long_enough, size, p=chance / chance.sum()):
-            number = self.rows[index]
-            start = int(rng.integers(0, self.lengths[index] - length + 1))
+        for number in rng.choice(long_enough, size, p=chance / chance.sum()):
+            start = int(rng.integers(0, self.lengths[number] - length + 1))
             content, values, share, strength = self.data.slices(number, start, length)
             parts.append((content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength), self.data.betas[number]))
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
@@ -146,8 +144,12 @@ class Losses:
                 "smooth": SMOOTH * calm}
 
 
-def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE, report=print, size=None):
-    """Train for that many minutes of wall clock (the learning rate follows the clock) and write path; start: a Generator to go on from."""
+def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE, report=print, size=None,
+          steps=None):
+    """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of either.
+
+    start: a Generator to go on from; size: the denoiser's, where it is not the default. Only a run by steps is repeatable to the bit.
+    """
     torch.manual_seed(seed)
     worker = dist.get_rank() if dist.is_initialized() else 0
     rng = np.random.default_rng([seed, worker])
@@ -167,12 +169,10 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
     optimizers = [torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.01, adjust_lr_fn="original"),
                   torch.optim.AdamW(others, rate, betas=(0.9, 0.98), weight_decay=0.01)]
     full = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    checks = Batches(data, bank, np.random.default_rng(seed + 1), ("dev",))
-    checks.mean, checks.std = batches.mean, batches.std
     began = saved = time.monotonic()
     step, sums, passed = 0, {}, 0.0
     first = not (dist.is_initialized() and dist.get_rank())
-    report(f"{sum(p.numel() for p in denoiser.parameters()) / 1e6:.2f} M parameters, {len(batches.rows)} performances")
+    report(f"{sum(p.numel() for p in denoiser.parameters()) / 1e6:.2f} M parameters, {len(data.performances)} performances")
     while passed < 1:
         share = min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
         for group, rate in zip((group for optimizer in optimizers for group in optimizer.param_groups), full):
@@ -180,7 +180,7 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
         parts = one_batch(denoiser, batches, losses, kept, rng)
         denoiser.zero_grad(set_to_none=True)
         sum(parts.values()).backward()
-        passed = agree(denoiser, (time.monotonic() - began) / (60 * minutes))
+        passed = agree(denoiser, (step + 1) / steps if steps else (time.monotonic() - began) / (60 * minutes))
         torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()

@@ -1,0 +1,129 @@
+"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and what it draws is what it says."""
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from model_runtime.diffusion import generator as g
+from model_runtime.emotion import LABELS
+from model_runtime.flame.head import load_head
+from model_runtime.motion import CHANNELS
+from model_runtime.training import dataset, generator as training
+
+PHONES = ["sil", "M", "AA1", "B", "IY1", "P", "OW0", "T", "EH1", "sil"]
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head()
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, head):
+    """Six clips of hummed vowels, performed by the teacher, heard by the oracle."""
+    cache = tmp_path_factory.mktemp("training")
+    rng = np.random.default_rng(0)
+    lines = []
+    for number in range(6):
+        ends = np.cumsum(rng.uniform(0.1, 0.3, len(PHONES)))
+        time = np.arange(int(ends[-1] * 16000)) / 16000
+        soundfile.write(cache / f"{number}.wav", 0.3 * np.sin(2 * np.pi * (120 + 20 * np.sin(time)) * time), 16000)
+        lines.append(json.dumps({"clip": f"made/{number}", "path": str(cache / f"{number}.wav"), "speaker": f"s{number}",
+                                 "split": "test" if number == 5 else "train", "emotion": "",
+                                 "phones": [[a, b, p] for a, b, p in zip([0, *ends], ends, PHONES)]}))
+    (cache / "alignments.jsonl").write_text("\n".join(lines) + "\n")
+    dataset.build(cache, head, report=lambda text: None)
+    return dataset.load_dataset(cache)
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return [np.eye(128, dtype=np.float32)[[k]] for k in range(len(LABELS))]
+
+
+def test_test_speakers_are_left_out(data):
+    assert {p["clip"] for p in data.performances} == {f"made/{n}" for n in range(5)}
+    assert len(data.performances) == 5 * dataset.PERFORMANCES["train"]
+
+
+def test_layers_belong_together(data, head):
+    assert data.basis == head.basis
+    for number, p in enumerate(data.performances):
+        content, values, share, strength = data.slices(number, 0, p["length"])
+        assert content.shape == (p["length"], 55) and values.shape == (p["length"], CHANNELS)
+        np.testing.assert_allclose(share.sum(1), 1, atol=2e-3)
+        assert strength.min() >= 0 and strength.max() <= 1
+        assert np.isfinite(values).all()
+
+
+def test_the_performance_shuts_the_lips_where_the_content_says_so(data, head):
+    from model_runtime.flame import lbs
+    from model_runtime.speech.content import NAMES
+    for number in range(4):
+        content, values, _, _ = data.slices(number, 0, data.performances[number]["length"])
+        gap = lbs.lip_gap(head, values, data.betas[number])
+        assert gap[content[:, NAMES.index("bilabial")] > 0.8].max() < 0.06
+        assert gap.max() > 0.15
+
+
+def test_a_new_head_needs_only_its_own_layer(data, head, tmp_path_factory):
+    """values can be made again from actions and channels alone, and come out the same on the same head."""
+    copy = tmp_path_factory.mktemp("copy")
+    for path in Path(data.values.filename).parent.glob("*"):
+        if path.suffix in (".npy", ".json", ".jsonl") and path.name != "values.npy":
+            shutil.copy(path, copy)
+    dataset.write_values(copy, head, report=lambda text: None)
+    np.testing.assert_allclose(np.load(copy / "values.npy"), data.values, atol=2e-3)   # actions are kept as float16
+
+
+def test_feelings_change_within_plans_and_stay_shares():
+    plans = [dataset.feeling_plan(150, np.random.default_rng(seed)) for seed in range(60)]
+    changing = [np.ptp(share, axis=0).max() > 0.5 for share, _ in plans]
+    assert 0.25 < np.mean(changing) < 0.75
+    for share, strength in plans:
+        np.testing.assert_allclose(share.sum(1), 1)
+        assert 0 <= strength.min() and strength.max() <= 1
+    assert {int(share[0].argmax()) for share, _ in plans} == set(range(len(LABELS)))
+
+
+def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, bank):
+    batches = training.Batches(data, bank, np.random.default_rng(0))
+    content, clean, feeling, beta = batches.draw(64)
+    assert content.shape[2] == 55 and clean.shape[2] == CHANNELS and beta.shape == (64, 300)
+    assert abs(clean.mean()) < 0.3 and 0.5 < clean.std() < 1.5
+    assert feeling.norm(dim=-1).max() <= 1.001
+
+
+def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():
+    rng = np.random.default_rng(0)
+    clean = torch.zeros(200, 60, CHANNELS)
+    bent, mask = training.draw_pins(clean, rng)
+    share = mask.mean((1, 2))
+    assert 0.25 < (share == 0).float().mean() < 0.55                        # none
+    assert (share > 0.3).any() and ((share > 0) & (share < 0.005)).any()    # spans, and a few keys
+    edited = bent.abs().amax((1, 2)) > 0.5
+    assert 0.05 < edited.float().mean() < 0.4
+    assert bent.diff(dim=1).abs().max() < 0.6 * bent.abs().max()            # a bump, no spike
+    assert mask[edited].sum((1, 2)).min() > 0
+
+
+def test_training_learns_and_writes_what_it_learned(data, head, bank, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "feeling_bank", lambda feelings: bank)
+    monkeypatch.setattr(training, "BATCH", 4)
+    x0, runs = [], []
+    one_batch = training.one_batch
+    monkeypatch.setattr(training, "one_batch", lambda *args: x0.append(one_batch(*args)) or x0[-1])
+    for name in ("first", "again"):
+        x0.clear()
+        training.train(data, head, None, steps=60, path=tmp_path / name, metadata={"encoder": "oracle"}, report=lambda text: None,
+                       size={"width": 32, "depth": 1, "heads": 2})
+        runs.append([float(parts["x0"].detach()) for parts in x0])
+    assert np.mean(runs[0][-10:]) < 0.8 * np.mean(runs[0][:5])
+    assert runs[0] == runs[1]                                               # seeds are fixed
+    read = g.load(tmp_path / "first", basis=head.basis)
+    assert read.metadata["encoder"] == "oracle" and "60 steps" in read.metadata["recipe"]
+    assert read.spread.shape == (CHANNELS, CHANNELS)
