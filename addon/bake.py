@@ -217,7 +217,8 @@ def _fill(curve, frames, column, keep_pins):
     """Put our keys into the F-curve, around the artist's where they are kept. A channel that stands still needs its ends only."""
     pins = _read(curve, pins_only=True) if keep_pins else None
     if np.ptp(column) < 1e-6:
-        frames, column = frames[[0, -1]], column[[0, -1]]
+        ends = sorted({0, len(frames) - 1})
+        frames, column = frames[ends], column[ends]
     if pins is not None and len(pins["co"]):
         held = np.sort(pins["co"][:, 0])
         after = np.searchsorted(held, frames)

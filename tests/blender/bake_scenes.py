@@ -353,6 +353,12 @@ def scene_takes_and_starts_that_are_not_whole():
     np.testing.assert_allclose(found[:, 53:60], expected[:, 53:60], atol=2e-6)
 
 
+def scene_a_motion_of_one_frame_is_one_key():
+    obj = head()
+    bake.bake(obj, heads.motion(1), 4)
+    assert [tuple(p.co) for p in curve_of(obj, "jaw_x").keyframe_points] == [(4, heads.motion(1)[0, 50])]
+
+
 def scene_refusals_change_nothing():
     obj = head()
     motion = heads.motion(FRAMES)
