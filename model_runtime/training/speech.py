@@ -2,8 +2,8 @@
 
 Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands,
 clipping and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory
-facts, where a missed lip contact counts double. Round one learns from aligned clips; then the network labels the recordings of over two hundred more voices that have no
-text, clean, and round two learns to hear the same in them when they are disturbed (Xie et al. 2020, "Self-training with noisy
+facts, where a missed lip contact counts double. Round one learns from aligned clips; then the network labels what could not be
+aligned, clean, and round two learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy
 student improves ImageNet classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 """
 import json
