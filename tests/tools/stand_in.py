@@ -8,6 +8,7 @@ import aud
 import numpy as np
 import soundfile
 
+from addon.rig import PROPERTY
 from tools import render, sheet
 
 FPS, FRAMES = 24, 12

@@ -78,7 +78,7 @@ def test_demo_makes_a_talking_head(tmp_path):
     run("-m", "tools.demo", VOICES / "pie.flac", "--quality", "draft", "--no-video", "--pictures", 4, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"demo.blend", "demo.png"}
     script = ("import bpy, sys; bpy.ops.wm.open_mainfile(filepath=sys.argv[1]); scene = bpy.context.scene; from tools.demo import measure_lips;"
-              "head = next(o for o in scene.objects if 'utter' in o); gap = measure_lips(scene, head, range(1, 70));"
+              "head = next(o for o in scene.objects if 'utter_head' in o); gap = measure_lips(scene, head, range(1, 70));"
               "print('GAP', gap.min() * 1000, gap.max() * 1000, bpy.data.sounds[0].packed_file is not None)")
     narrow, wide, packed = run("-c", script, tmp_path / "demo.blend").stdout.partition("GAP")[2].split()
     assert float(narrow) < 1.0 and float(wide) > 4.0 and packed == "True", "millimetres: the lips touch, and they part"

@@ -37,7 +37,7 @@ def expression(actions, places, samples=4000, count=100):
         coefficients[name][:len(names)] = axes.T @ r[:, k] / scale
     # The rest: tiny smooth waves through space, so that no component is empty and lips in touch stay in touch.
     for k in range(len(names), count):
-        basis[:, k] = 4e-5 * wave(rng, places, 0.02).ravel()
+        basis[:, k] = 5e-6 * wave(rng, places, 0.02).ravel()
     return basis.reshape(places.shape + (count,)), coefficients
 
 

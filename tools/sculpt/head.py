@@ -16,12 +16,18 @@ def make():
     v = skin.vertices
     linear = rig.linear_actions()
     expression, coefficients = basis.expression(linear, v)
-    names, pv, pf, pface, joint, tongue = parts.build()
+    upper_lid = skin.loops["eye_left"][MARGIN, :skin.loops["eye_left"].shape[1] // 2 + 1]
+    names, pv, pf, pface, joint, tongue, grows = parts.build(skin, upper_lid)
     contact = v[skin.loops["mouth"][CONTACT]]
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
     identity, identity_parts = basis.identity(v, pv, eye_of, eye_of < 0, contact)
     shapedirs = np.concatenate([identity, expression], 2)
-    expression = basis_round(shapedirs)[:, :, 300:].astype(np.float64)
+    # Brows and lashes follow the skin they grow on in everything.
+    hair = np.flatnonzero(np.diff(grows.indptr))
+    parts_shapedirs = np.concatenate([identity_parts, np.zeros((len(pv), 3, 100))], 2)
+    parts_shapedirs[hair] = (grows[hair] @ shapedirs.reshape(len(v), -1)).reshape(-1, 3, 400)
+    parts_lids = np.zeros((len(pv), 3, 2))
+    parts_lids[hair] = (grows[hair] @ rig.lids.reshape(len(v), -1)).reshape(-1, 3, 2)
 
     actions, motion = np.zeros((len(v), 3, len(ARKIT))), np.zeros((len(ARKIT), 65))
     for k, name in enumerate(ARKIT):
@@ -50,10 +56,10 @@ def make():
     mouth = skin.loops["mouth"]
     size = mouth.shape[1]
     half = size // 2
-    upper = mouth[INNER - 2, 1:half]
-    lower = mouth[INNER - 2, size - 1:half:-1]
+    upper = mouth[CONTACT, 1:half]
+    lower = mouth[CONTACT, size - 1:half:-1]
     triangles = np.concatenate([skin.quads[:, [0, 1, 2]], skin.quads[:, [0, 2, 3]]])
-    triangles = triangles[(triangles[:, 1] != triangles[:, 2]) & (triangles[:, 2] != triangles[:, 3 - 3])]
+    triangles = triangles[(triangles[:, 1] != triangles[:, 2]) & (triangles[:, 2] != triangles[:, 0])]
     triangles = triangles[(triangles[:, 0] != triangles[:, 1])]
     opened = rig.turn_jaw((JAW_OPEN, 0, 0))
     middle = len(upper) // 2
@@ -70,13 +76,13 @@ def make():
         "lids": rig.lids.astype(np.float32),
         "action_names": np.array(ARKIT), "actions": actions.astype(np.float32), "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(landmarks)), "landmark_vertices": np.array(list(landmarks.values()), np.int32),
-        "lip_inner_upper": upper[::1].astype(np.int32), "lip_inner_lower": lower.astype(np.int32),
+        "lip_inner_upper": upper.astype(np.int32), "lip_inner_lower": lower.astype(np.int32),
         "region_names": np.array(region_names), "regions": regions,
         "jaw_open_gap": np.float32(np.linalg.norm(opened[upper[middle]] - opened[lower[middle]])),
         "part_names": np.array(names), "parts_v": pv.astype(np.float32), "parts_f": pf.astype(np.int32),
         "parts_face": pface.astype(np.int32), "parts_weights": weights.astype(np.float32),
-        "parts_shapedirs": basis_round(np.concatenate([identity_parts, np.zeros((len(pv), 3, 100))], 2)),
-        "parts_lids": np.zeros((len(pv), 3, 2), np.float32), "parts_tongue": tongue.astype(np.float32),
+        "parts_shapedirs": basis_round(parts_shapedirs),
+        "parts_lids": parts_lids.astype(np.float32), "parts_tongue": tongue.astype(np.float32),
     }
 
 
@@ -97,7 +103,7 @@ def find_landmarks(skin):
     v, mouth = skin.vertices, skin.loops["mouth"]
     size = mouth.shape[1]
     quarter = size // 4
-    found = {"lip_inner_upper_mid": mouth[INNER - 2, quarter], "lip_inner_lower_mid": mouth[INNER - 2, 3 * quarter],
+    found = {"lip_inner_upper_mid": mouth[CONTACT, quarter], "lip_inner_lower_mid": mouth[CONTACT, 3 * quarter],
              "lip_outer_upper_mid": mouth[BORDER, quarter], "lip_outer_lower_mid": mouth[BORDER, 3 * quarter],
              "lip_corner_left": mouth[CONTACT, 0], "lip_corner_right": mouth[CONTACT, size // 2]}
     grid = np.unique(skin.loops["grid"][skin.loops["grid"] >= 0])
@@ -126,10 +132,12 @@ def find_regions(skin, rig):
     v, mouth = skin.vertices, skin.loops["mouth"]
     x, y, z = np.abs(v[:, 0]), v[:, 1], v[:, 2]
     regions = {name: np.zeros(len(v), bool) for name in
-               "lips mouth jaw nose eyes brows cheeks forehead neck scalp ears".split()}
+               "lips mouth jaw nose eyes brows cheeks forehead neck scalp ears mouth_inside".split()}
     regions["lips"][mouth[BORDER:INNER + 1]] = True
     regions["mouth"][mouth] = True
     regions["mouth"][rig.bag_tip()] = True
+    regions["mouth_inside"][mouth[INNER:]] = True
+    regions["mouth_inside"][rig.bag_tip()] = True
     for side in ("left", "right"):
         regions["eyes"][skin.loops[f"eye_{side}"]] = True
         regions["ears"][skin.loops[f"ear_{side}"]] = True

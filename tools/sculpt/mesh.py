@@ -12,21 +12,21 @@ from scipy.spatial import cKDTree
 from tools.sculpt import surface
 from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
 
-COLUMNS = 64
+COLUMNS = 72
 # Rows of the grid from the foot of the neck to the crown: row, front y, front z, side y, back y.
 ROWS = np.array([
-    (0, -0.172, 0.026, -0.178, -0.165),
+    (0, -0.170, 0.026, -0.170, -0.170),
     (7, -0.116, 0.036, -0.118, -0.095),
     (11, -0.088, 0.074, -0.080, -0.060),
-    (15, -0.066, 0.083, -0.058, -0.036),
-    (23, -0.022, 0.090, -0.020, -0.004),
-    (29, 0.012, 0.085, 0.012, 0.024),
-    (35, 0.044, 0.085, 0.042, 0.052),
-    (38, 0.060, 0.085, 0.058, 0.065),
-    (46, 0.122, 0.050, 0.116, 0.112)])
-MOUTH = dict(rows=(15, 23), columns=(-6, 6))
-EYES = dict(rows=(29, 35), columns=(2, 10))
-EARS = dict(rows=(23, 34), columns=(18, 23))
+    (15, -0.068, 0.083, -0.060, -0.038),
+    (23, -0.0245, 0.090, -0.022, -0.006),
+    (31, 0.012, 0.085, 0.012, 0.024),
+    (37, 0.044, 0.085, 0.042, 0.052),
+    (40, 0.060, 0.085, 0.058, 0.065),
+    (48, 0.122, 0.050, 0.116, 0.112)])
+MOUTH = dict(rows=(15, 23), columns=(-8, 8))
+EYES = dict(rows=(31, 37), columns=(3, 13))
+EARS = dict(rows=(24, 35), columns=(22, 27))
 
 MOUTH_HALF = 0.0262      # half of the mouth's width
 OUTER_RINGS = 6          # from the hole's edge to the vermilion border, that one included
@@ -122,8 +122,8 @@ def symmetric(skin):
 
 
 def columns_angle():
-    half = PchipInterpolator([0, 12, 18, 32], np.radians([0, 54, 88, 180]))(np.arange(33))
-    return np.concatenate([half, -half[31:0:-1]])
+    half = PchipInterpolator([0, 3, 8, 16, 22, 36], np.radians([0, 9.5, 32, 58, 88, 180]))(np.arange(37))
+    return np.concatenate([half, -half[35:0:-1]])
 
 
 def place_grid():
@@ -138,7 +138,7 @@ def place_grid():
     grid = np.stack([x, y, z], -1)
     shape = grid.shape
     outward = np.stack([s[0], 0 * s[0], c[0]], -1)
-    grid[14:40] = surface.trace(grid[14:40] * (1, 1, 1) + 0.05 * outward[None], -outward[None])
+    grid[14:42] = surface.trace(grid[14:42] + 0.05 * outward[None], -outward[None])
     grid = surface.project(grid.reshape(-1, 3)).reshape(shape)
     for _ in range(14):   # even out the quads, only along the surface: a thin nose would sink in
         mean = 0.25 * (np.roll(grid, 1, 1)[1:-1] + np.roll(grid, -1, 1)[1:-1] + grid[2:] + grid[:-2])
@@ -148,6 +148,12 @@ def place_grid():
         grid[1:-1] += step
         grid[:, 0, 0] = grid[:, COLUMNS // 2, 0] = 0
         grid = surface.project(grid.reshape(-1, 3), 4).reshape(shape)
+    # The grid is coarse for the nose's underside: round the folds off.
+    x, y, z = np.moveaxis(grid[1:-1], -1, 0)
+    nose = np.exp(-(x / 0.022) ** 4 - ((y + 0.0145) / 0.012) ** 4) * (z > 0.07)
+    for _ in range(3):
+        mean = 0.25 * (np.roll(grid, 1, 1)[1:-1] + np.roll(grid, -1, 1)[1:-1] + grid[2:] + grid[:-2])
+        grid[1:-1] += 0.4 * nose[..., None] * (mean - grid[1:-1])
     return grid
 
 
@@ -180,7 +186,7 @@ def contact_line(s):
 
 def vermilion_border(s, side):
     upper = 0.0092 * (1 - np.abs(s) ** 1.5) * (1 - 0.10 * np.abs(s)) - 0.0020 * np.exp(-(s / 0.13) ** 2)
-    lower = -0.0108 * (1 - np.abs(s) ** 2.2) ** 0.9
+    lower = -0.0106 * (1 - np.abs(s) ** 2.6) ** 0.85
     return contact_line(s) + np.where(side > 0, upper, np.where(side < 0, lower, 0))
 
 
@@ -193,21 +199,20 @@ def mouth_rings(edge):
 
     def lip_z(xy, t):
         """z over the lips; t from the border (0) to the contact (1)."""
-        swell = np.where(side > 0, 0.0042, 0.0050) * fade * np.sin(np.pi * np.clip(t, 0, 1) ** 0.75)
+        swell = np.where(side > 0, 0.0042, 0.0050) * fade * np.sin(np.pi * t ** 0.75) + 0.0014 * fade * t * t
         ridge = 0.0008 * fade * (1 - t)
-        dip = (0.0022 * fade + 0.0026 * (1 - fade)) * t ** 3
+        dip = (0.0010 * fade + 0.0022 * (1 - fade)) * t ** 3
         return surface.front(*xy.T) + swell + ridge - dip
 
     rings = []
     for k in range(1, OUTER_RINGS + 1):               # skin round the mouth
         t = k / OUTER_RINGS
         xy = edge[:, :2] * (1 - t) + border * t
-        z = surface.front(*xy.T) * t + (edge[:, 2] * (1 - t) + lip_z(border, 0) * t) * (1 - t) + 0.0008 * fade * t ** 3 * t
-        xy_, z_ = xy, surface.front(*xy.T) + 0.0008 * fade * t ** 3
+        z = surface.front(*xy.T) + 0.0008 * fade * t ** 3
         philtrum = np.where(side > 0, 1, 0) * np.sin(np.pi * np.clip(t, 0, 1) ** 1.2)
-        z_ -= 0.0014 * philtrum * np.exp(-(xy[:, 0] / 0.0032) ** 2)
-        z_ += 0.0006 * philtrum * np.exp(-((np.abs(xy[:, 0]) - 0.0058) / 0.0025) ** 2)
-        rings.append(np.column_stack([xy_, z_]))
+        z -= 0.0010 * philtrum * np.exp(-(xy[:, 0] / 0.0032) ** 2)
+        z += 0.0006 * philtrum * np.exp(-((np.abs(xy[:, 0]) - 0.0058) / 0.0025) ** 2)
+        rings.append(np.column_stack([xy, z]))
     for k in range(1, VERMILION_RINGS + 1):
         t = k / VERMILION_RINGS
         along = np.sin(t * np.pi / 2) ** 0.9
@@ -223,8 +228,8 @@ def mouth_rings(edge):
         rings.append(ring)
     start = rings[-1]
     angle = np.arange(len(edge)) * 2 * np.pi / len(edge)
-    for depth, wide, up, down in ((0.25, 0.0285, 0.0090, 0.0110), (0.5, 0.0300, 0.0145, 0.0190), (0.7, 0.0300, 0.0180, 0.0230),
-                                  (1.0, 0.0280, 0.0185, 0.0240), (1.5, 0.0240, 0.0165, 0.0230), (2.0, 0.0170, 0.0120, 0.0180)):
+    for depth, wide, up, down in ((0.25, 0.0295, 0.0090, 0.0110), (0.5, 0.0325, 0.0150, 0.0200), (0.7, 0.0335, 0.0185, 0.0240),
+                                  (1.0, 0.0320, 0.0190, 0.0250), (1.5, 0.0270, 0.0165, 0.0240), (2.0, 0.0170, 0.0120, 0.0180)):
         ring = np.stack([wide * np.cos(angle), MOUTH_Y + np.where(side > 0, up, down) * np.sin(angle),
                          np.zeros_like(angle)], -1)
         ring[:, 2] = start[:, 2].max() - 0.002 - 0.026 * depth - 0.010 * np.cos(angle) ** 2 * (depth < 1.2)
@@ -251,10 +256,10 @@ def lid_curve(size, shut=False):
     """The lids' margin [K,2] about the eyeball's centre, from the outer corner up and round; where it lies when shut."""
     angle = np.arange(size) * 2 * np.pi / size
     c, s = np.cos(angle), np.sin(angle)
-    x = 0.0142 * np.sign(c) * np.abs(c) ** 0.85
-    slant = 0.0010 * x / 0.0142
-    upper = 0.0066 * np.abs(s) ** 0.95 * (1 - 0.08 * c)
-    lower = -0.0046 * np.abs(s) ** 0.95 * (1 + 0.10 * c)
+    x = 0.0136 * np.sign(c) * np.abs(c) ** 0.85
+    slant = 0.0010 * x / 0.0136
+    upper = 0.0056 * np.abs(s) ** 0.95 * (1 - 0.08 * c)
+    lower = -0.0048 * np.abs(s) ** 0.95 * (1 + 0.10 * c)
     closed = -0.0032 * np.abs(s)
     return np.stack([x, slant + (closed if shut else np.where(s >= 0, upper, lower))], -1)
 
@@ -271,14 +276,15 @@ def eye_rings(edge):
         blend = np.clip((t - 0.6) / 0.4, 0, 1)
         rings.append(np.column_stack([xy, np.maximum(z * (1 - blend) + over * blend, over)]))
     rings.append(margin3 + (0, 0, 0.0010))
-    for k, depth in enumerate((0.0000, 0.0025, 0.0060)):   # the margin's thickness, then in behind it
-        flat = margin * (1.0 + 0.02 * k)
-        ring = np.column_stack([EYE[:2] + flat, EYE[2] + over_eyeball(*flat.T, EYE_RADIUS + 0.0003)])
-        ring[:, 2] -= depth
+    # The margin's thickness, then in between lid and eyeball, closing the corners on the eyeball's side.
+    reach = np.linalg.norm(margin, axis=1, keepdims=True)
+    for short, depth in ((0.0, 0.0), (0.5, 0.0012), (1.0, 0.0050)):
+        flat = margin * ((1 - short) + short * np.minimum(1, 0.975 * EYE_RADIUS / reach))
+        z = np.minimum(over_eyeball(*flat.T, EYE_RADIUS + 0.0003), over_eyeball(*margin.T) - depth * (reach[:, 0] > 0.009))
+        ring = np.column_stack([EYE[:2] + flat, EYE[2] + z - depth * 0.4])
         away = ring - EYE
-        short = np.linalg.norm(away, axis=1) < EYE_RADIUS + 0.0003
-        ring[short] = EYE + away[short] / np.linalg.norm(away[short], axis=1, keepdims=True) * (EYE_RADIUS + 0.0003)
-        rings.append(ring)
+        length = np.linalg.norm(away, axis=1, keepdims=True)
+        rings.append(np.where(length < EYE_RADIUS + 0.0002, EYE + away / length * (EYE_RADIUS + 0.0002), ring))
     return np.array(rings)
 
 
@@ -291,8 +297,8 @@ def ear_rings(edge):
     root = edge.mean(0)
     outward = np.array([0.94, 0.02, -0.25])
     outward /= np.linalg.norm(outward)
-    width = np.where(up > 0, 0.0165, 0.0165 - 0.0055 * up ** 2)
-    height = np.where(up > 0, 0.0300, 0.0290)
+    width = np.where(up > 0, 0.0165, 0.0165 - 0.0065 * up ** 2)
+    height = np.where(up > 0, 0.0285, 0.0275)
     rings = []
     for scale, out, lean in ((0.72, 0.002, 0.0), (0.76, 0.007, 0.002), (0.92, 0.011, 0.004), (1.0, 0.0145, 0.005), (0.97, 0.0165, 0.005),
                              (0.86, 0.0165, 0.005), (0.76, 0.0135, 0.005), (0.66, 0.0135, 0.0045), (0.50, 0.0105, 0.003),

@@ -123,13 +123,13 @@ class Rig:
         angle = np.degrees(np.arctan2(p[:, 1] - JAW[1], p[:, 2] - JAW[2]))
         hold[(angle > -10) | (p[:, 2] < -0.012) | (p[:, 1] < -0.125)] = 0
         hold[(p[:, 2] > 0.052) & (p[:, 1] < -0.066) & (p[:, 1] > -0.086)] = 1
-        opened = 0.5 * smoothstep(0, 0.5, 1 - np.abs(self.s))
+        opened = 0.5 * (1 - np.abs(self.s) ** 2.4) ** 0.8
         for ring in loops[BORDER:INNER + 1]:
             hold[ring] = 0.5 - opened * self.side
         around = np.sin(np.arange(loops.shape[1]) * 2 * np.pi / loops.shape[1])
         for ring in loops[INNER + 1:]:
             hold[ring] = 0.5 - 0.5 * np.sign(around) * smoothstep(0, 0.7, np.abs(around))
-        hold[-1 if False else self.bag_tip()] = 0.5
+        hold[self.bag_tip()] = 0.5
         known = np.flatnonzero(~np.isnan(hold))
         weights = np.clip(self.spread(known, hold[known]), 0, 1)
         return 0.5 * (weights + weights[self.skin.mirror])
@@ -211,24 +211,20 @@ class Rig:
         size = loops.shape[1]
         angle = np.arange(size) * 2 * np.pi / size
         shut = mesh.lid_curve(size, shut=True)
-        radius = EYE_RADIUS + 0.0014
+        radius = EYE_RADIUS + 0.0018
         total, wide = np.zeros_like(self.p), np.zeros_like(self.p)
         for k, ring in enumerate(loops):
-            if k == 0:
+            if k in (0, len(loops) - 1):              # the last, behind, holds still: the eyeball's joint is regressed from it
                 continue
             t = min((k / MARGIN), 1.0) ** 1.3
             here = self.p[ring]
             margin = self.p[loops[MARGIN]]
             closed_margin = np.column_stack([EYE[:2] + shut, EYE[2] + mesh.over_eyeball(*shut.T, radius)])
-            corner = np.abs(np.cos(angle)) ** 6
-            closed_margin = closed_margin * (1 - corner)[:, None] + margin * corner[:, None]
             move = (closed_margin - margin) * t
-            if k > MARGIN:
-                move = move - (0, 0, 0.0)
             place = here + move
             away = place - EYE
             length = np.linalg.norm(away, axis=1, keepdims=True)
-            floor = (radius + 0.0002) if k <= MARGIN else EYE_RADIUS + 0.0004
+            floor = EYE_RADIUS + (0.0020 if k <= MARGIN else 0.0014)
             low = (length < floor) & (here[:, 2:] > EYE[2])
             place = np.where(low, EYE + away / length * floor, place)
             total[ring] = place - here
@@ -255,7 +251,7 @@ class Rig:
         upper, lower, left, eyeless = self.upper, self.lower, self.left, self.eyeless
         corner = (hx, y)
 
-        half["mouthSmile"] = (col(b(corner, (0.017, 0.016, 0.022)), 0.0075, 0.0080, -0.0065)
+        half["mouthSmile"] = (col(b(corner, (0.020, 0.017, 0.024)), 0.0075, 0.0085, -0.0065)
                               + col(b((0.038, -0.014), (0.018, 0.016, 0.022)) * eyeless, 0.0015, 0.0050, 0.0030)
                               + col(b((0.034, 0.010), (0.016, 0.010, 0.02)) * eyeless, 0, 0.0018, 0.0008))
         half["mouthFrown"] = (col(b(corner, (0.014, 0.014, 0.020)), 0.0005, -0.0085, -0.0010)
@@ -273,7 +269,7 @@ class Rig:
                                + 0.30 * self.lid_lower)
         half["noseSneer"] = (col(b((0.0125, -0.008), (0.009, 0.011, 0.016)), 0.0008, 0.0045, 0.0010)
                              + col(b((0.008, 0.016), (0.008, 0.014, 0.014)) * eyeless, -0.0004, 0.0020, 0.0014)
-                             + col(b((0.010, y + 0.008), (0.012, 0.012, 0.02)) * upper, 0, 0.0032, 0.0004)
+                             + col(b((0.012, y + 0.015), (0.012, 0.008, 0.02)) * upper, 0, 0.0030, 0.0006)
                              + col(b((0.015, 0.046), 0.012) * eyeless, 0, -0.0020, 0))
         half["eyeSquint"] = 0.42 * self.lid_lower + 0.22 * self.lid_upper + col(
             b((0.034, 0.012), (0.016, 0.009, 0.02)) * eyeless, 0, 0.0028, 0.0012)
@@ -291,12 +287,13 @@ class Rig:
                             + col(b((0, y), (0.026, 0.018, 0.024)), 0, 0, 0.0015))
         round_mouth = b((0, y), (0.036, 0.022, 0.040))
         forward = b((0, y), (0.024, 0.016, 0.030))
-        inward = -self.p[:, 0] * round_mouth
-        pucker = np.stack([0.52 * inward, 0 * inward, 0.0085 * forward + 0.0016 * round_mouth], -1)
+        # Corners come in more than the middle, so that the lips round instead of pointing.
+        inward = -self.p[:, 0] * (np.abs(self.p[:, 0]) / hx) ** 1.1 * b((0, y), (0.040, 0.024, 0.045)) * 1.55
+        pucker = np.stack([0.50 * inward, 0 * inward, 0.0085 * forward + 0.0016 * round_mouth], -1)
         thick = lips(((0, 0.0014, 0.0018), (0, 0.0008, 0.0018)), ((0, -0.0016, 0.0018), (0, -0.0010, 0.0020)), (0, 0, 0.0008))
         out["mouthPucker"] = pucker + thick
-        part = col(b((0, y + 0.004), (0.016, 0.014, 0.022)) * upper, 0, 0.0052, 0.0026) + col(
-            b((0, y - 0.005), (0.016, 0.014, 0.022)) * lower, 0, -0.0062, 0.0026)
+        part = col(b((0, y + 0.004), (0.021, 0.014, 0.026)) * upper, 0, 0.0052, 0.0026) + col(
+            b((0, y - 0.005), (0.022, 0.015, 0.026)) * lower, 0, -0.0062, 0.0026)
         out["mouthFunnel"] = 0.72 * pucker + part + lips(((0, 0.0012, 0.0016), (0, 0.0010, 0.0030)),
                                                          ((0, -0.0014, 0.0018), (0, -0.0012, 0.0034)), (0, 0, 0.0008))
         out["mouthRollUpper"] = lips(((0, -0.0052, -0.0030), (0, -0.0042, -0.0064)), ((0, 0, -0.0004), (0, 0.0004, -0.0016)),
@@ -350,7 +347,7 @@ def joint_regressor(rig):
     p, loops = rig.p, rig.skin.loops
     pools = [np.flatnonzero(p[:, 1] < -0.150), np.flatnonzero((p[:, 1] < -0.088) & (p[:, 1] > -0.112)),
              np.flatnonzero((np.abs(p[:, 0]) > 0.045) & (np.abs(p[:, 1] - JAW[1]) < 0.016) & (np.abs(p[:, 2] - JAW[2]) < 0.026)),
-             loops["eye_left"][MARGIN:].ravel(), loops["eye_right"][MARGIN:].ravel()]
+             loops["eye_left"][-1], loops["eye_right"][-1]]
     places = [ROOT, NECK, JAW, EYE, EYE * (-1, 1, 1)]
     regressor = np.zeros((5, len(p)))
     for row, pool, place in zip(regressor, pools, places):

@@ -6,7 +6,7 @@ import numpy as np
 
 COLOURS = {"skin": (0.86, 0.66, 0.56), "lips": (0.78, 0.42, 0.40), "eye": (0.95, 0.95, 0.93), "iris": (0.28, 0.42, 0.50),
            "pupil": (0.03, 0.03, 0.03), "teeth": (0.93, 0.91, 0.85), "gums": (0.75, 0.38, 0.38), "tongue": (0.78, 0.36, 0.38),
-           "mouth": (0.25, 0.08, 0.08), "brows": (0.62, 0.44, 0.36)}
+           "mouth": (0.25, 0.08, 0.08), "brow": (0.30, 0.20, 0.15), "lashes": (0.12, 0.08, 0.07)}
 
 
 def render(vertices, triangles, colours, yaw=0.0, size=360, centre=(0, 0.0, 0.0), span=0.30):
@@ -81,16 +81,8 @@ def painted(fields):
     v, parts = fields["v_template"], fields["parts_v"]
     colours = np.tile(COLOURS["skin"], (len(v) + len(parts), 1))
     regions = dict(zip(fields["region_names"].tolist(), fields["regions"]))
-    colours[:len(v)][regions["mouth"] & (v[:, 2] < fields["v_template"][fields["lip_inner_upper"], 2].max() - 0.012)
-                     & (np.abs(v[:, 0]) < 0.032)] = COLOURS["mouth"]
     colours[:len(v)][regions["lips"]] = COLOURS["lips"]
-    brow = dict(zip(fields["landmark_names"].tolist(), fields["landmark_vertices"]))
-    for side in ("left", "right"):
-        a, b, c = (v[brow[f"brow_{k}_{side}"]] for k in ("inner", "mid", "outer"))
-        for s, e in ((a, b), (b, c)):
-            t = np.clip((v - s) @ (e - s) / ((e - s) @ (e - s)), 0, 1)[:, None]
-            colours[:len(v)][np.linalg.norm(v - s - t * (e - s), axis=1) < 0.0032] = COLOURS["brows"]
-    faces, shift = fields["parts_f"] + len(v), []
+    colours[:len(v)][regions["mouth_inside"]] = COLOURS["mouth"]
     names = fields["part_names"].tolist()
     extra = []
     triangles = [fields["f"]]
@@ -158,6 +150,8 @@ def draw(path, folder):
     face = dict(size=300, centre=(0, -0.014, 0.05), span=0.185)
     sheets["poses"] = sheet([render(p, triangles, colours, yaw=np.radians(-12), **face) for p in posed], 6)
     sheets["poses_side"] = sheet([render(p, triangles, colours, yaw=np.radians(-62), **face) for p in posed], 6)
+    each = bodies(np.ascontiguousarray(fields["actions_motion"], np.float32))
+    sheets["actions"] = sheet([render(p, triangles, colours, yaw=np.radians(-12), **dict(face, size=200)) for p in each], 9)
     rng = np.random.default_rng(1)
     heads = [bodies(neutral, rng.standard_normal(300).astype(np.float32))[0] for _ in range(10)]
     sheets["identities"] = sheet([render(h, triangles, colours, yaw=np.radians(-25), size=300, centre=(0, -0.012, 0), span=0.34)

@@ -53,10 +53,10 @@ def distance(p):
     d = union(d, capsule(p, (0.008, 0.050, 0.080), (0.046, 0.050, 0.056), 0.008, 0.007), 0.014)  # brow ridge
     d = carve(d, ellipsoid(p, (0.031, 0.029, 0.083), (0.0185, 0.0115, 0.0145)), 0.012)  # socket
     d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)            # lids over the eyeball
-    d = union(d, capsule(p, (0, 0.036, 0.081), (0, -0.004, 0.103), 0.0055, 0.0062), 0.012)  # bridge of the nose
-    d = union(d, ellipsoid(p, (0, -0.0075, 0.1035), (0.0082, 0.0075, 0.0082)), 0.007)  # tip
-    d = union(d, ellipsoid(p, (0.0115, -0.0115, 0.0925), (0.0062, 0.0062, 0.0085)), 0.006)  # wings
-    d = carve(d, ellipsoid(p, (0.0060, -0.0195, 0.0965), (0.0030, 0.0035, 0.0055)), 0.003)  # nostrils
+    d = union(d, capsule(p, (0, 0.036, 0.080), (0, -0.004, 0.100), 0.0055, 0.0066), 0.013)  # bridge of the nose
+    d = union(d, ellipsoid(p, (0, -0.0075, 0.0990), (0.0092, 0.0085, 0.0092)), 0.009)  # tip
+    d = union(d, ellipsoid(p, (0.0118, -0.0115, 0.0875), (0.0066, 0.0068, 0.0095)), 0.008)  # wings
+    d = carve(d, ellipsoid(p, (0.0070, -0.0200, 0.0930), (0.0034, 0.0036, 0.0060)), 0.005)  # nostrils
     return d
 
 

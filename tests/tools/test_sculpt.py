@@ -1,0 +1,223 @@
+"""The built-in head: complete, symmetric, and a face that shuts its lips and its eyes."""
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from model_runtime.flame import lbs
+from model_runtime.flame.head import load_head
+from tools.sculpt import basis, mesh, surface
+from tools.sculpt.__main__ import HEAD
+from tools.sculpt.rig import ARKIT, Rig
+
+SHUT = 0.03       # of jaw_open_gap
+
+
+@pytest.fixture(scope="module")
+def fields():
+    with np.load(HEAD, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head()
+
+
+@pytest.fixture(scope="module")
+def skin():
+    return mesh.build()
+
+
+def motion(fields, **amounts):
+    names = fields["action_names"].tolist()
+    return sum(amount * fields["actions_motion"][names.index(name)] for name, amount in amounts.items())[None]
+
+
+def test_format_is_complete(fields):
+    v, vp = len(fields["v_template"]), len(fields["parts_v"])
+    quads = len(fields["f_quad"])
+    shapes = {"v_template": (v, 3), "f_quad": (quads, 4), "uv_quad": (quads, 4, 2), "shapedirs": (v, 3, 400), "posedirs": (v, 3, 36),
+              "J_regressor": (5, v), "weights": (v, 5), "kintree_table": (2, 5), "lids": (v, 3, 2), "action_names": (52,),
+              "actions": (v, 3, 52), "actions_motion": (52, 65), "parts_weights": (vp, 5), "parts_shapedirs": (vp, 3, 400),
+              "parts_lids": (vp, 3, 2), "parts_tongue": (vp, 3, 3), "jaw_open_gap": ()}
+    for name, shape in shapes.items():
+        assert fields[name].shape == shape, name
+        assert fields[name].dtype.kind in "US" or np.isfinite(fields[name].astype(np.float64)).all(), name
+    assert 3000 <= v <= 8000
+    assert sorted(fields["action_names"].tolist()) == sorted(ARKIT) and len(set(ARKIT)) == 52
+    assert len(fields["regions"]) == len(fields["region_names"]) and fields["regions"].shape[1] == v and fields["regions"].any(1).all()
+    sides = [f"{a}_{b}" for a in ("brow_inner", "brow_mid", "brow_outer", "lid_upper", "lid_lower", "eye_inner", "eye_outer", "lip_corner")
+             for b in ("left", "right")]
+    wanted = {"lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "nose_tip", "chin", *sides}
+    assert wanted <= set(fields["landmark_names"].tolist())
+    assert {"eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue"} <= set(fields["part_names"].tolist())
+    assert HEAD.stat().st_size < 15e6
+
+
+def test_skinning_adds_up(fields):
+    for name in ("weights", "parts_weights"):
+        np.testing.assert_allclose(fields[name].sum(1), 1, atol=1e-5)
+        assert fields[name].min() >= -1e-6
+    np.testing.assert_allclose(fields["J_regressor"].sum(1), 1, atol=1e-5)
+    joints = fields["J_regressor"] @ fields["v_template"]
+    np.testing.assert_allclose(joints[2], surface.JAW, atol=1e-5)
+    np.testing.assert_allclose(joints[3:], [surface.EYE, surface.EYE * (-1, 1, 1)], atol=1e-5)
+
+
+def test_triangles_cover_the_quads_and_face_outwards(fields):
+    v, f = fields["v_template"].astype(float), fields["f"]
+    triangles = sum(len(set(q)) - 2 for q in fields["f_quad"].tolist())
+    assert len(f) == triangles
+    a, b, c = v[f[:, 0]], v[f[:, 1]], v[f[:, 2]]
+    normal = np.cross(b - a, c - a)
+    forehead = fields["regions"][fields["region_names"].tolist().index("forehead")][f].all(1)
+    assert (normal[forehead, 2] > 0).all()
+    edges = np.sort(np.concatenate([f[:, [0, 1]], f[:, [1, 2]], f[:, [2, 0]]]), 1)
+    assert np.unique(edges, axis=0, return_counts=True)[1].max() == 2     # a manifold
+
+
+def test_symmetric(fields):
+    v = fields["v_template"].astype(float)
+    distance, mirror = cKDTree(v).query(v * (-1, 1, 1))
+    assert distance.max() < 1e-6
+    names = fields["action_names"].tolist()
+    away = ~fields["regions"][fields["region_names"].tolist().index("mouth")]      # there two vertices share a place
+    for name in ("mouthSmile", "eyeBlink", "browDown", "mouthUpperUp"):
+        left, right = (fields["actions"][:, :, names.index(name + side)] for side in ("Left", "Right"))
+        np.testing.assert_allclose((left[mirror] * (-1, 1, 1))[away], right[away], atol=1e-6)
+        assert np.abs(left[v[:, 0] < -0.03]).max() < 0.1 * np.abs(left).max()
+
+
+def test_proportions(fields):
+    v = fields["v_template"]
+    at = dict(zip(fields["landmark_names"].tolist(), fields["landmark_vertices"]))
+    scalp = fields["regions"][fields["region_names"].tolist().index("scalp")]
+    assert np.ptp(v[scalp, 0]) == pytest.approx(0.152, abs=0.006)
+    assert v[:, 2].max() - v[:, 2].min() > 0.19
+    width = v[at["lip_corner_left"], 0] - v[at["lip_corner_right"], 0]
+    assert 0.048 < width < 0.056
+    assert v[at["lip_outer_upper_mid"], 1] - v[at["lip_inner_upper_mid"], 1] == pytest.approx(0.008, abs=0.002)
+    assert v[at["lip_inner_lower_mid"], 1] - v[at["lip_outer_lower_mid"], 1] == pytest.approx(0.010, abs=0.002)
+
+
+def test_every_action_is_reproduced_by_its_motion(fields, head):
+    rest = fields["v_template"]
+    for k, name in enumerate(ARKIT):
+        wanted = fields["actions"][:, :, k]
+        error = lbs.pose(head, fields["actions_motion"][k][None])[0] - rest - wanted
+        assert np.abs(error).max() < 5e-4, name
+        assert np.sqrt((error ** 2).mean()) <= 0.03 * np.sqrt((wanted ** 2).mean()) + 1e-7, name
+        moves = np.abs(wanted).max() > 1e-3
+        assert moves or name.startswith("eyeLook") or name == "tongueOut", name
+
+
+def test_parts_follow(fields, head):
+    rest = fields["parts_v"]
+    names = fields["part_names"].tolist()
+
+    def of(part):
+        return np.unique(fields["parts_f"][fields["parts_face"] == names.index(part)])
+
+    tongue = lbs.pose_parts(head, motion(fields, tongueOut=1))[0] - rest
+    assert tongue[of("tongue"), 2].max() > 0.02 and np.abs(tongue[of("teeth_lower")]).max() < 1e-6
+    opened = lbs.pose_parts(head, motion(fields, jawOpen=1))[0] - rest
+    assert opened[of("teeth_lower"), 1].max() < -0.005 and np.abs(opened[of("teeth_upper")]).max() < 1e-6
+    look = lbs.pose_parts(head, motion(fields, eyeLookOutLeft=1))[0] - rest
+    assert look[of("pupil_left"), 0].min() > 0.003 and np.abs(look[of("pupil_right")]).max() < 1e-6
+    up = lbs.pose_parts(head, motion(fields, eyeLookUpRight=1))[0] - rest
+    assert up[of("pupil_right"), 1].min() > 0.003
+    raised = lbs.pose_parts(head, motion(fields, browInnerUp=1))[0] - rest
+    assert raised[of("brow_left"), 1].max() > 0.005
+
+
+def test_lips_are_shut_in_the_neutral_of_every_identity(fields, head):
+    rng = np.random.default_rng(3)
+    neutral = np.zeros((1, 65), np.float32)
+    upper, lower = fields["lip_inner_upper"], fields["lip_inner_lower"]
+    for beta in [None] + [rng.standard_normal(300).astype(np.float32) for _ in range(8)]:
+        face = lbs.pose(head, neutral, beta=beta)[0]
+        assert np.linalg.norm(face[upper] - face[lower], axis=1).max() < SHUT / 3 * fields["jaw_open_gap"]
+        assert np.isfinite(face).all() and np.abs(face - fields["v_template"]).max() < 0.05
+
+
+def test_jaw_opens_in_proportion_and_mouth_close_shuts_it(fields, head):
+    amounts = np.linspace(0, 1, 9)
+    opened = np.concatenate([motion(fields, jawOpen=a) for a in amounts])
+    gap = lbs.lip_gap(head, opened)
+    assert (np.diff(gap) > 0.05).all() and gap[-1] == pytest.approx(1, abs=0.01) and gap[0] < 1e-3
+    assert 0.025 < fields["jaw_open_gap"] < 0.045
+    shut = np.concatenate([motion(fields, jawOpen=a, mouthClose=a) for a in amounts])
+    assert lbs.lip_gap(head, shut).max() < SHUT
+    face = lbs.pose(head, shut)
+    upper, lower = fields["lip_inner_upper"], fields["lip_inner_lower"]
+    assert np.linalg.norm(face[:, upper] - face[:, lower], axis=-1).max() < SHUT * fields["jaw_open_gap"]
+    chin = dict(zip(fields["landmark_names"].tolist(), fields["landmark_vertices"]))["chin"]
+    assert face[-1, chin, 1] < face[0, chin, 1] - 0.015        # the chin stays down
+
+
+@pytest.mark.parametrize("name", ["mouthSmileLeft", "mouthFrownRight", "mouthPucker", "mouthRollLower", "mouthRollUpper", "mouthPressLeft",
+                                  "mouthShrugLower", "mouthShrugUpper", "mouthStretchLeft", "mouthDimpleRight", "cheekPuff", "jawLeft", "jawForward"])
+def test_closing_actions_keep_the_lips_together(fields, head, name):
+    assert lbs.lip_gap(head, motion(fields, **{name: 1.0}))[0] < SHUT
+
+
+def test_lids_cover_the_eyeballs(fields, head):
+    """Seen from the front, no part of an eyeball lies before the skin when the lids are shut; much of it does when open."""
+    names = fields["part_names"].tolist()
+
+    def seen(amount):
+        values = np.zeros((1, 65), np.float32)
+        values[0, 60] = amount
+        face = lbs.pose(head, values)[0]
+        count = 0
+        for x in np.linspace(-0.0095, 0.0095, 21):
+            for y in np.linspace(-0.007, 0.007, 15):
+                eye = surface.EYE + (x, y, np.sqrt(surface.EYE_RADIUS ** 2 - x * x - y * y))
+                count += not in_front(face, fields["f"], eye)
+        return count
+
+    def in_front(face, triangles, point):
+        corners = face[triangles].astype(float) - point
+        near = (np.abs(corners[:, :, :2]) < 0.02).all((1, 2))
+        a, b, c = np.moveaxis(corners[near], 1, 0)
+        cross = lambda p, q: p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]
+        wa, wb, wc = cross(b, c), cross(c, a), cross(a, b)
+        total = wa + wb + wc
+        inside = (np.minimum(np.minimum(wa * np.sign(total), wb * np.sign(total)), wc * np.sign(total)) >= 0) & (np.abs(total) > 1e-14)
+        depth = (wa * a[:, 2] + wb * b[:, 2] + wc * c[:, 2])[inside] / total[inside]
+        return (depth > 0).any()
+
+    assert {"eye_left", "eye_right"} <= set(names)
+    assert seen(1.0) == 0
+    assert seen(0.0) > 100
+
+
+def test_teeth_stay_behind_the_skin_in_the_neutral(fields):
+    v, f = fields["v_template"], fields["f"]
+    names = fields["part_names"].tolist()
+    mouth = np.isin(fields["parts_face"], [names.index(n) for n in ("teeth_upper", "teeth_lower", "tongue")])
+    parts = fields["parts_v"][np.unique(fields["parts_f"][mouth])].astype(float)
+    assert surface.distance(parts).max() < -0.004
+
+
+def test_basis_is_ordered_and_of_unit_scale(fields):
+    expression = fields["shapedirs"][:, :, 300:].astype(np.float64)
+    rms = np.sqrt((expression ** 2).sum(1).mean(0))
+    assert (rms > 0).all() and (rms[:50] ** 2).sum() > 0.99 * (rms ** 2).sum()
+    identity = np.sqrt((fields["shapedirs"][:, :, :300].astype(np.float64) ** 2).sum(1).mean(0))
+    assert (np.diff(identity) <= 1e-6).all() and identity[0] > 1e-3
+
+
+def test_the_file_is_what_the_code_makes(fields, skin):
+    """Cheap part of the recipe, run again: same mesh, same actions, and the basis' seed gives the same coefficients."""
+    np.testing.assert_allclose(skin.vertices, fields["v_template"], atol=2e-6)
+    np.testing.assert_array_equal(skin.quads, fields["f_quad"])
+    linear = Rig(skin).linear_actions()
+    names = fields["action_names"].tolist()
+    for name in ("mouthPucker", "mouthClose", "browDownLeft"):
+        np.testing.assert_allclose(linear[name], fields["actions"][:, :, names.index(name)], atol=1e-5)
+    _, coefficients = basis.expression(linear, skin.vertices)
+    _, again = basis.expression(linear, skin.vertices)
+    for name in linear:
+        np.testing.assert_array_equal(coefficients[name], again[name])
+        np.testing.assert_allclose(coefficients[name][:50], fields["actions_motion"][names.index(name), :50], atol=0.02)
