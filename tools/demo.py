@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 import addon
+from addon.rig import PROPERTY
 from tools import bake, render, sheet
 
 VOICES = Path(__file__).resolve().parent.parent / "blender_assets" / "voices"

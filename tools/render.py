@@ -12,6 +12,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
+from addon.rig import PROPERTY
+
 WIDTH, HEIGHT = 384, 480
 SAMPLES = 6
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
