@@ -51,6 +51,7 @@ def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
         if adopted is None:
             head = rig.build(result["output"], name=name or result["name"], collection=collection_of(target), jaw=jaw,
                              head_path=result.get("head") or "")
+            (rig.armature(head) or head).location = target.cursor.location
         else:
             head = rig.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
         choose(target, head)

@@ -16,6 +16,7 @@ import bpy
 from . import client, preferences
 from .errors import UtterError
 
+COMMAND = ("-m", "model_runtime", "worker")
 INTERVAL = 0.05  # seconds between two looks into the queue
 
 current = None  # the running Job
@@ -65,17 +66,17 @@ def do(job):
     if bpy.app.background:
         run(job)
     else:
-        _start(job)
+        start(job)
         bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
 
 
 def run(job, progress=lambda stage, fraction: None):
     """Run the job to its end, calling progress(stage, fraction) whenever it moves. UtterError if it fails."""
-    _start(job)
+    start(job)
     seen = None
     try:
         while current is job:
-            _drain()
+            drain()
             if seen != (job.stage, job.fraction):
                 seen = job.stage, job.fraction
                 progress(*seen)
@@ -147,12 +148,13 @@ def say(room, text, is_error=False):
     _redraw()
 
 
-def _start(job):
+def start(job):
+    """Send the job's request; drain() takes what comes back. UtterError if it cannot start."""
     global current, worker
     if current is not None:
         raise UtterError(busy())
     python = preferences.python()
-    command = ("-m", "model_runtime", "worker", "--device", preferences.device())
+    command = (*COMMAND, "--device", preferences.device())
     if worker is None or (worker.python, worker.command) != (python, command):
         stop()
         worker = client.Worker(python, preferences.ROOT, preferences.folder() / "worker.log",
@@ -171,14 +173,15 @@ def _start(job):
 
 def _tick():
     try:
-        _drain()
+        drain()
     except Exception:  # a timer that raises is gone, and the panel would wait for ever
         traceback.print_exc()
         abandon("Something unexpected went wrong; the system console tells more.")
     return INTERVAL if current is not None or (worker is not None and worker.cancelling) else None
 
 
-def _drain():
+def drain():
+    """Take what the worker has sent, without waiting."""
     for event in worker.poll() if worker is not None else ():
         if current is None or (event["event"] != "died" and event.get("id") != current.id):
             continue

@@ -1,0 +1,281 @@
+"""Panels' operators and jobs in bpy; test_operators.py plays each scene in an empty file, the worker being a fake unless it matters."""
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+import addon
+from tests.blender import heads
+
+ROOT = Path(__file__).resolve().parents[2]
+FAKE = str(ROOT / "tests" / "addon" / "fake_worker.py")
+VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
+
+addon.register()
+from addon import bake, head as heads_room, jobs, passages, perform, pins, rig, takes, voice  # noqa: E402
+
+
+def with_head():
+    """A small head chosen to perform; returns it. The worker is the fake one."""
+    jobs.COMMAND = (FAKE,)
+    bundle = Path(tempfile.mkdtemp()) / "bundle.npz"
+    heads.write(bundle)
+    head = rig.build(bundle, name="Tester")
+    heads_room.choose(bpy.context.scene, head)
+    head.utter.quality = "draft"
+    return head
+
+
+def named_voice(name, folder=None):
+    """A copy of the sample voice whose name tells the fake worker what to do wrong."""
+    path = Path(folder or tempfile.mkdtemp()) / name
+    shutil.copy(VOICE, path)
+    return str(path)
+
+
+def refusal(operator, **arguments):
+    """What the operator says when it refuses."""
+    try:
+        operator(**arguments)
+    except RuntimeError as error:
+        return str(error)
+    raise AssertionError("it did not refuse")
+
+
+def pump(until, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        jobs.drain()
+        time.sleep(0.01)
+
+
+def state():
+    """What a failed job must leave as it was."""
+    return (sorted(o.name for o in bpy.data.objects), sorted(a.name for a in bpy.data.actions),
+            [[(c.data_path, len(c.keyframe_points)) for c in curves(o)] for o in bpy.data.objects if o.type == "MESH"])
+
+
+def curves(head):
+    from addon import compat
+    bag = compat.bag(head.data.shape_keys)
+    return list(bag.fcurves) if bag else []
+
+
+def scene_every_button_says_why():
+    for operator, reason in ((bpy.ops.utter.perform, "Add a head first."), (bpy.ops.utter.rediffuse, "Perform first."),
+                             (bpy.ops.utter.clear, "There is no performance"), (bpy.ops.utter.cancel, "Nothing is running."),
+                             (bpy.ops.utter.choose_voice, "Add a head first."), (bpy.ops.utter.add_passage, "Add a head first."),
+                             (bpy.ops.utter.use_selected, "Select the object")):
+        assert reason in refusal(operator), (reason, refusal(operator))
+    with_head()
+    assert "Choose a voice first." in refusal(bpy.ops.utter.perform)
+    assert "Add a passage first." in refusal(bpy.ops.utter.remove_passage)
+
+
+def scene_voice_goes_on_the_sequencer():
+    head = with_head()
+    scene = bpy.context.scene
+    scene.render.fps, scene.frame_end = 24, 20
+    head.utter.start = 11
+    head.utter.voice = VOICE
+    if not bpy.app.build_options.audaspace:
+        return
+    (strip,) = voice.compat.strips(scene)
+    assert strip.show_waveform and strip.frame_start == 11 and head.utter.refusal == ""
+    assert abs(head.utter.seconds - 3.22) < 0.05
+    assert scene.frame_end == 11 + 77
+    bpy.ops.utter.add_passage()
+    passage = head.utter.passages[0]
+    before = passage.start, passage.end
+    head.utter.start = 21
+    assert strip.frame_start == 21 and (passage.start, passage.end) == (before[0] + 10, before[1] + 10)
+    head.utter.voice = VOICE  # again: in place of the earlier one
+    assert len(voice.compat.strips(scene)) == 1
+    head.utter.voice = ""
+    assert not len(voice.compat.strips(scene))
+
+
+def scene_what_is_no_voice_is_refused():
+    head = with_head()
+    text = named_voice("notes.wav")
+    Path(text).write_text("no sound at all")
+    head.utter.voice = VOICE
+    assert "does not exist" in refusal(bpy.ops.utter.choose_voice, filepath="/no/such/voice.wav")
+    if bpy.app.build_options.audaspace:
+        assert "notes.wav cannot be read as sound" in refusal(bpy.ops.utter.choose_voice, filepath=text)
+        assert head.utter.strip and len(voice.compat.strips(bpy.context.scene)) == 1
+    assert head.utter.voice == VOICE, "the earlier voice stays"
+
+
+def scene_passages_in_frames_and_seconds():
+    head = with_head()
+    scene = bpy.context.scene
+    scene.render.fps, head.utter.start = 25, 101
+    given = [{"start": 0.4, "end": 2.0, "prompt": "wütend", "strength": 0.5, "fade": 0.2},
+             {"start": 2.0, "end": 3.0, "prompt": " ", "strength": 1.0, "fade": 0.0}]
+    passages.from_seconds(head.utter, given, bake.scene_fps(scene))
+    assert (head.utter.passages[0].start, head.utter.passages[0].end, head.utter.passages[0].fade) == (111, 151, 5)
+    (back,) = passages.in_seconds(head.utter, bake.scene_fps(scene))  # one without words asks for nothing
+    assert back["prompt"] == "wütend" and np.allclose([back[k] for k in ("start", "end", "strength", "fade")], [0.4, 2, 0.5, 0.2])
+    head.utter.passage = 0
+    bpy.ops.utter.move_passage(step=1)
+    assert head.utter.passage == 1 and head.utter.passages[1].prompt == "wütend"
+    scene.frame_set(140)
+    bpy.ops.utter.set_passage(side="start")
+    assert head.utter.passages[1].start == 140
+    bpy.ops.utter.remove_passage()
+    assert len(head.utter.passages) == 1 and head.utter.passage == 0
+
+
+def scene_death_of_the_worker_changes_nothing():
+    head = with_head()
+    head.utter.voice = named_voice("die.wav")
+    before = state()
+    assert "ended unexpectedly" in refusal(bpy.ops.utter.perform)
+    assert state() == before and jobs.current is None and jobs.Message.is_error
+    head.utter.voice = named_voice("bad.wav")
+    assert "holds no sound" in refusal(bpy.ops.utter.perform), "the next job gets a new worker"
+    assert state() == before
+
+
+def scene_a_runtime_without_torch_is_said():
+    head = with_head()
+    head.utter.voice = named_voice("torchless.wav")
+    assert "lacks torch" in refusal(bpy.ops.utter.perform)
+    os.environ["UTTER_PYTHON"] = "/no/such/python"
+    try:
+        assert "/no/such/python cannot be started" in refusal(bpy.ops.utter.perform)
+    finally:
+        del os.environ["UTTER_PYTHON"]
+
+
+def slow_job(head):
+    head.utter.voice = named_voice("slow.wav")
+    jobs.start(perform.perform_job(bpy.context.scene, head))
+    pump(lambda: jobs.current.fraction > 0)
+
+
+def scene_cancel():
+    head = with_head()
+    before = state()
+    slow_job(head)
+    assert "is running" in refusal(bpy.ops.utter.perform) and "is running" in refusal(bpy.ops.utter.add_head)
+    folder = jobs.current.folder
+    bpy.ops.utter.cancel()
+    pump(lambda: jobs.current is None, 5)
+    assert jobs.Message.text == "Cancelled; nothing was changed." and state() == before
+    assert not folder.exists(), "temporary files are gone"
+
+
+def scene_another_file_during_a_job():
+    slow_job(with_head())
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert jobs.current is None and "another file" in jobs.Message.text
+    head = with_head()
+    head.utter.voice = named_voice("bad.wav")
+    assert "holds no sound" in refusal(bpy.ops.utter.perform), "the late end of the old job is not taken for the new one's"
+
+
+def finish_with_motion(job, frames=60):
+    """Apply the job's result as if the worker had sent it."""
+    values = 0.2 * np.random.default_rng(1).normal(size=(frames, 65)).astype(np.float32)
+    np.savez(job.fields["output"], motion=values)
+    jobs._finish({"output": job.fields["output"], "fps": 30.0, "seconds": 0.1})
+    return values
+
+
+def scene_head_deleted_during_a_job():
+    head = with_head()
+    slow_job(head)
+    job = jobs.current
+    bpy.data.objects.remove(head)
+    before = state()
+    finish_with_motion(job)
+    assert "Tester was removed in the meantime; nothing was changed." == job.error and state() == before
+
+
+def scene_head_renamed_and_undo_during_a_job():
+    head = with_head()
+    bpy.ops.ed.undo_push(message="head")
+    head.name = "Renamed"
+    bpy.ops.ed.undo_push(message="renamed")
+    slow_job(head)
+    job = jobs.current
+    bpy.ops.ed.undo()  # every object is a new one in memory now, and named Tester again
+    finish_with_motion(job)
+    assert not job.error and bake.actions(bpy.data.objects["Tester"])
+
+
+def scene_takes_can_be_chosen_again():
+    head = with_head()
+    motions = []
+    for _ in range(2):
+        slow_job(head)
+        motions.append(finish_with_motion(jobs.current, 60 + 30 * len(motions)))
+    assert len(head.utter.takes) == 2 and head.utter.take == 1
+    first, second = ([a.name for a in bpy.data.actions if a in (t.keys, t.bones)] for t in head.utter.takes)
+    assert not set(first) & set(second)
+    bpy.context.scene.render.fps = 30
+    late = bake.sample(head, [80])
+    head.utter.take = 0
+    assert [a.name for a in bake.actions(head)] == first
+    assert np.abs(late).max() > 0.01
+    bpy.ops.utter.remove_take()
+    assert len(head.utter.takes) == 1 and [a.name for a in bake.actions(head)] == second
+    assert np.allclose(bake.sample(head, [80]), late)
+
+
+def scene_one_class_that_fails_takes_all_back():
+    addon.unregister()
+
+    class Broken(bpy.types.Panel):
+        bl_space_type = "NOWHERE"
+
+    takes.CLASSES += (Broken,)
+    failed = False
+    try:
+        addon.register()
+    except Exception:
+        failed = True
+    takes.CLASSES = takes.CLASSES[:-1]
+    assert failed
+    assert not hasattr(bpy.types.Scene, "utter") and not hasattr(bpy.types, "UTTER_PT_head")
+    assert jobs._before_load not in bpy.app.handlers.load_pre
+    addon.register()
+    assert hasattr(bpy.types, "UTTER_PT_head")
+
+
+def scene_the_real_worker_performs_and_rediffuses():
+    jobs.COMMAND = ("-m", "model_runtime", "worker")
+    bpy.ops.utter.add_head()
+    scene = bpy.context.scene
+    head = scene.utter.head
+    scene.render.fps = 30
+    head.utter.voice, head.utter.quality, head.utter.start = VOICE, "draft", 1
+    bpy.ops.utter.perform()
+    length = head.utter.frames
+    assert length == 97
+    frames = np.arange(1, length + 1)
+    before = bake.sample(head, frames)
+    assert np.ptp(before[:, 50]) > 0.02, "the jaw moves"
+    assert head.utter.start + length <= scene.frame_end + 1
+    assert "Set or change a key" in refusal(bpy.ops.utter.rediffuse)
+
+    (curve,) = [c for c in curves(head) if c.data_path == 'key_blocks["Exp1"].value']
+    key = min(curve.keyframe_points, key=lambda k: abs(k.co[0] - 40))
+    frame, value = key.co[0], key.co[1] + 3
+    key.co[1] = value
+    curve.update()
+    assert pins.count(head, scene) == 1
+    bpy.ops.utter.rediffuse()
+    after = bake.sample(head, frames)
+    assert abs(after[int(frame) - 1, 0] - value) < 1e-4, "the pinned value is met exactly"
+    assert np.abs(after[int(frame) - 3, 0] - before[int(frame) - 3, 0]) > 0.05, "its neighbours follow"
+    bpy.ops.utter.clear()
+    assert not bake.actions(head)
+    jobs.stop()

@@ -1,0 +1,136 @@
+"""What an artist does, step by step, in a windowed Blender (run by test_window.py through guikit); pictures go to /out."""
+import json
+import os
+import time
+from pathlib import Path
+
+import bpy
+import guikit
+
+ZIP = os.environ["UTTER_ZIP"]
+VOICE = "/project/blender_assets/voices/pie.flac"
+facts = {"version": bpy.app.version_string}
+ticks = []  # moments at which Blender's event loop was alive
+
+
+def settings():
+    return bpy.context.scene.utter.head.utter
+
+
+def jobs():
+    import importlib
+    return importlib.import_module("bl_ext.user_default.utter.addon.jobs")
+
+
+def actions():
+    return [a for a in bpy.data.actions if "utter_performance" in a]
+
+
+def alive():
+    ticks.append(time.monotonic())
+    return 0.05
+
+
+def install():
+    for obj in [o for o in bpy.data.objects if o.type == "MESH"]:
+        bpy.data.objects.remove(obj)
+    bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
+    assert "bl_ext.user_default.utter" in bpy.context.preferences.addons
+    bpy.ops.ed.undo_push(message="start of the test")
+
+
+def press(name):
+    """Step: what a click on the button of that operator does."""
+    def step():
+        with guikit.override("UI"):
+            getattr(bpy.ops.utter, name)("INVOKE_DEFAULT")
+    return step
+
+
+def frame_head():
+    with guikit.override():
+        bpy.ops.view3d.view_selected()
+        bpy.ops.view3d.view_axis(type="FRONT")
+    _, area = guikit.view3d()
+    area.spaces.active.shading.type = "SOLID"
+    area.spaces.active.shading.color_type = "MATERIAL"
+    area.spaces.active.overlay.show_overlays = False
+
+
+def choose_voice():
+    settings().voice = VOICE
+    settings().emotion = "happy"
+    assert settings().strip and settings().seconds > 3
+    bpy.ops.utter.add_passage()
+    settings().passages[0].prompt = "holding back tears"
+    bpy.ops.ed.undo_push(message="settings of the test")
+
+
+def note_undo():
+    facts["actions_before"] = len(actions())
+
+
+def idle():
+    return jobs().current is None
+
+
+def working():
+    return jobs().current is not None and jobs().current.fraction > 0.2
+
+
+def performed():
+    return idle() and len(actions()) > 0
+
+
+def check_performance():
+    head = bpy.context.scene.utter.head
+    assert not jobs().Message.is_error, jobs().Message.text
+    bpy.context.scene.frame_set(30)
+    facts["keys"] = sum(abs(k.value) > 1e-3 for k in head.data.shape_keys.key_blocks)
+    facts["message"] = jobs().Message.text
+    facts["longest_freeze"] = max(b - a for a, b in zip(ticks, ticks[1:]))
+
+
+def undo():
+    bpy.ops.ed.undo()
+    facts["actions_after_undo"] = len(actions())
+    bpy.ops.ed.redo()
+    facts["actions_after_redo"] = len(actions())
+
+
+def cancel():
+    facts["cancel_asked"] = time.monotonic()
+    press("cancel")()
+
+
+def cancelled():
+    if idle():
+        facts["cancel_seconds"] = time.monotonic() - facts.pop("cancel_asked")
+        facts["cancel_message"] = jobs().Message.text
+        facts["actions_after_cancel"] = len(actions())
+        return True
+    return False
+
+
+def start_clock():
+    ticks.clear()
+    bpy.app.timers.register(alive)
+
+
+def stop_clock():
+    bpy.app.timers.unregister(alive)
+
+
+def write_facts():
+    Path("/out/facts.json").write_text(json.dumps(facts))
+
+
+guikit.play([
+    install, guikit.sidebar("Utter"), guikit.shot("1_empty"),
+    press("add_head"), guikit.wait_for(lambda: bpy.context.scene.utter.head is not None, 120), frame_head, guikit.shot("2_head"),
+    choose_voice, guikit.shot("3_voice"), note_undo,
+    start_clock, press("perform"), guikit.wait_for(working, 240, 0.1), guikit.shot("4_working"),
+    guikit.wait_for(performed, 240), stop_clock, check_performance, guikit.shot("5_performed"),
+    undo, press("perform"), guikit.wait_for(working, 240, 0.05), cancel, guikit.wait_for(cancelled, 10, 0.05),
+    guikit.shot("6_cancelled"), write_facts,
+])
