@@ -55,8 +55,8 @@ def test_progress_reaches_the_end(shipped):
 
 
 def test_the_level_of_the_recording_does_not_matter(shipped):
-    voice = talk(3)
-    assert np.abs(shipped.listen(voice) - shipped.listen(voice * 0.01)).max() < 0.02
+    voice = talk(3) + talk(3, seed=1) * 0.1  # never quite still
+    assert np.abs(shipped.listen(voice) - shipped.listen(voice * 0.03)).max() < 0.02
 
 
 def test_stillness_is_silence(shipped):
@@ -92,7 +92,7 @@ def test_lips_shut_on_p_b_m_of_speakers_never_heard(shipped):
     bilabial = NAMES.index("bilabial")
     shut, opened = [], []
     for row in csv.DictReader(open(EMODB / "index.csv", encoding="utf-8")):
-        if row["speaker"] not in ("03", "10") or row["emotion"] != "neutral" or row["has_phones"] != "1":
+        if row["speaker"] not in ("03", "10") or row["emotion"] not in ("neutral", "boredom") or row["has_phones"] != "1":
             continue
         heard = shipped.listen(load_voice(EMODB / "audio" / f"{row['clip']}.opus"))[:, bilabial]
         for line in (EMODB / "phones" / f"{row['clip']}.tsv").read_text(errors="replace").splitlines():
