@@ -10,8 +10,9 @@ from model_runtime.training.teacher.layout import FPS
 from model_runtime.training.teacher.upper_face import wander
 
 SD = np.radians([6.0, 7.0, 5.0])    # about x, y, z over many performances (ANCHORS)
+FARTHEST = 2.3                      # SDs, before the feeling's own posture
 LAG = 1                             # frames: about 30 ms behind the voice
-POSTURE, SWAY, MIDDLE = 0.4, 0.72, 0.36  # shares of SD: a performance's own posture, slow sway, and livelier movement
+POSTURE, SWAY, MIDDLE = 0.42, 0.9, 0.46  # shares of SD: a performance's own posture, slow sway, and livelier movement
 
 
 def neck(found, energy, f0, speaking, style, lively, posture, rng):
@@ -40,6 +41,7 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     breath = 0.006 * np.sin(2 * np.pi * (rng.uniform(0.2, 0.3) * t + rng.uniform()))
     moving = answers + middle * (0.35 + 0.65 * speaking[:, None])
     moving[:, 0] += nods
-    out = style.head * (still + lively[:, None] * ((0.6 + 0.4 * speaking.mean()) * slow + moving)) + posture
+    out = style.head * (still + lively[:, None] * ((0.6 + 0.4 * speaking.mean()) * slow + moving))
+    out = FARTHEST * SD * np.tanh(out / (FARTHEST * SD)) + posture    # nobody talks with the head on the shoulder
     out[:, 0] += breath
     return np.clip(gaussian_filter1d(out, 1.0, axis=0, mode="nearest"), -0.5, 0.5)

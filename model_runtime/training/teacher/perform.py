@@ -78,13 +78,17 @@ def mouth_actions(tracks, breath, style):
 
 
 def shut_lips(face, channels, shut):
-    """Make closures true in actions, in place: what parts the lips gives way, mouthClose meets jawOpen (as ARKit defines it), a
-    little press in p, b and m, and in f and v the lip gap of the lower lip on the teeth."""
+    """Make contacts true in actions, in place. Shut lips: what parts them gives way, mouthClose meets jawOpen (as ARKit defines it),
+    with a little press in p, b and m. In f and v the lower lip is rolled in, the upper one up, and rounding waits."""
     closure, teeth = channels[:, CLOSURE], channels[:, LABIODENTAL]
     for name, share in PARTING.items():
         face[:, columns(name)] *= (1 - share * closure)[:, None]
     press = columns("mouthPress")
     face[:, press] = np.clip(face[:, press] * (1 - 0.8 * (1 - closure))[:, None] + 0.07 * (shut ** 4)[:, None], 0, 1)
+    for name, least in (("mouthUpperUp", 0.22), ("mouthRollLower", 0.45)):   # however short the f or v
+        places = columns(name)
+        face[:, places] = np.maximum(face[:, places], (least * teeth * (1 - closure))[:, None])
+    face[:, [INDEX["mouthFunnel"], INDEX["mouthPucker"]]] *= (1 - 0.6 * teeth)[:, None]
     jaw = face[:, INDEX["jawOpen"]]
     face[:, INDEX["jawOpen"]] = jaw = np.where(closure > 0, jaw * (1 - 0.35 * closure), jaw)
     face[:, INDEX["mouthClose"]] = np.maximum(closure * jaw, teeth * np.maximum(jaw - 0.07, 0))
