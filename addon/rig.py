@@ -24,6 +24,7 @@ BONE_NAMES = {"root": ("root", "Root"), "neck": ("neck", "Neck"), "jaw": ("jaw",
               "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R")}
 LOOKS = {  # material: base colour, roughness, subsurface weight
     "skin": ((0.66, 0.38, 0.28), 0.45, 0.10),
+    "lip": ((0.52, 0.20, 0.17), 0.35, 0.10),
     "eye": ((0.85, 0.83, 0.80), 0.08, 0.0),
     "iris": ((0.12, 0.22, 0.30), 0.10, 0.0),
     "pupil": ((0.005, 0.005, 0.005), 0.05, 0.0),

@@ -22,6 +22,9 @@ def write_bundle(head, path, beta=None):
     skin = len(head.v_template)
     eyeballs = (head.weights[:, 3:] > 0.5).any(1)  # FLAME's own are part of the skin mesh
     materials, material = ["skin", "eye"], eyeballs[polygons].all(1).astype(np.int32)
+    if head.regions is not None and "lips" in head.region_names:
+        material[head.region("lips")[polygons].all(1)] = len(materials)
+        materials.append("lip")
     if head.parts_v is not None:
         polygons = np.concatenate([_four(polygons), _four(head.parts_f + skin)])
         kinds = [str(name).removesuffix("_left").removesuffix("_right").removesuffix("_upper").removesuffix("_lower") for name in head.part_names]
