@@ -36,8 +36,8 @@ def motion(fields, **amounts):
 def test_format_is_complete(fields):
     v, vp = len(fields["v_template"]), len(fields["parts_v"])
     quads = len(fields["f_quad"])
-    shapes = {"v_template": (v, 3), "f_quad": (quads, 4), "uv_quad": (quads, 4, 2), "shapedirs": (v, 3, 400), "posedirs": (v, 3, 36),
-              "J_regressor": (5, v), "weights": (v, 5), "kintree_table": (2, 5), "lids": (v, 3, 2), "action_names": (52,),
+    shapes = {"v_template": (v, 3), "f_quad": (quads, 4), "uv_quad": (quads, 4, 2), "shapedirs": (v, 3, 400),
+              "posedirs": (v, 3, 36), "J_regressor": (5, v), "weights": (v, 5), "kintree_table": (2, 5), "lids": (v, 3, 2), "action_names": (52,),
               "actions": (v, 3, 52), "actions_motion": (52, 65), "parts_weights": (vp, 5), "parts_shapedirs": (vp, 3, 400),
               "parts_lids": (vp, 3, 2), "parts_tongue": (vp, 3, 3), "jaw_open_gap": ()}
     for name, shape in shapes.items():
@@ -45,10 +45,10 @@ def test_format_is_complete(fields):
         assert fields[name].dtype.kind in "US" or np.isfinite(fields[name].astype(np.float64)).all(), name
     assert 3000 <= v <= 8000
     assert sorted(fields["action_names"].tolist()) == sorted(ARKIT) and len(set(ARKIT)) == 52
-    assert len(fields["regions"]) == len(fields["region_names"]) and fields["regions"].shape[1] == v and fields["regions"].any(1).all()
-    sides = [f"{a}_{b}" for a in ("brow_inner", "brow_mid", "brow_outer", "lid_upper", "lid_lower", "eye_inner", "eye_outer", "lip_corner")
-             for b in ("left", "right")]
-    wanted = {"lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "nose_tip", "chin", *sides}
+    assert fields["regions"].shape == (len(fields["region_names"]), v) and fields["regions"].any(1).all()
+    paired = "brow_inner brow_mid brow_outer lid_upper lid_lower eye_inner eye_outer lip_corner".split()
+    wanted = {f"{name}_{side}" for name in paired for side in ("left", "right")}
+    wanted |= {"lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "nose_tip", "chin"}
     assert wanted <= set(fields["landmark_names"].tolist())
     assert {"eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue"} <= set(fields["part_names"].tolist())
     assert HEAD.stat().st_size < 15e6
@@ -155,8 +155,9 @@ def test_jaw_opens_in_proportion_and_mouth_close_shuts_it(fields, head):
     assert face[-1, chin, 1] < face[0, chin, 1] - 0.015        # the chin stays down
 
 
-@pytest.mark.parametrize("name", ["mouthSmileLeft", "mouthFrownRight", "mouthPucker", "mouthRollLower", "mouthRollUpper", "mouthPressLeft",
-                                  "mouthShrugLower", "mouthShrugUpper", "mouthStretchLeft", "mouthDimpleRight", "cheekPuff", "jawLeft", "jawForward"])
+@pytest.mark.parametrize("name", (
+    "mouthSmileLeft mouthFrownRight mouthPucker mouthRollLower mouthRollUpper mouthPressLeft mouthShrugLower mouthShrugUpper "
+    "mouthStretchLeft mouthDimpleRight cheekPuff jawLeft jawForward").split())
 def test_closing_actions_keep_the_lips_together(fields, head, name):
     assert lbs.lip_gap(head, motion(fields, **{name: 1.0}))[0] < SHUT
 
@@ -183,7 +184,7 @@ def test_lids_cover_the_eyeballs(fields, head):
         cross = lambda p, q: p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]
         wa, wb, wc = cross(b, c), cross(c, a), cross(a, b)
         total = wa + wb + wc
-        inside = (np.minimum(np.minimum(wa * np.sign(total), wb * np.sign(total)), wc * np.sign(total)) >= 0) & (np.abs(total) > 1e-14)
+        inside = (np.stack([wa, wb, wc]) * np.sign(total) >= 0).all(0) & (np.abs(total) > 1e-14)
         depth = (wa * a[:, 2] + wb * b[:, 2] + wc * c[:, 2])[inside] / total[inside]
         return (depth > 0).any()
 

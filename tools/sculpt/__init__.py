@@ -1,0 +1,1 @@
+"""Sculpts the built-in head: surface -> mesh -> rig, parts, basis -> head."""

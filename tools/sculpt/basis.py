@@ -1,8 +1,7 @@
 """Expression and identity bases: principal components at one standard deviation each."""
 import numpy as np
 
-from tools.sculpt import surface
-from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
+from tools.sculpt.surface import EYE
 
 SEED = 20240611
 
@@ -77,13 +76,16 @@ def identity_fields():
 
     big = 10.0
     middle = (0, 0.02, 0)
-    stretch("size x", 0.022, 0, middle, big), stretch("size y", 0.022, 1, middle, big), stretch("size z", 0.022, 2, middle, big)
+    for axis, name in enumerate("xyz"):
+        stretch(f"size {name}", 0.022, axis, middle, big)
     add("size", 0.030, lambda p: p - np.array([0, 0.02, 0]))
     low, high = (0, -0.07, 0.03), (0, 0.11, 0)
     stretch("jaw width", 0.07, 0, low, (0.09, 0.045, 0.09)), stretch("skull width", 0.05, 0, high, (0.12, 0.06, 0.12))
-    stretch("face width", 0.05, 0, (0, 0.0, 0.04), (0.1, 0.04, 0.08)), stretch("neck width", 0.08, 0, (0, -0.15, -0.02), (0.1, 0.05, 0.1))
+    stretch("face width", 0.05, 0, (0, 0.0, 0.04), (0.1, 0.04, 0.08))
+    stretch("neck width", 0.08, 0, (0, -0.15, -0.02), (0.1, 0.05, 0.1))
     stretch("neck depth", 0.08, 2, (0, -0.15, -0.02), (0.1, 0.05, 0.1)), stretch("skull length", 0.04, 2, high, (0.2, 0.08, 0.2))
-    add("chin height", 0.0045, lambda p: -np.exp(-((p - (0, -0.09, 0.06)) / (0.07, 0.030, 0.08)) ** 2 @ np.ones((3, 1))) * (0, 1, 0))
+    add("chin height", 0.0045,
+        lambda p: -np.exp(-((p - (0, -0.09, 0.06)) / (0.07, 0.030, 0.08)) ** 2 @ np.ones((3, 1))) * (0, 1, 0))
     add("forehead", 0.004, lambda p: np.exp(-((p - (0, 0.08, 0.08)) / (0.06, 0.04, 0.05)) ** 2 @ np.ones((3, 1))) * (0, 0, 1))
     weight = [((0.042, -0.028, 0.045), 0.028, (0.7, 0, 0.5)), ((0.030, -0.075, 0.035), 0.028, (0.5, -0.5, 0.3)),
               ((0, -0.098, 0.045), 0.030, (0, -1.0, 0.3)), ((0.05, -0.13, 0), 0.05, (0.8, 0, 0.3))]
@@ -157,7 +159,7 @@ def identity(skin_places, part_places, part_eye, part_mouth, contact, count=300)
     Lids follow the eyeballs, which only move and grow; teeth and tongue follow the line where the lips meet.
     """
     rng = np.random.default_rng(SEED + 1)
-    fields = [(name, sd, f) for name, sd, f in identity_fields()]
+    fields = identity_fields()
     skin, parts = [], []
     everything = np.concatenate([skin_places, part_places, contact, [EYE, EYE * (-1, 1, 1)]])
     n, m, c = len(skin_places), len(part_places), len(contact)

@@ -3,8 +3,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from tools.sculpt import basis, mesh, parts, surface
-from tools.sculpt.rig import (ARKIT, BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor)
-from tools.sculpt.surface import MOUTH_Y
+from tools.sculpt.rig import ARKIT, BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor
 
 STEP = 2.0 ** -20     # bases are rounded to this many metres (about a micrometre), so that the file stays small
 
@@ -149,5 +148,6 @@ def find_regions(skin, rig):
     regions["cheeks"] = ((y > -0.050) & (y < 0.018) & (x > 0.020) & (z > 0.020)
                          & ~regions["mouth"] & ~regions["eyes"] & ~regions["nose"])
     regions["neck"] = (rig.weights[:, 0] > 0.02) | ((y < -0.088) & ~regions["mouth"])
-    regions["scalp"] = ((y >= 0.105) | ((z <= 0.015) & (y > 0.01) | (z < -0.045) & (y > -0.03))) & ~regions["ears"] & ~regions["neck"]
+    back = (z <= 0.015) & (y > 0.01) | (z < -0.045) & (y > -0.03)
+    regions["scalp"] = ((y >= 0.105) | back) & ~regions["ears"] & ~regions["neck"]
     return list(regions), np.stack(list(regions.values()))

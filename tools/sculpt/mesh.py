@@ -219,7 +219,6 @@ def mouth_rings(edge):
         xy = border * (1 - along) + contact * along
         rings.append(np.column_stack([xy, lip_z(xy, t)]))
     meet = rings[-1]
-    middle = np.array([0, MOUTH_Y, 0])
     for k in range(1, INNER_RINGS + 1):               # back between the lips, parting slightly
         ring = meet.copy()
         ring[:, 2] -= 0.0016 * k
@@ -300,9 +299,9 @@ def ear_rings(edge):
     width = np.where(up > 0, 0.0165, 0.0165 - 0.0065 * up ** 2)
     height = np.where(up > 0, 0.0285, 0.0275)
     rings = []
-    for scale, out, lean in ((0.72, 0.002, 0.0), (0.76, 0.007, 0.002), (0.92, 0.011, 0.004), (1.0, 0.0145, 0.005), (0.97, 0.0165, 0.005),
-                             (0.86, 0.0165, 0.005), (0.76, 0.0135, 0.005), (0.66, 0.0135, 0.0045), (0.50, 0.0105, 0.003),
-                             (0.34, 0.0070, 0.001), (0.16, 0.0060, 0.0)):
+    for scale, out, lean in ((0.72, 0.002, 0.0), (0.76, 0.007, 0.002), (0.92, 0.011, 0.004), (1.0, 0.0145, 0.005),
+                             (0.97, 0.0165, 0.005), (0.86, 0.0165, 0.005), (0.76, 0.0135, 0.005),
+                             (0.66, 0.0135, 0.0045), (0.50, 0.0105, 0.003), (0.34, 0.0070, 0.001), (0.16, 0.0060, 0.0)):
         flat = np.zeros((len(edge), 3))
         flat[:, 2] = -back * width * scale - 0.001 - up * 0.004 * scale
         flat[:, 1] = up * height * scale

@@ -44,13 +44,17 @@ def globe(rows=20, columns=28, latitudes=None):
 
 
 def build(skin, margin):
-    """names [P], vertices [Vp,3], triangles [Fp,3], part of each triangle [Fp], joint of each vertex [Vp], tongue shapes [Vp,3,3],
-    and the skin that brows and lashes grow on, a sparse [Vp,V] of weights. margin [K]: the left upper lid's, from outside."""
+    """names [P], vertices [Vp,3], triangles [Fp,3], part of each triangle [Fp], joint of each vertex [Vp],
+    tongue shapes [Vp,3,3], and the skin that brows and lashes grow on, a sparse [Vp,V] of weights.
+    margin [K]: the left upper lid's vertices, from outside.
+    """
     names, vertices, faces, part, joint = [], [], [], [], []
     count, grows = 0, []
 
     def add(name, v, f, bone, on=None):
         nonlocal count
+        used, f = np.unique(f, return_inverse=True)
+        v, f, on = v[used], f.reshape(-1, 3), None if on is None else on[used]
         if name not in names:
             names.append(name)
         vertices.append(v)
@@ -70,7 +74,8 @@ def build(skin, margin):
         add(f"pupil_{side}", v, triangles[nose <= 10.5], bone)
     tooth, tooth_faces = globe(7, 10)
     box = np.sign(tooth) * np.abs(tooth) ** 0.55
-    for name, scale, front, edge, up, bone in (("upper", 0.94, ARCH_FRONT, UPPER_EDGE, 1, 1), ("lower", 0.84, ARCH_FRONT - 0.0030, LOWER_EDGE, -1, 2)):
+    for name, scale, front, edge, up, bone in (("upper", 0.94, ARCH_FRONT, UPPER_EDGE, 1, 1),
+                                               ("lower", 0.84, ARCH_FRONT - 0.0030, LOWER_EDGE, -1, 2)):
         way = 0.0
         for width, height in list(zip(TEETH, HEIGHTS))[:6 if up > 0 else 5]:
             width, height = width * scale, height * (0.9 if up < 0 else 1)
@@ -95,7 +100,8 @@ def build(skin, margin):
             tube.append(np.array([x, edge + up * 0.0115, z]) - 0.0040 * n
                         + 0.0042 * np.cos(ring)[:, None] * n + 0.0046 * np.sin(ring)[:, None] * np.array([0, 1, 0]))
         tube = np.array(tube).reshape(-1, 3)
-        net = [(i * 10 + k, i * 10 + (k + 1) % 10, (i + 1) * 10 + (k + 1) % 10, (i + 1) * 10 + k) for i in range(32) for k in range(10)]
+        net = [(i * 10 + k, i * 10 + (k + 1) % 10, (i + 1) * 10 + (k + 1) % 10, (i + 1) * 10 + k)
+               for i in range(32) for k in range(10)]
         net = np.array([t for q in net for t in ((q[0], q[1], q[2]), (q[0], q[2], q[3]))])
         add(f"gums_{name}", tube, outward(tube, net, tube.reshape(33, 10, 3).mean(1).repeat(10, 0)), bone)
     body, body_faces = globe(16, 18)
@@ -141,7 +147,8 @@ def brow(skin, columns=15):
     far, near = cKDTree(skin.vertices).query(v, 8)
     weights = np.exp(-(far / 0.003) ** 2)
     weights /= weights.sum(1, keepdims=True)
-    return v, strip(5, columns), csr_matrix((weights.ravel(), near.ravel(), np.arange(len(v) + 1) * 8), (len(v), len(skin.vertices)))
+    on = csr_matrix((weights.ravel(), near.ravel(), np.arange(len(v) + 1) * 8), (len(v), len(skin.vertices)))
+    return v, strip(5, columns), on
 
 
 def lashes(skin, margin):

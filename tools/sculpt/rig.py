@@ -1,7 +1,8 @@
 """What moves the head: skinning, joints, lids and the 52 face actions as smooth displacement fields.
 
 Where two lips or lids touch, both sides must get the same displacement unless an action is meant to part them. So fields
-are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which tell the lips apart.
+are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which tell the
+lips apart.
 """
 import numpy as np
 from scipy.sparse import coo_matrix, diags
@@ -110,7 +111,8 @@ class Rig:
 
     def smooth(self, field, rounds=3):
         """A few averaging steps of a field over the mesh, the two sides of the lips apart."""
-        average = diags(1 / self.mass_count) @ self.adjacency
+        adjacency = (self.laplacian < 0).astype(float)
+        average = diags(1 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency
         for _ in range(rounds):
             field = 0.5 * field + 0.5 * (average @ field)
         return field
@@ -315,18 +317,6 @@ class Rig:
         out["jawLeft"] = self.meet_lips((0, JAW_SIDE, 0), 0.5)
         out["jawRight"] = self.mirrored(out["jawLeft"])
         return out
-
-    @property
-    def adjacency(self):
-        return (self.edges > 0).astype(float)
-
-    @property
-    def edges(self):
-        return -(self.laplacian - diags(self.laplacian.diagonal()))
-
-    @property
-    def mass_count(self):
-        return np.asarray(self.adjacency.sum(1)).ravel()
 
 
 def laplacian(skin):

@@ -99,7 +99,8 @@ def painted(fields):
 
 
 POSES = {
-    "neutral": {}, "jawOpen 1": dict(jawOpen=1), "jawOpen .5": dict(jawOpen=0.5), "open + close": dict(jawOpen=0.3, mouthClose=0.3),
+    "neutral": {}, "jawOpen 1": dict(jawOpen=1), "jawOpen .5": dict(jawOpen=0.5),
+    "open + close": dict(jawOpen=0.3, mouthClose=0.3),
     "m": dict(jawOpen=0.08, mouthClose=0.08, mouthPressLeft=0.5, mouthPressRight=0.5, mouthRollLower=0.2, mouthRollUpper=0.2),
     "f": dict(jawOpen=0.10, mouthRollLower=0.75, mouthUpperUpLeft=0.35, mouthUpperUpRight=0.35, mouthClose=0.03),
     "oo": dict(jawOpen=0.16, mouthPucker=0.75, mouthFunnel=0.30), "oh": dict(jawOpen=0.35, mouthFunnel=0.8),
