@@ -37,7 +37,8 @@ def test_format_is_complete(fields):
     v, vp = len(fields["v_template"]), len(fields["parts_v"])
     quads = len(fields["f_quad"])
     shapes = {"v_template": (v, 3), "f_quad": (quads, 4), "uv_quad": (quads, 4, 2), "shapedirs": (v, 3, 400),
-              "posedirs": (v, 3, 36), "J_regressor": (5, v), "weights": (v, 5), "kintree_table": (2, 5), "lids": (v, 3, 2), "action_names": (52,),
+              "posedirs": (v, 3, 36), "J_regressor": (5, v), "weights": (v, 5), "kintree_table": (2, 5),
+              "lids": (v, 3, 2), "action_names": (52,),
               "actions": (v, 3, 52), "actions_motion": (52, 65), "parts_weights": (vp, 5), "parts_shapedirs": (vp, 3, 400),
               "parts_lids": (vp, 3, 2), "parts_tongue": (vp, 3, 3), "jaw_open_gap": ()}
     for name, shape in shapes.items():
