@@ -16,15 +16,17 @@ from scipy.spatial import cKDTree
 
 from model_runtime.errors import UtterError
 from model_runtime.flame import lbs
+from model_runtime.flame.fit import fit_identity, nearest_identity
 from model_runtime.flame.head import IDENTITY, Head
 from model_runtime.flame.register import Registration, graph, line_position, register
 from model_runtime.motion import CHANNELS, EXPRESSION, JAW, LIDS, read_npz, write_npz
 
-VERSION = 1                        # of what is kept on disk
+VERSION = 2                        # of what is kept on disk
 _REFERENCE = (0.25, 0.08, 0.08)    # radians at which the jaw's three channels are compared
 _LIP_WEIGHT = 1.0                  # of the inner lips' parting against all the rest of the face
 _RIDGE = 1e-4                      # metres (rms over the face) that a standard deviation more of an expression must be worth
 _PARTING_AXES = (0.1, 1.0, 0.5)    # how much it matters that lips part sideways, up and down, to and fro
+_OVERLAY_NOISE = 15e-3             # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices, so ten times that for each
 _SHUT, _APART = 0.03, 0.25         # relative gaps: shut below the first, and above the second the lips are left as they fall
 _FAR_ALONG = 0.03                  # metres along the surface: further than that is as far as it gets
 _SEAL_ROUNDS = 8
@@ -110,24 +112,12 @@ def calibrate(head, builtin):
 
 def identity(head, builtin):
     """beta float32 [300] of the built-in identity whose shape comes nearest to another head's neutral."""
-    if head.v_template is builtin.v_template or np.array_equal(head.v_template, builtin.v_template):
-        return np.zeros(IDENTITY, np.float32)
-    from model_runtime.flame.fit import kabsch
+    if head.v_template.shape == builtin.v_template.shape and np.array_equal(head.f, builtin.f):
+        return fit_identity(builtin, head.v_template)[0]
     registration = registered(head, builtin)
-    trust = _trust(registration)
-    basis = registration.sample(builtin, builtin.shapedirs[:, :, :IDENTITY].astype(np.float64))
+    shapes = registration.sample(builtin, builtin.shapedirs[:, :, :IDENTITY].astype(np.float64))
     template = registration.sample(builtin, builtin.v_template.astype(np.float64))
-    weight = np.repeat(np.sqrt(trust), 3)
-    a = basis.reshape(-1, IDENTITY) * weight[:, None]
-    noise = 1e-3 * np.sqrt(trust.mean())  # a millimetre: the overlay itself is no better
-    normal = a.T @ a + noise ** 2 * np.eye(IDENTITY)
-    beta, shaped = np.zeros(IDENTITY), template
-    for _ in range(10):
-        _, rotation, shift = kabsch(head.v_template, shaped, trust)
-        placed = head.v_template @ rotation.T + shift
-        beta = np.linalg.solve(normal, a.T @ ((placed - template).ravel() * weight))
-        shaped = template + basis @ beta
-    return beta.astype(np.float32)
+    return nearest_identity(head.v_template.astype(np.float64), template, shapes, _OVERLAY_NOISE, _trust(registration))[0]
 
 
 def complete(head, builtin):
@@ -135,7 +125,7 @@ def complete(head, builtin):
     head = with_lips(head, builtin)
     registration = registered(head, builtin)
     if head.lids is None:
-        head = replace(head, lids=_meeting(head, registration.carry(builtin, builtin.lids)))
+        head = replace(head, lids=_lids(head, builtin, registration))
     if head.regions is None and builtin.regions is not None:
         head = replace(head, region_names=builtin.region_names, regions=registration.sample(builtin, builtin.regions.T.astype(float)).T > 0.5)
     motions = calibrate(head, builtin).apply(builtin.actions_motion)
@@ -147,15 +137,27 @@ def complete(head, builtin):
                    actions=np.ascontiguousarray(np.moveaxis(lbs.pose(head, motions) - head.v_template, 0, 2)))
 
 
-def _meeting(head, lids):
-    """Lids [V,3,2] stretched so that each eye's two lids meet half way across, no more and no less."""
-    lids = lids.copy()
+def _lids(head, builtin, registration):
+    """Lids [V,3,2] for a head without: the built-in ones', stretched so that the two lids of an eye meet, and bent round the eyeball."""
+    lids = registration.carry(builtin, builtin.lids)
+    centres = head.J_regressor[3:] @ head.v_template
     for k, side in enumerate(("left", "right")):
         upper, lower = head.landmark(f"lid_upper_{side}"), head.landmark(f"lid_lower_{side}")
         open_by = head.v_template[upper, 1] - head.v_template[lower, 1]
-        closes_by = lids[lower, 1, k] - lids[upper, 1, k]
-        lids[:, :, k] *= np.clip(open_by / max(closes_by, 1e-6), 0.6, 1.6)
+        straight, stretch = lids[:, :, k].copy(), 1.0
+        for _ in range(5):
+            lids[:, :, k] = _bend(head.v_template, stretch * straight, centres[k])
+            closes_by = lids[lower, 1, k] - lids[upper, 1, k]
+            stretch = np.clip(stretch * open_by / max(closes_by, 1e-6), 0.6, 1.6)
     return lids
+
+
+def _bend(vertices, lid, centre):
+    """A lid's straight way [V,3] made to keep its distance from the eye's centre (a little more: half way, the eyeball would show through)."""
+    start, end, length = vertices - centre, vertices + lid - centre, np.linalg.norm(lid, axis=1, keepdims=True)
+    radius = np.linalg.norm(start, axis=1, keepdims=True) + 0.1 * length
+    bent = end * radius / np.maximum(np.linalg.norm(end, axis=1, keepdims=True), 1e-6) - start
+    return lid + np.clip(length / (0.3 * length.max() + 1e-9), 0, 1) * (bent - lid)
 
 
 def with_lips(head, builtin):
@@ -187,7 +189,7 @@ def _find_lips(head, builtin, registration):
     for centre in 0.5 * (builtin.v_template[builtin.lip_inner_upper] + builtin.v_template[builtin.lip_inner_lower]):
         near = np.array(sorted({*tree.query_ball_point(centre, 0.006)[:80], *tree.query(centre, 10)[1].tolist()}))
         straight = np.linalg.norm(head.v_template[near][:, None] - head.v_template[near], axis=2)
-        along = dijkstra(surface, False, near, limit=_FAR_ALONG)[:, near]
+        along = np.minimum(dijkstra(surface, False, near, limit=_FAR_ALONG)[:, near], _FAR_ALONG)
         slit = along > np.maximum(3 * straight, 0.006)
         if not slit.any():
             continue
@@ -273,7 +275,7 @@ def registered(head, builtin):
     registration = register(head.v_template, head.f, builtin, marks, lips)
     try:
         write_npz(path, **{name: getattr(registration, name) for name in Registration.__dataclass_fields__})
-    except UtterError:
+    except (UtterError, OSError):
         pass  # an unwritable cache only costs time
     return registration
 

@@ -43,15 +43,32 @@ def fit_identity(head, vertices):
     if not np.isfinite(vertices).all() or np.ptp(vertices, axis=0).max() == 0:
         raise UtterError("The mesh has vertices at no finite place or all in one spot; choose another neutral mesh.")
     template = head.v_template.astype(np.float64)
-    shapes = head.shapedirs[:, :, :IDENTITY].reshape(-1, IDENTITY).astype(np.float64)
-    normal = shapes.T @ shapes + _NOISE ** 2 * np.eye(IDENTITY)
     vertices = vertices * to_metres(kabsch(vertices, template, scale=True)[0])
-    beta, shaped = np.zeros(IDENTITY), template
-    for _ in range(30):  # where the head stands and who it is, in turn
-        _, rotation, shift = kabsch(vertices, shaped)
-        placed = vertices @ rotation.T + shift
-        before, beta = beta, np.linalg.solve(normal, shapes.T @ (placed - template).ravel())
-        shaped = template + (shapes @ beta).reshape(-1, 3)
-        if np.abs(beta - before).max() < 1e-4:
+    beta, distance = nearest_identity(vertices, template, head.shapedirs[:, :, :IDENTITY], _NOISE)
+    return beta, float(np.sqrt((distance ** 2).mean()))
+
+
+def nearest_identity(points, template, shapes, noise, trust=None):
+    """(beta float32 [S], distance [n]): the identity template + shapes @ beta [n,3,S] that comes nearest to points [n,3] standing anywhere.
+
+    Gauss-Newton over identity and a small turn and shift together: solved in turn they would creep, for identities hold taller and
+    longer heads. beta is a priori standard normal; noise is the standard deviation of a coordinate, trust [n] weighs the points."""
+    trust = np.ones(len(points)) if trust is None else trust / trust.mean()
+    root = np.sqrt(trust)[:, None, None]
+    shapes = shapes.astype(np.float64)
+    count = shapes.shape[2]
+    prior = np.diag(np.r_[np.full(count, noise ** 2), np.zeros(6)])
+    beta, shaped = np.zeros(count), template
+    for _ in range(12):
+        _, rotation, shift = kabsch(points, shaped, trust)
+        placed = points @ rotation.T + shift
+        turn = np.stack([np.cross(axis, placed) for axis in np.eye(3)], 2)
+        shifts = np.broadcast_to(np.eye(3), (len(points), 3, 3))
+        a = (root * np.concatenate([shapes, -turn, -shifts], axis=2)).reshape(-1, count + 6)
+        b = (root * (placed - template)[..., None]).ravel()
+        before, beta = beta, np.linalg.solve(a.T @ a + prior, a.T @ b)[:count]
+        shaped = template + shapes @ beta
+        if np.abs(beta - before).max() < 1e-5:
             break
-    return beta.astype(np.float32), float(np.sqrt(((placed - shaped) ** 2).sum(1).mean()))
+    _, rotation, shift = kabsch(points, shaped, trust)
+    return beta.astype(np.float32), np.linalg.norm(points @ rotation.T + shift - shaped, axis=1)

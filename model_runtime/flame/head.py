@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pickle
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +50,7 @@ FLAME_LANDMARKS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Head:
     """One head. Float arrays are float32, indices int32; what the file lacks and cannot be computed is None."""
 
@@ -160,7 +161,7 @@ def head_from_fields(found, source):
     total = checked["weights"].sum(1, keepdims=True)
     if (np.abs(total - 1) > 0.05).any():
         raise UtterError(f"{source} is no usable head: the weights of each vertex must add up to 1.")
-    checked["weights"] = checked["weights"] / total
+    checked["weights"] = np.where(np.abs(total - 1) > 1e-4, checked["weights"] / total, checked["weights"])
     head = Head(**checked, name=str(found.get("name", Path(source).stem)))
     return with_flame_landmarks(head)
 
@@ -225,5 +226,6 @@ def save_head(head, path):
             pickle.dump(present, stream, protocol=2)
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error

@@ -17,7 +17,7 @@ from model_runtime.flame.fit import kabsch
 STIFFNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.5, 0.5)
 _LANDMARK_WEIGHT = 30.0
 _REACH = 0.03       # metres around the inner lips in which upper and lower are told apart
-_RINGS = 6          # how wide a neighbourhood a local frame is taken from: narrower ones turn with every fold
+_FRAME_WIDTH = 0.012  # metres: how wide a neighbourhood a local frame is taken from; narrower ones turn with every fold
 _CANDIDATES = 16    # triangles looked at for each closest point
 _GRAPH_FACES = np.array([[0, 1], [1, 2], [2, 0]])
 
@@ -279,22 +279,20 @@ def _inner_parts(placed, faces, surface):
 
 
 def _frames(original, warped, faces):
-    """[n,3,3]: rotation times scale from the warped (source) to the original neighbourhood of each vertex, over _RINGS rings."""
+    """[n,3,3]: rotation times scale from the warped (source) to the original neighbourhood of each vertex, over _FRAME_WIDTH."""
     a, b = _edges(faces).T
-    n = len(original)
-    cross, spread_to, spread_from = np.zeros((n, 3, 3)), np.zeros(n), np.zeros(n)
     to, frm = original[a] - original[b], warped[a] - warped[b]
-    product = to[:, :, None] * frm[:, None, :]
-    for end in (a, b):
-        np.add.at(cross, end, product)
-        np.add.at(spread_to, end, (to ** 2).sum(1))
-        np.add.at(spread_from, end, (frm ** 2).sum(1))
-    ring = coo_matrix((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(n, n)).tocsr() + diags(np.ones(n))
-    for _ in range(_RINGS):
-        cross = (ring @ cross.reshape(n, 9)).reshape(n, 3, 3)
-        spread_to, spread_from = ring @ spread_to, ring @ spread_from
-    u, _, vt = np.linalg.svd(cross)
+    sums = np.concatenate([(to[:, :, None] * frm[:, None, :]).reshape(-1, 9), (to ** 2).sum(1, keepdims=True),
+                           (frm ** 2).sum(1, keepdims=True)], axis=1)
+    middle = 0.5 * (warped[a] + warped[b])
+    _, cell = np.unique(np.floor(middle / (0.5 * _FRAME_WIDTH)).astype(int), axis=0, return_inverse=True)
+    count = np.bincount(cell.ravel())
+    sums, centres = (np.stack([np.bincount(cell.ravel(), column) for column in table.T], 1) for table in (sums, middle))
+    near = cKDTree(warped).sparse_distance_matrix(cKDTree(centres / count[:, None]), 2.5 * _FRAME_WIDTH, output_type="coo_matrix").tocsr()
+    near.data = np.exp(-0.5 * (near.data / _FRAME_WIDTH) ** 2)
+    sums = near @ sums
+    u, _, vt = np.linalg.svd(sums[:, :9].reshape(-1, 3, 3))
     u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    scale = np.sqrt(spread_to / np.maximum(spread_from, 1e-20))
+    scale = np.sqrt(sums[:, 9] / np.maximum(sums[:, 10], 1e-20))
     usual = np.median(scale)
     return (u @ vt) * np.clip(scale, 0.7 * usual, 1.4 * usual)[:, None, None]
