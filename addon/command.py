@@ -85,7 +85,7 @@ def _perform(args):
         except UtterError as error:
             failed += 1
             print(f"utter: {title}: {error}", file=sys.stderr, flush=True)
-    if failed:
+    if failed and len(voices) > 1:
         say(f"{len(voices) - failed} of {len(voices)} done.")
     return OK if not failed else BAD_INPUT if len(voices) == 1 else SOME_FAILED
 

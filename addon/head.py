@@ -56,7 +56,6 @@ def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
             head = rig.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
         choose(target, head)
         head.utter.jaw = jaw
-        return f"{head.name} is ready; now choose a voice." if not head.utter.voice else ""
 
     return jobs.Job("Add Head", "head", "head", apply, folder, output=str(bundle), **fields)
 
@@ -153,6 +152,22 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
         return add_job(context, mesh_object=head)
 
 
+def draw_ways(layout):
+    """The three ways to a head."""
+    layout.operator("utter.add_head", icon="MESH_MONKEY")
+    layout.operator("utter.load_head", icon="FILE_FOLDER")
+    layout.operator("utter.use_selected", icon="EYEDROPPER")
+
+
+class UTTER_MT_add_head(bpy.types.Menu):
+    bl_idname = "UTTER_MT_add_head"
+    bl_label = "Another Head"
+    bl_description = "Add another head, or choose one of the scene"
+
+    def draw(self, _context):
+        draw_ways(self.layout)
+
+
 class UTTER_PT_head(Panel, bpy.types.Panel):
     bl_idname = "UTTER_PT_head"
     bl_label = "Head"
@@ -160,16 +175,16 @@ class UTTER_PT_head(Panel, bpy.types.Panel):
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         if head is not None:
-            layout.prop(context.scene.utter, "head", text="")
+            row = layout.row(align=True)
+            row.prop(context.scene.utter, "head", text="")
+            row.menu("UTTER_MT_add_head", text="", icon="ADD")
             if context.scene.utter.head != head:
-                layout.label(text=head.name, icon="MESH_DATA")
-        if not jobs.draw_progress(layout, "head"):
+                layout.label(text=f"Using {head.name}", icon="MESH_DATA")
+        if not jobs.draw_progress(layout, "head") and head is None:
             column = layout.column(align=True)
-            column.scale_y = 1.0 if head else 1.4
-            column.operator("utter.add_head", icon="MESH_MONKEY")
-            column.operator("utter.load_head", icon="FILE_FOLDER")
-            column.operator("utter.use_selected", icon="EYEDROPPER")
+            column.scale_y = 1.4
+            draw_ways(column)
         jobs.draw_message(layout, "head", context.region.width)
 
 
-CLASSES = (UTTER_OT_add_head, UTTER_OT_load_head, UTTER_OT_use_selected, UTTER_PT_head)
+CLASSES = (UTTER_OT_add_head, UTTER_OT_load_head, UTTER_OT_use_selected, UTTER_MT_add_head, UTTER_PT_head)

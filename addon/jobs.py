@@ -135,7 +135,7 @@ def draw_text(layout, text, width, icon="NONE", dismiss=False):
     """Draw a sentence wrapped to the region's width (pixels)."""
     column = layout.column(align=True)
     scale = bpy.context.preferences.system.ui_scale
-    for number, line in enumerate(textwrap.wrap(text, max(20, int((width / scale - 75) / 6.2)))):
+    for number, line in enumerate(textwrap.wrap(text, max(16, int((width / scale - 105) / 6.4)))):
         row = column.row()
         row.scale_y = 0.8 if number else 1.0
         row.label(text=line, icon="BLANK1" if number else icon)

@@ -109,8 +109,8 @@ class UTTER_UL_passages(bpy.types.UIList):
     bl_idname = "UTTER_UL_passages"
 
     def draw_item(self, _context, layout, _settings, passage, _icon, _active, _property, _index=0, _flag=0):
-        split = layout.split(factor=0.68, align=True)
-        split.prop(passage, "prompt", text="", emboss=False, icon="TEXT")
+        split = layout.split(factor=0.7, align=True)
+        split.label(text=passage.prompt or "(no words yet)", icon="TEXT")
         row = split.row(align=True)
         row.alignment = "RIGHT"
         row.active = False
@@ -151,7 +151,7 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         for side in ("start", "end"):
             row = column.row(align=True)
             row.prop(passage, side)
-            row.operator("utter.set_passage", text="", icon="EYEDROPPER").side = side
+            row.operator("utter.set_passage", text="", icon="TIME").side = side
         column = layout.column(align=True)
         column.prop(passage, "strength", slider=True)
         column.prop(passage, "fade")

@@ -2,6 +2,8 @@
 import bpy
 
 from . import bake, compat, jobs, rig
+from .head import HeadPanel
+from .head import chosen as chosen_head
 
 
 def animated(head):
@@ -61,14 +63,14 @@ class UTTER_OT_remove_take(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        settings = context.scene.utter.head.utter if context.scene.utter.head else None
-        reason = jobs.busy() or ("" if settings and 0 <= settings.take < len(settings.takes) else "There is no take.")
+        head = chosen_head(context)
+        reason = jobs.busy() or ("" if head and 0 <= head.utter.take < len(head.utter.takes) else "There is no take.")
         if reason:
             cls.poll_message_set(reason)
         return not reason
 
     def execute(self, context):
-        settings = context.scene.utter.head.utter
+        settings = chosen_head(context).utter
         take = settings.takes[settings.take]
         bake.clear(settings.id_data)
         for action in {take.keys, take.bones} - {None}:
@@ -89,21 +91,18 @@ class UTTER_UL_takes(bpy.types.UIList):
             layout.prop(action, "name", text="", emboss=False, icon="ACTION")
 
 
-class UTTER_PT_takes(bpy.types.Panel):
+class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_takes"
     bl_label = "Takes"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Utter"
     bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context):
-        head = context.scene.utter.head
+        head = chosen_head(context)
         return head is not None and len(head.utter.takes) > 0
 
     def draw(self, context):
-        settings = context.scene.utter.head.utter
+        settings = chosen_head(context).utter
         row = self.layout.row()
         row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=2)
         row.operator("utter.remove_take", text="", icon="REMOVE")

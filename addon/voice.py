@@ -124,21 +124,17 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.layout, chosen(context).utter
-        if not settings.voice:
-            row = layout.row()
-            row.scale_y = 1.4
-            row.operator("utter.choose_voice", icon="SPEAKER")
-            return
         row = layout.row(align=True)
         row.alert = bool(settings.refusal)
-        row.prop(settings, "voice", text="", icon="SPEAKER")
+        row.scale_y = 1.0 if settings.voice else 1.4
+        row.operator("utter.choose_voice", icon="SPEAKER", text=Path(settings.voice).name or "Choose Voice...")
         if settings.refusal:
             jobs.draw_text(layout, settings.refusal, context.region.width, icon="ERROR")
-            return
-        row = layout.row()
-        row.prop(settings, "start")
-        if settings.seconds:
-            row.label(text=f"{settings.seconds:.2f} s")
+        elif settings.voice:
+            row = layout.row()
+            row.prop(settings, "start")
+            if settings.seconds:
+                row.label(text=f"{settings.seconds:.2f} s")
 
 
 CLASSES = (UTTER_OT_choose_voice, UTTER_PT_voice)

@@ -1,11 +1,14 @@
 """What an artist does, step by step, in a windowed Blender (run by test_window.py through guikit); pictures go to /out."""
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
 import bpy
-import guikit
+
+sys.path.append("/opt/guikit")
+import guikit  # noqa: E402
 
 ZIP = os.environ["UTTER_ZIP"]
 VOICE = "/project/blender_assets/voices/pie.flac"
@@ -35,7 +38,7 @@ def install():
     for obj in [o for o in bpy.data.objects if o.type == "MESH"]:
         bpy.data.objects.remove(obj)
     bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
-    assert "bl_ext.user_default.utter" in bpy.context.preferences.addons
+    bpy.context.preferences.addons["bl_ext.user_default.utter"].preferences.python = "/opt/site/bin/python3"
     bpy.ops.ed.undo_push(message="start of the test")
 
 
@@ -74,17 +77,23 @@ def idle():
     return jobs().current is None
 
 
+def has_head():
+    assert not jobs().Message.is_error, jobs().Message.text
+    return bpy.context.scene.utter.head is not None
+
+
 def working():
+    assert not jobs().Message.is_error, jobs().Message.text
     return jobs().current is not None and jobs().current.fraction > 0.2
 
 
 def performed():
+    assert not jobs().Message.is_error, jobs().Message.text
     return idle() and len(actions()) > 0
 
 
 def check_performance():
     head = bpy.context.scene.utter.head
-    assert not jobs().Message.is_error, jobs().Message.text
     bpy.context.scene.frame_set(30)
     facts["keys"] = sum(abs(k.value) > 1e-3 for k in head.data.shape_keys.key_blocks)
     facts["message"] = jobs().Message.text
@@ -127,7 +136,7 @@ def write_facts():
 
 guikit.play([
     install, guikit.sidebar("Utter"), guikit.shot("1_empty"),
-    press("add_head"), guikit.wait_for(lambda: bpy.context.scene.utter.head is not None, 120), frame_head, guikit.shot("2_head"),
+    press("add_head"), guikit.wait_for(has_head, 240), frame_head, guikit.shot("2_head"),
     choose_voice, guikit.shot("3_voice"), note_undo,
     start_clock, press("perform"), guikit.wait_for(working, 240, 0.1), guikit.shot("4_working"),
     guikit.wait_for(performed, 240), stop_clock, check_performance, guikit.shot("5_performed"),
