@@ -190,10 +190,9 @@ def test_known_identity_is_found_again(builtin, shuffled):
     assert after < (0.6 if shuffled else 0.3) * before
 
 
-def test_the_cache_is_used_and_does_without(builtin, flame, tmp_path, monkeypatch):
+def test_the_cache_is_used_and_does_without(tmp_path, monkeypatch):
     from model_runtime.flame import calibrate as module
-    bare = head_from_fields({key: getattr(flame, key) for key in ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights",
-                                                                  "kintree_table")}, "flame")
+    builtin, bare = make_head(), make_head(30, 40)
     monkeypatch.setenv("UTTER_CACHE", str(tmp_path))
     first = module.registered(bare, builtin)
     kept = list(tmp_path.iterdir())
