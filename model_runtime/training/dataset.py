@@ -1,13 +1,14 @@
 """What the generator learns from: aligned recordings, performed by the teacher many times over.
 
-In the cache, as .npy, in three layers, each of which can be made again alone:
+In the cache, as .npy, in three layers, each of which can be made again alone (and the later ones after it):
 
-    content.npy [M, 55]                           what the ears hear in every clip, at 30 fps           (again after training the ears)
-    actions.npy [N, 52], channels.npy [N, 15],    what the teacher does with it: several performances   (again after changing the teacher)
-    share.npy [N, 8], strength.npy [N]            of each clip, and the feeling it plays
-    values.npy [N, 65]                            the same as Motion, contact solved on each identity   (again after changing the head)
+    content.npy, spoken.npy [M, 55]               each clip at 30 fps as the ears hear it, and as its phones say    (after training the ears)
+    actions.npy [N, 52], channels.npy [N, 15],    what the teacher does with it: several performances of each       (after changing the teacher)
+    share.npy [N, 8], strength.npy [N]            clip, and the feeling it plays
+    values.npy [N, 65], values.basis              the same as Motion, contact solved on each identity               (after changing the head)
 
-plus performances.json: for each performance its clip, content_start, start, length, seed and, in betas.npy [P, 300], its identity.
+clips.json lists the clips with their start and length in content; performances.json lists the performances with their clip,
+content_start, start, length and seed, and betas.npy [P, 300] their identities.
 """
 import json
 from dataclasses import dataclass
@@ -27,12 +28,13 @@ SEED = 11
 PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev, so there they doubt as they do of strangers
 PER_SPEAKER = 12 * 60       # seconds at most
 RATE = 16000
-LONGEST = 20 * FPS          # frames of a clip; the rest is left out
+SHORTEST, LONGEST = 15, 20 * FPS  # frames: of shorter clips nothing is learned, of longer ones the beginning
 
 
 @dataclass(frozen=True)
 class Dataset:
-    content: np.ndarray
+    content: np.ndarray     # [M, 55] heard
+    spoken: np.ndarray      # [M, 55] said
     values: np.ndarray
     share: np.ndarray       # [N, 8] sums to 1
     strength: np.ndarray    # [N]
@@ -40,25 +42,26 @@ class Dataset:
     performances: list      # dicts
     basis: str
 
-    def slices(self, number, start, length):
-        """(content, values, share, strength) of some frames of one performance."""
+    def slices(self, number, start, length, spoken=False):
+        """(content, values, share, strength) of some frames of one performance; spoken: as said, where it is not as heard."""
         p = self.performances[number]
         heard = slice(p["content_start"] + start, p["content_start"] + start + length)
         done = slice(p["start"] + start, p["start"] + start + length)
-        return self.content[heard], self.values[done], self.share[done], self.strength[done]
+        return (self.spoken if spoken else self.content)[heard], self.values[done], self.share[done], self.strength[done]
 
 
 def load_dataset(cache):
     """FileNotFoundError before build() has run."""
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
-    return Dataset(read("content"), read("values"), read("share"), read("strength"), read("betas"),
+    return Dataset(read("content"), read("spoken"), read("values"), read("share"), read("strength"), read("betas"),
                    json.loads((cache / "performances.json").read_text()), (cache / "values.basis").read_text())
 
 
 def build(cache, head, encoder=None, report=print):
-    """Make all three layers. encoder None: content from the phones themselves, with noise, before there are ears."""
-    write_performances(cache, encoder, report)
+    """Make all three layers. encoder None: content is what the phones say, before there are ears."""
+    write_content(cache, encoder, report)
+    write_performances(cache, report)
     write_values(cache, head, report)
 
 
@@ -74,44 +77,59 @@ def choose(records, per_speaker=PER_SPEAKER):
     return chosen
 
 
-def write_performances(cache, encoder, report=print):
+def write_content(cache, encoder, report=print):
+    """The first layer: what is heard and what is said."""
     cache = Path(cache)
+    heard, said, rows, at = [], [], [], 0
     records = choose(align.load(cache))
-    contents, acted, channels, shares, strengths, rows = [], [], [], [], [], []
-    heard = done = 0
     for number, record in enumerate(records):
         try:
-            samples, _ = soundfile.read(record["path"], dtype="float32")
+            samples, _ = soundfile.read(record["path"], dtype="float32", frames=LONGEST * RATE // FPS)
         except Exception as error:
             report(f"{record['clip']} is left out: {error}")
             continue
-        T = min(-(-len(samples) * FPS // RATE), LONGEST)
-        if T < 15:
+        T = -(-len(samples) * FPS // RATE)
+        if T < SHORTEST:
             continue
-        content = encoder.listen(samples) if encoder else oracle(record["phones"], samples)
-        content = content_module.resample(content, FPS, T)
-        melody = prosody(samples)
-        for k in range(PERFORMANCES[record["split"]]):
+        spoken = oracle(record["phones"], samples)
+        said.append(content_module.resample(spoken, FPS, T).astype(np.float16))
+        heard.append(content_module.resample(encoder.listen(samples), FPS, T).astype(np.float16) if encoder else said[-1])
+        rows.append({"clip": record["clip"], "split": record["split"], "path": record["path"], "phones": record["phones"], "start": at, "length": T})
+        at += T
+        if number % 100 == 0:
+            report(f"{number} of {len(records)} clips heard")
+    np.save(cache / "content.npy", np.concatenate(heard))
+    np.save(cache / "spoken.npy", np.concatenate(said))
+    (cache / "clips.json").write_text(json.dumps(rows))
+
+
+def write_performances(cache, report=print):
+    """The second layer: the teacher plays every clip several times, each time with other feelings and another style."""
+    cache = Path(cache)
+    acted, channels, shares, strengths, rows, at = [], [], [], [], [], 0
+    clips = json.loads((cache / "clips.json").read_text())
+    for number, clip in enumerate(clips):
+        samples, _ = soundfile.read(clip["path"], dtype="float32", frames=LONGEST * RATE // FPS)
+        melody, T = prosody(samples), clip["length"]
+        for k in range(PERFORMANCES[clip["split"]]):
             seed = SEED * 1_000_003 + number * 101 + k
             share, strength = feeling_plan(T, np.random.default_rng(seed))
-            performance, more = teacher.actions(record["phones"], melody, share, strength, seed, T)
+            performance, more = teacher.actions(clip["phones"], melody, share, strength, seed, T)
             acted.append(performance.astype(np.float16))
             channels.append(more.astype(np.float32))
             shares.append(share.astype(np.float16))
             strengths.append(strength.astype(np.float16))
-            rows.append({"clip": record["clip"], "split": record["split"], "content_start": heard, "start": done, "length": T, "seed": seed})
-            done += T
-        contents.append(content.astype(np.float16))
-        heard += T
+            rows.append({"clip": clip["clip"], "split": clip["split"], "content_start": clip["start"], "start": at, "length": T, "seed": seed})
+            at += T
         if number % 200 == 0:
-            report(f"{number} of {len(records)} clips performed")
-    for name, parts in (("content", contents), ("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths)):
+            report(f"{number} of {len(clips)} clips performed")
+    for name, parts in (("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths)):
         np.save(cache / f"{name}.npy", np.concatenate(parts))
     rng = np.random.default_rng(SEED)
     size = np.where(rng.random(len(rows)) < 0.4, 0, rng.uniform(0.3, 1, len(rows)))  # two in five are the built-in identity itself
     np.save(cache / "betas.npy", (size[:, None] * rng.standard_normal((len(rows), 300))).astype(np.float32))
     (cache / "performances.json").write_text(json.dumps(rows))
-    report(f"{len(rows)} performances, {done / FPS / 60:.0f} minutes")
+    report(f"{len(rows)} performances, {at / FPS / 60:.0f} minutes")
 
 
 def write_values(cache, head, report=print):
@@ -179,8 +197,10 @@ def oracle(phones, samples):
 def ensure(cache, head, report=print):
     """Build what is missing or belongs to another head. The ears must have been trained."""
     cache = Path(cache)
-    if not (cache / "performances.json").exists():
+    if not (cache / "clips.json").exists():
         from model_runtime.speech.encoder import load_encoder
-        write_performances(cache, load_encoder("cpu"), report)
+        write_content(cache, load_encoder("cpu"), report)
+    if not (cache / "performances.json").exists():
+        write_performances(cache, report)
     if not (cache / "values.basis").exists() or (cache / "values.basis").read_text() != head.basis:
         write_values(cache, head, report)

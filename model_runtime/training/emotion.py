@@ -16,12 +16,11 @@ from torch.nn import functional as F
 
 from model_runtime.emotion import LABELS
 from model_runtime.emotion.feelings import PATH
-from model_runtime.emotion.space import Space
+from model_runtime.emotion.space import MotionEncoder, Space
 from model_runtime.emotion.voice import listen
 from model_runtime.emotion.words import SentenceEncoder
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-CACHE = Path(__file__).parents[2] / ".cache" / "training"
 SEED = 7
 STEPS = 2500
 HELD_OUT_SPEAKERS = ("03", "10")
@@ -96,12 +95,12 @@ def crop(features, rng, length=204):
 
 
 # ------------------------------------------------------------------------------------------------ motions
-def read_motions():
+def read_motions(cache):
     """Teacher performances from the generator's dataset -> ([(values, target, held out)], basis), or ([], "") before there is one."""
     from model_runtime.training.dataset import load_dataset
 
     try:
-        data = load_dataset(CACHE)
+        data = load_dataset(cache)
     except FileNotFoundError:
         return [], ""
     out = []
@@ -128,11 +127,15 @@ def main(args):
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure
     ensure(args.cache, load_head())
-    train()
+    train(args.cache)
 
 
-def train(path=PATH, steps=STEPS, report=print):
-    """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies."""
+def train(cache=".cache/training", path=PATH, steps=STEPS, report=print, keep=None):
+    """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
+
+    keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits: only the motion encoder
+    learns, as it must when the head was made again.
+    """
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)
     encoder = SentenceEncoder()
@@ -142,13 +145,17 @@ def train(path=PATH, steps=STEPS, report=print):
     sentences = encoder([text for text, _ in wrapped])
     sentence_targets = torch.from_numpy(np.stack([share for _, share in wrapped]))
     voices = read_voices()
-    motions, basis = read_motions()
+    motions, basis = read_motions(cache)
     report(f"{len(learn)} phrases, {len(voices)} voices, {len(motions)} motions")
 
     space = Space().train()
+    if keep is not None:
+        space.load_state_dict(keep.state_dict())
+        space.motion = MotionEncoder()
     heard = torch.cat([features for features, _, held_out in voices if not held_out])
-    space.voice.mean.copy_(heard.mean(0))
-    space.voice.std.copy_(heard.std(0) + 1e-3)
+    if keep is None:
+        space.voice.mean.copy_(heard.mean(0))
+        space.voice.std.copy_(heard.std(0) + 1e-3)
     if motions:
         moved = torch.cat([values for values, _, held_out in motions if not held_out])
         space.motion.mean.copy_(moved.mean(0))
@@ -156,7 +163,8 @@ def train(path=PATH, steps=STEPS, report=print):
     pick = lambda items: by_label([item for item in items if not item[2]])
     voice_groups, motion_groups = pick(voices), pick(motions)
     word_groups = [np.flatnonzero(sentence_targets[:, k].numpy() > 0.3) for k in range(len(LABELS))]
-    optimizer = torch.optim.AdamW(space.parameters(), 2e-3, weight_decay=0.02)
+    learning = space if keep is None else space.motion
+    optimizer = torch.optim.AdamW(learning.parameters(), 2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     for step in range(steps):
         chosen = np.concatenate([rng.choice(group, 12) for group in word_groups])
@@ -178,7 +186,7 @@ def train(path=PATH, steps=STEPS, report=print):
         points, targets = torch.cat(points), torch.cat(targets)
         guess = -(targets * space.logits(points).log_softmax(-1)).sum(-1).mean()
         loss = guess + 0.3 * contrast(points, targets)
-        optimizer.zero_grad()
+        space.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()

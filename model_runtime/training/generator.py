@@ -21,6 +21,7 @@ BATCH = 16
 RATE = 1.5e-3              # AdamW, of what is no matrix of a block
 MUON_RATE = 0.02           # Muon (Jordan et al. 2024), of the blocks' matrices
 EMA = 0.998
+SPOKEN = 0.3               # of the windows say what was said, so that clear Content is wholly trusted
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
 # How much each part of the loss counts. Channels are normalised; landmarks are in millimetres; the gap in openings.
@@ -50,7 +51,7 @@ class Batches:
         parts = []
         for number in rng.choice(long_enough, size, p=chance / chance.sum()):
             start = int(rng.integers(0, self.lengths[number] - length + 1))
-            content, values, share, strength = self.data.slices(number, start, length)
+            content, values, share, strength = self.data.slices(number, start, length, spoken=rng.random() < SPOKEN)
             parts.append((content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength), self.data.betas[number]))
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 
