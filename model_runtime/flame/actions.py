@@ -8,7 +8,7 @@ from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TO
 # How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the head;
 # these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid travels 10 mm.
 _WEIGHTS = ((JAW, 20.0), (NECK, 0.0), (EYES, 12.0), (LIDS, 2.0), (TONGUE, 2.0))
-_SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-5
+_SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-4
 
 
 def to_motion(head, actions):
