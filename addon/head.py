@@ -146,7 +146,8 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     def job(self, context):
         head = rig.find(context)
         head = head if head is not None and rig.describe(head).kind == "utter" else context.active_object
-        if rig.describe(head).kind == "utter":
+        seen = rig.describe(head)
+        if seen.kind == "utter" and (not seen.path or Path(seen.path).is_file()):
             choose(context.scene, head)
             return None
         return add_job(context, mesh_object=head)

@@ -38,7 +38,11 @@ class Job:
 class Message:
     """What the last job left to be read in its panel."""
 
-    room, text, is_error = "", "", False
+    room, text, icon = "", "", "NONE"
+
+    @classmethod
+    def is_error(cls):
+        return cls.icon == "ERROR"
 
 
 class Reference:
@@ -100,7 +104,7 @@ def abandon(why):
     """Drop the current job at once, whatever the worker still does."""
     if current is not None:
         worker.cancel(current.id)
-        _finish(error=why)
+        _finish(error=why, icon="INFO")
 
 
 def busy():
@@ -128,7 +132,7 @@ def draw_progress(layout, room):
 def draw_message(layout, room, width):
     """Draw what the last job left to say, wrapped to the region's width (pixels)."""
     if Message.text and Message.room == room:
-        draw_text(layout.box(), Message.text, width, "ERROR" if Message.is_error else "CHECKMARK", dismiss=True)
+        draw_text(layout.box(), Message.text, width, Message.icon, dismiss=True)
 
 
 def draw_text(layout, text, width, icon="NONE", dismiss=False):
@@ -143,8 +147,8 @@ def draw_text(layout, text, width, icon="NONE", dismiss=False):
             row.operator("utter.dismiss", text="", icon="X", emboss=False)
 
 
-def say(room, text, is_error=False):
-    Message.room, Message.text, Message.is_error = room, text, is_error
+def say(room, text, icon="NONE"):
+    Message.room, Message.text, Message.icon = room, text, icon
     _redraw()
 
 
@@ -197,10 +201,10 @@ def drain():
                 print(f"Utter: {event['detail']}")
             _finish(error=event["message"])
         elif event["event"] == "cancelled":
-            _finish(error="Cancelled; nothing was changed.")
+            _finish(error="Cancelled; nothing was changed.", icon="INFO")
 
 
-def _finish(result=None, error=""):
+def _finish(result=None, error="", icon="ERROR"):
     """End the current job: apply its result in one undo step, or say what went wrong."""
     global current
     job, current = current, None
@@ -218,7 +222,7 @@ def _finish(result=None, error=""):
                 bpy.ops.ed.undo_push(message=job.label)
     job.error = error
     shutil.rmtree(job.folder, ignore_errors=True)
-    say(job.room, error or note or "", is_error=bool(error))
+    say(job.room, error or note or "", icon if error else "CHECKMARK")
 
 
 def _redraw():

@@ -110,7 +110,7 @@ class UTTER_UL_passages(bpy.types.UIList):
 
     def draw_item(self, _context, layout, _settings, passage, _icon, _active, _property, _index=0, _flag=0):
         split = layout.split(factor=0.7, align=True)
-        split.label(text=passage.prompt or "(no words yet)", icon="TEXT")
+        split.label(text=passage.prompt or "(no words yet)")
         row = split.row(align=True)
         row.alignment = "RIGHT"
         row.active = False

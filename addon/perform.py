@@ -1,5 +1,6 @@
 """Perform: the head speaks the voice and feels what was asked. The panel and the command line both come through here."""
 import random
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -17,6 +18,8 @@ def perform_job(scene, head, rediffuse=False):
     settings, fps, seen = head.utter, bake.scene_fps(scene), rig.describe(head)
     if seen.kind != "utter":
         raise UtterError(seen.reason)
+    if seen.path and not Path(seen.path).is_file():
+        raise UtterError(f"The file of this head is gone ({seen.path}); select the head and press Use Selected to make it again.")
     if settings.refusal:
         raise UtterError(settings.refusal)
     start, jaw, quality = settings.start, settings.jaw, settings.quality
@@ -47,7 +50,8 @@ def perform_job(scene, head, rediffuse=False):
                 takes.put_back(earlier)
                 raise
             takes.remember(head)
-        head.utter.frames, head.utter.seconds = len(values), len(values) / result["fps"]
+        head.utter.frames = len(values)
+        head.utter.seconds = head.utter.seconds or len(values) / result["fps"]
         voice.include(scene, head.utter)
         return f"Performed {len(values) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
 

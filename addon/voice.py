@@ -101,12 +101,16 @@ class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".wav"
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
     filter_glob: bpy.props.StringProperty(default=";".join(f"*{s}" for s in SUFFIXES), options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context):
         cls.poll_message_set("Add a head first.")
         return chosen(context) is not None
+
+    def invoke(self, context, event):
+        return self.execute(context) if self.filepath else super().invoke(context, event)  # a dropped file has its path
 
     def execute(self, context):
         settings = chosen(context).utter
@@ -116,6 +120,19 @@ class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
             settings.voice = before
             return {"CANCELLED"}
         return {"FINISHED"}
+
+
+class UTTER_FH_voice(bpy.types.FileHandler):
+    """A recording dropped into the 3D viewport becomes the voice."""
+
+    bl_idname = "UTTER_FH_voice"
+    bl_label = "Voice"
+    bl_import_operator = "utter.choose_voice"
+    bl_file_extensions = ";".join(SUFFIXES)
+
+    @classmethod
+    def poll_drop(cls, context):
+        return context.area is not None and context.area.type == "VIEW_3D" and chosen(context) is not None
 
 
 class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
@@ -137,4 +154,4 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
                 row.label(text=f"{settings.seconds:.2f} s")
 
 
-CLASSES = (UTTER_OT_choose_voice, UTTER_PT_voice)
+CLASSES = (UTTER_OT_choose_voice, UTTER_FH_voice, UTTER_PT_voice)

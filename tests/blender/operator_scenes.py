@@ -137,7 +137,7 @@ def scene_death_of_the_worker_changes_nothing():
     head.utter.voice = named_voice("die.wav")
     before = state()
     assert "ended unexpectedly" in refusal(bpy.ops.utter.perform)
-    assert state() == before and jobs.current is None and jobs.Message.is_error
+    assert state() == before and jobs.current is None and jobs.Message.is_error()
     head.utter.voice = named_voice("bad.wav")
     assert "holds no sound" in refusal(bpy.ops.utter.perform), "the next job gets a new worker"
     assert state() == before

@@ -78,17 +78,17 @@ def idle():
 
 
 def has_head():
-    assert not jobs().Message.is_error, jobs().Message.text
+    assert not jobs().Message.is_error(), jobs().Message.text
     return bpy.context.scene.utter.head is not None
 
 
 def working():
-    assert not jobs().Message.is_error, jobs().Message.text
+    assert not jobs().Message.is_error(), jobs().Message.text
     return jobs().current is not None and jobs().current.fraction > 0.2
 
 
 def performed():
-    assert not jobs().Message.is_error, jobs().Message.text
+    assert not jobs().Message.is_error(), jobs().Message.text
     return idle() and len(actions()) > 0
 
 
