@@ -5,8 +5,9 @@ from model_runtime.errors import UtterError
 from model_runtime.flame.head import IDENTITY
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
 
-# How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the head;
-# these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid travels 10 mm.
+# How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the
+# head; these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid
+# travels 10 mm.
 _WEIGHTS = ((JAW, 20.0), (NECK, 0.0), (EYES, 12.0), (LIDS, 2.0), (TONGUE, 2.0))
 _SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-4
 
@@ -17,8 +18,9 @@ def to_motion(head, actions):
 
 
 def from_motion(head, values):
-    """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, each channel weighted by how far it moves
-    the face. The neck is no face action and is left out. Of actions that undo each other (jawLeft, jawRight) only one is used."""
+    """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, each channel weighted by how far
+    it moves the face. The neck is no face action and is left out. Of actions that undo each other (jawLeft, jawRight) only one is
+    used."""
     motions = _motions(head)
     values = np.asarray(getattr(values, "values", values), np.float32)
     weight = _channel_weights(head)
@@ -34,8 +36,8 @@ def from_motion(head, values):
 
 
 def _bounded(hessian, target):
-    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T]: cyclic coordinate descent, all frames at once;
-    frames that stand still leave the sweep."""
+    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T]: cyclic coordinate descent, all frames at
+    once; frames that stand still leave the sweep."""
     x = np.zeros_like(target)
     moving = np.arange(target.shape[1])
     for _ in range(_SWEEPS):
@@ -51,7 +53,7 @@ def _bounded(hessian, target):
 
 def _motions(head):
     if head.actions_motion is None:
-        raise UtterError(f"{head.name} knows no face actions; load it with load_head, which carries them over from the built-in head.")
+        raise UtterError(f"{head.name} knows no face actions; load it with load_head, which carries over the built-in head's.")
     return head.actions_motion
 
 

@@ -8,16 +8,17 @@ from model_runtime.motion import CHANNELS, write_npz
 STILL = 1e-6  # metres: a key that moves nothing further than this is left out
 KEYS = {**{f"Exp{i + 1}": i for i in range(50)}, "jaw_x": 50, "jaw_y": 51, "jaw_z": 52, "lid_left": 60, "lid_right": 61,
         "tongue_tip_up": 62, "tongue_back_up": 63, "tongue_out": 64}
-# Radians over which a jaw key's straight line is to follow the true arc: talking opens it by 0 to 0.3, sideways is rare and small.
+# Radians over which a jaw key's straight line is to follow the true arc: talking opens it by 0 to 0.3, sideways is rare and
+# small.
 JAW_RANGES = {"jaw_x": (0.0, 0.3), "jaw_y": (-0.12, 0.12), "jaw_z": (-0.12, 0.12)}
 
 
 def write_bundle(head, path, beta=None):
     """Write the bundle of a head with identity beta [300]. UtterError if it cannot be written.
 
-    A shape key is a straight line and a turning jaw is an arc. Each jaw key is the least-squares line through the true positions at angles
-    spread evenly over JAW_RANGES; on the built-in head no vertex then strays by more than 1.2 mm in talk (up to 0.3 rad), 6 mm at 0.45 rad,
-    the mouth wide open."""
+    A shape key is a straight line and a turning jaw is an arc. Each jaw key is the least-squares line through the true positions
+    at angles spread evenly over JAW_RANGES; on the built-in head no vertex then strays by more than 1.2 mm in talk (up to 0.3
+    rad), 6 mm at 0.45 rad, the mouth wide open."""
     polygons, uv = (head.f, None) if head.f_quad is None else (head.f_quad, head.uv_quad)
     skin = len(head.v_template)
     eyeballs = (head.weights[:, 3:] > 0.5).any(1)  # FLAME's own are part of the skin mesh
@@ -27,7 +28,7 @@ def write_bundle(head, path, beta=None):
         materials.append("lip")
     if head.parts_v is not None:
         polygons = np.concatenate([_four(polygons), _four(head.parts_f + skin)])
-        kinds = [str(name).removesuffix("_left").removesuffix("_right").removesuffix("_upper").removesuffix("_lower") for name in head.part_names]
+        kinds = [str(name).partition("_")[0] for name in head.part_names]
         materials += [kind for kind in dict.fromkeys(kinds) if kind not in materials]
         material = np.concatenate([material, np.int32([materials.index(kind) for kind in kinds])[head.parts_face]])
     polygons = _four(polygons)
@@ -36,15 +37,17 @@ def write_bundle(head, path, beta=None):
         polygon_uv[:len(uv)] = uv
     vertices, deltas = _deltas(head, beta)
     deltas = {name: delta for name, delta in deltas.items() if np.abs(delta).max() > STILL}
-    joints = head.J_regressor @ (head.v_template if beta is None else head.v_template + head.shapedirs[:, :, :300] @ lbs.full_beta(beta))
+    joints = head.J_regressor @ (head.v_template + head.shapedirs[:, :, :300] @ lbs.full_beta(() if beta is None else beta))
     write_npz(
         path, vertices=vertices, polygons=polygons.astype(np.int32), polygon_uv=polygon_uv, polygon_material=material,
-        material_names=np.array(materials), key_names=np.array(list(deltas)), key_channels=np.int32([KEYS[name] for name in deltas]),
+        material_names=np.array(materials), key_names=np.array(list(deltas)),
+        key_channels=np.int32([KEYS[name] for name in deltas]),
         key_deltas=np.stack(list(deltas.values())).astype(np.float32), joint_names=np.array(JOINTS),
         joint_positions=joints.astype(np.float32), joint_parents=np.int32(PARENTS),
         weights=head.weights if head.parts_v is None else np.concatenate([head.weights, head.parts_weights]),
         basis=np.str_(head.basis), name=np.str_(head.name),
-        **({} if head.landmark_names is None else {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}))
+        **({} if head.landmark_names is None else
+           {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}))
 
 
 def _four(polygons):
@@ -71,4 +74,5 @@ def _deltas(head, beta):
         motion[rows[name], KEYS[name]] = values
         row += len(values)
     neutral, *_ = moved = _whole(head, motion, beta)
-    return neutral, {name: np.einsum("a,anc->nc", values, moved[rows[name]] - neutral) / (values @ values) for name, values in angles.items()}
+    return neutral, {name: np.einsum("a,anc->nc", values, moved[rows[name]] - neutral) / (values @ values)
+                     for name, values in angles.items()}

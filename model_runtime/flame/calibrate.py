@@ -1,8 +1,8 @@
 """The map from the built-in head's Motion to another head's, found once through geometry and kept on disk.
 
-The two neutral heads are laid over each other (register.py); what each built-in channel does to the built-in surface is carried over in
-local frames; ridge least squares finds the coefficients of the other head that do the same there, the inner lips weighing most. Carrying
-expressions through corresponding surfaces is expression cloning (Noh and Neumann 2001, section 3).
+The two neutral heads are laid over each other (register.py); what each built-in channel does to the built-in surface is carried
+over in local frames; ridge least squares finds the coefficients of the other head that do the same there, the inner lips weighing
+most. Carrying expressions through corresponding surfaces is expression cloning (Noh and Neumann 2001, section 3).
 """
 import hashlib
 import os
@@ -26,7 +26,7 @@ _REFERENCE = (0.25, 0.08, 0.08)    # radians at which the jaw's three channels a
 _LIP_WEIGHT = 1.0                  # of the inner lips' parting against all the rest of the face
 _RIDGE = 1e-4                      # metres (rms over the face) that a standard deviation more of an expression must be worth
 _PARTING_AXES = (0.1, 1.0, 0.5)    # how much it matters that lips part sideways, up and down, to and fro
-_OVERLAY_NOISE = 15e-3             # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices, so ten times that for each
+_OVERLAY_NOISE = 15e-3             # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices: ten times that each
 _SHUT, _APART = 0.03, 0.25         # relative gaps: shut below the first, and above the second the lips are left as they fall
 _FAR_ALONG = 0.03                  # metres along the surface: further than that is as far as it gets
 _SEAL_ROUNDS = 8
@@ -37,9 +37,10 @@ _SEAL_RIDGE = 1e-4                 # metres of parting a pair that one standard 
 
 @dataclass(frozen=True)
 class HeadMap:
-    """Motion of the built-in head to Motion of another. apply() is values @ matrix [65,65] and then, where the built-in lips are shut or
-    nearly so, a seal: the change of expression and jaw that brings the other head's inner lips to the same parting while it moves the
-    rest of the face least (Gauss-Newton on the posed lips). A seal is needed because another basis seldom holds our lip shapes exactly, and a millimetre shows."""
+    """Motion of the built-in head to Motion of another. apply() is values @ matrix [65,65] and then, where the built-in lips are
+    shut or nearly so, a seal: the change of expression and jaw that brings the other head's inner lips to the same parting while
+    it moves the rest of the face least (Gauss-Newton on the posed lips). A seal is needed because another basis seldom holds our
+    lip shapes exactly, and a millimetre shows."""
 
     head: Head
     builtin: Head
@@ -51,7 +52,8 @@ class HeadMap:
     factor: float            # this head's size over the built-in one's
 
     def apply(self, values, beta=None):
-        """Built-in Motion values [T,65] to this head's, float32 [T,65]. beta: the built-in identity that the values were made for, if any."""
+        """Built-in Motion values [T,65] to this head's, float32 [T,65]. beta: the built-in identity that the values were made
+        for, if any."""
         values = np.asarray(getattr(values, "values", values), np.float32)
         if self.head.basis == self.builtin.basis:
             return values.copy()
@@ -61,14 +63,16 @@ class HeadMap:
         if not len(sealing):
             return mapped
         gap = gap[sealing, None]
-        ours = (self.lips @ _partings(self.builtin, values[sealing], beta).reshape(len(sealing), -1, 3) * self.factor).reshape(len(sealing), -1)
+        ours = _partings(self.builtin, values[sealing], beta).reshape(len(sealing), -1, 3)
+        ours = (self.factor * self.lips @ ours).reshape(len(sealing), -1)
         change = self._seal(mapped[sealing], ours * _ramp(gap, _SHUT, 2 * _SHUT))  # shut is shut: as in the neutral face
         mapped[sealing, :53] += change * (1 - _ramp(gap, 3 * _SHUT, _APART))
         return mapped
 
     def _seal(self, start, goal):
         """[n,53] change of expression and jaw that brings the lips of start [n,65] to the partings goal [n,3K]."""
-        step_of = np.linalg.solve(self.closing.T @ self.closing + self.calm, np.concatenate([self.closing.T * self.axes, -self.calm], axis=1))
+        step_of = np.linalg.solve(self.closing.T @ self.closing + self.calm,
+                                  np.concatenate([self.closing.T * self.axes, -self.calm], axis=1))
         best, change = np.zeros((2, len(start), 53), np.float32)
         least = np.full(len(start), np.inf)
         for _ in range(_SEAL_ROUNDS):
@@ -107,7 +111,8 @@ def calibrate(head, builtin):
     registration = registered(head, builtin)
     pairs = _pairs_between(head, builtin)
     matrix = _matrix(head, builtin, registration)
-    return HeadMap(head, builtin, matrix, pairs, *_closing(head), float(np.median(np.linalg.norm(registration.frames, axis=(1, 2)) / np.sqrt(3))))
+    scale = np.linalg.norm(registration.frames, axis=(1, 2)) / np.sqrt(3)
+    return HeadMap(head, builtin, matrix, pairs, *_closing(head), float(np.median(scale)))
 
 
 def identity(head, builtin):
@@ -121,24 +126,27 @@ def identity(head, builtin):
 
 
 def complete(head, builtin):
-    """The head with what its file lacked carried over from the built-in one: landmarks, inner lips, lids, regions, face actions, jaw_open_gap."""
+    """The head with what its file lacked carried over from the built-in one: landmarks, inner lips, lids, regions, face actions,
+    jaw_open_gap."""
     head = with_lips(head, builtin)
     registration = registered(head, builtin)
     if head.lids is None:
         head = replace(head, lids=_lids(head, builtin, registration))
     if head.regions is None and builtin.regions is not None:
-        head = replace(head, region_names=builtin.region_names, regions=registration.sample(builtin, builtin.regions.T.astype(float)).T > 0.5)
+        regions = registration.sample(builtin, builtin.regions.T.astype(float)).T > 0.5
+        head = replace(head, region_names=builtin.region_names, regions=regions)
     motions = calibrate(head, builtin).apply(builtin.actions_motion)
     opened = motions[[builtin.action("jawOpen")]]
     gap = float(lbs.lip_gap(replace(head, jaw_open_gap=1.0), opened)[0])
     if gap < 1e-4:
-        raise UtterError(f"{head.name} does not open its mouth when its jaw turns; choose a head with a jaw that moves its lips apart.")
+        raise UtterError(f"{head.name} does not open its mouth when its jaw turns; choose a head whose jaw moves its lips apart.")
     return replace(head, action_names=builtin.action_names, actions_motion=motions, jaw_open_gap=gap,
                    actions=np.ascontiguousarray(np.moveaxis(lbs.pose(head, motions) - head.v_template, 0, 2)))
 
 
 def _lids(head, builtin, registration):
-    """Lids [V,3,2] for a head without: the built-in ones', stretched so that the two lids of an eye meet, and bent round the eyeball."""
+    """Lids [V,3,2] for a head without: the built-in ones', stretched so that the two lids of an eye meet, and bent round the
+    eyeball."""
     lids = registration.carry(builtin, builtin.lids)
     centres = head.J_regressor[3:] @ head.v_template
     for k, side in enumerate(("left", "right")):
@@ -153,7 +161,8 @@ def _lids(head, builtin, registration):
 
 
 def _bend(vertices, lid, centre):
-    """A lid's straight way [V,3] made to keep its distance from the eye's centre (a little more: half way, the eyeball would show through)."""
+    """A lid's straight way [V,3] made to keep its distance from the eye's centre (a little more: half way, the eyeball would show
+    through)."""
     start, end, length = vertices - centre, vertices + lid - centre, np.linalg.norm(lid, axis=1, keepdims=True)
     radius = np.linalg.norm(start, axis=1, keepdims=True) + 0.1 * length
     bent = end * radius / np.maximum(np.linalg.norm(end, axis=1, keepdims=True), 1e-6) - start
@@ -161,13 +170,14 @@ def _bend(vertices, lid, centre):
 
 
 def with_lips(head, builtin):
-    """The head with landmarks and inner-lip pairs, found next to the built-in head's where it has none of its own. UtterError if it has no
-    mouth."""
+    """The head with landmarks and inner-lip pairs, found next to the built-in head's where it has none of its own. UtterError if
+    it has no mouth."""
     if head.landmark_names is not None and head.lip_inner_upper is not None:
         return head
     registration = registered(head, builtin)
     if head.landmark_names is None:
-        head = replace(head, landmark_names=builtin.landmark_names, landmark_vertices=registration.back[builtin.landmark_vertices])
+        head = replace(head, landmark_names=builtin.landmark_names,
+                       landmark_vertices=registration.back[builtin.landmark_vertices])
     if head.lip_inner_upper is None:
         upper, lower = _find_lips(head, builtin, registration)
         middle = np.abs(line_position(head.v_template[upper]) - 0.5).argmin()
@@ -179,8 +189,8 @@ def with_lips(head, builtin):
 
 
 def _find_lips(head, builtin, registration):
-    """(upper, lower) inner-lip pairs of a mesh that names none, subject's left to right: by the built-in head's lips, the closest two vertices
-    that are near in space and far along the surface, as only the two sides of a slit are."""
+    """(upper, lower) inner-lip pairs of a mesh that names none, subject's left to right: by the built-in head's lips, the closest
+    two vertices that are near in space and far along the surface, as only the two sides of a slit are."""
     surface = graph(head.v_template, head.f)
     lean = np.subtract(*(dijkstra(surface, False, head.landmark(name)) for name in ("nose_tip", "chin")))
     at = registration.sample(builtin, builtin.v_template)
@@ -203,14 +213,16 @@ def _find_lips(head, builtin, registration):
 
 
 def _pairs_between(head, builtin):
-    """[K,N]: each of head's inner-lip pairs as a mixture of the built-in's neighbouring two, at equal fractions of the lips' width."""
+    """[K,N]: each of head's inner-lip pairs as a mixture of the built-in's neighbouring two, at equal fractions of the lips'
+    width."""
     at = line_position(head.v_template[head.lip_inner_upper])
     goal = line_position(builtin.v_template[builtin.lip_inner_upper])
     return np.stack([np.interp(at, goal, row) for row in np.eye(len(goal))], 1).astype(np.float32)
 
 
 def _closing(head):
-    """HeadMap.closing, .axes and .calm: the seal minimises |axes (goal - parting)|^2 + _SEAL_FACE * (mean square movement of the face)."""
+    """HeadMap.closing, .axes and .calm: the seal minimises |axes (goal - parting)|^2 + _SEAL_FACE * (mean square movement of the
+    face)."""
     shapes = np.concatenate([head.shapedirs[:, :, IDENTITY:IDENTITY + 50], _jaw_shapes(head)], axis=2).astype(np.float64)
     pairs = len(head.lip_inner_upper)
     axes = np.tile(np.array(_PARTING_AXES), (pairs, 1)) / np.sqrt(pairs)
@@ -235,8 +247,8 @@ def _jaw_shapes(head):
 
 
 def _matrix(head, builtin, registration):
-    """[65,65]: expression of the built-in head in terms of the other's, and a gain for each turn of the jaw; neck, eyes, lids and tongue mean
-    the same on every head."""
+    """[65,65]: expression of the built-in head in terms of the other's, and a gain for each turn of the jaw; neck, eyes, lids and
+    tongue mean the same on every head."""
     # The face counts by how much expressions move it; scalp and neck hardly.
     shapes = builtin.shapedirs[:, :, IDENTITY:IDENTITY + 50]
     liveliness = np.sqrt((shapes ** 2).sum((1, 2)))

@@ -11,9 +11,9 @@ _NOISE = 2e-4       # metres: how far a vertex may lie from the model without te
 
 
 def kabsch(source, target, weights=None, scale=False):
-    """The similarity that brings source [n,3] nearest to target [n,3]: (factor, rotation [3,3], shift [3]) with
-    target ~ factor * source @ rotation.T + shift; factor is 1 unless scale. Umeyama 1991, "Least-squares estimation of transformation
-    parameters between two point patterns", equations 34-43."""
+    """The similarity that brings source [n,3] nearest to target [n,3]: (factor, rotation [3,3], shift [3]) with target ~ factor *
+    source @ rotation.T + shift; factor is 1 unless scale. Umeyama 1991, "Least-squares estimation of transformation parameters
+    between two point patterns", equations 34-43."""
     weights = np.ones(len(source)) if weights is None else np.asarray(weights, float)
     weights = (weights / weights.sum())[:, None]
     source_centre, target_centre = (weights * source).sum(0), (weights * target).sum(0)
@@ -26,20 +26,21 @@ def kabsch(source, target, weights=None, scale=False):
 
 
 def to_metres(factor):
-    """The factor that a mesh's best-fitting scale stands for: one over a unit of UNITS where that gives a human head, else itself."""
+    """The factor that a mesh's best-fitting scale stands for: one over a unit of UNITS where that gives a human head, else
+    itself."""
     unit = min(UNITS.values(), key=lambda per_metre: abs(np.log(factor * per_metre)))
     return 1 / unit if abs(np.log(factor * unit)) < np.log(_HEAD_RATIO) else factor
 
 
 def fit_identity(head, vertices):
-    """(beta float32 [300], rms distance in metres) of the identity nearest to a neutral mesh: vertices [V,3] in the head's order, anywhere,
-    turned anyhow, in metres or another unit. Ridge least squares: beta is a priori standard normal. Raises UtterError if the mesh is not
-    in the head's topology."""
+    """(beta float32 [300], rms distance in metres) of the identity nearest to a neutral mesh: vertices [V,3] in the head's order,
+    anywhere, turned anyhow, in metres or another unit. Ridge least squares: beta is a priori standard normal. Raises UtterError
+    if the mesh is not in the head's topology."""
     vertices = np.asarray(vertices, np.float64)
     if vertices.shape != head.v_template.shape:
         count = len(vertices) if vertices.ndim == 2 else 0
-        raise UtterError(f"The mesh has {count} vertices and {head.name} has {len(head.v_template)}: choose a mesh in that head's topology, "
-                         "or load the mesh as a head of its own.")
+        raise UtterError(f"The mesh has {count} vertices and {head.name} has {len(head.v_template)}: choose a mesh in that "
+                         "head's topology, or load the mesh as a head of its own.")
     if not np.isfinite(vertices).all() or np.ptp(vertices, axis=0).max() == 0:
         raise UtterError("The mesh has vertices at no finite place or all in one spot; choose another neutral mesh.")
     template = head.v_template.astype(np.float64)
@@ -49,10 +50,12 @@ def fit_identity(head, vertices):
 
 
 def nearest_identity(points, template, shapes, noise, trust=None):
-    """(beta float32 [S], distance [n]): the identity template + shapes @ beta [n,3,S] that comes nearest to points [n,3] standing anywhere.
+    """(beta float32 [S], distance [n]): the identity template + shapes @ beta [n,3,S] that comes nearest to points [n,3] standing
+    anywhere.
 
-    Gauss-Newton over identity and a small turn and shift together: solved in turn they would creep, for identities hold taller and
-    longer heads. beta is a priori standard normal; noise is the standard deviation of a coordinate, trust [n] weighs the points."""
+    Gauss-Newton over identity and a small turn and shift together: solved in turn they would creep, for identities hold taller
+    and longer heads. beta is a priori standard normal; noise is the standard deviation of a coordinate, trust [n] weighs the
+    points."""
     trust = np.ones(len(points)) if trust is None else trust / trust.mean()
     root = np.sqrt(trust)[:, None, None]
     shapes = shapes.astype(np.float64)

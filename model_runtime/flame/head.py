@@ -34,8 +34,9 @@ OPTIONAL = {
 }
 VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower")
 
-# FLAME's topology: where the lips touch in the neutral mesh, paired from the subject's left to right, and landmarks. The indices hold for
-# every release. (The ring often used for lip distances, 1595 .. 2731 over 1572 .. 2708, lies inside the mouth and is 15 mm apart at rest.)
+# FLAME's topology: where the lips touch in the neutral mesh, paired from the subject's left to right, and landmarks. The indices
+# hold for every release. (The ring often used for lip distances, 1595 .. 2731 over 1572 .. 2708, lies inside the mouth and is 15
+# mm apart at rest.)
 FLAME_SIZE = (5023, 9976)
 FLAME_LIP_UPPER = (1731, 1733, 1736, 1669, 3531, 2786, 2851, 2848, 2846)
 FLAME_LIP_LOWER = (1578, 1776, 1792, 1849, 3504, 2938, 2895, 2894, 2714)
@@ -112,8 +113,8 @@ def _row(names, name):
 def load_head(path=None):
     """Read a head; None is the built-in one.
 
-    .npz and .pkl hold FLAME's fields, .obj and .ply a neutral mesh. What a file lacks after kintree_table is carried over from the
-    built-in head (calibrate.complete). Raises UtterError in one sentence for anything that is no head.
+    .npz and .pkl hold FLAME's fields, .obj and .ply a neutral mesh. What a file lacks after kintree_table is carried over from
+    the built-in head (calibrate.complete). Raises UtterError in one sentence for anything that is no head.
     """
     path = Path(path or BUILT_IN)
     suffix = path.suffix.lower()
@@ -207,14 +208,16 @@ def with_flame_landmarks(head):
     """The head with FLAME's landmarks if it has FLAME's topology and names none itself."""
     if head.landmark_names is not None or (len(head.v_template), len(head.f)) != FLAME_SIZE:
         return head
-    return replace(head, landmark_names=np.array(list(FLAME_LANDMARKS)), landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
+    return replace(head, landmark_names=np.array(list(FLAME_LANDMARKS)),
+                   landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
                    lip_inner_upper=np.int32(FLAME_LIP_UPPER), lip_inner_lower=np.int32(FLAME_LIP_LOWER))
 
 
 def save_head(head, path):
     """Write a head as .npz, or as .pkl of plain arrays; whole or not at all. UtterError if it cannot be written."""
     path = Path(path)
-    present = {field.name: np.asarray(getattr(head, field.name)) for field in fields(head) if getattr(head, field.name) is not None}
+    present = {field.name: np.asarray(getattr(head, field.name)) for field in fields(head)
+               if getattr(head, field.name) is not None}
     if path.suffix.lower() == ".npz":
         return write_npz(path, **present)
     if path.suffix.lower() != ".pkl":

@@ -1,8 +1,8 @@
 """Linear blend skinning with shape, expression and pose correctives: FLAME's forward pass, in numpy and torch.
 
 Li et al. 2017, "Learning a model of facial shape and expression from 4D scans", section 3 (SMPL's formulation, Loper et al. 2015,
-equations 2-10). One body serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the operations used
-are spelled alike in numpy and torch, so the two agree by construction. `array` stands for either library below.
+equations 2-10). One body serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the
+operations used are spelled alike in numpy and torch, so the two agree by construction. `array` stands for either library below.
 """
 import numpy as np
 
@@ -21,8 +21,8 @@ _CROSS[[0, 0, 1, 1, 2, 2], [7, 5, 2, 6, 3, 1]] = [1, -1, 1, -1, 1, -1]
 
 
 def _arrays(head, beta=None, vertices=None, parts=False):
-    """What _pose reads, as float32 numpy: template [n,3], identity [300,3n], channels [65,3n], posedirs [36,3n] or None, weights [n,4],
-    joints [4,3], joints_identity [300,12], joints_channels [65,12]. With beta, the identity is folded in and left out."""
+    """What _pose reads, as float32 numpy: template [n,3], identity [300,3n], channels [65,3n], posedirs [36,3n] or None, weights
+    [n,4], joints [4,3], joints_identity [300,12], joints_channels [65,12]. With beta, the identity is folded in and left out."""
     rows = slice(None) if vertices is None else np.asarray(vertices)
     if parts:
         if head.parts_v is None:
@@ -44,7 +44,7 @@ def _arrays(head, beta=None, vertices=None, parts=False):
     regressor = head.J_regressor[1:, behind_joints]
     joints = regressor @ head.v_template[behind_joints]
     # FLAME regresses the joints from the shaped and expressing surface; lids move no joint.
-    joint_shapes = np.einsum("jv,vcs->scj", regressor, head.shapedirs[behind_joints, :, :IDENTITY + 50], optimize=True).transpose(0, 2, 1)
+    joint_shapes = np.einsum("jv,vcs->sjc", regressor, head.shapedirs[behind_joints, :, :IDENTITY + 50], optimize=True)
     joint_shapes = joint_shapes.reshape(IDENTITY + 50, 12)
     arrays = {"channels": channels, "weights": np.ascontiguousarray(weights[rows, 1:]),
               "posedirs": None if posedirs is None else np.ascontiguousarray(posedirs[rows].reshape(3 * n, 36).T),
@@ -67,7 +67,8 @@ def full_beta(beta):
 
 
 def _rotations(array, w, eye, cross):
-    """Axis-angle [..., 3] to matrices [..., 3, 3] (Rodrigues); sin x / x is written so that neither value nor slope breaks at 0."""
+    """Axis-angle [..., 3] to matrices [..., 3, 3] (Rodrigues); sin x / x is written so that neither value nor slope breaks at
+    0."""
     angle = ((w * w).sum(-1)[..., None, None] + 1e-16) ** 0.5
     k = (w @ cross).reshape(*w.shape[:-1], 3, 3)
     return eye + array.sin(angle) / angle * k + 0.5 * (array.sin(angle / 2) / (angle / 2)) ** 2 * (k @ k)
@@ -116,7 +117,8 @@ def _pose_numpy(arrays, motion):
 
 
 def pose(head, motion, beta=None, vertices=None):
-    """Vertices float32 [T,V,3] in metres of a head under motion [T,65] (or a Motion); beta [300] or shorter; vertices: indices of a subset."""
+    """Vertices float32 [T,V,3] in metres of a head under motion [T,65] (or a Motion); beta [300] or shorter; vertices: indices of
+    a subset."""
     return _pose_numpy(_arrays(head, np.zeros(0) if beta is None else beta, vertices), motion)
 
 
@@ -144,7 +146,8 @@ def pose_torch(tensors, motion, beta=None, vertices=None):
     if vertices is not None:
         index = torch.as_tensor(vertices, device=motion.device)
         columns = (3 * index[:, None] + torch.arange(3, device=motion.device)).reshape(-1)
-        a = a | {"weights": a["weights"][index]} | {key: None if a[key] is None else a[key][:, columns] for key in ("channels", "posedirs")}
+        a = a | {"weights": a["weights"][index]} | {key: None if a[key] is None else a[key][:, columns]
+                                                    for key in ("channels", "posedirs")}
         template = template[..., columns]
     return _pose(torch, a, motion, template, joints)
 

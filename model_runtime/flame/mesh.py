@@ -12,13 +12,14 @@ from model_runtime.flame.fit import to_metres
 from model_runtime.flame.head import EXPRESSION, IDENTITY, Head, with_flame_landmarks
 from model_runtime.flame.register import find_placement
 
-_PLY_TYPES = {"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2", "uint16": "u2",
-              "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4", "double": "f8", "float64": "f8"}
+_PLY_TYPES = {"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
+              "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
+              "double": "f8", "float64": "f8"}
 
 
 def load_mesh(path):
-    """(vertices float64 [V,3], triangles int32 [F,3]) of an OBJ, or of a PLY in text or little-endian binary; polygons are split into fans.
-    Raises UtterError in one sentence if it cannot be read or holds no surface."""
+    """(vertices float64 [V,3], triangles int32 [F,3]) of an OBJ, or of a PLY in text or little-endian binary; polygons are split
+    into fans. Raises UtterError in one sentence if it cannot be read or holds no surface."""
     path = Path(path)
     try:
         read = {".obj": _read_obj, ".ply": _read_ply}[path.suffix.lower()]
@@ -28,8 +29,8 @@ def load_mesh(path):
     except UtterError:
         raise
     except Exception as error:
-        raise UtterError(f"{path.name} cannot be read as a mesh; export it again as OBJ, or as PLY in text or little-endian binary.",
-                         repr(error)) from error
+        raise UtterError(f"{path.name} cannot be read as a mesh; export it again as OBJ, or as PLY in text or little-endian "
+                         "binary.", repr(error)) from error
     faces = np.array([(polygon[0], polygon[i], polygon[i + 1]) for polygon in polygons for i in range(1, len(polygon) - 1)],
                      np.int64).reshape(-1, 3)
     return check_mesh(vertices, faces, path.name)
@@ -38,7 +39,7 @@ def load_mesh(path):
 def check_mesh(vertices, faces, name):
     """The two arrays as load_mesh returns them, or UtterError."""
     vertices, faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
-    if vertices.ndim != 2 or vertices.shape[1] != 3 or faces.ndim != 2 or faces.shape[1] != 3 or len(vertices) < 100 or len(faces) < 100:
+    if vertices.shape != (len(vertices), 3) or faces.shape != (len(faces), 3) or min(len(vertices), len(faces)) < 100:
         raise UtterError(f"{name} is no head: it has too few vertices or faces.")
     if not np.isfinite(vertices).all() or np.ptp(vertices, axis=0).min() == 0:
         raise UtterError(f"{name} is no head: its vertices are not finite numbers or all lie in one plane.")
@@ -112,18 +113,20 @@ def _ply_binary(body, elements):
                 kind = np.dtype("<" + _PLY_TYPES[each[-2]])
                 table[each[-1]].append(np.frombuffer(body, kind, size, at).tolist())
                 at += size * kind.itemsize
-        columns[name] = {key: values if any(each[0] == "list" and each[-1] == key for each in properties) else [v[0] for v in values]
-                         for key, values in table.items()}
+        lists = {each[-1] for each in properties if each[0] == "list"}
+        columns[name] = {key: values if key in lists else [v[0] for v in values] for key, values in table.items()}
     # A table with names for the plain elements, lists for the others: both are read by column name.
-    return {name: table if isinstance(table, dict) else {key: table[key] for key in table.dtype.names} for name, table in columns.items()}
+    return {name: table if isinstance(table, dict) else {key: table[key] for key in table.dtype.names}
+            for name, table in columns.items()}
 
 
 def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
-    """A Head from a neutral mesh [V,3] with triangles [F,3], facing anywhere upright, in any unit: brought to FLAME's axes and metres and
-    given the built-in head's expressions, identity, pose correctives, weights and lids in local frames.
+    """A Head from a neutral mesh [V,3] with triangles [F,3], facing anywhere upright, in any unit: brought to FLAME's axes and
+    metres and given the built-in head's expressions, identity, pose correctives, weights and lids in local frames.
 
-    key_names [K], key_deltas [K,V,3]: shape keys of a FLAME object of the scene (Exp1.. or Exp000.., displacement at value 1); where given they
-    are the expression basis. Raises UtterError if the mesh is no head with a mouth, or the keys do not fit it."""
+    key_names [K], key_deltas [K,V,3]: shape keys of a FLAME object of the scene (Exp1.. or Exp000.., displacement at value 1);
+    where given they are the expression basis. Raises UtterError if the mesh is no head with a mouth, or the keys do not fit
+    it."""
     vertices, faces = check_mesh(vertices, faces, "The mesh")
     factor, rotation, shift = find_placement(vertices, builtin)
     known = to_metres(factor)
@@ -140,7 +143,8 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
     for joint in range(5):  # the joints hang on the same places as on the built-in head
         np.add.at(regressor[joint], registration.back, builtin.J_regressor[joint])
     return complete(replace(
-        head, shapedirs=np.ascontiguousarray(shapedirs), posedirs=registration.carry(builtin, builtin.posedirs), J_regressor=regressor,
+        head, shapedirs=np.ascontiguousarray(shapedirs), posedirs=registration.carry(builtin, builtin.posedirs),
+        J_regressor=regressor,
         weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32), kintree_table=builtin.kintree_table), builtin)
 
 
@@ -149,7 +153,8 @@ def _expression_keys(names, deltas, count):
     deltas = np.asarray(deltas, np.float64)
     numbered = {name: re.fullmatch(r"[Ee]xp(?:ression)?_?(\d+)", str(name)) for name in names}
     if deltas.shape != (len(names), count, 3) or not any(numbered.values()):
-        raise UtterError("The object's shape keys do not fit its mesh, or none is named Exp1 or Exp000; choose the FLAME object itself.")
+        raise UtterError("The object's shape keys do not fit its mesh, or none is named Exp1 or Exp000; "
+                         "choose the FLAME object itself.")
     found = {int(match[1]): k for k, (name, match) in enumerate(numbered.items()) if match}
     first = 0 if 0 in found else 1
     shapes = np.zeros((count, 3, EXPRESSION))
@@ -160,7 +165,8 @@ def _expression_keys(names, deltas, count):
 
 
 def _rigid_weights(placed, weights, builtin, registration):
-    """Pieces under the skin move as one: eyeballs with their eye's joint, the rest as the skin nearest to them does on the whole."""
+    """Pieces under the skin move as one: eyeballs with their eye's joint, the rest as the skin nearest to them does on the
+    whole."""
     inner = np.flatnonzero(registration.rigid)
     if not len(inner):
         return weights

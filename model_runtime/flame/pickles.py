@@ -107,7 +107,7 @@ def load_pickle(path):
     except FileNotFoundError as error:
         raise UtterError(f"{path} does not exist.") from error
     except _Refused as error:
-        raise UtterError(f"{name} was not loaded: it asks for {error}, which no head file needs; get the file from its publisher again.",
-                         str(error)) from error
+        raise UtterError(f"{name} was not loaded: it asks for {error}, which no head file needs; get it from its publisher "
+                         "again.", str(error)) from error
     except Exception as error:
         raise UtterError(f"{name} is damaged or no FLAME file; get it from its publisher again.", repr(error)) from error

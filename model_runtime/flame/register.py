@@ -1,8 +1,9 @@
 """Lay one neutral head over another of a different topology, and carry fields (displacements, weights) across.
 
-The other head (target) is moved onto the built-in one (source): a similarity first, from landmarks or by trimmed iterated closest points,
-then non-rigidly with a smooth displacement whose stiffness is let down step by step (Amberg et al. 2007, "Optimal step nonrigid ICP",
-section 3, with a Laplacian in place of the affine stiffness). Upper lip only ever meets upper lip, though the two touch.
+The other head (target) is moved onto the built-in one (source): a similarity first, from landmarks or by trimmed iterated closest
+points, then non-rigidly with a smooth displacement whose stiffness is let down step by step (Amberg et al. 2007, "Optimal step
+nonrigid ICP", section 3, with a Laplacian in place of the affine stiffness). Upper lip only ever meets upper lip, though the two
+touch.
 """
 from dataclasses import dataclass
 
@@ -53,8 +54,8 @@ class Registration:
 def register(vertices, faces, source, marks=None, lips=None, placement=None):
     """Lay a neutral mesh (vertices [n,3], faces [F,3]) over the head source. -> Registration
 
-    marks: {landmark name: vertex} where known; lips: (upper [k], lower [k]) paired inner-lip vertices, subject's left to right, where known;
-    placement: what find_placement said, if it was asked already.
+    marks: {landmark name: vertex} where known; lips: (upper [k], lower [k]) paired inner-lip vertices, subject's left to right,
+    where known; placement: what find_placement said, if it was asked already.
     """
     vertices = np.asarray(vertices, np.float64)
     template = source.v_template.astype(np.float64)
@@ -86,7 +87,8 @@ def _surface(source):
 
 
 def _matched(source, template, marks, vertices, lips):
-    """Target vertices that are known, and where on the source each belongs: landmarks, then the lips' lines at equal fractions of width."""
+    """Target vertices that are known, and where on the source each belongs: landmarks, then the lips' lines at equal fractions of
+    width."""
     fixed, goals = [], []
     for name, vertex in (marks or {}).items():
         if name in source.landmark_names and not name.startswith("lip_inner"):
@@ -101,7 +103,8 @@ def _matched(source, template, marks, vertices, lips):
 
 
 def line_position(points):
-    """0..1 along a line of points [n,3] by length, with the middle of the line (half way in x) at 0.5: lips meet midline to midline."""
+    """0..1 along a line of points [n,3] by length, with the middle of the line (half way in x) at 0.5: lips meet midline to
+    midline."""
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     x = points[:, 0]
     centre = np.interp(0.5 * (x[0] + x[-1]), np.sort(x), along[np.argsort(x)])
@@ -121,7 +124,8 @@ def graph(vertices, faces):
 
 
 def _sides(vertices, faces, lips):
-    """+1 for what belongs to the upper lip, -1 for the lower, 0 elsewhere [n]: the nearer line along the surface, within reach."""
+    """+1 for what belongs to the upper lip, -1 for the lower, 0 elsewhere [n]: the nearer line along the surface, within
+    reach."""
     upper, lower = (dijkstra(graph(vertices, faces), False, line, min_only=True, limit=_REACH) for line in lips)
     nearer = np.where(np.isfinite(upper) | np.isfinite(lower), np.nan_to_num(lower, posinf=9) - np.nan_to_num(upper, posinf=9), 0)
     return np.where(np.abs(nearer) > 0.0015, np.sign(nearer), 0).astype(int)
@@ -169,8 +173,8 @@ class _Surface:
 
 
 def _barycentric(corners, points):
-    """Barycentric weights of the point of each triangle [...,3,3] closest to points [...,3]: the plane's where it lies inside, else the
-    nearest of the three edges'."""
+    """Barycentric weights of the point of each triangle [...,3,3] closest to points [...,3]: the plane's where it lies inside,
+    else the nearest of the three edges'."""
     a, ab, ac = corners[..., 0, :], corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
     ap = points - a
     d00, d01, d11 = (ab * ab).sum(-1), (ab * ac).sum(-1), (ac * ac).sum(-1)
@@ -192,8 +196,8 @@ def _barycentric(corners, points):
 
 
 def find_placement(vertices, source):
-    """(factor, rotation, shift) that bring a mesh without landmarks onto the head source (factor * vertices @ rotation.T + shift): trimmed
-    closest points from several guesses of axes and size; the best one wins."""
+    """(factor, rotation, shift) that bring a mesh without landmarks onto the head source (factor * vertices @ rotation.T +
+    shift): trimmed closest points from several guesses of axes and size; the best one wins."""
     goals = source.v_template.astype(np.float64)
     chosen = np.random.default_rng(0).permutation(len(vertices))[:1500]
     goal_tree = cKDTree(goals)
@@ -218,7 +222,8 @@ def find_placement(vertices, source):
 
 
 def _trimmed_icp(points, goals, tree, factor, rotation, shift, rounds=25, keep=0.7):
-    """(error over head size, factor, rotation, shift). Both ways count: a mesh shrunk to a point would lie well on any surface."""
+    """(error over head size, factor, rotation, shift). Both ways count: a mesh shrunk to a point would lie well on any
+    surface."""
     for _ in range(rounds):
         placed = factor * points @ rotation.T + shift
         distance, nearest = tree.query(placed)
@@ -232,8 +237,8 @@ def _trimmed_icp(points, goals, tree, factor, rotation, shift, rounds=25, keep=0
 
 
 def _warp(placed, faces, surface, fixed, goals, sides):
-    """Move placed vertices onto the surface, smoothly. -> (warped [n,3], rigid [n]: inner parts that were left out and follow their nearest
-    neighbours only)."""
+    """Move placed vertices onto the surface, smoothly. -> (warped [n,3], rigid [n]: inner parts that were left out and follow
+    their nearest neighbours only)."""
     n = len(placed)
     rigid = _inner_parts(placed, faces, surface)
     edges = _edges(faces)
@@ -262,8 +267,8 @@ def _warp(placed, faces, surface, fixed, goals, sides):
 
 
 def _inner_parts(placed, faces, surface):
-    """bool [n]: loose pieces of the mesh that no expression moves: eyeballs (round an eye's joint) and what lies deep under the skin (teeth, a
-    tongue). Loose pieces on the skin (brows, lashes) do not count."""
+    """bool [n]: loose pieces of the mesh that no expression moves: eyeballs (round an eye's joint) and what lies deep under the
+    skin (teeth, a tongue). Loose pieces on the skin (brows, lashes) do not count."""
     count, piece = connected_components(graph(placed, faces), directed=False)
     sizes = np.bincount(piece)
     triangles, weights, *_ = surface.closest(placed)
@@ -288,7 +293,8 @@ def _frames(original, warped, faces):
     _, cell = np.unique(np.floor(middle / (0.5 * _FRAME_WIDTH)).astype(int), axis=0, return_inverse=True)
     count = np.bincount(cell.ravel())
     sums, centres = (np.stack([np.bincount(cell.ravel(), column) for column in table.T], 1) for table in (sums, middle))
-    near = cKDTree(warped).sparse_distance_matrix(cKDTree(centres / count[:, None]), 2.5 * _FRAME_WIDTH, output_type="coo_matrix").tocsr()
+    near = cKDTree(warped).sparse_distance_matrix(cKDTree(centres / count[:, None]), 2.5 * _FRAME_WIDTH, output_type="coo_matrix")
+    near = near.tocsr()
     near.data = np.exp(-0.5 * (near.data / _FRAME_WIDTH) ** 2)
     sums = near @ sums
     u, _, vt = np.linalg.svd(sums[:, :9].reshape(-1, 3, 3))

@@ -16,7 +16,8 @@ MOUTH_HALF, MOUTH_Y = 0.024, -0.045
 
 
 def egg(rows=60, columns=72):
-    """Vertices, faces, and the slit's vertex pairs (upper, lower, subject's left to right) of an egg 0.15 m wide, mouth towards +Z."""
+    """Vertices, faces, and the slit's vertex pairs (upper, lower, subject's left to right) of an egg 0.15 m wide, mouth towards
+    +Z."""
     elevation = np.linspace(-np.pi / 2, np.pi / 2, rows + 1)[1:-1]
     azimuth = np.linspace(-np.pi, np.pi, columns, endpoint=False)
     e, a = np.meshgrid(elevation, azimuth, indexing="ij")
@@ -148,8 +149,8 @@ def moves(head, count=60, seed=1):
 
 
 def flame_fields(vertices, faces, seed=3, numbers=50):
-    """FLAME-format fields for a neutral mesh in FLAME's topology, with an expression basis of the tests' own: smooth bumps, lips that part
-    and close, corners that pull; mixed, so that no coefficient is one action."""
+    """FLAME-format fields for a neutral mesh in FLAME's topology, with an expression basis of the tests' own: smooth bumps, lips
+    that part and close, corners that pull; mixed, so that no coefficient is one action."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components, dijkstra
     rng = np.random.default_rng(seed)

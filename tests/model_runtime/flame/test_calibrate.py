@@ -1,4 +1,5 @@
-"""A performance of the built-in head on a head of another topology and another basis: same mouth, same face, lips shut where ours are."""
+"""A performance of the built-in head on a head of another topology and another basis: same mouth, same face, lips shut where ours
+are."""
 import pickle
 import sys
 import types
@@ -46,7 +47,8 @@ def flame(builtin, flame_npz):
 
 
 def shut_and_open(builtin, count=300, seed=0):
-    """Random faces of the built-in head [n,65], and their relative lip gaps; mouthClose shuts the jaw's opening as far as it can."""
+    """Random faces of the built-in head [n,65], and their relative lip gaps; mouthClose shuts the jaw's opening as far as it
+    can."""
     rng = np.random.default_rng(seed)
     actions = np.clip(rng.normal(0, 0.4, (count, 52)), 0, 1) * (rng.random((count, 52)) < 0.2)
     actions[:, builtin.action("jawOpen")] = rng.uniform(0, 0.35, count)
@@ -174,7 +176,8 @@ def test_identity_comes_near(builtin, flame):
 
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_known_identity_is_found_again(builtin, shuffled):
-    """Our own head wearing another identity; once with its vertices in another order, so that only geometry and landmarks tell."""
+    """Our own head wearing another identity; once with its vertices in another order, so that only geometry and landmarks
+    tell."""
     beta = np.zeros(300, np.float32)
     beta[:5] = [1.5, -1, 1, 0.5, -0.5]
     worn = lbs.pose(builtin, np.zeros((1, 65)), beta)[0]
