@@ -110,7 +110,7 @@ class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
         return chosen(context) is not None
 
     def invoke(self, context, event):
-        return self.execute(context) if self.filepath else super().invoke(context, event)  # a dropped file has its path
+        return self.execute(context) if self.filepath else ImportHelper.invoke(self, context, event)  # a dropped file has its path
 
     def execute(self, context):
         settings = chosen(context).utter

@@ -66,6 +66,10 @@ def choose_voice():
     assert settings().strip and settings().seconds > 3
     bpy.ops.utter.add_passage()
     settings().passages[0].prompt = "holding back tears"
+    bpy.context.scene.frame_set(45)
+    bpy.ops.utter.add_passage()
+    settings().passages[1].prompt = "proud"
+    bpy.context.scene.frame_set(1)
     bpy.ops.ed.undo_push(message="settings of the test")
 
 
@@ -108,17 +112,24 @@ def undo():
 
 
 def cancel():
-    facts["cancel_asked"] = time.monotonic()
+    asked = time.monotonic()
+
+    def watch():
+        if not idle():
+            return 0.02
+        facts["cancel_seconds"] = time.monotonic() - asked
+
     press("cancel")()
+    bpy.app.timers.register(watch)
 
 
 def cancelled():
-    if idle():
-        facts["cancel_seconds"] = time.monotonic() - facts.pop("cancel_asked")
-        facts["cancel_message"] = jobs().Message.text
-        facts["actions_after_cancel"] = len(actions())
-        return True
-    return False
+    return "cancel_seconds" in facts
+
+
+def check_cancel():
+    facts["cancel_message"] = jobs().Message.text
+    facts["actions_after_cancel"] = len(actions())
 
 
 def start_clock():
@@ -130,6 +141,38 @@ def stop_clock():
     bpy.app.timers.unregister(alive)
 
 
+def pin():
+    """Lift one key of the jaw as an artist would in the Graph Editor."""
+    head = bpy.context.scene.utter.head
+    action = head.data.shape_keys.animation_data.action
+    bags = action.layers[0].strips[0].channelbags if hasattr(action, "layers") else [action]
+    (curve,) = [c for bag in bags for c in bag.fcurves if c.data_path == 'key_blocks["jaw_x"].value']
+    key = curve.keyframe_points[len(curve.keyframe_points) // 2]
+    key.co[1] += 0.2
+    curve.update()
+    action.update_tag()
+    facts["pinned"] = key.co[1]
+    settings().quality = "draft"
+
+
+def rediffused():
+    assert not jobs().Message.is_error(), jobs().Message.text
+    return idle() and jobs().Message.text.startswith("Performed")
+
+
+def show_curves():
+    """The timeline becomes a graph editor, the sidebar shows the takes; the preferences come up in a window of their own."""
+    area = next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == "DOPESHEET_EDITOR")
+    area.ui_type = "FCURVES"
+    bpy.context.scene.frame_set(40)
+
+
+def preferences():
+    bpy.ops.screen.userpref_show(section="ADDONS")
+    bpy.context.window_manager.addon_search = "Utter"
+    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.utter")
+
+
 def write_facts():
     Path("/out/facts.json").write_text(json.dumps(facts))
 
@@ -138,8 +181,10 @@ guikit.play([
     install, guikit.sidebar("Utter"), guikit.shot("1_empty"),
     press("add_head"), guikit.wait_for(has_head, 240), frame_head, guikit.shot("2_head"),
     choose_voice, guikit.shot("3_voice"), note_undo,
-    start_clock, press("perform"), guikit.wait_for(working, 240, 0.1), guikit.shot("4_working"),
+    press("perform"), guikit.wait_for(working, 240, 0.1), guikit.shot("4_working"), start_clock,
     guikit.wait_for(performed, 240), stop_clock, check_performance, guikit.shot("5_performed"),
     undo, press("perform"), guikit.wait_for(working, 240, 0.05), cancel, guikit.wait_for(cancelled, 10, 0.05),
-    guikit.shot("6_cancelled"), write_facts,
+    check_cancel, guikit.shot("6_cancelled"),
+    pin, press("rediffuse"), guikit.wait_for(rediffused, 240), show_curves, guikit.shot("7_rediffused"),
+    preferences, guikit.shot("8_preferences"), write_facts,
 ])

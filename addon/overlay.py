@@ -1,0 +1,65 @@
+"""Passages over the timeline, the dope sheet and the graph editor: where each feeling comes, stays and goes."""
+import blf
+import bpy
+import gpu
+from gpu_extras.batch import batch_for_shader
+
+from .head import chosen
+
+COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
+SCRUB = 24   # height of the frame numbers at the top, before the interface's scale
+SIZE = 11    # of the words
+
+_handlers = []
+
+
+def draw():
+    """Draw the chosen head's passages behind the keys' frames; the region is the context's."""
+    context = bpy.context
+    head = chosen(context)
+    if head is None or not head.utter.passages:
+        return
+    scale = context.preferences.system.ui_scale
+    region, top = context.region, context.region.height - SCRUB * scale
+    x_of = lambda frame: region.view2d.view_to_region(frame, 0, clip=False)[0]
+    gpu.state.blend_set("ALPHA")
+    shader = gpu.shader.from_builtin("SMOOTH_COLOR")
+    for number, passage in enumerate(head.utter.passages):
+        fade = min(passage.fade, (passage.end - passage.start) / 2)
+        alpha = (0.10 + 0.20 * passage.strength) * (1.4 if number == head.utter.passage else 1.0)
+        colour = COLOURS[number % len(COLOURS)]
+        corners, colours = [], []
+        for frame, shown in ((passage.start, 0.25), (passage.start + fade, 1), (passage.end - fade, 1), (passage.end, 0.25)):
+            x = x_of(frame)
+            corners += [(x, 0, 0), (x, top, 0)]
+            colours += [(*colour, alpha * shown)] * 2
+        batch_for_shader(shader, "TRI_STRIP", {"pos": corners, "color": colours}).draw(shader)
+        left, right = max(x_of(passage.start), 0), min(x_of(passage.end), region.width)
+        words = fitting(passage.prompt, right - left - 8 * scale, scale)
+        if words:
+            blf.position(0, left + 4 * scale, top - (SIZE + 3) * scale, 0)
+            blf.color(0, *(0.5 + 0.5 * part for part in colour), 0.95)
+            blf.draw(0, words)
+    gpu.state.blend_set("NONE")
+
+
+def fitting(words, width, scale):
+    """As much of the words as the width (pixels) holds; "" if that is nothing to read. Sets the font's size."""
+    blf.size(0, SIZE * scale)
+    if blf.dimensions(0, words)[0] <= width:
+        return words
+    while words and blf.dimensions(0, words + "\u2026")[0] > width:
+        words = words[:-1]
+    return words.rstrip() + "\u2026" if len(words) > 2 else ""
+
+
+def register():
+    if not bpy.app.background:
+        for space in (bpy.types.SpaceDopeSheetEditor, bpy.types.SpaceGraphEditor):
+            _handlers.append((space, space.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")))
+
+
+def unregister():
+    while _handlers:
+        space, handler = _handlers.pop()
+        space.draw_handler_remove(handler, "WINDOW")
