@@ -3,6 +3,7 @@
 values is float32 [T, 65] at fps frames a second; frame i is the moment i / fps of the voice.
 """
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def write_npz(path, **arrays):
             np.savez_compressed(stream, **arrays)
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
 
 

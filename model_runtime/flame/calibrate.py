@@ -92,6 +92,12 @@ def _ramp(x, start, end):
     t = np.clip((x - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
 
+    def invert(self, values):
+        """This head's Motion values [T,65] to built-in ones: ridge least squares on the matrix, for the built-in basis can move in ways
+        that this one hardly can. The seal is not undone: where lips were sealed here, the built-in ones are shut anyway."""
+        gram = self.matrix @ self.matrix.T
+        return np.asarray(values, np.float32) @ np.linalg.solve(gram + _INVERSE_RIDGE * np.eye(CHANNELS), self.matrix).T.astype(np.float32)
+
 
 def _partings(head, values, beta=None):
     """How far the inner-lip pairs are apart beyond the neutral head, turned back by the neck: [T, 3K] (upper minus lower)."""
