@@ -30,6 +30,7 @@ _OVERLAY_NOISE = 15e-3             # metres: 1.5 mm of misplacement, alike over 
 _SHUT, _APART = 0.03, 0.25         # relative gaps: shut below the first, and above the second the lips are left as they fall
 _FAR_ALONG = 0.03                  # metres along the surface: further than that is as far as it gets
 _SEAL_ROUNDS = 8
+_INVERSE_RIDGE = 1e-3              # against built-in coefficients that do next to nothing on the other head
 _SEAL_FACE = 0.3                   # the face's mean square movement against the partings'
 _MIDDLE_AXES = (1.0, 4.0, 2.0)    # of the middle of the lips, where shut is told from open, against all the pairs
 _SEAL_RIDGE = 1e-4                 # metres of parting a pair that one standard deviation more must be worth
@@ -86,17 +87,17 @@ class HeadMap:
             change = np.where(better[:, None], change + step, 0.5 * (best + change)).astype(np.float32)
         return best
 
-
-def _ramp(x, start, end):
-    """0 up to start, 1 from end, smooth between."""
-    t = np.clip((x - start) / (end - start), 0, 1)
-    return t * t * (3 - 2 * t)
-
     def invert(self, values):
         """This head's Motion values [T,65] to built-in ones: ridge least squares on the matrix, for the built-in basis can move in ways
         that this one hardly can. The seal is not undone: where lips were sealed here, the built-in ones are shut anyway."""
         gram = self.matrix @ self.matrix.T
         return np.asarray(values, np.float32) @ np.linalg.solve(gram + _INVERSE_RIDGE * np.eye(CHANNELS), self.matrix).T.astype(np.float32)
+
+
+def _ramp(x, start, end):
+    """0 up to start, 1 from end, smooth between."""
+    t = np.clip((x - start) / (end - start), 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _partings(head, values, beta=None):
