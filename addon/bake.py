@@ -103,6 +103,12 @@ def read_pins(obj, start_frame, length, *, fps=None):
     return curves.pins(frames, channels, values, start_frame, fps or scene_fps(), length)
 
 
+def count_pins(obj):
+    """How many keys of the artist are on our channels: those that read_pins() reads."""
+    found = [_find(track) for track in _all_tracks(obj)]
+    return sum(len(_read(curve, pins_only=True)["co"]) for curve in found if curve)
+
+
 def clear(obj):
     """Remove our performance from obj: our F-curves go, channels return to rest, the artist's Action is active again.
     Returns False if there was none. Curves that the artist added to our Action stay, in it."""

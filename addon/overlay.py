@@ -25,11 +25,11 @@ def draw():
     gpu.state.blend_set("ALPHA")
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
     for number, passage in enumerate(head.utter.passages):
-        fade = min(passage.fade, (passage.end - passage.start) / 2)
-        alpha = (0.10 + 0.20 * passage.strength) * (1.4 if number == head.utter.passage else 1.0)
+        half = min(passage.fade, passage.end - passage.start) / 2  # a fade is centred on the end it belongs to
+        alpha = (0.06 + 0.12 * passage.strength) * (1.5 if number == head.utter.passage else 1.0)
         colour = COLOURS[number % len(COLOURS)]
         corners, colours = [], []
-        for frame, shown in ((passage.start, 0.25), (passage.start + fade, 1), (passage.end - fade, 1), (passage.end, 0.25)):
+        for frame, shown in ((passage.start - half, 0), (passage.start + half, 1), (passage.end - half, 1), (passage.end + half, 0)):
             x = x_of(frame)
             corners += [(x, 0, 0), (x, top, 0)]
             colours += [(*colour, alpha * shown)] * 2
@@ -37,7 +37,7 @@ def draw():
         left, right = max(x_of(passage.start), 0), min(x_of(passage.end), region.width)
         words = fitting(passage.prompt, right - left - 8 * scale, scale)
         if words:
-            blf.position(0, left + 4 * scale, top - (SIZE + 3) * scale, 0)
+            blf.position(0, left + 4 * scale, max(top - (SIZE + 3) * scale, 9 * scale), 0)
             blf.color(0, *(0.5 + 0.5 * part for part in colour), 0.95)
             blf.draw(0, words)
     gpu.state.blend_set("NONE")

@@ -81,7 +81,7 @@ class UTTER_OT_remove_passage(Edit, bpy.types.Operator):
 class UTTER_OT_move_passage(Edit, bpy.types.Operator):
     bl_idname = "utter.move_passage"
     bl_label = "Move Passage"
-    bl_description = "Move the chosen passage in the list; where passages overlap, the lower one wins"
+    bl_description = "Move the chosen passage in the list; where passages overlap they blend, whatever their order"
 
     step: bpy.props.IntProperty(default=1)
 

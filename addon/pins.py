@@ -7,12 +7,10 @@ from .head import HeadPanel, Starts, chosen
 _counted = {}  # head's session uid -> pins; emptied whenever an Action changes, for panels are drawn many times a second
 
 
-def count(head, scene):
-    """How many values the artist's keys hold on the head's performance."""
+def count(head):
+    """How many keys of the artist are on the head's performance."""
     if head.session_uid not in _counted or bpy.app.background:
-        settings = head.utter
-        mask = bake.read_pins(head, settings.start, max(settings.frames, 1), fps=bake.scene_fps(scene))[1]
-        _counted[head.session_uid] = int(mask.sum())
+        _counted[head.session_uid] = bake.count_pins(head)
     return _counted[head.session_uid]
 
 
@@ -40,7 +38,7 @@ class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
             return "Perform first."
         if not head.utter.voice:
             return "Choose a voice first."
-        return "" if count(head, context.scene) else "Set or change a key on the head's curves first."
+        return "" if count(head) else "Set or change a key on the head's curves first."
 
     def job(self, context):
         return perform.perform_job(context.scene, chosen(context), rediffuse=True)
@@ -74,8 +72,8 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         if not bake.actions(head):
             layout.label(text="No performance yet.", icon="INFO")
             return
-        pins = count(head, context.scene)
-        layout.label(text=f"{pins} of your keys are kept." if pins else "None yet: edit a curve to pin it.",
+        pins = count(head)
+        layout.label(text=f"{pins} {'keys' if pins > 1 else 'key'} of yours to keep." if pins else "None yet: edit a curve to pin it.",
                      icon="KEYTYPE_KEYFRAME_VEC" if pins else "INFO")
         layout.operator("utter.rediffuse", icon="MOD_WAVE")
         layout.operator("utter.clear", icon="TRASH")

@@ -271,7 +271,7 @@ def scene_the_real_worker_performs_and_rediffuses():
     frame, value = key.co[0], key.co[1] + 3
     key.co[1] = value
     curve.update()
-    assert pins.count(head, scene) == 1
+    assert pins.count(head) == 1
     bpy.ops.utter.rediffuse()
     after = bake.sample(head, frames)
     assert abs(after[int(frame) - 1, 0] - value) < 1e-4, "the pinned value is met exactly"

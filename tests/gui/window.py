@@ -160,17 +160,20 @@ def rediffused():
     return idle() and jobs().Message.text.startswith("Performed")
 
 
-def show_curves():
-    """The timeline becomes a graph editor, the sidebar shows the takes; the preferences come up in a window of their own."""
-    area = next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == "DOPESHEET_EDITOR")
-    area.ui_type = "FCURVES"
-    bpy.context.scene.frame_set(40)
-
-
-def preferences():
-    bpy.ops.screen.userpref_show(section="ADDONS")
-    bpy.context.window_manager.addon_search = "Utter"
-    bpy.ops.preferences.addon_expand(module="bl_ext.user_default.utter")
+def show(editor):
+    """Step: turn the 3D viewport into another editor."""
+    def step():
+        area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda area: area.width * area.height)
+        area.ui_type = editor
+        if editor == "PREFERENCES":
+            bpy.context.preferences.active_section = "ADDONS"
+            bpy.context.window_manager.addon_search = "Utter"
+            bpy.ops.preferences.addon_expand(module="bl_ext.user_default.utter")
+        elif editor == "FCURVES":
+            region = next(r for r in area.regions if r.type == "WINDOW")
+            with bpy.context.temp_override(area=area, region=region):
+                bpy.ops.graph.view_all()
+    return step
 
 
 def write_facts():
@@ -185,6 +188,6 @@ guikit.play([
     guikit.wait_for(performed, 240), stop_clock, check_performance, guikit.shot("5_performed"),
     undo, press("perform"), guikit.wait_for(working, 240, 0.05), cancel, guikit.wait_for(cancelled, 10, 0.05),
     check_cancel, guikit.shot("6_cancelled"),
-    pin, press("rediffuse"), guikit.wait_for(rediffused, 240), show_curves, guikit.shot("7_rediffused"),
-    preferences, guikit.shot("8_preferences"), write_facts,
+    pin, press("rediffuse"), guikit.wait_for(rediffused, 240), guikit.shot("7_rediffused"),
+    show("FCURVES"), guikit.shot("8_curves"), show("PREFERENCES"), guikit.shot("9_preferences"), write_facts,
 ])
