@@ -1,0 +1,174 @@
+"""What the shipped weights do with the shipped voices: lips meet where they must, feelings show, pins are followed."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from model_runtime.diffusion import load_generator, sample
+from model_runtime.emotion import load_feelings
+from model_runtime.flame import actions, lbs
+from model_runtime.flame.head import load_head
+from model_runtime.motion import EXPRESSION, EYES, FPS, JAW, LIDS, NECK
+from model_runtime.speech.content import resample
+from model_runtime.speech.encoder import load_encoder
+
+VOICES = Path(__file__).parents[3] / "blender_assets" / "voices"
+BETA = np.zeros(300, np.float32)
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head()
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return load_generator("cpu")
+
+
+@pytest.fixture(scope="module")
+def feelings():
+    return load_feelings("cpu")
+
+
+@pytest.fixture(scope="module")
+def heard():
+    """{name: (content [T, 55], phones [[start, end, phone]])} of the shipped voices."""
+    encoder, out = load_encoder("cpu"), {}
+    for path in sorted(VOICES.glob("*.flac")):
+        samples, rate = soundfile.read(path, dtype="float32")
+        assert rate == 16000
+        phones = [line.split() for line in path.with_suffix(".phones").read_text().splitlines() if line.strip()]
+        out[path.stem] = resample(encoder.listen(samples), FPS, -(-len(samples) * FPS // 16000)), phones
+    return out
+
+
+def play(generator, content, feeling=None, **options):
+    feeling = np.zeros(128, np.float32) if feeling is None else feeling
+    T = len(content)
+    return sample(generator, content, np.tile(feeling, (T, 1)), np.full(T, float(feeling.any()), np.float32), BETA, **options)
+
+
+@pytest.fixture(scope="module")
+def plain(generator, heard):
+    return {name: play(generator, content) for name, (content, _) in heard.items()}
+
+
+def frames_of(phones, wanted):
+    """Frames in the middle of each such phone: [[frame, ...], ...]."""
+    out = []
+    for start, end, phone in phones:
+        if phone.rstrip("012").upper() in wanted:
+            first, last = int(np.ceil(float(start) * FPS - 0.6)), int(np.floor(float(end) * FPS + 0.6))
+            out.append(list(range(max(0, first), max(first, last) + 1)))
+    return out
+
+
+def test_lips_meet_in_p_b_m_and_part_in_open_vowels(head, heard, plain):
+    met, parted = [], []
+    for name, (content, phones) in heard.items():
+        gap = lbs.lip_gap(head, plain[name])
+        met += [gap[[f for f in frames if f < len(gap)]].min() < 0.03 for frames in frames_of(phones, {"P", "B", "M"})]
+        parted += [gap[[f for f in frames if f < len(gap)]].max() > 0.08 for frames in frames_of(phones, {"AA", "AE", "AO", "AW", "AY"})]
+    assert len(met) >= 5 and np.mean(met) > 0.8
+    assert len(parted) >= 5 and np.mean(parted) > 0.85
+
+
+def test_a_sad_prompt_frowns_and_a_happy_one_smiles(generator, head, feelings, heard):
+    content, _ = heard["moon"]
+    faces = {}
+    for words in ("holding back tears", "over the moon with joy"):
+        acted = actions.from_motion(head, play(generator, content, feelings.words(words), quality="draft"))
+        mean = lambda name: float(acted[:, [head.action(name + "Left"), head.action(name + "Right")]].mean())
+        faces[words] = {name: mean(name) for name in ("mouthSmile", "mouthFrown", "cheekSquint")}
+    sad, happy = faces.values()
+    assert happy["mouthSmile"] > 0.3 > 0.15 > sad["mouthSmile"]
+    assert sad["mouthFrown"] > 0.2 > happy["mouthFrown"]
+
+
+def test_a_passage_changes_the_face_there_and_not_before(generator, head, feelings, heard):
+    content, _ = heard["moon"]
+    T = len(content)
+    feeling, prompted = np.zeros((T, 128), np.float32), np.zeros(T, np.float32)
+    feeling[T // 2:], prompted[T // 2:] = feelings.label("happy"), 1
+    acted = actions.from_motion(head, sample(generator, content, feeling, prompted, BETA))
+    smile = acted[:, [head.action("mouthSmileLeft"), head.action("mouthSmileRight")]].mean(1)
+    assert smile[T // 2 + 15:].mean() > smile[: T // 2 - 15].mean() + 0.2
+
+
+def test_strength_grades_the_face(generator, head, feelings, heard):
+    content, _ = heard["moon"]
+    smiles = []
+    for strength in (0.0, 0.5, 1.0):
+        acted = actions.from_motion(head, play(generator, content, feelings.label("happy") * np.float32(strength), quality="draft"))
+        smiles.append(acted[:, head.action("mouthSmileLeft")].mean())
+    assert smiles[0] + 0.1 < smiles[1] < smiles[2] - 0.05
+
+
+def test_feelings_leave_the_lips_their_words(generator, head, feelings, heard):
+    content, phones = heard["moon"]
+    gap = lbs.lip_gap(head, play(generator, content, feelings.label("happy")))
+    met = [gap[[f for f in frames if f < len(gap)]].min() < 0.05 for frames in frames_of(phones, {"P", "B", "M"})]
+    assert np.mean(met) > 0.75
+
+
+def test_seeds_differ_in_the_head_and_agree_on_the_lips(generator, head, heard, plain):
+    content, _ = heard["moon"]
+    other = play(generator, content, seed=1)
+    assert np.corrcoef(lbs.lip_gap(head, plain["moon"]), lbs.lip_gap(head, other))[0, 1] > 0.85
+    assert abs(np.corrcoef(plain["moon"][:, NECK.start], other[:, NECK.start])[0, 1]) < 0.95
+
+
+def test_identity_is_heeded(generator, head, heard):
+    """Another face shuts its own lips, which the built-in face's curves would not do as well."""
+    rng = np.random.default_rng(5)
+    beta = rng.standard_normal(300).astype(np.float32) * 0.8
+    content, phones = heard["moon"]
+    values = sample(generator, content, np.zeros((len(content), 128)), np.zeros(len(content)), beta)
+    gap = lbs.lip_gap(head, values, beta)
+    met = [gap[[f for f in frames if f < len(gap)]].min() < 0.06 for frames in frames_of(phones, {"P", "B", "M"})]
+    assert np.mean(met) > 0.7
+
+
+def test_the_head_is_calm_and_alive(plain):
+    for values in plain.values():
+        if len(values) > 60:
+            assert 0.005 < values[:, NECK].std(0).max() < 0.25
+            assert np.abs(np.diff(values[:, NECK], n=2, axis=0)).mean() < 0.006      # radians per frame squared
+            assert np.abs(values[:, EYES]).max() < 0.8
+
+
+def test_eyes_blink(generator, heard):
+    content = np.tile(heard["moon"][0], (4, 1))
+    lids = play(generator, content, quality="draft")[:, LIDS].mean(1)
+    blinks = int(((lids[1:] > 0.6) & (lids[:-1] <= 0.6)).sum())
+    assert 5 < blinks / (len(lids) / FPS / 60) < 70
+
+
+def test_pins_guide_the_curve_around_them(generator, heard, plain):
+    """A jaw key far off the curve: met exactly, approached over several frames, forgotten a second away."""
+    content, _ = heard["moon"]
+    T = len(content)
+    at, channel = T // 2, NECK.start + 1
+    mask = np.zeros((T, 65), bool)
+    mask[at, channel] = True
+    values = plain["moon"].copy()
+    values[at, channel] += 0.25
+    moved = play(generator, content, pins=(values, mask))[:, channel]
+    assert moved[at] == values[at, channel]
+    away = moved - plain["moon"][:, channel]
+    assert away[[at - 3, at + 3]].min() > 0.08                                            # no dent: neighbours come along
+    steps = np.abs(np.diff(moved))
+    assert steps[at - 1:at + 1].max() < 0.12
+
+
+def test_a_held_span_stays_and_joins_smoothly(generator, heard, plain):
+    content, _ = heard["moon"]
+    T = len(content)
+    mask = np.zeros((T, 65), bool)
+    mask[T // 3: 2 * T // 3, EXPRESSION] = mask[T // 3: 2 * T // 3, JAW] = True
+    moved = play(generator, content, pins=(plain["moon"], mask), seed=3)
+    np.testing.assert_array_equal(moved[mask], plain["moon"][mask])
+    step = np.abs(np.diff(moved[:, EXPRESSION], axis=0)).mean(1)
+    assert step[[T // 3 - 1, 2 * T // 3 - 1]].max() < 3 * step.mean()
