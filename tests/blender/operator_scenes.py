@@ -147,11 +147,11 @@ def scene_a_runtime_without_torch_is_said():
     head = with_head()
     head.utter.voice = named_voice("torchless.wav")
     assert "lacks torch" in refusal(bpy.ops.utter.perform)
-    os.environ["UTTER_PYTHON"] = "/no/such/python"
+    runtime, os.environ["UTTER_PYTHON"] = os.environ.get("UTTER_PYTHON", ""), "/no/such/python"
     try:
         assert "/no/such/python cannot be started" in refusal(bpy.ops.utter.perform)
     finally:
-        del os.environ["UTTER_PYTHON"]
+        os.environ["UTTER_PYTHON"] = runtime
 
 
 def slow_job(head):
