@@ -86,22 +86,14 @@ def run(job, progress=lambda stage, fraction: None):
                 progress(*seen)
             time.sleep(0.01)
     except BaseException:  # Ctrl-C
-        abandon("Interrupted; nothing was changed.")
+        cancel("Interrupted; nothing was changed.")
         raise
     if job.error:
         raise UtterError(job.error)
 
 
-def cancel():
-    """Ask for the current job's end; it comes within a second."""
-    if current is not None and worker is not None:
-        current.stage = "Cancelling"
-        worker.cancel(current.id)
-        _redraw()
-
-
-def abandon(why):
-    """Drop the current job at once, whatever the worker still does."""
+def cancel(why="Cancelled; nothing was changed."):
+    """Drop the current job at once; the worker ends it within a second, and start() waits for that."""
     if current is not None:
         worker.cancel(current.id)
         _finish(error=why, icon="INFO")
@@ -180,7 +172,7 @@ def _tick():
         drain()
     except Exception:  # a timer that raises is gone, and the panel would wait for ever
         traceback.print_exc()
-        abandon("Something unexpected went wrong; the system console tells more.")
+        cancel("Something unexpected went wrong; the system console tells more.")
     return INTERVAL if current is not None or (worker is not None and worker.cancelling) else None
 
 
@@ -191,8 +183,7 @@ def drain():
             continue
         if event["event"] == "progress":
             current.fraction = min(max(float(event["fraction"]), current.fraction), 1.0)
-            if current.stage != "Cancelling":
-                current.stage = str(event["stage"])
+            current.stage = str(event["stage"])
             _redraw()
         elif event["event"] == "result":
             _finish(result=event)
@@ -236,7 +227,7 @@ def _redraw():
 
 @bpy.app.handlers.persistent
 def _before_load(*_):
-    abandon("Cancelled, because another file was opened.")
+    cancel("Cancelled, because another file was opened.")
 
 
 def stop():
@@ -284,7 +275,7 @@ class UTTER_OT_restart_worker(bpy.types.Operator):
         return worker is not None and worker.alive
 
     def execute(self, _context):
-        abandon("Cancelled, because the worker was ended.")
+        cancel("Cancelled, because the worker was ended.")
         stop()
         return {"FINISHED"}
 
@@ -300,7 +291,7 @@ def unregister():
         bpy.app.handlers.load_pre.remove(_before_load)
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
-    abandon("Cancelled, because Utter was disabled.")
+    cancel("Cancelled, because Utter was disabled.")
     stop()
 
 

@@ -22,7 +22,6 @@ def draw():
     scale = context.preferences.system.ui_scale
     region, top = context.region, context.region.height - SCRUB * scale
     x_of = lambda frame: region.view2d.view_to_region(frame, 0, clip=False)[0]
-    gpu.state.blend_set("ALPHA")
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
     for number, passage in enumerate(head.utter.passages):
         half = min(passage.fade, passage.end - passage.start) / 2  # a fade is centred on the end it belongs to
@@ -33,11 +32,12 @@ def draw():
             x = x_of(frame)
             corners += [(x, 0, 0), (x, top, 0)]
             colours += [(*colour, alpha * shown)] * 2
+        gpu.state.blend_set("ALPHA")  # again for each: drawing words ends it
         batch_for_shader(shader, "TRI_STRIP", {"pos": corners, "color": colours}).draw(shader)
         left, right = max(x_of(passage.start), 0), min(x_of(passage.end), region.width)
         words = fitting(passage.prompt, right - left - 8 * scale, scale)
-        if words:
-            blf.position(0, left + 4 * scale, max(top - (SIZE + 3) * scale, 9 * scale), 0)
+        if words and top > 40 * scale:  # in the flat timeline they would cover the keys
+            blf.position(0, left + 4 * scale, top - (SIZE + 3) * scale, 0)
             blf.color(0, *(0.5 + 0.5 * part for part in colour), 0.95)
             blf.draw(0, words)
     gpu.state.blend_set("NONE")
