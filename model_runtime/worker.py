@@ -35,9 +35,9 @@ class Channel:
 
 class Worker:
     def __init__(self, device="auto"):
+        self.channel = Channel()  # before any import that might print
         from model_runtime.pipeline import Performer
         self.performer = Performer(device)
-        self.channel = Channel()
         self.jobs = queue.Queue()
         self.cancelled = set()  # ids of jobs to stop, known to both threads
 

@@ -1,8 +1,6 @@
 """The command line by which the product is measured: files in, files out, one sentence on errors."""
 import json
 import os
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -1,13 +1,11 @@
 """The worker over its real pipes: what Blender sees."""
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Queue
 
 import numpy as np
 import pytest
@@ -87,8 +85,7 @@ def test_perform_with_progress(talk, short_voice, tmp_path):
 
 
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
-    talk = Talk("import os; print('hello from a library'); "
-                "import model_runtime.audio as a; load = a.load_voice\n"
+    talk = Talk("import os, model_runtime.audio as a; load = a.load_voice\n"
                 "def noisy(path):\n  print('noise'); os.write(1, b'raw noise\\n'); return load(path)\n"
                 "a.load_voice = noisy")
     for line in ("", "not json", "[1, 2]", '{"no": "request"}', '"text"'):
