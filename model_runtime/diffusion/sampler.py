@@ -5,18 +5,21 @@ predictions are blended, and the scheduler steps the whole. So there are no seam
 """
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d, median_filter
 
 from model_runtime.diffusion.generator import STEPS, WINDOW
 from model_runtime.diffusion.lips import seal
 from model_runtime.diffusion.pins import Pins
 from model_runtime.errors import Cancelled, UtterError
-from model_runtime.motion import CHANNELS, JAW, LIDS, TONGUE
+from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
 
 OVERLAP = 30
 BATCH = 16                                    # windows denoised at once
 SAMPLER_STEPS = {"draft": 6, "final": 20}
 EMPHASIS = 0.5                                # how far past the trained feeling a prompt pushes: sP = 1 + EMPHASIS, sA = -EMPHASIS
 CLOSEST_JAW = -0.02                           # radians
+HEAD_CALM = 1.8                               # frames, standard deviation
+EYES_CALM = 5                                 # frames, median
 
 
 def schedule(quality):
@@ -94,7 +97,7 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
                                                                for a in (x, content, feeling, pins.values, pins.mask, weights)))
             for start, window in zip(batch, seen):
                 clean[start:start + len(fade)] += window * fade[:, None]
-        clean = pins.hold(clean / cover)
+        clean = pins.hold(steady(clean / cover))
         x = scheduler.step(clean, step, x).prev_sample
     values = clean * std + mean   # the last prediction: what x is at the end, without rounding
     values = seal(generator, values, content, beta, pins)
@@ -112,6 +115,13 @@ def denoise(generator, branches, step, beta, x, content, feeling, pins, mask, we
                               beta.to(device).expand(n * len(branches), -1), many(pins), many(mask), flags((1, 2)), flags((2,)))
     seen = seen.float().cpu().unflatten(0, (len(branches), n))
     return (seen * weights[..., branches].permute(2, 0, 1)[..., None]).sum(0)
+
+
+def steady(clean):
+    """What no head and no eye does is no part of a clean Motion: a head has mass (nothing above some 3 Hz), and an eye rests between jumps."""
+    clean[:, NECK] = torch.from_numpy(gaussian_filter1d(clean[:, NECK].numpy(), HEAD_CALM, axis=0, mode="nearest"))
+    clean[:, EYES] = torch.from_numpy(median_filter(clean[:, EYES].numpy(), (EYES_CALM, 1), mode="nearest"))
+    return clean
 
 
 def limit(values):
