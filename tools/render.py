@@ -37,7 +37,7 @@ def set_stage(scene, head):
     face = face_matrix(head)
     lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
     above = max(up.dot(head.matrix_world @ vertex.co - lips) for vertex in head.data.vertices)
-    view = 1.55 * above  # metres from the picture's lower edge to its upper one
+    view = 1.68 * above  # metres from the picture's lower edge to its upper one
     middle = lips + up * (0.31 * above) - forward * (0.22 * above)
 
     collection = bpy.data.collections.new("Studio")
