@@ -175,7 +175,7 @@ def prepare_head(scene, wanted, jaw):
 
 def save(path):
     """Save a copy of the open file, whole or not at all."""
-    beside = path.with_name(f".{path.stem[:100]}.{os.getpid()}.blend")
+    beside = path.with_name(f".utter-{os.getpid()}.blend")
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(beside), copy=True, check_existing=False, relative_remap=True)
         os.replace(beside, path)

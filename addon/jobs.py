@@ -71,7 +71,8 @@ def do(job):
         run(job)
     else:
         start(job)
-        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+        if not bpy.app.timers.is_registered(_tick):  # it still may watch over the end of a cancelled job
+            bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
 
 
 def run(job, progress=lambda stage, fraction: None):
@@ -227,6 +228,8 @@ def _redraw():
 
 @bpy.app.handlers.persistent
 def _before_load(*_):
+    if current is None:
+        say("", "")  # it was about the file that closes
     cancel("Cancelled, because another file was opened.")
 
 

@@ -73,8 +73,11 @@ class UTTER_OT_remove_take(bpy.types.Operator):
         settings = chosen_head(context).utter
         take = settings.takes[settings.take]
         bake.clear(settings.id_data)
-        for action in {take.keys, take.bones} - {None}:
-            bpy.data.actions.remove(action)
+        removed = {take.keys, take.bones} - {None}
+        take.keys = take.bones = None
+        for action in removed:
+            if not action.users:  # a duplicated head has the same takes
+                bpy.data.actions.remove(action)
         forget_removed(settings)
         settings.take = max(0, min(settings.take, len(settings.takes) - 1))
         return {"FINISHED"}

@@ -54,15 +54,22 @@ def include(scene, settings):
     scene.frame_start, scene.frame_end = min(scene.frame_start, max(settings.start, 0)), max(scene.frame_end, end)
 
 
+def strip_of(scene, head):
+    """The strip of the head's voice, or None; a duplicated head names its original's, which is not its own."""
+    name = head.utter.strip
+    if not name or any(other.utter.strip == name for other in scene.objects if other != head):
+        return None
+    return next((strip for strip in compat.strips(scene) if strip.name == name), None)
+
+
 def remove(scene, head):
     """Take the head's voice off the sequencer."""
-    for strip in compat.strips(scene):
-        if strip.name == head.utter.strip:
-            sound = strip.sound
-            compat.strips(scene).remove(strip)
-            if sound is not None and not sound.users:
-                bpy.data.sounds.remove(sound)
-            break
+    strip = strip_of(scene, head)
+    if strip is not None:
+        sound = strip.sound
+        compat.strips(scene).remove(strip)
+        if sound is not None and not sound.users:
+            bpy.data.sounds.remove(sound)
     head.utter.strip, head.utter.seconds = "", 0.0
 
 
@@ -81,17 +88,19 @@ def changed(settings, _context):
         settings.refusal = str(error)
 
 
-def moved(settings, _context):
+def moved(settings, context):
     """The artist moved the voice: its strip and the passages go along."""
     scene, shift = scene_of(settings.id_data), settings.start - settings.placed
+    strip = strip_of(scene, settings.id_data)
+    if strip is None:
+        changed(settings, context)
+    else:
+        strip.frame_start = settings.start
+        include(scene, settings)
     settings.placed = settings.start
-    for strip in compat.strips(scene):
-        if strip.name == settings.strip:
-            strip.frame_start = settings.start
     for passage in settings.passages:
         passage.start += shift
         passage.end += shift
-    include(scene, settings)
 
 
 class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):

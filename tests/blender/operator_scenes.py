@@ -230,6 +230,24 @@ def scene_takes_can_be_chosen_again():
     assert np.allclose(bake.sample(head, [80]), late)
 
 
+def scene_a_duplicated_head_leaves_its_originals_voice_and_takes_alone():
+    head = with_head()
+    slow_job(head)
+    finish_with_motion(jobs.current)
+    values = bake.sample(head, [20])
+    assert np.abs(values).max() > 0
+    rig.armature(head).select_set(True)
+    bpy.ops.object.duplicate()
+    twin = next(obj for obj in bpy.context.selected_objects if obj.type == "MESH")
+    heads_room.choose(bpy.context.scene, twin)
+    twin.utter.start = 31
+    strips = {strip.frame_start for strip in voice.compat.strips(bpy.context.scene)}
+    assert strips == {1, 31} and head.utter.strip != twin.utter.strip
+    bpy.ops.utter.remove_take()
+    assert len(twin.utter.takes) == 0 and len(head.utter.takes) == 1
+    assert np.array_equal(bake.sample(head, [20]), values)
+
+
 def scene_one_class_that_fails_takes_all_back():
     addon.unregister()
 
