@@ -183,9 +183,10 @@ def drain():
         if current is None or (event["event"] != "died" and event.get("id") != current.id):
             continue
         if event["event"] == "progress":
-            current.fraction = min(max(float(event["fraction"]), current.fraction), 1.0)
-            current.stage = str(event["stage"])
-            _redraw()
+            shown = current.stage, round(current.fraction, 2)
+            current.stage, current.fraction = str(event["stage"]), min(max(float(event["fraction"]), current.fraction), 1.0)
+            if shown != (current.stage, round(current.fraction, 2)):
+                _redraw()
         elif event["event"] == "result":
             _finish(result=event)
         elif event["event"] in ("error", "died"):
