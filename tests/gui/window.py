@@ -63,6 +63,7 @@ def frame_head():
 def choose_voice():
     settings().voice = VOICE
     settings().emotion = "happy"
+    settings().quality = "draft"
     assert settings().strip and settings().seconds > 3
     bpy.ops.utter.add_passage()
     settings().passages[0].prompt = "holding back tears"
@@ -109,6 +110,7 @@ def undo():
     facts["actions_after_undo"] = len(actions())
     bpy.ops.ed.redo()
     facts["actions_after_redo"] = len(actions())
+    settings().quality = "final"  # long enough to cancel
 
 
 def cancel():
