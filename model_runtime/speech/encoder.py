@@ -114,4 +114,5 @@ def save_network(network, path, **about):
     weights = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}
     beside = path.with_suffix(".part")
     save_file(weights, str(beside), {"names": " ".join(NAMES), "fps": str(FPS), "version": VERSION, **about})
+    beside.chmod(0o644)  # safetensors lets only the owner read
     beside.replace(path)

@@ -50,9 +50,9 @@ def main(args):
     encoder = load_encoder(device, first)
     voices.add_heard(encoder, args)
     network = fit(encoder.network, voices, minutes[1], device)
-    figures = report(Encoder(network, device), records, args)
-    save_network(network, WEIGHTS, layout="conv-next", trained="model_runtime/training/speech.py",
-                 figures=json.dumps(figures), seed=str(args.seed))
+    encoder = Encoder(network, device)
+    figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
+    save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
 
 
 # ---- what is known of a clip, frame by frame
@@ -281,5 +281,5 @@ def report(encoder, records, args, split="dev"):
                 tally("false closures", np.array([sum(max(0, min(b, d) - max(a, c)) for c, d in shut) >= 0.5 * (b - a)]))
     totals = {name: np.sum(pairs, 0) for name, pairs in sorted(right.items())}
     figures = {name: round(float(hits / count), 4) for name, (hits, count) in totals.items()}
-    print(json.dumps({split: figures}, indent=1), flush=True)
+    print(split, json.dumps(figures, indent=1), flush=True)
     return figures
