@@ -23,11 +23,12 @@ class Worker:
     """One worker process.  request() and cancel() send, poll() returns what came back.
 
     python: path of the interpreter.  root: folder that contains model_runtime.  log: path of the log file.
-    paths: further folders for its PYTHONPATH.  command: what to run instead of `-m model_runtime worker` (for tests).
+    paths: further folders for its PYTHONPATH.  cache: where it keeps what it computed about heads.  command: what to run instead of `-m model_runtime worker` (for tests).
     """
 
-    def __init__(self, python, root, log, paths=(), command=("-m", "model_runtime", "worker")):
-        self.python, self.root, self.log, self.paths, self.command = str(python), str(root), Path(log), paths, command
+    def __init__(self, python, root, log, paths=(), command=("-m", "model_runtime", "worker"), cache=None):
+        self.python, self.root, self.log, self.command = str(python), str(root), Path(log), command
+        self.paths, self.cache = paths, cache
         self.hello = None  # the greeting's fields, once it came
         self._process = None
         self._last_id = 0
@@ -52,7 +53,7 @@ class Worker:
         log = open(self.log, "w", encoding="utf-8", errors="backslashreplace")
         try:
             self._process = subprocess.Popen(
-                [self.python, *self.command], cwd=self.root, env=environment(self.root, self.paths),
+                [self.python, *self.command], cwd=self.root, env=environment(self.root, self.paths, self.cache),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
         except OSError as error:
@@ -146,12 +147,14 @@ class Worker:
         return [event] if kind != "bye" else []
 
 
-def environment(root, paths=()):
+def environment(root, paths=(), cache=None):
     """The worker's environment: model_runtime from root, packages from paths, none from the artist's home."""
     variables = dict(os.environ)
     variables.pop("PYTHONHOME", None)
     variables.update(PYTHONPATH=os.pathsep.join([str(root), *map(str, paths)]),
                      PYTHONNOUSERSITE="1", PYTHONUTF8="1", PYTHONUNBUFFERED="1")
+    if cache:
+        variables.setdefault("UTTER_CACHE", str(cache))
     return variables
 
 

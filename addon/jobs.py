@@ -155,7 +155,7 @@ def start(job):
     if worker is None or (worker.python, worker.command) != (python, command):
         stop()
         worker = client.Worker(python, preferences.ROOT, preferences.folder() / "worker.log",
-                               preferences.package_paths(python), command)
+                               preferences.package_paths(python), command, preferences.cache())
     while worker.cancelling:  # less than a second; a late cancel must not hit the new job
         worker.poll()
         time.sleep(0.01)

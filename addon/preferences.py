@@ -33,10 +33,11 @@ class Preferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         column = layout.column(heading="Worker")
         column.label(text=jobs.describe_worker())
-        column.label(text=f"Files: {folder()}")
+        size = sum(path.stat().st_size for path in cache().glob("*") if path.is_file())
+        column.label(text=f"Cache: {size / 1e6:.1f} MB in {cache()}")
         row = column.row(align=True)
         row.operator("utter.restart_worker")
-        row.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = str(folder())
+        row.operator("wm.path_open", text="Open Folder").filepath = str(folder())
         row.operator("utter.clear_cache")
 
 
@@ -46,7 +47,7 @@ class UTTER_OT_clear_cache(bpy.types.Operator):
     bl_description = "Remove what Utter remembers about heads other than its own; it is computed again when needed"
 
     def execute(self, _context):
-        shutil.rmtree(folder("cache"), ignore_errors=True)
+        shutil.rmtree(cache(), ignore_errors=True)
         self.report({"INFO"}, "The cache is empty.")
         return {"FINISHED"}
 
@@ -82,6 +83,11 @@ def folder(name=""):
         path = Path(tempfile.gettempdir()) / "utter" / name
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def cache():
+    """Where the worker keeps what it computed about heads; UTTER_CACHE names another place."""
+    return Path(os.environ.get("UTTER_CACHE") or folder("cache"))
 
 
 CLASSES = (Preferences, UTTER_OT_clear_cache)

@@ -49,4 +49,5 @@ for line in sys.stdin.buffer:
         send("bye")
         break
     elif kind == "environment":
-        send("result", id=request["id"], path=sys.path, home=os.environ.get("PYTHONNOUSERSITE"))
+        send("result", id=request["id"], path=sys.path, home=os.environ.get("PYTHONNOUSERSITE"),
+             cache=os.environ.get("UTTER_CACHE"))

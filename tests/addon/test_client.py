@@ -140,10 +140,12 @@ def test_environment(start, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/wrong")
     monkeypatch.setenv("PYTHONPATH", "/of/another/tool")
     worker = start(paths=[tmp_path / "Päckchen"])
+    worker.cache = tmp_path / "cache"
     worker.request("environment")
     answer = collect(worker, {"result"})[-1]
     assert str(tmp_path) in answer["path"] and str(tmp_path / "Päckchen") in answer["path"]
     assert "/of/another/tool" not in answer["path"] and answer["home"] == "1"
+    assert answer["cache"] == str(tmp_path / "cache")
 
 
 def test_shutdown_ends_the_process(start):
