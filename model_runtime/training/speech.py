@@ -26,7 +26,7 @@ FRAMES = int(SECONDS * 50)          # of Content in a crop
 GRID = 200                          # Hz at which labels are kept
 LEVEL = -20.0                       # dB: every clip is brought to this loud level
 RELEASE = 0.3                       # the last part of a stop is its release, where nobody marked it
-ROUNDS = (10.0, 25.0)               # minutes, by default
+ROUNDS = (900, 3300)                # steps
 SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.0, "picovoice_keywords": 0.6,
           "misc_cc": 0.6, "ljspeech": 0.4, "pocketsphinx_librivox": 0.05, "jfk": 0.02}  # how often each folder is drawn from
 HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1,
@@ -40,16 +40,16 @@ def main(args):
     if not records:
         align.main(args)
         records = align.load(args.cache)
-    minutes = ROUNDS if args.minutes is None else (args.minutes * ROUNDS[0] / sum(ROUNDS), args.minutes * ROUNDS[1] / sum(ROUNDS))
+    minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
     first = Path(args.cache) / "ears_round1.safetensors"
     voices = Voices(records, args, np.random.default_rng(args.seed))
     if not first.exists():
-        network = fit(Network().to(device), voices, minutes[0], device)
+        network = fit(Network().to(device), voices, ROUNDS[0], minutes[0], device)
         save_network(network, first)
         report(Encoder(network, device), records, args)
     encoder = load_encoder(device, first)
     voices.add_heard(encoder, args)
-    network = fit(encoder.network, voices, minutes[1], device)
+    network = fit(encoder.network, voices, ROUNDS[1], minutes[1], device)
     encoder = Encoder(network, device)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
     save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
@@ -207,14 +207,14 @@ class Voices:
 
 # ---- learning
 
-def fit(network, voices, minutes, device, rate=1.5e-3, report_every=50):
-    """Train network for that long; returns the averaged weights' network, in eval mode."""
+def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
+    """Train network for that many steps, or fewer if the minutes are over; returns it with averaged weights, in eval mode."""
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.02, betas=(0.9, 0.98))
     averaged = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     contacts = torch.tensor([2.0 if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
     began, step, recent = time.monotonic(), 0, []
     network.train()
-    while (done := (time.monotonic() - began) / 60 / minutes) < 1:
+    while (done := max(step / steps, (time.monotonic() - began) / 60 / minutes)) < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 60) * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
         mel, phone, made = voices.batch(device)
