@@ -32,16 +32,17 @@ def place(scene, head):
     remove(scene, head)
     if not settings.voice.strip():
         return
-    path = path_of(head)
+    path, settings.placed = path_of(head), settings.start
+    if not bpy.app.build_options.audaspace:  # a Blender built without sound has no strips of it
+        return
     taken = {strip.channel for strip in compat.strips(scene)}
     channel = next((number for number in range(1, 129) if number not in taken), 1)
     strip = compat.strips(scene).new_sound(f"Voice of {head.name}", path, channel, settings.start)
-    settings.strip, settings.placed = strip.name, settings.start
-    if strip.sound.channels != "INVALID":
-        settings.seconds = strip.frame_final_duration / bake.scene_fps(scene)
-    elif bpy.app.build_options.audaspace:  # a Blender without sound cannot tell
+    settings.strip = strip.name
+    if strip.sound.channels == "INVALID":
         remove(scene, head)
         raise UtterError(f"{Path(path).name} cannot be read as sound; choose a WAV, FLAC, OGG or MP3 file.")
+    settings.seconds = strip.frame_final_duration / bake.scene_fps(scene)
     strip.show_waveform = True
     if not taken:
         scene.sync_mode = "AUDIO_SYNC"  # the lips keep to the voice when the viewport is slower than the clock

@@ -64,7 +64,7 @@ def choose_voice():
     settings().voice = VOICE
     settings().emotion = "happy"
     settings().quality = "draft"
-    assert settings().strip and settings().seconds > 3
+    assert settings().strip and settings().seconds > 1
     bpy.ops.utter.add_passage()
     settings().passages[0].prompt = "holding back tears"
     bpy.context.scene.frame_set(45)
