@@ -177,6 +177,6 @@ def load(path=PATH, device="cpu", basis=None):
         from model_runtime.flame.head import load_head
         basis = load_head().basis
     if generator.basis != basis or metadata.get("layout") != json.dumps(NAMES):
-        raise UtterError(f"{path.name} was trained for another head; run python build.py train generator, or install the extension again.",
-                         f"checkpoint {generator.basis}, head {basis}")
+        raise UtterError(f"{path.name} was trained for another head; run python build.py train generator, "
+                         "or install the extension again.", f"checkpoint {generator.basis}, head {basis}")
     return generator

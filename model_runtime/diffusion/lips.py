@@ -1,6 +1,7 @@
 """Sealing the lips: where a bilabial is clearly heard and the lips all but meet, let them meet.
 
-Diffusion ends a few hundredths of a jaw opening from where it aims; elsewhere nobody sees that, between the lips of an /m/ everybody does.
+Diffusion ends a few hundredths of a jaw opening from where it aims; elsewhere nobody sees that, between the lips of an /m/
+everybody does.
 """
 import torch
 

@@ -34,10 +34,11 @@ class Pins:
             self.channels.append((channel, known, frames, np.exp(-0.5 * (distance / REACH) ** 2)))
 
     def hold(self, clean):
-        """Replace the pinned part of a prediction (RePaint, Lugmayr et al. 2022, by the clean value), and let its neighbours follow.
+        """Replace the pinned part of a prediction (RePaint, Lugmayr et al. 2022, by the clean value), and let its neighbours
+        follow.
 
-        What the prediction missed by at the pins is spread over the frames around them, interpolated between pins, so that the next step
-        harmonises a curve without a dent.
+        What the prediction missed by at the pins is spread over the frames around them, interpolated between pins, so that the
+        next step harmonises a curve without a dent.
         """
         for channel, known, frames, weight in self.channels:
             missed = (self.values[known, channel] - clean[known, channel]).numpy()

@@ -1,7 +1,7 @@
 """Sampling: the denoising loop, written out. Any length in bounded memory, pins met exactly, the same seed the same curves.
 
-The noisy Motion of the whole clip is one array; at every step the denoiser sees overlapping windows of it, a batch at a time, their
-predictions are blended, and the scheduler steps the whole. So there are no seams to hide: windows agree at every step.
+The noisy Motion of the whole clip is one array; at every step the denoiser sees overlapping windows of it, a batch at a time,
+their predictions are blended, and the scheduler steps the whole. So there are no seams to hide: windows agree at every step.
 """
 import numpy as np
 import torch
@@ -16,14 +16,15 @@ from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
 OVERLAP = 30
 BATCH = 16                                    # windows denoised at once
 SAMPLER_STEPS = {"draft": 6, "final": 20}
-EMPHASIS = 0.5                                # how far past the trained feeling a prompt pushes: sP = 1 + EMPHASIS, sA = -EMPHASIS
+EMPHASIS = 0.5                                # how far past the trained feeling a prompt pushes
 CLOSEST_JAW = -0.02                           # radians
 HEAD_CALM = 1.8                               # frames, standard deviation
 EYES_CALM = 5                                 # frames, median
 
 
 def schedule(quality):
-    """The diffusers scheduler, its steps set: DPM-Solver++ (Lu et al. 2022), x0 prediction, cosine schedule (Nichol and Dhariwal 2021)."""
+    """The diffusers scheduler, its steps set: DPM-Solver++ (Lu et al. 2022), x0 prediction, cosine schedule (Nichol and
+    Dhariwal 2021)."""
     from diffusers import DPMSolverMultistepScheduler
 
     scheduler = DPMSolverMultistepScheduler(
@@ -34,14 +35,16 @@ def schedule(quality):
 
 
 def noise(T, seed, block=64):
-    """float32 [T, 65]: drawn per absolute frame, so a frame's noise is the same however long the clip and wherever the windows fall."""
-    draws = [np.random.Generator(np.random.Philox(key=int(seed) % 2 ** 64, counter=[0, number, 0, 0])).standard_normal((block, CHANNELS), np.float32)
-             for number in range(-(-T // block))]
+    """float32 [T, 65]: drawn per absolute frame, so a frame's noise is the same however long the clip and wherever the windows
+    fall."""
+    stream = lambda number: np.random.Generator(np.random.Philox(key=int(seed) % 2 ** 64, counter=[0, number, 0, 0]))
+    draws = [stream(number).standard_normal((block, CHANNELS), np.float32) for number in range(-(-T // block))]
     return torch.from_numpy(np.concatenate(draws)[:T])
 
 
 def windows(T):
-    """Starts of the windows that cover T frames, and each frame's weight [W] within a window before all are made to sum to one."""
+    """Starts of the windows that cover T frames, and each frame's weight [W] within a window before all are made to sum to
+    one."""
     if T <= WINDOW:
         return [0], torch.ones(T)
     starts = [*range(0, T - WINDOW, WINDOW - OVERLAP), T - WINDOW]
@@ -118,7 +121,8 @@ def denoise(generator, branches, step, beta, x, content, feeling, pins, mask, we
 
 
 def steady(clean):
-    """What no head and no eye does is no part of a clean Motion: a head has mass (nothing above some 3 Hz), and an eye rests between jumps."""
+    """What no head and no eye does is no part of a clean Motion: a head has mass (nothing above some 3 Hz), and an eye rests
+    between jumps."""
     clean[:, NECK] = torch.from_numpy(gaussian_filter1d(clean[:, NECK].numpy(), HEAD_CALM, axis=0, mode="nearest"))
     clean[:, EYES] = torch.from_numpy(median_filter(clean[:, EYES].numpy(), (EYES_CALM, 1), mode="nearest"))
     return clean

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
 from model_runtime.emotion import LABELS
@@ -69,8 +70,8 @@ class Feelings:
         at = np.arange(T) / FPS * VOICE_FPS
         low = np.clip(np.floor(at).astype(int), 0, len(heard) - 1)
         high, mix = np.clip(low + 1, 0, len(heard) - 1), (at - np.floor(at))[:, None].astype(np.float32)
-        from scipy.ndimage import gaussian_filter1d
-        return gaussian_filter1d(heard[low] * (1 - mix) + heard[high] * mix, SMOOTH * FPS, axis=0, mode="nearest").astype(np.float32)
+        felt = heard[low] * (1 - mix) + heard[high] * mix
+        return gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest").astype(np.float32)
 
     @torch.inference_mode()
     def motion(self, values):

@@ -19,9 +19,9 @@ def passage_weight(T, fps, start, end, fade):
 def compose(T, fps, base, base_strength, passages, feelings):
     """base [T, 128] (or [128]) is what holds without a prompt, scaled by base_strength.
 
-    passages: dicts with start, end (seconds), prompt (words), strength 0..1 (default 1) and fade (seconds). Where passages overlap they
-    blend by their weights, shared out where they sum to more than 1. A blend of two feelings is as strong as its parts: directions are
-    blended, then lengths.
+    passages: dicts with start, end (seconds), prompt (words), strength 0..1 (default 1) and fade (seconds). Where passages
+    overlap they blend by their weights, shared out where they sum to more than 1. A blend of two feelings is as strong as its
+    parts: directions are blended, then lengths.
     Returns (Feeling [T, 128], prompted [T] 0..1). UtterError for a passage that ends before it starts, or without words.
     """
     base = np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])) * np.float32(base_strength)

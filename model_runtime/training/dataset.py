@@ -2,10 +2,11 @@
 
 In the cache, as .npy, in three layers, each of which can be made again alone (and the later ones after it):
 
-    content.npy, spoken.npy [M, 55]               each clip at 30 fps as the ears hear it, and as its phones say    (after training the ears)
-    actions.npy [N, 52], channels.npy [N, 15],    what the teacher does with it: several performances of each       (after changing the teacher)
-    share.npy [N, 8], strength.npy [N]            clip, and the feeling it plays
-    values.npy [N, 65], values.basis              the same as Motion, contact solved on each identity               (after changing the head)
+    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say (after training
+    the ears) actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each   (after
+    changing the teacher) share.npy [N, 8], strength.npy [N]          clip, and the feeling it plays
+    values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity           (after changing
+    the head)
 
 clips.json lists the clips with their start and length in content; performances.json lists the performances with their clip,
 content_start, start, length and seed, and betas.npy [P, 300] their identities.
@@ -25,7 +26,7 @@ from model_runtime.training import align, teacher
 from model_runtime.training.teacher import prosody
 
 SEED = 11
-PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev, so there they doubt as they do of strangers
+PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev: there they doubt as they do with strangers
 PER_SPEAKER = 12 * 60       # seconds at most
 RATE = 16000
 SHORTEST, LONGEST = 15, 20 * FPS  # frames: of shorter clips nothing is learned, of longer ones the beginning
@@ -94,7 +95,7 @@ def write_content(cache, encoder, report=print):
         spoken = oracle(record["phones"], samples)
         said.append(content_module.resample(spoken, FPS, T).astype(np.float16))
         heard.append(content_module.resample(encoder.listen(samples), FPS, T).astype(np.float16) if encoder else said[-1])
-        rows.append({"clip": record["clip"], "split": record["split"], "path": record["path"], "phones": record["phones"], "start": at, "length": T})
+        rows.append({name: record[name] for name in ("clip", "split", "path", "phones")} | {"start": at, "length": T})
         at += T
         if number % 100 == 0:
             report(f"{number} of {len(records)} clips heard")
@@ -119,14 +120,15 @@ def write_performances(cache, report=print):
             channels.append(more.astype(np.float32))
             shares.append(share.astype(np.float16))
             strengths.append(strength.astype(np.float16))
-            rows.append({"clip": clip["clip"], "split": clip["split"], "content_start": clip["start"], "start": at, "length": T, "seed": seed})
+            rows.append({"clip": clip["clip"], "split": clip["split"], "content_start": clip["start"], "start": at, "length": T,
+                         "seed": seed})
             at += T
         if number % 200 == 0:
             report(f"{number} of {len(clips)} clips performed")
     for name, parts in (("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths)):
         np.save(cache / f"{name}.npy", np.concatenate(parts))
     rng = np.random.default_rng(SEED)
-    size = np.where(rng.random(len(rows)) < 0.4, 0, rng.uniform(0.3, 1, len(rows)))  # two in five are the built-in identity itself
+    size = np.where(rng.random(len(rows)) < 0.4, 0, rng.uniform(0.3, 1, len(rows)))  # two in five: the built-in identity itself
     np.save(cache / "betas.npy", (size[:, None] * rng.standard_normal((len(rows), 300))).astype(np.float32))
     (cache / "performances.json").write_text(json.dumps(rows))
     report(f"{len(rows)} performances, {at / FPS / 60:.0f} minutes")

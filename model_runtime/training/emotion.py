@@ -20,7 +20,6 @@ from model_runtime.emotion.space import MotionEncoder, Space
 from model_runtime.emotion.voice import listen
 from model_runtime.emotion.words import SentenceEncoder
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 SEED = 7
 STEPS = 2500
 HELD_OUT_SPEAKERS = ("03", "10")
@@ -30,7 +29,8 @@ EMODB = {  # acted emotion -> what it counts as
 }
 WRAPPERS = (
     "{}", "{}", "{}", "{}.", "very {}", "sounding {}", "as if {}", "{} voice", "with {}", "she is {}", "he speaks, {}", "I am {}",
-    "slightly {}", "a bit {}", "a hint of {}", "extremely {}", "the mood: {}", "act {}", "feeling {}", "say it {}", "more {}", "{} face",
+    "slightly {}", "a bit {}", "a hint of {}", "extremely {}", "the mood: {}", "act {}", "feeling {}", "say it {}", "more {}",
+    "{} face",
 )
 
 
@@ -69,17 +69,17 @@ def varied(samples, rng):
     return samples + rng.normal(0, level * 10 ** rng.uniform(-3, -1.2), len(samples)).astype(np.float32)
 
 
-def read_voices(variants=6, neutral=160):
+def read_voices(data, variants=6, neutral=160):
     """-> (features, target, held out) of every EmoDB clip (varied, unless held out) and of some read speech, taken as neutral."""
-    rng, out = np.random.default_rng(SEED), []
-    with open(DATA / "emodb" / "index.csv", newline="") as stream:
+    data, rng, out = Path(data), np.random.default_rng(SEED), []
+    with open(data / "emodb" / "index.csv", newline="") as stream:
         for row in csv.DictReader(stream):
-            samples, _ = soundfile.read(DATA / "emodb" / "audio" / f"{row['clip']}.opus", dtype="float32")
+            samples, _ = soundfile.read(data / "emodb" / "audio" / f"{row['clip']}.opus", dtype="float32")
             held = row["speaker"] in HELD_OUT_SPEAKERS
             shares = target(EMODB[row["emotion"]])
-            out += [(listen(samples if held or k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
-    read = sorted((DATA / "dbspeech" / "audio").glob("*"))[::20] + sorted((DATA / "kerstin_de" / "audio").glob("*"))[::28]
-    read += sorted((DATA / "librispeech").rglob("*.opus"))[::12]
+            out += [(listen(samples if k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
+    read = sorted((data / "dbspeech" / "audio").glob("*"))[::20] + sorted((data / "kerstin_de" / "audio").glob("*"))[::28]
+    read += sorted((data / "librispeech").rglob("*.opus"))[::12]
     for path in read[:neutral]:
         samples, rate = soundfile.read(path, dtype="float32")
         out.append((listen(varied(samples[: 8 * rate], rng)), target({"neutral": 0.8, "happy": 0.1, "sad": 0.1}), False))
@@ -96,7 +96,8 @@ def crop(features, rng, length=204):
 
 # ------------------------------------------------------------------------------------------------ motions
 def read_motions(cache):
-    """Teacher performances from the generator's dataset -> ([(values, target, held out)], basis), or ([], "") before there is one."""
+    """Teacher performances from the generator's dataset -> ([(values, target, held out)], basis), or ([], "") before there is
+    one."""
     from model_runtime.training.dataset import load_dataset
 
     try:
@@ -115,7 +116,8 @@ def read_motions(cache):
 
 # ------------------------------------------------------------------------------------------------ training
 def contrast(points, targets, temperature=0.1):
-    """Supervised contrast: points [n, 128] unit, targets [n, 8]; how much two share an emotion is the product of their targets."""
+    """Supervised contrast: points [n, 128] unit, targets [n, 8]; how much two share an emotion is the product of their
+    targets."""
     likeness = points @ points.T / temperature
     likeness = likeness - 1e9 * torch.eye(len(points))
     positive = (targets @ targets.T) * (1 - torch.eye(len(points)))
@@ -127,14 +129,14 @@ def main(args):
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure
     ensure(args.cache, load_head())
-    train(args.cache)
+    train(args.cache, args.data)
 
 
-def train(cache=".cache/training", path=PATH, steps=STEPS, report=print, keep=None):
+def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS, report=print, keep=None):
     """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
 
-    keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits: only the motion encoder
-    learns, as it must when the head was made again.
+    keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits: only the
+    motion encoder learns, as it must when the head was made again.
     """
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)
@@ -144,7 +146,7 @@ def train(cache=".cache/training", path=PATH, steps=STEPS, report=print, keep=No
                ["{}", *rng.choice(WRAPPERS, 7, replace=False)]]
     sentences = encoder([text for text, _ in wrapped])
     sentence_targets = torch.from_numpy(np.stack([share for _, share in wrapped]))
-    voices = read_voices()
+    voices = read_voices(data)
     motions, basis = read_motions(cache)
     report(f"{len(learn)} phrases, {len(voices)} voices, {len(motions)} motions")
 
@@ -209,7 +211,8 @@ def evaluate(space, encoder, held, voices, motions):
     words = [right(space.logits(space.words(encoder([text])))[0], share) for text, share in held]
     voice = [right(space.logits(space.voice(features[None])[0]).softmax(-1).mean(0), share) for features, share, h in voices if h]
     motion = [right(space.logits(space.motion(values[None]))[0], share) for values, share, h in motions if h]
-    return {name: round(float(np.mean(hits)), 3) for name, hits in (("words", words), ("voice", voice), ("motion", motion)) if hits}
+    found = {"words": words, "voice": voice, "motion": motion}
+    return {name: round(float(np.mean(hits)), 3) for name, hits in found.items() if hits}
 
 
 def save(space, path, basis, scores):

@@ -1,5 +1,7 @@
-"""Training the generator on the teacher's performances. Recipe, in order of appearance: windows of the dataset, feelings drawn from
-everything that can name them, pins of many kinds (some of them edits), conditions dropped, four losses, AdamW, a moving average.
+"""Training the generator on the teacher's performances.
+
+The recipe, in order of appearance: windows of the dataset, feelings drawn from everything that can name them, pins of many
+kinds (some of them edits), doubts of the ears, conditions dropped, five losses, Muon and AdamW, a moving average of the weights.
 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
@@ -23,7 +25,7 @@ BATCH = 16
 RATE = 1.5e-3              # AdamW, of what is no matrix of a block
 MUON_RATE = 0.02           # Muon (Jordan et al. 2024), of the blocks' matrices
 EMA = 0.998
-SPOKEN = 0.75              # of the windows say what was said: the teacher's phone times are truer to it than to what the ears heard
+SPOKEN = 0.75              # of the windows say what was said, which the teacher's phone times fit better than what the ears heard
 DOUBT = 0.45               # at most so much of what is heard is something else
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
@@ -55,7 +57,8 @@ class Batches:
         for number in rng.choice(long_enough, size, p=chance / chance.sum()):
             start = int(rng.integers(0, self.lengths[number] - length + 1))
             content, values, share, strength = self.data.slices(number, start, length, spoken=rng.random() < SPOKEN)
-            parts.append((content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength), self.data.betas[number]))
+            parts.append((content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength),
+                          self.data.betas[number]))
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 
     def feeling(self, share, strength):
@@ -67,7 +70,8 @@ class Batches:
 
 
 def feeling_bank(feelings, per_emotion=200, seed=SEED):
-    """For each emotion, the points that can stand for it: [n, 128] of its label, of phrases, and each of them strayed a little."""
+    """For each emotion, the points that can stand for it: [n, 128] of its label, of phrases, and each of them strayed a
+    little."""
     from model_runtime.training.emotion import read_phrases
     rng = np.random.default_rng(seed)
     phrases, _ = read_phrases()
@@ -87,8 +91,9 @@ def feeling_bank(feelings, per_emotion=200, seed=SEED):
 def draw_pins(clean, rng):
     """Pins of many kinds for a batch clean [B, L, 65] -> (clean, mask [B, L, 65]).
 
-    None, sparse keys of everything or of one group or channel, whole spans, whole groups. Some sparse keys are edits: the clean Motion itself
-    is bent smoothly where they sit, so the denoiser learns that a key off the curve moves the curve and not one frame of it.
+    None, sparse keys of everything or of one group or channel, whole spans, whole groups. Some sparse keys are edits: the clean
+    Motion itself is bent smoothly where they sit, so the denoiser learns that a key off the curve moves the curve and not one
+    frame of it.
     """
     clean, mask = clean.clone(), torch.zeros_like(clean)
     B, L, _ = clean.shape
@@ -118,18 +123,19 @@ def draw_pins(clean, rng):
 
 
 class Losses:
-    """x0, velocity and smoothness in normalised channels; landmarks of mouth, brows and lids, and the lip gap, on the head itself."""
+    """x0, velocity and smoothness in normalised channels; landmarks of mouth, brows and lids, and the lip gap, on the head
+    itself."""
 
-    def __init__(self, head, mean, std):
+    def __init__(self, head, mean, std, device="cpu"):
         from model_runtime.flame import lbs
         pair = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
         names = [n for n in head.landmark_names if str(n).startswith(("lip_", "brow_", "lid_"))]
         ring = [*head.lip_inner_upper[::2], *head.lip_inner_lower[::2]]
-        self.tensors = lbs.tensors(head, [*pair, *ring, *(head.landmark(n) for n in names)])
+        self.tensors = lbs.tensors(head, [*pair, *ring, *(head.landmark(n) for n in names)], device)
         self.opening, self.pose = float(head.jaw_open_gap), lbs.pose_torch
-        self.mean, self.std = torch.from_numpy(mean), torch.from_numpy(std)
-        self.weight = torch.from_numpy(CHANNEL_WEIGHT / CHANNEL_WEIGHT.mean())
-        self.still = torch.ones(CHANNELS)
+        self.mean, self.std = torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
+        self.weight = torch.from_numpy(CHANNEL_WEIGHT / CHANNEL_WEIGHT.mean()).to(device)
+        self.still = torch.ones(CHANNELS, device=device)
         self.still[NECK] = 0
 
     def landmarks(self, normalised, beta):
@@ -148,11 +154,14 @@ class Losses:
                 "smooth": SMOOTH * calm}
 
 
-def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE, report=print, size=None,
-          steps=None):
-    """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of either.
+def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE,
+size=None,
+          device="cpu", report=print):
+    """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of
+    either.
 
-    start: a Generator to go on from; size: the denoiser's, where it is not the default. Only a run by steps is repeatable to the bit.
+    start: a Generator to go on from; size: the denoiser's, where it is not the default. Only a run by steps is repeatable to
+    the bit.
     """
     torch.manual_seed(seed)
     worker = dist.get_rank() if dist.is_initialized() else 0
@@ -164,9 +173,10 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
         denoiser = start.denoiser.train()
     else:
         denoiser = Denoiser(**(size or {}))
+    denoiser.to(device)
     average = {name: value.detach().clone() for name, value in denoiser.state_dict().items()}
     torch.manual_seed(seed + 1000 * worker)  # the same start, other noise
-    losses = Losses(head, batches.mean, batches.std)
+    losses = Losses(head, batches.mean, batches.std, device)
     kept = schedule("final").alphas_cumprod
     matrices = [p for p in denoiser.blocks.parameters() if p.ndim == 2]
     others = [p for p in denoiser.parameters() if all(p is not m for m in matrices)]
@@ -206,11 +216,12 @@ def train(data, head, feelings, minutes=MINUTES, path=PATH, start=None, metadata
 
 
 def agree(denoiser, passed):
-    """Average the gradients over the processes that train together (torch.distributed; none: nothing to do), and how far the run is."""
+    """Average the gradients over the processes that train together (torch.distributed; none: nothing to do), and how far the
+    run is."""
     if not dist.is_initialized():
         return passed
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in denoiser.parameters()]
-    flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([passed])])
+    flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([passed])])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     for p, part in zip(denoiser.parameters(), flat[:-1].split([g.numel() for g in gradients])):
@@ -227,7 +238,10 @@ def one_batch(denoiser, batches, losses, kept, rng):
     noisy = share.sqrt() * clean + (1 - share).sqrt() * torch.randn_like(clean)
     hears = torch.rand(len(clean)) >= DROP_CONTENT
     feels = (torch.rand(len(clean)) >= DROP_FEELING) & hears  # G(A, P), G(A), G()
-    with torch.autocast("cpu", torch.bfloat16):
+    device = losses.weight.device
+    noisy, t, content, feeling, beta, clean, mask, hears, feels = (
+        x.to(device) for x in (noisy, t, content, feeling, beta, clean, mask, hears, feels))
+    with torch.autocast(device.type, torch.bfloat16):
         seen = denoiser(noisy, t, content, feeling, beta, clean, mask, hears, feels)
     return losses(seen.float(), clean, beta)
 
@@ -242,10 +256,12 @@ def doubted(content):
 
 def finish(denoiser, average, batches, head, metadata, step, path):
     """Write the averaged weights."""
+    windows = BATCH * (dist.get_world_size() if dist.is_initialized() else 1)
     best = Denoiser(**denoiser.size)
-    best.load_state_dict(average)
-    save(Generator(best, torch.from_numpy(batches.mean), torch.from_numpy(batches.std), torch.from_numpy(batches.spread), head.basis,
-                   metadata={"recipe": f"training/generator.py, {step} steps of {BATCH} windows", "seed": str(SEED)} | (metadata or {})), path)
+    best.load_state_dict({name: value.cpu() for name, value in average.items()})
+    recipe = {"recipe": f"training/generator.py, {step} steps of {windows} windows", "seed": str(SEED)}
+    save(Generator(best, *map(torch.from_numpy, (batches.mean, batches.std, batches.spread)), head.basis,
+                   metadata=recipe | (metadata or {})), path)
 
 
 def main(args):
@@ -255,4 +271,6 @@ def main(args):
     from model_runtime.training.dataset import ensure
     head = load_head()
     ensure(args.cache, head)
-    train(load_dataset(args.cache), head, load_feelings("cpu"), args.minutes or MINUTES, seed=args.seed or SEED)
+    device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
+    train(load_dataset(args.cache), head, load_feelings("cpu"), args.minutes or MINUTES, metadata={"encoder": "ears"},
+          seed=args.seed or SEED, device=device)

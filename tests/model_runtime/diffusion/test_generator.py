@@ -32,7 +32,8 @@ def test_aligned_attention_equals_the_masked_form():
     frames, content = torch.randn(2, 9, 16), torch.randn(2, 9, 16)
     query, key = torch.nn.Linear(16, 16)(frames), torch.nn.Linear(16, 16)(content)
     heads = lambda x: x.unflatten(-1, (4, 4)).transpose(1, 2)
-    masked = F.scaled_dot_product_attention(heads(query), heads(key), heads(aligned.value(content)), torch.eye(9, dtype=torch.bool))
+    only_own = torch.eye(9, dtype=torch.bool)
+    masked = F.scaled_dot_product_attention(heads(query), heads(key), heads(aligned.value(content)), only_own)
     torch.testing.assert_close(aligned(content), aligned.out(masked.transpose(1, 2).flatten(2)))
 
 

@@ -21,7 +21,8 @@ def generator():
 
 def scene(T, seed=0):
     rng = np.random.default_rng(seed)
-    return rng.random((T, 55), np.float32), rng.standard_normal((T, 128)).astype(np.float32) * 0.1, np.zeros(T, np.float32), np.zeros(300)
+    feeling = rng.standard_normal((T, 128)).astype(np.float32) * 0.1
+    return rng.random((T, 55), np.float32), feeling, np.zeros(T, np.float32), np.zeros(300)
 
 
 def test_same_seed_same_curves_another_seed_others(generator):
@@ -97,7 +98,8 @@ def test_neighbours_follow_a_pin():
     pinned = np.zeros((60, CHANNELS), np.float32)
     mask = np.zeros((60, CHANNELS), bool)
     pinned[30, JAW.start], mask[30, JAW.start] = 0.4, True
-    held = Pins((pinned, mask), 60, torch.zeros(CHANNELS), torch.ones(CHANNELS)).hold(torch.zeros(60, CHANNELS))[:, JAW.start].numpy()
+    pins = Pins((pinned, mask), 60, torch.zeros(CHANNELS), torch.ones(CHANNELS))
+    held = pins.hold(torch.zeros(60, CHANNELS))[:, JAW.start].numpy()
     assert held[30] == np.float32(0.4) and 0.3 < held[28] < 0.4 and abs(held[5]) < 1e-3
     assert np.abs(np.diff(held)).max() < 0.1
 

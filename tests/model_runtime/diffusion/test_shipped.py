@@ -92,7 +92,8 @@ def met(head, values, phones, limit, beta=None):
 def parted(head, values, phones, limit):
     """Of the labelled open vowels: the share whose lip gap comes above the limit."""
     gap = lbs.lip_gap(head, values)
-    return np.mean([gap[[f for f in frames if f < len(gap)]].max() > limit for frames in frames_of(phones, {"AA", "AE", "AO", "AW", "AY"})])
+    open_vowels = {"AA", "AE", "AO", "AW", "AY"}
+    return np.mean([gap[[f for f in frames if f < len(gap)]].max() > limit for frames in frames_of(phones, open_vowels)])
 
 
 @pytest.mark.parametrize("name", ["door", "moon", "pie"])
@@ -134,7 +135,8 @@ def test_strength_grades_the_face(generator, head, feelings, heard):
     content, _ = heard["moon"]
     smiles = []
     for strength in (0.0, 0.5, 1.0):
-        acted = actions.from_motion(head, play(generator, content, feelings.label("happy") * np.float32(strength), quality="draft"))
+        feeling = feelings.label("happy") * np.float32(strength)
+        acted = actions.from_motion(head, play(generator, content, feeling, quality="draft"))
         smiles.append(acted[:, head.action("mouthSmileLeft")].mean())
     assert smiles[0] + 0.1 < smiles[1] < smiles[2] - 0.05
 

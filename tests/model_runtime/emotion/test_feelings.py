@@ -21,8 +21,9 @@ def best(feelings, vector):
 
 
 @pytest.mark.parametrize("text, emotion", [
-    ("holding back tears", "sad"), ("through gritted teeth", "angry"), ("over the moon", "happy"), ("sarcastic sneer", "contemptuous"),
-    ("grandma just died", "sad"), ("she is shaking with fright", "afraid"), ("this food is rotten", "disgusted"), ("beaming with joy", "happy"),
+    ("holding back tears", "sad"), ("through gritted teeth", "angry"), ("over the moon", "happy"),
+    ("sarcastic sneer", "contemptuous"), ("grandma just died", "sad"), ("she is shaking with fright", "afraid"),
+    ("this food is rotten", "disgusted"), ("beaming with joy", "happy"),
     ("what? I did not expect that at all!", "surprised"), ("he yells at the top of his lungs in rage", "angry"),
     ("an ordinary voice", "neutral"), ("not angry, just sad", "sad"), ("not sad, furious", "angry"), ("Happy", "happy")])
 def test_words_find_their_emotion(feelings, text, emotion):

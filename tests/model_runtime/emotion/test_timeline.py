@@ -15,7 +15,8 @@ class TwoFeelings:
 
 def play(*passages, T=90, base=None, base_strength=1.0):
     base = np.zeros((T, 128), np.float32) if base is None else base
-    return compose(T, 30, base, base_strength, [dict(zip(("start", "end", "prompt", "strength", "fade"), p)) for p in passages], TwoFeelings())
+    passages = [dict(zip(("start", "end", "prompt", "strength", "fade"), p)) for p in passages]
+    return compose(T, 30, base, base_strength, passages, TwoFeelings())
 
 
 def test_a_passage_holds_its_strength_and_fades_over_its_ends():
@@ -56,7 +57,8 @@ def test_a_hard_cut_is_possible():
     assert feeling[29, 0] == 0 and feeling[31, 0] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("passage, sentence", [((2, 1, "x", 1, 0.1), "Passage 1 ends before it starts"), ((1, 2, "  ", 1, 0.1), "has no words")])
+@pytest.mark.parametrize("passage, sentence", [
+    ((2, 1, "x", 1, 0.1), "Passage 1 ends before it starts"), ((1, 2, "  ", 1, 0.1), "has no words")])
 def test_passages_without_sense_are_refused(passage, sentence):
     with pytest.raises(UtterError, match=sentence):
         play(passage)

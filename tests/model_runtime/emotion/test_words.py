@@ -5,7 +5,8 @@ from model_runtime.emotion.words import degree, split_denial
 
 
 @pytest.mark.parametrize("less, more", [
-    ("a hint of sadness", "slightly sad"), ("slightly sad", "somewhat sad"), ("somewhat sad", "sad"), ("a bit angry", "very angry"),
+    ("a hint of sadness", "slightly sad"), ("slightly sad", "somewhat sad"), ("somewhat sad", "sad"),
+    ("a bit angry", "very angry"),
     ("Slightly annoyed", "annoyed"), ("barely smiling", "smiling")])
 def test_degrees_are_ordered(less, more):
     assert 0 < degree(less) < degree(more) <= 1

@@ -1,4 +1,5 @@
-"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and what it draws is what it says."""
+"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and what it draws is what it
+says."""
 import json
 import shutil
 from pathlib import Path
