@@ -1,7 +1,7 @@
 """Speed and memory, measured in one run: a table, and out/bench.json.
 
-Ratios are between two things measured here one after the other, so that they mean the same on every machine; seconds and megabytes
-are this machine's. The worker is held to two processor cores where the system allows it.
+Ratios are between two things measured here one after the other, so that they mean the same on every machine; seconds and
+megabytes are this machine's. The worker is held to two processor cores where the system allows it.
 """
 import argparse
 import json
@@ -42,8 +42,8 @@ def main(argv):
     args.out.mkdir(parents=True, exist_ok=True)
     machine = {"system": platform.platform(), "processor": platform.processor(), "cores": CORES,
                "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None}
-    (args.out / "bench.json").write_text(json.dumps({"quick": args.quick, "quality": args.quality, "machine": machine, "figures": figures},
-                                                    indent=2) + "\n", encoding="utf-8")
+    record = {"quick": args.quick, "quality": args.quality, "machine": machine, "figures": figures}
+    (args.out / "bench.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(args.out / "bench.json")
     return 0
 
@@ -92,9 +92,10 @@ def read_curve(block, curve):
 
 
 def bench_enable(args):
-    """Enabling the add-on in a fresh bpy. Beside the clock's time the processor's, which a busy machine does not lengthen as much."""
+    """Enabling the add-on in a fresh bpy; beside the clock's time the processor's, which a busy machine lengthens less."""
     script = ("import sys, time, bpy; began = time.perf_counter(), time.process_time(); import addon; addon.register(); "
-              "print('FIGURE', time.perf_counter() - began[0], time.process_time() - began[1], 'torch' in sys.modules); addon.unregister()")
+              "print('FIGURE', time.perf_counter() - began[0], time.process_time() - began[1], 'torch' in sys.modules); "
+              "addon.unregister()")
     runs = [subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
             for _ in range(3 if args.quick else 9)]
     answers = [run.partition("FIGURE")[2].split() for run in runs]
@@ -121,7 +122,8 @@ def bench_perform(args):
             if memory[length]:
                 yield f"{length:g} s of voice, worker's peak memory", memory[length], "MB", ""
     _, middle, longest = lengths
-    yield f"compute per second at {longest:g} s over that at {middle:g} s", seconds[longest] / seconds[middle], "x", "<= 1.2 (linear)"
+    ratio = seconds[longest] / seconds[middle]
+    yield f"compute per second at {longest:g} s over that at {middle:g} s", ratio, "x", "<= 1.2 (linear)"
     if memory[longest]:
         yield f"peak memory at {longest:g} s over that at {middle:g} s", memory[longest] / memory[middle], "x", "<= 1.5"
 

@@ -18,12 +18,14 @@ VOICES = Path(__file__).resolve().parent.parent / "blender_assets" / "voices"
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="build.py demo", description="Perform a voice on the built-in head; writes demo.blend, demo.mp4 "
-                                     "(rendered, with sound) and demo.png (frames, and the waveform under them).")
+    parser = argparse.ArgumentParser(prog="build.py demo", description=(
+        "Perform a voice on the built-in head; writes demo.blend, demo.mp4 (rendered, with sound) and demo.png (frames, and the "
+        "waveform under them)."))
     parser.add_argument("voice", nargs="?", type=Path, default=VOICES / "moon.flac", help="a recording; default: the shipped sample")
     parser.add_argument("--emotion", metavar="WORDS", help="what the face should feel throughout")
-    parser.add_argument("--passages", type=Path, metavar="P.json", help='list of {"start", "end", "prompt", "strength", "fade"} in seconds; '
-                        "default: those beside a sample voice, as long as no --emotion is given")
+    parser.add_argument("--passages", type=Path, metavar="P.json", help=(
+        'list of {"start", "end", "prompt", "strength", "fade"} in seconds; default: those beside a sample voice, as long as no '
+        "--emotion is given"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quality", choices=("draft", "final"), default="final")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")

@@ -19,7 +19,7 @@ SAMPLES = 6
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 14.0      # degrees by which the camera stands to the subject's left: a mouth reads better from slightly aside
 BACKDROP = (0.055, 0.06, 0.07)
-# Lights: degrees around the head from its front (to its left +), degrees up, size, strength, colour; distance and size in view heights.
+# Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
     "Key": (-36, 26, 0.8, 1.0, (1.0, 0.93, 0.86)),
     "Fill": (55, 8, 1.6, 0.32, (0.86, 0.93, 1.0)),

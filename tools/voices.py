@@ -1,7 +1,7 @@
 """The recipe for the sample voices in blender_assets/voices:  python -m tools.voices
 
-Our own lines, read by flite with CMU's rms voice, a phrase at a time, so that each has a pitch and a pace of its own and the voice
-feels something. A maintainer runs this once and commits what it writes:
+Our own lines, read by flite with CMU's rms voice, a phrase at a time, so that each has a pitch and a pace of its own and the
+voice feels something. A maintainer runs this once and commits what it writes:
 NAME.flac (16 kHz mono), NAME.txt (the words) and NAME.phones (start, end, phone: what the synthesiser really said, and when).
 Needs the Debian package flite.
 """
@@ -70,8 +70,8 @@ def say(words, pitch, length):
     """
     with tempfile.TemporaryDirectory() as folder:
         wave = Path(folder) / "wave.wav"
-        told = subprocess.run(["flite", "-voice", "rms", "-psdur", "--setf", f"duration_stretch={length * pitch}", "-t", words, "-o", wave],
-                              check=True, capture_output=True, text=True).stdout
+        told = subprocess.run(["flite", "-voice", "rms", "-psdur", "--setf", f"duration_stretch={length * pitch}", "-t", words,
+                               "-o", wave], check=True, capture_output=True, text=True).stdout
         samples, rate = soundfile.read(wave)
     ends = [(phone, float(end) / pitch) for phone, end in (word.rsplit(":", 1) for word in told.split())]
     phones = [(start, end, phone) for (_, start), (phone, end) in zip([("", 0.0), *ends], ends)]

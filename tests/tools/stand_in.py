@@ -60,12 +60,14 @@ def main(folder):
     seen = [sheet.read_picture(path) for path in (pictures[0], pictures[-1])]
 
     times = np.arange(FRAMES) / FPS
-    samples = np.sin(np.arange(VOICE_RATE // 2) * 0.2) * (np.arange(VOICE_RATE // 2) > VOICE_RATE // 4)  # the second half is loud
+    now = np.arange(VOICE_RATE // 2)
+    samples = np.sin(now * 0.2) * (now > VOICE_RATE // 4)  # the second half is loud
     soundfile.write(folder / "voice.wav", samples, VOICE_RATE)
     render.write_film(pictures, FPS, folder / "voice.wav", folder / "film.mp4")
     clip = bpy.data.movieclips.load(str(folder / "film.mp4"))
     sound = np.asarray(aud.Sound.file(str(folder / "film.mp4")).data())
-    sheet.write_sheet(folder / "sheet.png", pictures, times, ["here"] * FRAMES, samples, VOICE_RATE, times * 2, times, title="A title")
+    sheet.write_sheet(folder / "sheet.png", pictures, times, ["here"] * FRAMES, samples, VOICE_RATE, times * 2, times,
+                      title="A title")
     page = sheet.read_picture(folder / "sheet.png")
     band = page[-sheet.BAND - sheet.CAPTION - sheet.SPACE:-sheet.CAPTION - sheet.SPACE]
     blue = (np.abs(band - sheet.VOICE).max(axis=-1) < 0.02).sum(axis=0)
