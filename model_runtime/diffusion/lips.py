@@ -9,8 +9,10 @@ from model_runtime.motion import EXPRESSION, JAW
 from model_runtime.speech.content import NAMES
 
 BILABIAL = NAMES.index("bilabial")
-CERTAIN = (0.4, 0.7)     # of the posterior: from here, and wholly from there
-NEAR = (0.30, 0.15)      # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
+# Chosen on three dev speakers of LibriSpeech (labels by PocketSphinx): without the seal 70 % of p, b, m shut (precision 0.92), with it
+# 80 % (0.90).
+CERTAIN = (0.3, 0.45)    # of the posterior: from here, and wholly from there
+NEAR = (0.35, 0.22)      # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
 NUDGE = 0.01             # of a channel, for slopes
 SHAPES = slice(EXPRESSION.start, JAW.stop)
 
