@@ -49,7 +49,8 @@ def main(argv):
 
 
 def bench_bake(args):
-    """Ten minutes on all channels: our bake against keyframe_insert, which writes the very same keys."""
+    """Ten minutes on all channels: our bake against keyframe_insert, which writes the very same keys of every eighth curve; its time
+    for all is that times the share of keys, for a curve's cost does not depend on the others."""
     import bpy
     from addon import bake, compat, head, jobs, rig
     from tools.bake import enabled
@@ -60,14 +61,18 @@ def bench_bake(args):
         bpy.context.scene.render.fps = 30
         jobs.run(head.add_job(bpy.context))
         obj = bpy.context.scene.utter.head
-        began = time.perf_counter()
-        bake.bake(obj, values)
-        ours = time.perf_counter() - began
+        runs = []
+        for _ in range(3):
+            bake.clear(obj)
+            began = time.perf_counter()
+            bake.bake(obj, values)
+            runs.append(time.perf_counter() - began)
+        ours = statistics.median(runs)
         blocks = obj.data.shape_keys, rig.armature(obj)
         curves = [read_curve(block, curve) for block in blocks for curve in compat.bag(block).fcurves]
         bake.clear(obj)
         began = time.perf_counter()
-        for owner, attribute, index, moments, column in curves:
+        for owner, attribute, index, moments, column in curves[::8]:
             vector = None if attribute == "value" else getattr(owner, attribute)
             for moment, value in zip(moments, column):
                 if vector is None:
@@ -76,10 +81,10 @@ def bench_bake(args):
                 else:
                     vector[index] = value
                     owner.keyframe_insert(attribute, index=index, frame=moment)
-        theirs = time.perf_counter() - began
+        theirs = (time.perf_counter() - began) * len(curves) / len(curves[::8])  # all curves have equally many keys
     count = sum(len(moments) for *_, moments, _ in curves)
     yield f"{minutes} min on {len(curves)} curves, {count} keys", ours, "s", ""
-    yield "the same with keyframe_insert", theirs, "s", ""
+    yield "the same with keyframe_insert, from every eighth curve", theirs, "s", ""
     yield "times faster than keyframe_insert", theirs / ours, "x", ">= 50"
 
 
