@@ -89,7 +89,7 @@ class Performer:
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
         if emotion:
-            base, prompted_base = np.tile(self.feelings.words(emotion), (frames, 1)), 1.0
+            base, prompted_base = np.tile(self.feelings.prompt(emotion), (frames, 1)), 1.0
         else:
             base, prompted_base = self.feelings.voice(samples, frames), 0.0
         feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings)
@@ -124,7 +124,7 @@ class Performer:
         elif not subject.strip():
             raise UtterError("Say in words what to feel, or name a voice or a Motion file.")
         else:
-            vector = self.feelings.words(subject)
+            vector = self.feelings.prompt(subject)
         emotion, strength = self.feelings.describe(vector)
         return {"emotion": {name: round(float(p), 4) for name, p in emotion.items()}, "strength": round(float(strength), 4)}
 

@@ -27,6 +27,7 @@ class SentenceEncoder:
 
     def __init__(self, device="cpu"):
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
 
         found = importlib.util.find_spec(PACKAGE)
         if found is None:
@@ -36,6 +37,7 @@ class SentenceEncoder:
         with open(folder / "model.safetensors", "rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:
                 raise UtterError("The sentence encoder's weights are damaged; install the extension again.", str(folder))
+        logging.disable_progress_bar()  # stderr is for what an artist must read
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.model = AutoModel.from_pretrained(folder, local_files_only=True).eval().to(device)
         self.device = device
