@@ -162,7 +162,7 @@ def lashes(skin, margin):
                         place + out * long + np.array([0, 0.5, 0]) * long])
     f = strip(4, len(margin))
     on = csr_matrix((np.ones(len(v)), np.tile(margin, 4), np.arange(len(v) + 1)), (len(v), len(skin.vertices)))
-    return v, np.concatenate([f, f[:, ::-1]]), on
+    return v, f, on
 
 
 def outward(vertices, triangles, middle):
