@@ -38,7 +38,9 @@ def main():
         return 2 if verb not in ("", "-h", "--help") else 0
     python = make_venv(ROOT / ".venv", "3.11")
     install_project(python)
-    return subprocess.call([python, *VERBS[verb], *sys.argv[2:]], cwd=ROOT)
+    # Paths in the arguments are the caller's, so the folder stays; the tests alone are told where they are.
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return subprocess.call([python, *VERBS[verb], *sys.argv[2:]], cwd=ROOT if verb == "test" else None, env={**os.environ, "PYTHONPATH": path})
 
 
 def find_python(version):

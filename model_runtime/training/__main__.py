@@ -8,15 +8,17 @@
 """
 import argparse
 import importlib
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("align", "speech", "emotion", "generator")
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser("build.py train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=(*STEPS, "all"))
-    parser.add_argument("--data", default="../shared/data", help="folder of recordings (default: %(default)s)")
-    parser.add_argument("--cache", default=".cache/training", help="folder for what is computed once (default: %(default)s)")
+    parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (default: %(default)s)")
+    parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder for what is computed once (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="how long to train (default: the step's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
