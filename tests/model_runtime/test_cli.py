@@ -115,6 +115,22 @@ def test_pins_are_met_and_neighbours_follow(performed, short_voice, tmp_path):
     assert step.max() < 0.12  # the head turns there and back; it does not jump at the pin
 
 
+def test_pins_on_another_head(short_voice, shared, tmp_path):
+    """A neutral FLAME mesh: pins in its own basis are met exactly, and the jaw comes and goes around them."""
+    head = shared / "data" / "flame_topology" / "template.ply"
+    arguments = ["perform", short_voice, "--head", head, "--quality", "draft", "--seed", 5, "--device", "cpu"]
+    assert run(*arguments, "-o", tmp_path / "free.npz") == 0
+    free = load_motion(tmp_path / "free.npz")
+    assert free.basis != load_head().basis
+    values, mask = np.zeros_like(free.values), np.zeros(free.values.shape, bool)
+    mask[30, 50], values[30, 50] = True, free.values[30, 50] + 0.15
+    np.savez(tmp_path / "pins.npz", values=values, mask=mask)
+    assert run(*arguments, "-o", tmp_path / "m.npz", "--pins", tmp_path / "pins.npz") == 0
+    pinned = load_motion(tmp_path / "m.npz").values
+    assert np.allclose(pinned[mask], values[mask], atol=1e-6)
+    assert pinned[29, 50] > free.values[29, 50] + 0.03 and pinned[31, 50] > free.values[31, 50] + 0.03
+
+
 def test_several_voices_one_bad(short_voice, bad_voices, tmp_path, capsys):
     assert run("perform", short_voice, bad_voices["text"], "-o", tmp_path / "takes", "--quality", "draft", "--device", "cpu") == 3
     assert [p.name for p in (tmp_path / "takes").iterdir()] == [short_voice.stem + ".npz"]
