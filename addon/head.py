@@ -86,10 +86,7 @@ class Starts:
 
     @classmethod
     def poll(cls, context):
-        reason = jobs.busy() or cls.refusal(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return jobs.allowed(cls, jobs.busy() or cls.refusal(context))
 
     @classmethod
     def refusal(cls, _context):

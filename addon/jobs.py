@@ -105,6 +105,13 @@ def busy():
     return f"{current.label} is running; wait or cancel it." if current is not None else ""
 
 
+def allowed(operator, reason):
+    """What an operator's poll() returns: whether there is no reason against it. The disabled button shows the reason."""
+    if reason:
+        operator.poll_message_set(reason)
+    return not reason
+
+
 def describe_worker():
     if worker is None or not worker.alive:
         return "Not running; starts with the first performance."
@@ -249,8 +256,7 @@ class UTTER_OT_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context):
-        cls.poll_message_set("Nothing is running.")
-        return current is not None
+        return allowed(cls, "" if current else "Nothing is running.")
 
     def execute(self, _context):
         cancel()
@@ -275,8 +281,7 @@ class UTTER_OT_restart_worker(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context):
-        cls.poll_message_set("The worker is not running.")
-        return worker is not None and worker.alive
+        return allowed(cls, "" if worker is not None and worker.alive else "The worker is not running.")
 
     def execute(self, _context):
         cancel("Cancelled, because the worker was ended.")

@@ -1,7 +1,7 @@
 """Passages: stretches of the voice with a feeling of their own, written in words."""
 import bpy
 
-from . import bake
+from . import bake, jobs
 from .head import HeadPanel, chosen
 
 
@@ -35,10 +35,7 @@ class Edit:
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        reason = "Add a head first." if head is None else cls.refusal(head.utter)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return jobs.allowed(cls, "Add a head first." if head is None else cls.refusal(head.utter))
 
     @classmethod
     def refusal(cls, settings):

@@ -87,8 +87,7 @@ class UTTER_OT_new_seed(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        cls.poll_message_set("Add a head first.")
-        return chosen(context) is not None
+        return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
 
     def execute(self, context):
         chosen(context).utter.seed = random.randrange(10000)

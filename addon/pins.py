@@ -53,10 +53,8 @@ class UTTER_OT_clear(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        reason = jobs.busy() or ("" if head is not None and bake.actions(head) else "There is no performance on this head.")
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        performed = head is not None and bake.actions(head)
+        return jobs.allowed(cls, jobs.busy() or ("" if performed else "There is no performance on this head."))
 
     def execute(self, context):
         bake.clear(chosen(context))

@@ -64,10 +64,8 @@ class UTTER_OT_remove_take(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen_head(context)
-        reason = jobs.busy() or ("" if head and 0 <= head.utter.take < len(head.utter.takes) else "There is no take.")
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        taken = head and 0 <= head.utter.take < len(head.utter.takes)
+        return jobs.allowed(cls, jobs.busy() or ("" if taken else "There is no take."))
 
     def execute(self, context):
         settings = chosen_head(context).utter

@@ -116,8 +116,7 @@ class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
 
     @classmethod
     def poll(cls, context):
-        cls.poll_message_set("Add a head first.")
-        return chosen(context) is not None
+        return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
 
     def invoke(self, context, event):
         return self.execute(context) if self.filepath else ImportHelper.invoke(self, context, event)  # a dropped file has its path
