@@ -11,7 +11,6 @@ from model_runtime.flame.head import load_head
 from model_runtime.motion import CHANNELS, FPS, Motion, load_motion, read_npz
 
 QUALITIES = ("draft", "final")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Performer:
@@ -19,6 +18,7 @@ class Performer:
 
     def __init__(self, device="auto"):
         self.device_name = device
+        self.fitted = None  # what fit() keeps
 
     @cached_property
     def device(self):
@@ -51,6 +51,22 @@ class Performer:
     def builtin(self):
         return load_head()
 
+    def fit(self, head):
+        """(Head, HeadMap to it or None, built-in beta [300]) of a head file, or of the built-in head where head is None.
+
+        The last file is kept, for a batch performs many voices on one head; it is read again once it has changed.
+        """
+        if not head:
+            return self.builtin, None, np.zeros(300, np.float32)
+        path = Path(head)
+        version = (path, path.stat().st_mtime_ns if path.is_file() else None)
+        if self.fitted is None or self.fitted[0] != version:
+            target = load_head(head)
+            other = target.basis != self.builtin.basis
+            self.fitted = version, (target, calibrate(target, self.builtin) if other else None,
+                                    identity(target, self.builtin) if other else np.zeros(300, np.float32))
+        return self.fitted[1]
+
     def listen(self, voice):
         """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES)."""
         return self.encoder.listen(load_voice(voice))
@@ -78,11 +94,9 @@ class Performer:
         step("Reading the voice", 0.0)
         samples = load_voice(voice)
         frames = frame_count(len(samples))
-        target = load_head(head) if head else self.builtin
         pins = load_pins(pins, frames) if pins else None
         step("Fitting the head", 0.02)
-        head_map = calibrate(target, self.builtin) if target.basis != self.builtin.basis else None
-        beta = identity(target, self.builtin) if head_map else np.zeros(300, np.float32)
+        target, head_map, beta = self.fit(head)
 
         step("Listening", 0.05)
         content = self.encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
@@ -184,25 +198,14 @@ def generate_on_other_head(generate, head_map, beta, values, mask):
 
     The generator thinks in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
     without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
-    What the way there and back loses is then added where it was pinned, fading over a third of a second.
+    What the way there and back loses is then added where it was pinned, and the neighbours follow as they do while diffusing.
     """
+    import torch
+    from model_runtime.diffusion.pins import Pins
     free = head_map.apply(generate(None, 0.3, 0.6), beta)
     wanted = np.where(mask, values, free)
     touched = mask.any(axis=1)
     back = head_map.invert(wanted)
     result = head_map.apply(generate((back, np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.98), beta)
-    return result + spread(np.where(mask, values - result, 0), mask, reach=FPS // 3)
-
-
-def spread(error, mask, reach):
-    """error [T, C] known where mask: between known frames interpolated, fading to 0 over reach frames elsewhere."""
-    frames = np.arange(len(error))
-    out = np.zeros_like(error)
-    for channel in np.flatnonzero(mask.any(axis=0)):
-        known = frames[mask[:, channel]]
-        distance = np.abs(frames[:, None] - known[None]).min(axis=1)
-        weight = np.clip(1 - distance / reach, 0, 1)
-        weight = weight * weight * (3 - 2 * weight)
-        out[:, channel] = weight * np.interp(frames, known, error[known, channel])
-    return out
-
+    pins = Pins((values, mask), len(values), mean=0.0, std=1.0)
+    return pins.put_back(pins.hold(torch.from_numpy(result))).numpy()
