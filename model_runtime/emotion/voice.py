@@ -1,8 +1,11 @@
 """What a voice tells of its feeling: log-mel, pitch and voicing of every 10 ms."""
+from functools import cache
+
 import numpy as np
 import torch
 
-RATE = 16000
+from model_runtime.audio import RATE
+
 HOP = 160          # 100 Hz
 WINDOW = 640       # 40 ms: two periods of the lowest voice
 FFT = 1024
@@ -11,17 +14,11 @@ FEATURES = BANDS + 4  # log-mel, loudness, pitch, pitch against the clip's media
 LOWEST, HIGHEST = 65.0, 420.0  # Hz, of a speaking voice
 
 
-def mel_filters(bands=BANDS, low=60.0, high=7600.0):
-    """-> [bands, FFT / 2 + 1] triangles on the mel scale (2595 log10(1 + f / 700))."""
-    mel = lambda hertz: 2595 * np.log10(1 + hertz / 700)
-    edges = 700 * (10 ** (np.linspace(mel(low), mel(high), bands + 2) / 2595) - 1)
-    bins = np.arange(FFT // 2 + 1) * RATE / FFT
-    rise = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    fall = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    return torch.from_numpy(np.clip(np.minimum(rise, fall), 0, None).astype(np.float32))
-
-
-FILTERS = mel_filters()
+@cache
+def mel_filters():
+    """Triangular filters [BANDS, FFT // 2 + 1] between 60 and 7600 Hz on O'Shaughnessy's mel scale, each of unit peak."""
+    from transformers.audio_utils import mel_filter_bank
+    return torch.from_numpy(mel_filter_bank(FFT // 2 + 1, BANDS, 60.0, 7600.0, RATE, mel_scale="htk").T.astype(np.float32))
 
 
 def listen(samples):
@@ -42,7 +39,7 @@ def listen(samples):
         stop = min(frames, start + 3000)
         windows = samples[start * HOP:(stop - 1) * HOP + WINDOW].unfold(0, WINDOW, HOP)[: stop - start]
         power = torch.fft.rfft((windows - windows.mean(1, keepdim=True)) * window, FFT).abs() ** 2
-        mel = torch.log10(power @ FILTERS.T + 1e-6)                                # [n, 40]
+        mel = torch.log10(power @ mel_filters().T + 1e-6)                          # [n, 40]
         echo = torch.fft.irfft(power)[:, : FFT // 2]
         echo = echo / (echo[:, :1] + 1e-6) / flat.clamp(min=0.05)
         voicing, lag = echo[:, shortest:longest].max(1)

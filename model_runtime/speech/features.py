@@ -2,6 +2,8 @@
 
 Everything here takes float32 [N] at 16 kHz and works block by block, so that an hour needs little more memory than a minute.
 """
+from functools import cache
+
 import numpy as np
 
 from model_runtime.audio import RATE
@@ -16,13 +18,11 @@ PITCH_RANGE = 60.0, 500.0  # Hz
 RANGE_DB = 50.0            # `energy` is 1 at the voice's loud level and 0 this far below
 
 
+@cache
 def mel_filters():
-    """Triangular filters [BANDS, FFT // 2 + 1] between 40 and 7800 Hz on O'Shaughnessy's mel scale, each of unit peak."""
-    mel = lambda hertz: 2595 * np.log10(1 + hertz / 700)
-    corners = 700 * (10 ** (np.linspace(mel(40.0), mel(7800.0), BANDS + 2) / 2595) - 1)
-    bins = np.arange(FFT // 2 + 1) * RATE / FFT
-    low, mid, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
-    filters = np.clip(np.minimum((bins - low) / (mid - low), (high - bins) / (high - mid)), 0, None)
+    """Triangular filters [BANDS, FFT // 2 + 1] between 40 and 7800 Hz on O'Shaughnessy's mel scale, each of unit sum."""
+    from transformers.audio_utils import mel_filter_bank
+    filters = mel_filter_bank(FFT // 2 + 1, BANDS, 40.0, 7800.0, RATE, mel_scale="htk").T
     return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
 
 
