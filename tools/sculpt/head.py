@@ -2,8 +2,9 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from tools.sculpt import basis, mesh, parts, surface
-from tools.sculpt.rig import ARKIT, BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor
+from tools.sculpt import actions, basis, identity, mesh, parts, surface
+from tools.sculpt.actions import ARKIT
+from tools.sculpt.rig import BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor
 
 STEP = 2.0 ** -20     # bases are rounded to this many metres (about a micrometre), so that the file stays small
 
@@ -13,36 +14,36 @@ def make():
     skin = mesh.build()
     rig = Rig(skin)
     v = skin.vertices
-    linear = rig.linear_actions()
+    linear = actions.linear_actions(rig)
     expression, coefficients = basis.expression(linear, v)
     upper_lid = skin.loops["eye_left"][MARGIN, :skin.loops["eye_left"].shape[1] // 2 + 1]
     names, pv, pf, pface, joint, tongue, grows = parts.build(skin, upper_lid)
     contact = v[skin.loops["mouth"][CONTACT]]
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
-    identity, identity_parts = basis.identity(v, pv, eye_of, eye_of < 0, contact)
-    shapedirs = np.concatenate([identity, expression], 2)
+    shape, shape_parts = identity.basis(v, pv, eye_of, eye_of < 0, contact)
+    shapedirs = np.concatenate([shape, expression], 2)
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))
-    parts_shapedirs = np.concatenate([identity_parts, np.zeros((len(pv), 3, 100))], 2)
+    parts_shapedirs = np.concatenate([shape_parts, np.zeros((len(pv), 3, 100))], 2)
     parts_shapedirs[hair] = (grows[hair] @ shapedirs.reshape(len(v), -1)).reshape(-1, 3, 400)
     parts_lids = np.zeros((len(pv), 3, 2))
     parts_lids[hair] = (grows[hair] @ rig.lids.reshape(len(v), -1)).reshape(-1, 3, 2)
 
-    actions, motion = np.zeros((len(v), 3, len(ARKIT))), np.zeros((len(ARKIT), 65))
+    moves, motion = np.zeros((len(v), 3, len(ARKIT))), np.zeros((len(ARKIT), 65))
     for k, name in enumerate(ARKIT):
         if name in coefficients:
             motion[k, :50] = coefficients[name][:50]
-            actions[:, :, k] = linear[name]
+            moves[:, :, k] = linear[name]
         side = 0 if name.endswith("Left") else 1
         if name == "jawOpen":
             motion[k, 50] = JAW_OPEN
-            actions[:, :, k] = rig.turn_jaw((JAW_OPEN, 0, 0)) - v
+            moves[:, :, k] = rig.turn_jaw((JAW_OPEN, 0, 0)) - v
         elif name in ("jawLeft", "jawRight"):
             motion[k, 51] = JAW_SIDE * (1 if name == "jawLeft" else -1)
-            actions[:, :, k] = rig.turn_jaw((0, motion[k, 51], 0), linear[name]) - v
+            moves[:, :, k] = rig.turn_jaw((0, motion[k, 51], 0), linear[name]) - v
         elif name.startswith("eyeBlink"):
             motion[k, 60 + side] = 1
-            actions[:, :, k] = rig.lids[:, :, side]
+            moves[:, :, k] = rig.lids[:, :, side]
         elif name.startswith("eyeLook"):
             if "Up" in name or "Down" in name:
                 motion[k, 56 + 2 * side] = -EYE_PITCH if "Up" in name else EYE_PITCH
@@ -73,7 +74,7 @@ def make():
         "J_regressor": joint_regressor(rig).astype(np.float32), "weights": rig.weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": rig.lids.astype(np.float32),
-        "action_names": np.array(ARKIT), "actions": actions.astype(np.float32), "actions_motion": motion.astype(np.float32),
+        "action_names": np.array(ARKIT), "actions": moves.astype(np.float32), "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(landmarks)), "landmark_vertices": np.array(list(landmarks.values()), np.int32),
         "lip_inner_upper": upper.astype(np.int32), "lip_inner_lower": lower.astype(np.int32),
         "region_names": np.array(region_names), "regions": regions,

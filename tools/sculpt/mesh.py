@@ -9,8 +9,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-from tools.sculpt import surface
-from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
+from tools.sculpt import ears, eyes, mouth, surface
 
 COLUMNS = 72
 # Rows of the grid from the foot of the neck to the crown: row, front y, front z, side y, back y.
@@ -27,11 +26,6 @@ ROWS = np.array([
 MOUTH = dict(rows=(15, 23), columns=(-8, 8))
 EYES = dict(rows=(31, 37), columns=(3, 13))
 EARS = dict(rows=(24, 35), columns=(22, 27))
-
-MOUTH_HALF = 0.0262      # half of the mouth's width
-OUTER_RINGS = 6          # from the hole's edge to the vermilion border, that one included
-VERMILION_RINGS = 6      # from there to where the lips meet, that one included
-INNER_RINGS = 3          # the lips' inside
 
 
 @dataclass
@@ -88,9 +82,9 @@ def build():
     loops = {}
     points = grid.reshape(-1, 3)
     edge = hole_edge(index, MOUTH)
-    loops["mouth"] = add_rings(edge, mouth_rings(points[edge]), False, close=True)
+    loops["mouth"] = add_rings(edge, mouth.rings(points[edge]), False, close=True)
     for side, sign in (("left", 1), ("right", -1)):
-        for name, hole, make in (("eye", EYES, eye_rings), ("ear", EARS, ear_rings)):
+        for name, hole, make in (("eye", EYES, eyes.rings), ("ear", EARS, ears.rings)):
             edge = hole_edge(index, hole)
             rings = make(points[edge])
             if sign < 0:
@@ -167,147 +161,6 @@ def hole_edge(index, hole):
     path += [(low, j) for j in range(first, last)]
     path += [(i, last) for i in range(low, middle)]
     return np.array([index[i, j % index.shape[1]] for i, j in path])
-
-
-# ---- mouth
-
-def lip_parameter(size):
-    """For each vertex of a mouth loop: place across the mouth (+1 left corner to -1), and side (+1 upper, -1 lower, 0)."""
-    k = np.arange(size)
-    half = size // 2
-    s = np.where(k <= half, 1 - 2 * k / half, -1 + 2 * (k - half) / half)
-    side = np.where((k == 0) | (k == half), 0, np.where(k < half, 1, -1))
-    return np.sin(s * np.pi / 2) * 0.35 + s * 0.65, side
-
-
-def contact_line(s):
-    return MOUTH_Y - 0.0010 * np.exp(-(s / 0.22) ** 2) + 0.0006 * np.exp(-((np.abs(s) - 0.45) / 0.25) ** 2) - 0.0010 * s ** 4
-
-
-def vermilion_border(s, side):
-    upper = 0.0092 * (1 - np.abs(s) ** 1.5) * (1 - 0.10 * np.abs(s)) - 0.0020 * np.exp(-(s / 0.13) ** 2)
-    lower = -0.0106 * (1 - np.abs(s) ** 2.6) ** 0.85
-    return contact_line(s) + np.where(side > 0, upper, np.where(side < 0, lower, 0))
-
-
-def mouth_rings(edge):
-    s, side = lip_parameter(len(edge))
-    fade = 1 - np.abs(s) ** 2.5                       # lips thin out into the corners
-    x = MOUTH_HALF * s
-    border = np.stack([x + 0.0012 * np.sign(s) * np.abs(s) ** 6, vermilion_border(s, side)], -1)
-    contact = np.stack([x * 0.985, contact_line(s)], -1)
-
-    def lip_z(xy, t):
-        """z over the lips; t from the border (0) to the contact (1)."""
-        swell = np.where(side > 0, 0.0042, 0.0050) * fade * np.sin(np.pi * t ** 0.75) + 0.0014 * fade * t * t
-        ridge = 0.0008 * fade * (1 - t)
-        dip = (0.0010 * fade + 0.0022 * (1 - fade)) * t ** 3
-        return surface.front(*xy.T) + swell + ridge - dip
-
-    rings = []
-    for k in range(1, OUTER_RINGS + 1):               # skin round the mouth
-        t = k / OUTER_RINGS
-        xy = edge[:, :2] * (1 - t) + border * t
-        z = surface.front(*xy.T) + 0.0008 * fade * t ** 3
-        philtrum = np.where(side > 0, 1, 0) * np.sin(np.pi * np.clip(t, 0, 1) ** 1.2)
-        z -= 0.0010 * philtrum * np.exp(-(xy[:, 0] / 0.0032) ** 2)
-        z += 0.0006 * philtrum * np.exp(-((np.abs(xy[:, 0]) - 0.0058) / 0.0025) ** 2)
-        rings.append(np.column_stack([xy, z]))
-    for k in range(1, VERMILION_RINGS + 1):
-        t = k / VERMILION_RINGS
-        along = np.sin(t * np.pi / 2) ** 0.9
-        xy = border * (1 - along) + contact * along
-        rings.append(np.column_stack([xy, lip_z(xy, t)]))
-    meet = rings[-1]
-    for k in range(1, INNER_RINGS + 1):               # back between the lips, parting slightly
-        ring = meet.copy()
-        ring[:, 2] -= 0.0016 * k
-        ring[:, 1] += side * fade * 0.0007 * k ** 1.5
-        ring[:, 0] *= 1 + 0.012 * k
-        rings.append(ring)
-    start = rings[-1]
-    angle = np.arange(len(edge)) * 2 * np.pi / len(edge)
-    for depth, wide, up, down in ((0.25, 0.0295, 0.0090, 0.0110), (0.5, 0.0325, 0.0150, 0.0200), (0.7, 0.0335, 0.0185, 0.0240),
-                                  (1.0, 0.0320, 0.0190, 0.0250), (1.5, 0.0270, 0.0165, 0.0240), (2.0, 0.0170, 0.0120, 0.0180)):
-        ring = np.stack([wide * np.cos(angle), MOUTH_Y + np.where(side > 0, up, down) * np.sin(angle),
-                         np.zeros_like(angle)], -1)
-        ring[:, 2] = start[:, 2].max() - 0.002 - 0.026 * depth - 0.010 * np.cos(angle) ** 2 * (depth < 1.2)
-        rings.append(ring)
-    return np.array(rings)
-
-
-# ---- eyes (the left one; the right is its mirror image)
-
-LID_RADIUS = EYE_RADIUS + 0.0007
-EYE_OUTER_RINGS = 7
-
-
-def over_eyeball(dx, dy, radius=LID_RADIUS):
-    """z above the eyeball's centre of a sheet lying on it, leaving it tangentially towards the corners of the eye."""
-    d = np.hypot(dx, dy)
-    edge = 0.82 * radius
-    slope = edge / np.sqrt(radius ** 2 - edge ** 2)
-    return np.where(d < edge, np.sqrt(np.maximum(radius ** 2 - d ** 2, radius ** 2 - edge ** 2)),
-                    np.sqrt(radius ** 2 - edge ** 2) - slope * 0.75 * (d - edge))
-
-
-def lid_curve(size, shut=False):
-    """The lids' margin [K,2] about the eyeball's centre, from the outer corner up and round; where it lies when shut."""
-    angle = np.arange(size) * 2 * np.pi / size
-    c, s = np.cos(angle), np.sin(angle)
-    x = 0.0136 * np.sign(c) * np.abs(c) ** 0.85
-    slant = 0.0010 * x / 0.0136
-    upper = 0.0056 * np.abs(s) ** 0.95 * (1 - 0.08 * c)
-    lower = -0.0048 * np.abs(s) ** 0.95 * (1 + 0.10 * c)
-    closed = -0.0032 * np.abs(s)
-    return np.stack([x, slant + (closed if shut else np.where(s >= 0, upper, lower))], -1)
-
-
-def eye_rings(edge):
-    margin = lid_curve(len(edge))
-    margin3 = np.column_stack([EYE[:2] + margin, EYE[2] + over_eyeball(*margin.T)])
-    rings = []
-    for k in range(1, EYE_OUTER_RINGS):
-        t = (k / EYE_OUTER_RINGS) ** 0.85
-        xy = edge[:, :2] * (1 - t) + (EYE[:2] + margin) * t
-        z = surface.front(*xy.T)
-        over = EYE[2] + over_eyeball(xy[:, 0] - EYE[0], xy[:, 1] - EYE[1], LID_RADIUS + 0.0006)
-        blend = np.clip((t - 0.6) / 0.4, 0, 1)
-        rings.append(np.column_stack([xy, np.maximum(z * (1 - blend) + over * blend, over)]))
-    rings.append(margin3 + (0, 0, 0.0010))
-    # The margin's thickness, then in between lid and eyeball, closing the corners on the eyeball's side.
-    reach = np.linalg.norm(margin, axis=1, keepdims=True)
-    for short, depth in ((0.0, 0.0), (0.5, 0.0012), (1.0, 0.0050)):
-        flat = margin * ((1 - short) + short * np.minimum(1, 0.975 * EYE_RADIUS / reach))
-        z = np.minimum(over_eyeball(*flat.T, EYE_RADIUS + 0.0003), over_eyeball(*margin.T) - depth * (reach[:, 0] > 0.009))
-        ring = np.column_stack([EYE[:2] + flat, EYE[2] + z - depth * 0.4])
-        away = ring - EYE
-        length = np.linalg.norm(away, axis=1, keepdims=True)
-        rings.append(np.where(length < EYE_RADIUS + 0.0002, EYE + away / length * (EYE_RADIUS + 0.0002), ring))
-    return np.array(rings)
-
-
-# ---- ears (the left one)
-
-def ear_rings(edge):
-    angle = np.arange(len(edge)) * 2 * np.pi / len(edge)
-    # From the back edge, upward, to the front and round below: the loop starts at the greatest column, which is behind.
-    back, up = np.cos(angle), np.sin(angle)
-    root = edge.mean(0)
-    outward = np.array([0.94, 0.02, -0.25])
-    outward /= np.linalg.norm(outward)
-    width = np.where(up > 0, 0.0165, 0.0165 - 0.0065 * up ** 2)
-    height = np.where(up > 0, 0.0285, 0.0275)
-    rings = []
-    for scale, out, lean in ((0.72, 0.002, 0.0), (0.76, 0.007, 0.002), (0.92, 0.011, 0.004), (1.0, 0.0145, 0.005),
-                             (0.97, 0.0165, 0.005), (0.86, 0.0165, 0.005), (0.76, 0.0135, 0.005),
-                             (0.66, 0.0135, 0.0045), (0.50, 0.0105, 0.003), (0.34, 0.0070, 0.001), (0.16, 0.0060, 0.0)):
-        flat = np.zeros((len(edge), 3))
-        flat[:, 2] = -back * width * scale - 0.001 - up * 0.004 * scale
-        flat[:, 1] = up * height * scale
-        lift = out + lean * back - 0.004 * (back < 0) * back ** 2 * np.minimum(scale, 1)
-        rings.append(root + flat + outward * lift[:, None])
-    return np.array(rings)
 
 
 def cap(ring, vertices, add, quads):
