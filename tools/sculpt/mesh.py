@@ -11,22 +11,24 @@ from scipy.spatial import cKDTree
 
 from tools.sculpt import ears, eyes, mouth, surface
 
-COLUMNS = 72
-# Rows of the grid from the foot of the neck to the crown: row, front y, front z, side y, back y.
+# The grid's columns from the front round the left to the back: column, degrees round the head's axis.
+COLUMNS = [(0, 0), (5, 10.5), (10, 25), (17, 43), (26, 83), (32, 114), (44, 180)]
+BACK = COLUMNS[-1][0]
+# Its rows from the foot of the bust to the crown: row, y in front, at the side and behind, z of the axis it is seen from.
 ROWS = np.array([
-    (0, -0.170, 0.026, -0.170, -0.170),
-    (7, -0.116, 0.036, -0.118, -0.095),
-    (11, -0.088, 0.074, -0.080, -0.060),
-    (15, -0.068, 0.083, -0.060, -0.038),
-    (23, -0.0245, 0.090, -0.022, -0.006),
-    (31, 0.012, 0.085, 0.012, 0.024),
-    (37, 0.044, 0.085, 0.042, 0.052),
-    (40, 0.060, 0.085, 0.058, 0.065),
-    (48, 0.122, 0.050, 0.116, 0.112)])
-MOUTH = dict(rows=(15, 23), columns=(-8, 8))
-EYES = dict(rows=(31, 37), columns=(3, 13))
-EARS = dict(rows=(24, 35), columns=(22, 27))
-
+    (0, -0.200, -0.196, -0.192, -0.040),
+    (10, -0.118, -0.118, -0.098, -0.030),
+    (13, -0.098, -0.095, -0.076, -0.010),
+    (16, -0.087, -0.077, -0.058, 0.000),
+    (20, -0.066, -0.056, -0.038, 0.000),
+    (28, -0.0230, -0.026, -0.004, 0.000),
+    (37, 0.0120, 0.012, 0.026, 0.000),
+    (45, 0.0480, 0.046, 0.054, 0.000),
+    (49, 0.064, 0.064, 0.069, -0.005),
+    (57, 0.120, 0.115, 0.110, -0.015)])
+MOUTH = dict(rows=(20, 28), columns=(-10, 10))     # a loop of 56
+EYES = dict(rows=(37, 45), columns=(5, 17))        # of 40
+EARS = dict(rows=(29, 39), columns=(26, 32))       # of 32
 
 @dataclass
 class Skin:
@@ -116,38 +118,28 @@ def symmetric(skin):
 
 
 def columns_angle():
-    half = PchipInterpolator([0, 3, 8, 16, 22, 36], np.radians([0, 9.5, 32, 58, 88, 180]))(np.arange(37))
-    return np.concatenate([half, -half[35:0:-1]])
+    half = np.radians(PchipInterpolator(*zip(*COLUMNS))(np.arange(BACK + 1)))
+    return np.concatenate([half, -half[-2:0:-1]])
 
 
 def place_grid():
     """Grid vertices [R,C,3] on the skin, columns from the front over the subject's left to the back and round."""
     row = np.arange(ROWS[-1, 0] + 1)
-    front_y, front_z, side_y, back_y = (PchipInterpolator(ROWS[:, 0], ROWS[:, k])(row)[:, None] for k in range(1, 5))
+    front, side, back, axis = (PchipInterpolator(ROWS[:, 0], ROWS[:, k])(row)[:, None] for k in range(1, 5))
     angle = columns_angle()[None]
     c, s = np.cos(angle), np.sin(angle)
-    y = side_y + (np.where(c > 0, front_y, back_y) - side_y) * c * c
-    z = np.where(c > 0, front_z * c, 0.088 * c)
-    x = 0.068 * s + 0 * y
-    grid = np.stack([x, y, z], -1)
+    y = side + (np.where(c > 0, front, back) - side) * c * c
+    outward = np.stack(np.broadcast_arrays(s, 0, c + 0 * y), -1)
+    grid = surface.trace(np.stack(np.broadcast_arrays(0, y, axis), -1) + 0.16 * outward, -outward)
     shape = grid.shape
-    outward = np.stack([s[0], 0 * s[0], c[0]], -1)
-    grid[14:42] = surface.trace(grid[14:42] + 0.05 * outward[None], -outward[None])
-    grid = surface.project(grid.reshape(-1, 3)).reshape(shape)
-    for _ in range(14):   # even out the quads, only along the surface: a thin nose would sink in
+    for _ in range(20):   # even out the quads along the surface; the foot stays as cut
         mean = 0.25 * (np.roll(grid, 1, 1)[1:-1] + np.roll(grid, -1, 1)[1:-1] + grid[2:] + grid[:-2])
         normal = surface.gradient(grid[1:-1])
         step = 0.35 * (mean - grid[1:-1])
         step -= (step * normal).sum(-1, keepdims=True) * normal / (normal * normal).sum(-1, keepdims=True)
         grid[1:-1] += step
-        grid[:, 0, 0] = grid[:, COLUMNS // 2, 0] = 0
-        grid = surface.project(grid.reshape(-1, 3), 4).reshape(shape)
-    # The grid is coarse for the nose's underside: round the folds off.
-    x, y, z = np.moveaxis(grid[1:-1], -1, 0)
-    nose = np.exp(-(x / 0.022) ** 4 - ((y + 0.0145) / 0.012) ** 4) * (z > 0.07)
-    for _ in range(3):
-        mean = 0.25 * (np.roll(grid, 1, 1)[1:-1] + np.roll(grid, -1, 1)[1:-1] + grid[2:] + grid[:-2])
-        grid[1:-1] += 0.4 * nose[..., None] * (mean - grid[1:-1])
+        grid[:, [0, BACK], 0] = 0
+        grid[1:] = surface.project(grid[1:].reshape(-1, 3), 4).reshape(shape[0] - 1, shape[1], 3)
     return grid
 
 
