@@ -7,8 +7,8 @@ so the field is written for |x|.
 """
 import numpy as np
 
-EYE = np.array([0.0315, 0.0300, 0.0615])   # the left eyeball's centre
-EYE_RADIUS = 0.0120
+EYE = np.array([0.0322, 0.0300, 0.0630])   # the left eyeball's centre
+EYE_RADIUS = 0.0132
 MOUTH_Y = -0.0420                          # where the lips meet
 JAW = np.array([0.0, -0.0020, 0.0120])     # the axis through the jaw joints
 NECK = np.array([0.0, -0.1000, -0.0300])
