@@ -4,10 +4,10 @@ import numpy as np
 from tools.sculpt import surface
 from tools.sculpt.surface import MOUTH_Y
 
-MOUTH_HALF = 0.0262      # half of the mouth's width
-OUTER_RINGS = 6          # from the hole's edge to the vermilion border, that one included
-VERMILION_RINGS = 6      # from there to where the lips meet, that one included
-INNER_RINGS = 3          # the lips' inside
+MOUTH_HALF = 0.0255      # half of the mouth's width
+OUTER_RINGS = 7          # from the hole's edge to the vermilion border, that one included
+VERMILION_RINGS = 7      # from there to where the lips meet, that one included
+INNER_RINGS = 4          # the lips' inside
 
 
 def lip_parameter(size):
