@@ -1,4 +1,11 @@
-"""The mouth's loops of quads: the skin round it, the lips, their inside and the bag behind."""
+"""The mouth's loops of quads: the skin round it, the lips, their inside and the bag behind.
+
+Every loop runs from the left corner over the upper lip to the right corner and back along the lower lip. Loop 0 is the hole's
+edge in the grid; loop OUTER_RINGS is the vermilion border; VERMILION_RINGS later the lips meet, upper and lower vertex in the
+same place; INNER_RINGS later the lips' inside ends and the bag begins.
+
+Sizes are adult means (Farkas, Anthropometry of the Head and Face, 1994): width 0.051 m, vermilion 0.0075 above and 0.0095 below.
+"""
 import numpy as np
 
 from tools.sculpt import surface
@@ -8,6 +15,14 @@ MOUTH_HALF = 0.0255      # half of the mouth's width
 OUTER_RINGS = 7          # from the hole's edge to the vermilion border, that one included
 VERMILION_RINGS = 7      # from there to where the lips meet, that one included
 INNER_RINGS = 4          # the lips' inside
+FLESH = 0.0035           # the bag keeps this far under the skin
+
+# The lips' inside and the bag, loop by loop: how far behind the contact, and above and below it, in the middle of the mouth.
+INSIDE = ((0.0010, 0, 0), (0.0021, 0.0004, 0.0004), (0.0029, 0.0026, 0.0028), (0.0031, 0.0062, 0.0068))
+# Bag: half width, height above and below the contact, distance behind the skin (in front) or z (behind: negative first entry).
+VESTIBULE = ((0.0300, 0.0110, 0.0125, 0.0040), (0.0335, 0.0142, 0.0170, 0.0100))
+BAG = ((0.0345, 0.0158, 0.0190, 0.064), (0.0345, 0.0162, 0.0195, 0.049), (0.0320, 0.0155, 0.0180, 0.034),
+       (0.0220, 0.0115, 0.0135, 0.021))
 
 
 def lip_parameter(size):
@@ -19,57 +34,109 @@ def lip_parameter(size):
     return np.sin(s * np.pi / 2) * 0.35 + s * 0.65, side
 
 
+def bell(x, width):
+    return np.exp(-np.square(x / width))
+
+
 def contact_line(s):
-    return MOUTH_Y - 0.0010 * np.exp(-(s / 0.22) ** 2) + 0.0006 * np.exp(-((np.abs(s) - 0.45) / 0.25) ** 2) - 0.0010 * s ** 4
+    """y where the lips meet: the upper lip's tubercle hangs in the middle, the corners turn up a little."""
+    s = np.abs(s)
+    return MOUTH_Y - 0.0008 * bell(s, 0.20) - 0.0004 * bell(s - 0.62, 0.25) + 0.0010 * s ** 5
 
 
-def vermilion_border(s, side):
-    upper = 0.0092 * (1 - np.abs(s) ** 1.5) * (1 - 0.10 * np.abs(s)) - 0.0020 * np.exp(-(s / 0.13) ** 2)
-    lower = -0.0106 * (1 - np.abs(s) ** 2.6) ** 0.85
-    return contact_line(s) + np.where(side > 0, upper, np.where(side < 0, lower, 0))
+def lip_height(s, side):
+    """Height [K] of the vermilion over (+) or under (-) the contact: cupid's bow above, a fuller lip below."""
+    s = np.abs(s)
+    upper = 0.0084 * (1 - s ** 1.9) ** 1.12 - 0.0013 * bell(s, 0.105)
+    lower = 0.0096 * (1 - s ** 2.2) ** 1.10
+    return np.where(side > 0, upper, np.where(side < 0, -lower, 0))
+
+
+def relief(x, y):
+    """What the mouth adds to the skin around it, metres outwards: philtrum, tucked corners and the fold under the lower lip."""
+    x = np.abs(x)
+    above, below = y - (MOUTH_Y + 0.0075), MOUTH_Y - 0.0095 - y
+    up = np.clip(above / 0.010, 0, 1.2)
+    philtrum = np.clip(1.15 - up, 0, 1) * surface_step(-0.004, 0.0005, above)
+    columns = 0.0055 - 0.0018 * up
+    return ((0.0008 * bell(x - columns, 0.0022) - 0.0009 * bell(x, 0.0030)) * philtrum
+            + 0.0012 * bell(x, 0.017) * bell(above, 0.0065) * (above > 0) + 0.0012 * bell(x, 0.017) * (above <= 0) * bell(above, 0.004)
+            - 0.0012 * bell(x, 0.015) * bell(below - 0.0055, 0.0045)
+            - 0.0024 * bell(x - MOUTH_HALF - 0.0006, 0.0050) * bell(y - MOUTH_Y, 0.0052)
+            + 0.0008 * bell(x - MOUTH_HALF - 0.0085, 0.0050) * bell(y - MOUTH_Y, 0.0080))
+
+
+def surface_step(a, b, x):
+    t = np.clip((x - a) / (b - a), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def skin(x, y):
+    """z of the skin round the mouth, lips aside."""
+    return surface.front(x, y) + relief(x, y)
 
 
 def rings(edge):
+    """[R,K,3] loops inward from the hole's edge [K,3], which is not among them."""
     s, side = lip_parameter(len(edge))
-    fade = 1 - np.abs(s) ** 2.5                       # lips thin out into the corners
-    x = MOUTH_HALF * s
-    border = np.stack([x + 0.0012 * np.sign(s) * np.abs(s) ** 6, vermilion_border(s, side)], -1)
-    contact = np.stack([x * 0.985, contact_line(s)], -1)
-
-    def lip_z(xy, t):
-        """z over the lips; t from the border (0) to the contact (1)."""
-        swell = np.where(side > 0, 0.0042, 0.0050) * fade * np.sin(np.pi * t ** 0.75) + 0.0014 * fade * t * t
-        ridge = 0.0008 * fade * (1 - t)
-        dip = (0.0010 * fade + 0.0022 * (1 - fade)) * t ** 3
-        return surface.front(*xy.T) + swell + ridge - dip
-
+    border, profile = lips(s, side)
     rings = []
     for k in range(1, OUTER_RINGS + 1):               # skin round the mouth
-        t = k / OUTER_RINGS
-        xy = edge[:, :2] * (1 - t) + border * t
-        z = surface.front(*xy.T) + 0.0008 * fade * t ** 3
-        philtrum = np.where(side > 0, 1, 0) * np.sin(np.pi * np.clip(t, 0, 1) ** 1.2)
-        z -= 0.0010 * philtrum * np.exp(-(xy[:, 0] / 0.0032) ** 2)
-        z += 0.0006 * philtrum * np.exp(-((np.abs(xy[:, 0]) - 0.0058) / 0.0025) ** 2)
-        rings.append(np.column_stack([xy, z]))
-    for k in range(1, VERMILION_RINGS + 1):
-        t = k / VERMILION_RINGS
-        along = np.sin(t * np.pi / 2) ** 0.9
-        xy = border * (1 - along) + contact * along
-        rings.append(np.column_stack([xy, lip_z(xy, t)]))
-    meet = rings[-1]
-    for k in range(1, INNER_RINGS + 1):               # back between the lips, parting slightly
-        ring = meet.copy()
-        ring[:, 2] -= 0.0016 * k
-        ring[:, 1] += side * fade * 0.0007 * k ** 1.5
-        ring[:, 0] *= 1 + 0.012 * k
+        t = 1 - (1 - k / OUTER_RINGS) ** 1.3
+        xy = edge[:, :2] * (1 - t) + border[:, :2] * t
+        z = skin(*xy.T)
+        rings.append(np.column_stack([xy, z + (border[:, 2] - skin(*border[:, :2].T)) * t ** 6]))
+    rings += list(profile)
+    meet = profile[-1]
+    fade = (1 - np.abs(s) ** 3)
+    for back, up, down in INSIDE:
+        ring = meet + np.stack([s * 0.9 * back * np.abs(s) ** 3, np.where(side > 0, up, -down) * fade * (side != 0), 0 * s - back], -1)
         rings.append(ring)
-    start = rings[-1]
-    angle = np.arange(len(edge)) * 2 * np.pi / len(edge)
-    for depth, wide, up, down in ((0.25, 0.0295, 0.0090, 0.0110), (0.5, 0.0325, 0.0150, 0.0200), (0.7, 0.0335, 0.0185, 0.0240),
-                                  (1.0, 0.0320, 0.0190, 0.0250), (1.5, 0.0270, 0.0165, 0.0240), (2.0, 0.0170, 0.0120, 0.0180)):
-        ring = np.stack([wide * np.cos(angle), MOUTH_Y + np.where(side > 0, up, down) * np.sin(angle),
-                         np.zeros_like(angle)], -1)
-        ring[:, 2] = start[:, 2].max() - 0.002 - 0.026 * depth - 0.010 * np.cos(angle) ** 2 * (depth < 1.2)
-        rings.append(ring)
-    return np.array(rings)
+    return np.array(rings + bag(len(edge)))
+
+
+def lips(s, side):
+    """The vermilion border [K,3] and the loops [VERMILION_RINGS,K,3] from there to the contact, evenly along each profile."""
+    full = (1 - np.abs(s) ** 2.4)[:, None]            # lips thin out into the corners
+    x = MOUTH_HALF * s
+    meet = contact_line(s)
+    height = lip_height(s, side)
+    lobes = 0.0005 * bell(np.abs(x) - 0.0070, 0.0045) - 0.0003 * bell(x, 0.0025)
+    tubercle = 0.0007 * bell(x, 0.0040)
+    above = side > 0
+    base = skin(x, meet + height)
+    inner = surface.front(x, meet) + relief(x, meet) * 0.35
+    # Profile of a lip as a Bezier curve of (height, z): from the border out over the swelling, then rolled in to the contact,
+    # which it reaches level, so that the shut lips lie on each other instead of leaving a slit.
+    swell = np.where(above, 0.0036 + tubercle, 0.0040 + lobes) * full[:, 0]
+    ridge = 0.0005 * full[:, 0] ** 0.5
+    points = np.array([np.stack([height, base + ridge], -1),
+                       np.stack([height * np.where(above, 0.62, 0.80), base + 1.10 * swell], -1),
+                       np.stack([0 * height, inner + 0.0012 * full[:, 0] + 1.35 * swell], -1),
+                       np.stack([0 * height, inner - 0.0016 * (1 - full[:, 0])], -1)])
+    t = np.linspace(0, 1, 101)[:, None, None]
+    curve = (1 - t) ** 3 * points[0] + 3 * (1 - t) ** 2 * t * points[1] + 3 * (1 - t) * t * t * points[2] + t ** 3 * points[3]
+    way = np.concatenate([np.zeros((1, len(s))), np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=-1), 0)])
+    loops = np.zeros((VERMILION_RINGS + 1, len(s), 3))
+    for k in range(len(s)):
+        here = np.linspace(0, 1, VERMILION_RINGS + 1) * way[-1, k]
+        loops[:, k, 1], loops[:, k, 2] = (np.interp(here, way[:, k], curve[:, k, c]) for c in (0, 1))
+        loops[:, k, 0] = x[k] * (1 - 0.03 * here / way[-1, k])
+        loops[:, k, 1] += meet[k]
+    return loops[0], loops[1:]
+
+
+def bag(size):
+    """Loops [K,3] of the mouth's inside behind the lips, roomy enough for teeth, gums and tongue."""
+    angle = np.arange(size) * 2 * np.pi / size
+    c, s = np.cos(angle), np.sin(angle)
+    across, up = np.sign(c) * np.abs(c) ** 0.65, np.sign(s) * np.abs(s) ** 0.75
+    loops = []
+    for wide, above, below, depth in VESTIBULE + BAG:
+        x, y = wide * across, MOUTH_Y + np.where(s > 0, above, below) * up
+        z = surface.front(x, 0 * x + MOUTH_Y) - depth if depth < 0.02 else 0 * x + depth
+        loops.append(np.stack([x, y, z], -1))
+    p = np.concatenate(loops)
+    for _ in range(6):
+        p = p - np.maximum(surface.distance(p) + FLESH, 0)[:, None] * surface.gradient(p)
+    return list(p.reshape(len(loops), size, 3))
