@@ -1,17 +1,41 @@
-"""The head as a signed distance field: smooth unions of ellipsoids placed by anthropometry.
+"""The head as an implicit surface: sections and profiles through published measures, with features blended in.
 
 Distances follow published means for adults (Farkas, Anthropometry of the Head and Face, 1994): nasion to menton 0.120 m,
-head breadth 0.152, head length 0.197, bizygomatic breadth 0.134, bigonial breadth 0.105, pupils 0.063 apart.
+head breadth 0.152, head length 0.197, bizygomatic breadth 0.134, bigonial breadth 0.103, pupils 0.063 apart, wings of
+the nose 0.034. The look is a young adult's: full cheeks, a soft and slightly small lower face, a slender neck.
 Axes are FLAME's: +Y up, +Z out of the face, +X to the subject's left; metres. Everything is symmetric about x = 0,
 so the field is written for |x|.
 """
 import numpy as np
+from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
 EYE = np.array([0.0322, 0.0300, 0.0630])   # the left eyeball's centre
 EYE_RADIUS = 0.0132
 MOUTH_Y = -0.0420                          # where the lips meet
 JAW = np.array([0.0, -0.0020, 0.0120])     # the axis through the jaw joints
 NECK = np.array([0.0, -0.1000, -0.0300])
+
+# Horizontal sections of forehead and face, without nose and sockets: height y, then (x, z) from the midline in front
+# round to the side; they close inside the skull. Millimetres.
+SECTIONS = (
+    (130, (0, 38), (14, 35), (25, 28), (32, 16), (34, 2), (30, -20), (0, -34)),
+    (117, (0, 62), (17, 59), (34, 47), (46, 28), (53, 6), (46, -20), (0, -34)),
+    (103, (0, 77), (19, 73.5), (39, 59), (54, 35), (62, 8), (52, -20), (0, -34)),
+    (87, (0, 86), (20, 82.5), (41, 68), (58, 41), (67, 10), (56, -20), (0, -34)),
+    (70, (0, 89.5), (20, 86.5), (40, 73.5), (58, 45), (68, 12), (58, -20), (0, -34)),
+    (53, (0, 90), (20, 87), (38, 75), (57, 44), (68, 12), (58, -20), (0, -34)),
+    (34, (0, 84), (20, 81.5), (37, 72.5), (57, 50), (68.5, 16), (60, -20), (0, -34)),
+    (12, (0, 83.5), (20, 82), (37, 75), (57, 52), (68, 17), (60, -20), (0, -34)),
+    (-8, (0, 86), (20, 83), (37, 74), (56, 51), (66.5, 16), (58, -18), (0, -32)),
+    (-25, (0, 89.5), (19, 85), (35, 73), (53, 49), (63, 15), (54, -16), (0, -30)),
+    (-42, (0, 89.5), (17, 84.5), (32, 71.5), (49, 47), (59, 14), (50, -14), (0, -28)),
+    (-58, (0, 86), (16, 81.5), (29, 69.5), (44.5, 45), (55, 13), (46, -12), (0, -26)),
+    (-74, (0, 87.5), (14, 83.5), (27, 69.5), (41, 43), (51, 12), (42, -10), (0, -24)),
+    (-90, (0, 84), (13, 80.5), (25, 67), (38, 41), (48, 12), (40, -10), (0, -22)))
+# The neck, leaning forward, and the beginning of the shoulders: height y, front z, back z, half width. Millimetres.
+NECK_SECTIONS = np.array([
+    (20, 0, -78, 42), (-40, 20, -77, 42), (-80, 28, -73, 42), (-100, 26, -72, 42.5), (-120, 21, -74, 43.5),
+    (-140, 15, -78, 46), (-160, 9, -85, 51), (-180, 5, -93, 61), (-200, 5, -100, 76), (-240, 8, -108, 105)])
 
 
 def ellipsoid(p, centre, radii):
@@ -36,27 +60,72 @@ def carve(a, b, k):
     return -union(-a, b, k)
 
 
+def bump(p, centre, radii):
+    """exp(-|q|^2) of places measured from centre in radii, and from its mirror image where that is another place."""
+    total = 0
+    for sign in (1, -1) if centre[0] else (1,):
+        q = (p - np.multiply(centre, (sign, 1, 1))) / radii
+        total = total + np.exp(-(q * q).sum(-1))
+    return total
+
+
+def section_radii():
+    """Spline of the face's radius about the y axis, over height y and azimuth from the front (0) to the back (pi)."""
+    azimuth = np.linspace(0, np.pi, 61)
+    y = np.array([s[0] for s in SECTIONS[::-1]]) * 1e-3
+    levels = []
+    for section in SECTIONS[::-1]:
+        x, z = np.transpose(section[1:]) * 1e-3
+        levels.append(CubicSpline(np.arctan2(x, z), np.hypot(x, z), bc_type="clamped")(azimuth))
+    return RectBivariateSpline(y, azimuth, np.array(levels))
+
+
+RADII = section_radii()
+NECK_SPLINE = PchipInterpolator(NECK_SECTIONS[::-1, 0] * 1e-3, NECK_SECTIONS[::-1, 1:] * 1e-3)
+
+
+def face(p):
+    """The mass of forehead, cheeks and jaw, cut from below by the jaw's border, which rises from the chin to the ears."""
+    x, y, z = np.moveaxis(p, -1, 0)
+    height = np.clip(y, SECTIONS[-1][0] * 1e-3, SECTIONS[0][0] * 1e-3)
+    d = 0.92 * (np.hypot(x, z) - RADII.ev(height, np.arctan2(x, z)))
+    d = -union(-d, 0.1180 - y, 0.020)                                    # the skull closes it above
+    return -union(-d, 0.72 * (y + 0.0885 - 13.5 * x * x), 0.012)
+
+
+def neck(p):
+    x, y, z = np.moveaxis(p, -1, 0)
+    front, back, half = np.moveaxis(NECK_SPLINE(np.clip(y, -0.24, 0.02)), -1, 0)
+    deep = 0.5 * (front - back)
+    d = (np.hypot(x / half, (z - 0.5 * (front + back)) / deep) - 1) * np.minimum(half, deep)
+    return np.maximum(d, y - 0.02)
+
+
+def nose(p):
+    d = capsule(p, (0, 0.031, 0.0800), (0, -0.004, 0.0965), 0.0050, 0.0066)                  # bridge
+    d = union(d, ellipsoid(p, (0, -0.0080, 0.0965), (0.0088, 0.0078, 0.0098)), 0.007)        # tip
+    d = union(d, ellipsoid(p, (0.0115, -0.0125, 0.0880), (0.0058, 0.0068, 0.0088)), 0.006)   # wings
+    return union(d, capsule(p, (0, -0.0120, 0.0985), (0, -0.0185, 0.0900), 0.0036, 0.0036), 0.005)   # between the nostrils
+
+
 def distance(p):
     """Signed distance [N] (negative inside) of points [N,3] from the skin, lips and ears aside."""
     p = np.concatenate([np.abs(p[..., :1]), p[..., 1:]], -1)
-    d = ellipsoid(p, (0, 0.062, -0.014), (0.0755, 0.083, 0.0925))                      # cranium
-    d = union(d, ellipsoid(p, (0, 0.055, 0.030), (0.056, 0.055, 0.058)), 0.030)        # forehead
-    d = union(d, ellipsoid(p, (0, -0.012, 0.020), (0.0585, 0.070, 0.060)), 0.030)      # face
-    d = union(d, capsule(p, (0.042, -0.012, 0.010), (0.039, -0.046, 0.014), 0.016, 0.012), 0.025)  # ramus
-    d = union(d, capsule(p, (0.039, -0.047, 0.014), (0.012, -0.070, 0.062), 0.012, 0.013), 0.022)  # jaw line
-    d = union(d, capsule(p, (0, -0.103, -0.004), (0, -0.240, -0.032), 0.045, 0.052), 0.024)  # neck
-    d = union(d, capsule(p, (0, -0.010, -0.040), (0, -0.240, -0.052), 0.042, 0.050), 0.030)  # nape
-    d = union(d, ellipsoid(p, (0, -0.043, 0.056), (0.036, 0.034, 0.032)), 0.020)       # muzzle
-    d = union(d, ellipsoid(p, (0.030, -0.026, 0.042), (0.024, 0.030, 0.025)), 0.020)   # cheek
-    d = union(d, ellipsoid(p, (0, -0.0745, 0.070), (0.019, 0.0125, 0.0155)), 0.014)    # chin
-    d = union(d, ellipsoid(p, (0.043, 0.000, 0.044), (0.022, 0.017, 0.019)), 0.018)    # cheekbone
-    d = union(d, capsule(p, (0.008, 0.050, 0.080), (0.046, 0.050, 0.056), 0.008, 0.007), 0.014)  # brow ridge
-    d = carve(d, ellipsoid(p, (0.031, 0.029, 0.083), (0.0185, 0.0115, 0.0145)), 0.012)  # socket
-    d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)            # lids over the eyeball
-    d = union(d, capsule(p, (0, 0.036, 0.080), (0, -0.004, 0.100), 0.0055, 0.0066), 0.013)  # bridge of the nose
-    d = union(d, ellipsoid(p, (0, -0.0075, 0.0990), (0.0092, 0.0085, 0.0092)), 0.009)  # tip
-    d = union(d, ellipsoid(p, (0.0118, -0.0115, 0.0875), (0.0066, 0.0068, 0.0095)), 0.008)  # wings
-    d = carve(d, ellipsoid(p, (0.0070, -0.0200, 0.0930), (0.0034, 0.0036, 0.0060)), 0.005)  # nostrils
+    d = ellipsoid(p, (0, 0.0620, -0.0170), (0.0755, 0.0830, 0.0900))                        # cranium
+    d = union(d, ellipsoid(p, (0, 0.0250, -0.0420), (0.0620, 0.0520, 0.0520)), 0.030)       # occiput
+    d = union(d, face(p), 0.016)
+    d = union(d, neck(p), 0.020)
+    d = union(d, capsule(p, (0.046, -0.020, -0.022), (0.013, -0.190, 0.000), 0.010, 0.008), 0.012)   # sternomastoids
+    d = union(d, capsule(p, (0.014, -0.196, 0.002), (0.100, -0.205, -0.030), 0.008, 0.010), 0.020)   # collar bones
+    d += 0.0030 * bump(p, (0.058, 0.056, 0.052), (0.020, 0.024, 0.030))                      # temples
+    d -= 0.0020 * bump(p, (0.022, 0.048, 0.084), (0.020, 0.008, 0.020))                      # brow ridge
+    d += 0.0060 * bump(p, (0.0330, 0.0310, 0.078), (0.0175, 0.0125, 0.016))                  # sockets
+    d -= 0.0018 * bump(p, (0.045, 0.000, 0.060), (0.022, 0.014, 0.024))                      # cheekbones
+    d += 0.0016 * bump(p, (0.050, -0.030, 0.045), (0.014, 0.018, 0.020))                     # below them
+    d -= 0.0016 * bump(p, (0, -0.0740, 0.088), (0.017, 0.011, 0.020))                        # chin
+    d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)                  # lids over the eyeball
+    d = union(d, nose(p), 0.009)
+    d = carve(d, ellipsoid(p, (0.0068, -0.0185, 0.0930), (0.0034, 0.0040, 0.0058)), 0.004)   # nostrils
     return d
 
 
