@@ -34,8 +34,8 @@ SECTIONS = (
     (-90, (0, 84), (13, 80.5), (25, 67), (38, 41), (48, 12), (40, -10), (0, -22)))
 # The neck, leaning forward, and the beginning of the shoulders: height y, front z, back z, half width. Millimetres.
 NECK_SECTIONS = np.array([
-    (20, 0, -78, 42), (-40, 20, -77, 42), (-80, 28, -73, 42), (-100, 26, -72, 42.5), (-120, 21, -74, 43.5),
-    (-140, 15, -78, 46), (-160, 9, -85, 51), (-180, 5, -93, 61), (-200, 5, -100, 76), (-240, 8, -108, 105)])
+    (20, 0, -78, 38), (-40, 18, -76, 39), (-80, 27, -71.5, 40), (-100, 25, -71, 41), (-115, 21.5, -73, 42.5),
+    (-130, 17, -77, 45), (-145, 12, -83, 50), (-160, 8, -90, 59), (-175, 6, -96, 73), (-190, 7, -101, 88), (-215, 10, -106, 104)])
 
 
 def ellipsoid(p, centre, radii):
@@ -89,13 +89,13 @@ def face(p):
     x, y, z = np.moveaxis(p, -1, 0)
     height = np.clip(y, SECTIONS[-1][0] * 1e-3, SECTIONS[0][0] * 1e-3)
     d = 0.92 * (np.hypot(x, z) - RADII.ev(height, np.arctan2(x, z)))
-    d = -union(-d, 0.1180 - y, 0.020)                                    # the skull closes it above
+    d = -union(-d, 0.1100 - y, 0.020)                                    # the skull closes it above
     return -union(-d, 0.72 * (y + 0.0885 - 13.5 * x * x), 0.012)
 
 
 def neck(p):
     x, y, z = np.moveaxis(p, -1, 0)
-    front, back, half = np.moveaxis(NECK_SPLINE(np.clip(y, -0.24, 0.02)), -1, 0)
+    front, back, half = np.moveaxis(NECK_SPLINE(np.clip(y, -0.215, 0.02)), -1, 0)
     deep = 0.5 * (front - back)
     d = (np.hypot(x / half, (z - 0.5 * (front + back)) / deep) - 1) * np.minimum(half, deep)
     return np.maximum(d, y - 0.02)
@@ -112,11 +112,12 @@ def distance(p):
     """Signed distance [N] (negative inside) of points [N,3] from the skin, lips and ears aside."""
     p = np.concatenate([np.abs(p[..., :1]), p[..., 1:]], -1)
     d = ellipsoid(p, (0, 0.0620, -0.0170), (0.0755, 0.0830, 0.0900))                        # cranium
+    d = union(d, ellipsoid(p, (0, 0.0720, 0.0120), (0.0640, 0.0660, 0.0750)), 0.012)        # forehead
     d = union(d, ellipsoid(p, (0, 0.0250, -0.0420), (0.0620, 0.0520, 0.0520)), 0.030)       # occiput
     d = union(d, face(p), 0.016)
-    d = union(d, neck(p), 0.020)
-    d = union(d, capsule(p, (0.046, -0.020, -0.022), (0.013, -0.190, 0.000), 0.010, 0.008), 0.012)   # sternomastoids
-    d = union(d, capsule(p, (0.014, -0.196, 0.002), (0.100, -0.205, -0.030), 0.008, 0.010), 0.020)   # collar bones
+    d = union(d, neck(p), 0.014)
+    d = union(d, capsule(p, (0.045, -0.020, -0.026), (0.012, -0.168, 0.004), 0.008, 0.007), 0.010)   # sternomastoids
+    d = union(d, capsule(p, (0.014, -0.176, 0.004), (0.100, -0.180, -0.030), 0.007, 0.010), 0.016)   # collar bones
     d += 0.0030 * bump(p, (0.058, 0.056, 0.052), (0.020, 0.024, 0.030))                      # temples
     d -= 0.0020 * bump(p, (0.022, 0.048, 0.084), (0.020, 0.008, 0.020))                      # brow ridge
     d += 0.0060 * bump(p, (0.0330, 0.0310, 0.078), (0.0175, 0.0125, 0.016))                  # sockets
