@@ -27,12 +27,13 @@ OPTIONAL = {
     "f_quad": (int, "Q4"), "uv_quad": (float, "Q42"), "lids": (float, "V32"),
     "action_names": (str, "A"), "actions": (float, "V3A"), "actions_motion": (float, ("A", 65)),
     "landmark_names": (str, "L"), "landmark_vertices": (int, "L"), "lip_inner_upper": (int, "N"), "lip_inner_lower": (int, "N"),
+    "lid_margin_upper": (int, "2M"), "lid_margin_lower": (int, "2M"),
     "region_names": (str, "R"), "regions": (bool, "RV"), "jaw_open_gap": (float, ""),
     "part_names": (str, "P"), "parts_v": (float, "W3"), "parts_f": (int, "G3"), "parts_face": (int, "G"),
     "parts_weights": (float, "W5"), "parts_shapedirs": (float, ("W", "3", 400)), "parts_lids": (float, "W32"),
     "parts_tongue": (float, "W33"),
 }
-VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower")
+VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower", "lid_margin_upper", "lid_margin_lower")
 
 # FLAME's topology: where the lips touch in the neutral mesh, paired from the subject's left to right, and landmarks. The indices
 # hold for every release. (The ring often used for lip distances, 1595 .. 2731 over 1572 .. 2708, lies inside the mouth and is 15
@@ -72,6 +73,8 @@ class Head:
     landmark_vertices: np.ndarray = None
     lip_inner_upper: np.ndarray = None
     lip_inner_lower: np.ndarray = None
+    lid_margin_upper: np.ndarray = None
+    lid_margin_lower: np.ndarray = None
     region_names: np.ndarray = None
     regions: np.ndarray = None
     jaw_open_gap: float = None

@@ -1,5 +1,6 @@
-"""python build.py head [--sheets]: make blender_assets/head/utter_head.npz, the built-in head; or only look at it."""
+"""python build.py head [--sheets | --check]: make blender_assets/head/utter_head.npz, the built-in head; or only look at it."""
 import argparse
+import sys
 from pathlib import Path
 
 
@@ -13,17 +14,22 @@ def main():
     parser = argparse.ArgumentParser(prog="build.py head", description="Make the built-in head.")
     parser.add_argument("--output", type=Path, default=HEAD, help="where to write it (default: %(default)s)")
     parser.add_argument("--sheets", action="store_true", help="only draw contact sheets of that file into out/")
+    parser.add_argument("--check", action="store_true", help="only measure whether that file keeps to its figures")
     options = parser.parse_args()
+    if options.check:
+        from tools.sculpt import check
+        return check.main([str(options.output)])
     if options.sheets:
         from tools.sculpt import sheets
         for path in sheets.draw(options.output, ROOT / "out"):
             print(path)
-        return
+        return 0
     from tools.sculpt.head import make
     fields = make()
     write_npz(options.output, **fields)
     print(f"{options.output}: {len(fields['v_template'])} vertices, {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

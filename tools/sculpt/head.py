@@ -58,6 +58,8 @@ def make():
     half = size // 2
     upper = mouth[CONTACT, 1:half]
     lower = mouth[CONTACT, size - 1:half:-1]
+    margins = np.stack([skin.loops[name][MARGIN] for name in ("eye_left", "eye_right")])
+    corner = margins.shape[1] // 2
     triangles = np.concatenate([skin.quads[:, [0, 1, 2]], skin.quads[:, [0, 2, 3]]])
     triangles = triangles[(triangles[:, 1] != triangles[:, 2]) & (triangles[:, 2] != triangles[:, 0])]
     triangles = triangles[(triangles[:, 0] != triangles[:, 1])]
@@ -77,6 +79,7 @@ def make():
         "action_names": np.array(ARKIT), "actions": moves.astype(np.float32), "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(landmarks)), "landmark_vertices": np.array(list(landmarks.values()), np.int32),
         "lip_inner_upper": upper.astype(np.int32), "lip_inner_lower": lower.astype(np.int32),
+        "lid_margin_upper": margins[:, 1:corner].astype(np.int32), "lid_margin_lower": margins[:, :corner:-1].astype(np.int32),
         "region_names": np.array(region_names), "regions": regions,
         "jaw_open_gap": np.float32(np.linalg.norm(opened[upper[middle]] - opened[lower[middle]])),
         "part_names": np.array(names), "parts_v": pv.astype(np.float32), "parts_f": pf.astype(np.int32),

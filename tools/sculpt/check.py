@@ -1,0 +1,493 @@
+"""python -m tools.sculpt.check [FILE.npz]: does the head keep to its figures? Everything is measured in millimetres.
+
+Over the 52 actions, the visemes, the feelings, gaze with open and shut lids, and random combinations (`all_poses`):
+
+- **lids**: how deep a point of the lids' outside (vertices and places between them) lies in the eyeball or its cornea, both taken
+  as the solid of revolution that the eye's parts make about their axis. Shut lids: the way from one margin to the other's line,
+  and how far the lower margin lies above the upper.
+- **lips**: the same along the line where they meet, gaps only where a pose means them shut (no opening action, jawOpen no further
+  than mouthClose), crossing everywhere; and how deep the skin of the lower lip lies in the upper.
+- **teeth, gums and tongue**: a vertex is through the skin if the nearest point of the face (all before the line where the lips
+  meet) lies behind it and the straight way to its anchor crosses the face: the anchor lies behind the teeth, or within the tongue
+  at the same length. So what shows through open lips is not.
+- **flips**: quads whose normal is more than 90 degrees both from where the joints carry the neutral's and from its neighbours'.
+"""
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_matrix, vstack
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from model_runtime.flame import lbs
+from model_runtime.flame.head import load_head
+
+RANDOM, SEED = 500, 7
+OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut", "tongue")
+LIMITS = {  # figure: (unit, the most that counts as none seen)
+    "lid in the eyeball": ("mm", 0.1), "shut lids apart": ("mm", 0.1), "shut lids crossed": ("mm", 0.1),
+    "shut lips apart": ("mm", 0.2), "lips crossed": ("mm", 0.2), "lower lip in the upper": ("mm", 0.2),
+    "teeth and gums through the skin": ("mm", 0), "tongue through the skin": ("mm", 0), "flipped faces": ("mm2", 0),
+    "action unlike its motion, mean": ("%", 3), "action unlike its motion, most": ("mm", 0.5),
+    "neutral unlike the template": ("mm", 0.001), "a component at 1, most": ("mm", 12), "flipped faces, component at 2": ("mm2", 0),
+    "jawOpen 1 to 0: the lips' gap falls short of growing": ("mm", 0)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A figure over all poses: values [T] in unit, pose names [T], and the limit that none may pass."""
+
+    figure: str
+    values: np.ndarray
+    names: list
+
+    @property
+    def unit(self):
+        return LIMITS[self.figure][0]
+
+    @property
+    def limit(self):
+        return LIMITS[self.figure][1]
+
+    @property
+    def worst(self):
+        return float(self.values.max())
+
+    def __str__(self):
+        order = np.argsort(-self.values, kind="stable")[:4]
+        poses = ", ".join(f"{self.names[i]} {self.values[i]:.2f}" for i in order if self.values[i] > self.limit)
+        over = int((self.values > self.limit).sum())
+        return f"{self.figure:<44}{self.worst:9.3f} {self.unit:<4} limit {self.limit:<6g} {over:4d} of {len(self.values):<4d} {poses}"
+
+
+def check(path=None):
+    """[Finding] of the head file at path (None: the built-in one)."""
+    head = load_head(path)
+    poses = all_poses(head)
+    names = list(poses)
+    values = np.stack([to_motion(head, pose) for pose in poses.values()])
+    skin, parts = lbs.pose(head, values), lbs.pose_parts(head, values)
+    shut = np.array([lips_meant_shut(pose) for pose in poses.values()])
+    found = [*lids(head, values, names, skin, parts), *lips(head, names, skin, shut), *inside(head, names, skin, parts),
+             Finding("flipped faces", flipped(head, values, skin), names)]
+    return found + actions(head) + habits(head)
+
+
+# Poses
+
+def all_poses(head):
+    """{name: {action or tongue channel: amount}}."""
+    names = head.action_names.tolist()
+    poses = {"neutral": {}}
+    poses |= {name: {name: 1} for name in names}
+    poses["mouthClose"] = dict(jawOpen=1, mouthClose=1)         # neither is an expression without the other
+    poses["tongueOut"] = dict(jawOpen=0.4, tongueOut=1)
+    for tenth in range(1, 6):
+        poses[f"closed over jawOpen .{tenth}"] = dict(jawOpen=tenth / 10, mouthClose=tenth / 10)
+    poses |= both_sides(names) | gazes() | named_poses()
+    rng = np.random.default_rng(SEED)
+    poses |= {f"random {k}": combination(names, rng) for k in range(RANDOM)}
+    return poses
+
+
+def both_sides(names):
+    """Every action of one side together with the other side's."""
+    stems = dict.fromkeys(name[:-4] for name in names if name.endswith("Left") and not name.startswith(("eyeLook", "jaw")))
+    return {stem: {f"{stem}Left": 1, f"{stem}Right": 1} for stem in stems if stem != "mouth"}
+
+
+def gazes():
+    """Eight ways to look, with the lids open, half shut and shut."""
+    poses = {}
+    for up, side in ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)):
+        for lid in (0, 0.5, 1):
+            poses[f"look {'down level up'.split()[up + 1]} {'right ahead left'.split()[side + 1]}, lids {lid}"] = (
+                gaze(up, side) | {"eyeBlinkLeft": lid, "eyeBlinkRight": lid})
+    return poses
+
+
+def gaze(up, side):
+    """Both eyes up (else down) and to the subject's left (else right), -1 to 1."""
+    vertical, left, right = ("Up" if up > 0 else "Down"), ("Out" if side > 0 else "In"), ("In" if side > 0 else "Out")
+    return {f"eyeLook{vertical}Left": abs(up), f"eyeLook{vertical}Right": abs(up),
+            f"eyeLook{left}Left": abs(side), f"eyeLook{right}Right": abs(side)}
+
+
+def named_poses():
+    """The 15 visemes and the feelings in three strengths."""
+    try:
+        from model_runtime.flame import poses
+    except ImportError:
+        from tools.sculpt.sheets import POSES
+        return POSES
+    return {f"viseme {name}": pose for name, pose in poses.VISEMES.items()} | {
+        f"{name} {strength}": {key: amount * strength for key, amount in pose.items()}
+        for name, pose in poses.EMOTIONS.items() for strength in (0.33, 0.67, 1.0)}
+
+
+def combination(names, rng):
+    """A random sparse combination within range, the sides mostly together.
+
+    Left out is what no face can do: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
+    corners of the mouth up and down at once, lips closed further than the jaw is open, the tongue out between shut lips.
+    """
+    stems = [name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name
+             for name in names if not name.startswith("eyeLook")]
+    on = {stem: rng.beta(1.4, 1.4) * (rng.random() < 0.16) for stem in dict.fromkeys(stems)}
+    for one, other in (("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthSmile", "mouthFrown"), ("eyeWide", "eyeBlink"),
+                       ("eyeWide", "eyeSquint"), ("mouthSmile", "mouthPucker"), ("mouthStretch", "mouthPucker")):
+        if on[one] and on[other]:
+            on[one if rng.random() < 0.5 else other] = 0
+    if on["mouthClose"]:
+        on["jawOpen"] = max(on["jawOpen"], on["mouthClose"])
+    if on["tongueOut"]:
+        on["jawOpen"], on["mouthClose"] = max(on["jawOpen"], 0.4), 0
+    pose = {}
+    for name, stem in zip((name for name in names if not name.startswith("eyeLook")), stems):
+        if on[stem]:
+            pose[name] = on[stem] * (1 if stem == name else rng.uniform(0.6, 1) if rng.random() < 0.85 else 0)
+    for side in ("Left", "Right"):
+        pose["eyeSquint" + side] = min(pose.get("eyeSquint" + side, 0), 1 - pose.get("eyeBlink" + side, 0))
+    if rng.random() < 0.4:
+        pose |= gaze(*rng.uniform(-1, 1, 2))
+    return {name: amount for name, amount in pose.items() if amount > 0}
+
+
+def to_motion(head, pose):
+    """Motion values [65] of a pose."""
+    tongue = {"tongue": 62, "tongueTipUp": 62, "tongueBackUp": 63}
+    values = np.zeros(65, np.float32)
+    for name, amount in pose.items():
+        if name in tongue:
+            values[tongue[name]] += amount
+        else:
+            values += amount * head.actions_motion[head.action(name)]
+    return values
+
+
+def lips_meant_shut(pose):
+    return pose.get("jawOpen", 0) <= pose.get("mouthClose", 0) and not any(name.startswith(OPENING) for name in pose)
+
+
+# Lids
+
+def lids(head, values, names, skin, parts):
+    quads = head.f_quad
+    if head.lid_margin_upper is not None:
+        quads = before(quads, [loop(head, head.lid_margin_upper[k], head.lid_margin_lower[k], f"eye_outer_{side}", f"eye_inner_{side}")
+                               for k, side in enumerate(("left", "right"))])
+    between = between_corners(quads[head.region("eyes")[quads].all(1)], len(head.v_template))
+    deep, apart, crossed = np.zeros(len(names)), np.zeros(len(names)), np.zeros(len(names))
+    for side, sign, channel in (("left", 1, 60), ("right", -1, 61)):
+        lid = between[(between @ head.v_template)[:, 0] * sign > 0]
+        deep = np.maximum(deep, in_eyeball(head, side, apply(lid, skin), parts))
+        if head.lid_margin_upper is None:
+            continue
+        row = 0 if side == "left" else 1
+        for k in np.flatnonzero(values[:, channel] > 0.999):
+            gap, cross = along(skin[k, head.lid_margin_upper[row]], skin[k, head.lid_margin_lower[row]])
+            apart[k], crossed[k] = max(apart[k], gap), max(crossed[k], cross)
+    return [Finding("lid in the eyeball", 1000 * deep, names), Finding("shut lids apart", 1000 * apart, names),
+            Finding("shut lids crossed", 1000 * crossed, names)]
+
+
+def in_eyeball(head, side, points, parts):
+    """How deep points [T,n,3] lie at most in the eye of that side, [T] metres."""
+    rows = np.flatnonzero([name.split("_")[0] in ("eye", "iris", "pupil", "cornea") and name.endswith(side)
+                           for name in head.part_names])
+    ball = part_vertices(head, [row for row in rows if head.part_names[row].startswith("eye")])
+    centre = sphere_centre(head.parts_v[ball].astype(float))
+    front = np.linspace(0, np.pi, 721)
+    reach = np.zeros_like(front)
+    for row in rows:
+        place = head.parts_v[part_vertices(head, [row])] - centre
+        r = np.linalg.norm(place, axis=1)
+        angle = np.arccos(np.clip(place[:, 2] / r, -1, 1))
+        order = np.argsort(angle)
+        reach = np.maximum(reach, np.interp(front, angle[order], r[order], left=0 if angle.min() > 0.02 else None, right=0))
+    # Each posed eye is a turned and moved one: the affine map of its vertices is exact.
+    rest = np.column_stack([head.parts_v[ball] - centre, np.ones(len(ball))])
+    placed = np.linalg.pinv(rest) @ parts[:, ball].astype(float)                                # [T,4,3]
+    local = (points - placed[:, 3:]) @ np.linalg.inv(placed[:, :3])
+    r = np.linalg.norm(local, axis=2)
+    angle = np.arccos(np.clip(local[..., 2] / r, -1, 1))
+    return np.maximum(np.interp(angle, front, reach) - r, 0).max(1)
+
+
+def sphere_centre(points):
+    """Centre of the sphere through points [n,3], by least squares."""
+    a = np.column_stack([2 * points, np.ones(len(points))])
+    return np.linalg.lstsq(a, (points ** 2).sum(1), rcond=None)[0][:3]
+
+
+# Lips
+
+def lips(head, names, skin, shut):
+    upper, lower = skin[:, head.lip_inner_upper], skin[:, head.lip_inner_lower]
+    both = np.array([along(u, l) for u, l in zip(upper, lower)])
+    sides = lip_sides(head)
+    deep = np.zeros(len(names))
+    for k, v in enumerate(skin):
+        deep[k] = -signed_distance(v[sides["points"]], v[sides["triangles"]], sides["edge"], reach=0.005).min(initial=0)
+    return [Finding("shut lips apart", 1000 * np.where(shut, both[:, 0], 0), names), Finding("lips crossed", 1000 * both[:, 1], names),
+            Finding("lower lip in the upper", 1000 * deep, names)]
+
+
+def along(upper, lower):
+    """(largest way from a point of either line to the other, how far the lower lies above the upper at most): lines [n,3]."""
+    gap, cross = 0.0, 0.0
+    for points, line, sign in ((upper, lower, 1), (lower, upper, -1)):
+        a, b = line[:-1], line[1:]
+        t = np.clip(((points[:, None] - a) * (b - a)).sum(2) / np.maximum(((b - a) ** 2).sum(1), 1e-18), 0, 1)
+        away = points[:, None] - a - t[..., None] * (b - a)
+        best = np.linalg.norm(away, axis=2).argmin(1)
+        away = away[np.arange(len(points)), best]
+        tangent = (b - a)[best] / np.maximum(np.linalg.norm((b - a)[best], axis=1, keepdims=True), 1e-12)
+        up = np.array([0, 1, 0]) - tangent[:, 1:2] * tangent
+        up /= np.linalg.norm(up, axis=1, keepdims=True)
+        gap = max(gap, np.linalg.norm(away, axis=1).max())
+        cross = max(cross, (-sign * (away * up).sum(1)).max())
+    return gap, cross
+
+
+def lip_sides(head):
+    """The lower lip's vertices, and the upper lip's triangles; the corners of the mouth belong to neither."""
+    mouth, within = head.region("lips") | head.region("mouth"), head.region("mouth_inside")
+    upper, lower = head.v_template[head.lip_inner_upper], head.v_template[head.lip_inner_lower]
+    order = np.argsort(upper[:, 0])
+    v = head.v_template
+    middle = np.interp(v[:, 0], upper[order, 0], 0.5 * (upper[order, 1] + lower[order, 1]))
+    between = np.abs(v[:, 0]) < 0.85 * np.abs(upper[:, 0]).max()
+    near = mouth & between & ((np.abs(v[:, 1] - middle) < 0.014) | within)
+    above = near & (v[:, 1] > middle + 1e-6)
+    above[head.lip_inner_upper] = near[head.lip_inner_upper]
+    below = near & ~above
+    above[head.lip_inner_lower] = False
+    triangles = head.f[above[head.f].all(1)]
+    return {"points": np.flatnonzero(below & ~within), "triangles": triangles, "edge": on_edge(triangles)}
+
+
+# Teeth, gums, tongue
+
+def inside(head, names, skin, parts):
+    """Teeth with gums, and the tongue, beyond the outer skin."""
+    rows = {"teeth and gums through the skin": ("teeth", "gums"), "tongue through the skin": ("tongue",)}
+    mouth = part_vertices(head, [k for k, name in enumerate(head.part_names) if name.split("_")[0] in sum(rows.values(), ())])
+    low, high = head.parts_v[mouth].min(0) - 0.03, head.parts_v[mouth].max(0) + 0.04
+    near = ((head.v_template > low) & (head.v_template < high)).all(1)
+    face = before(head.f, [loop(head, head.lip_inner_upper, head.lip_inner_lower, "lip_corner_left", "lip_corner_right")])
+    face = face[near[face].all(1)]
+    edge = on_edge(face)
+    found = []
+    for figure, kinds in rows.items():
+        own = [k for k, name in enumerate(head.part_names) if name.split("_")[0] in kinds]
+        chosen = part_vertices(head, own)
+        anchors = anchor_weights(head, own, chosen)
+        out = np.zeros(len(names))
+        for k in range(len(names)):
+            corners, points = skin[k][face], parts[k][chosen]
+            height = signed_distance(points, corners, edge, reach=0.012)
+            seen = np.flatnonzero(height > 0)
+            if len(seen):
+                seen = seen[crosses(points[seen], (anchors @ points)[seen], corners)]
+            out[k] = height[seen].max(initial=0)
+        found.append(Finding(figure, 1000 * out, names))
+    return found
+
+
+def anchor_weights(head, rows, chosen):
+    """[n,n] weights: the place within the mouth that each vertex hangs on, moving with its part."""
+    v = head.parts_v[chosen]
+    weights = np.zeros((len(chosen), len(chosen)))
+    for row in rows:
+        own = np.isin(chosen, part_vertices(head, [row]))
+        if head.part_names[row].startswith("tongue"):
+            near = np.exp(-((v[own, None, 2] - v[own, 2]) / 0.002) ** 2)
+            weights[np.ix_(own, own)] = near / near.sum(1, keepdims=True)
+        else:
+            weights[np.ix_(own, own)] = 1 / own.sum()
+    return weights
+
+
+def part_vertices(head, rows):
+    return np.unique(head.parts_f[np.isin(head.parts_face, rows)])
+
+
+# Geometry
+
+def loop(head, upper, lower, first, last):
+    """Vertices round an opening: its upper and lower line, and the landmarks where they meet."""
+    return np.concatenate([[head.landmark(first)], upper, [head.landmark(last)], lower[::-1]])
+
+
+def before(faces, loops):
+    """Those of faces [F,n] outside the closed lines along edges: in the part that is the largest when cut along them."""
+    edges = np.stack([faces, np.roll(faces, -1, 1)], -1).reshape(-1, 2)
+    owner = np.repeat(np.arange(len(faces)), faces.shape[1])
+    cuts = np.concatenate([np.column_stack([line, np.roll(line, -1)]) for line in loops])
+    key = lambda pairs: np.sort(pairs, 1).astype(np.int64) @ (1 << 32, 1)
+    keep = (edges[:, 0] != edges[:, 1]) & ~np.isin(key(edges), key(cuts))
+    _, edge = np.unique(key(edges[keep]), return_inverse=True)
+    share = csr_matrix((np.ones(len(edge)), (owner[keep], edge)), (len(faces), edge.max() + 1))
+    label = connected_components(share @ share.T, directed=False)[1]
+    return faces[label == np.bincount(label).argmax()]
+
+
+def between_corners(quads, size):
+    """Sparse [n,size]: the corners and nine places within each quad, as weighted sums of vertices."""
+    t = np.array([0.25, 0.5, 0.75])
+    u, v = (grid.ravel() for grid in np.meshgrid(t, t))
+    weights = np.stack([(1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v], 1)
+    rows = np.repeat(np.arange(9 * len(quads)), 4)
+    inner = csr_matrix((np.tile(weights.ravel(), len(quads)), (rows, np.repeat(quads, 9, 0).ravel())), (9 * len(quads), size))
+    used = np.unique(quads)
+    corner = csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), size))
+    return vstack([corner, inner]).tocsr()
+
+
+def apply(weights, fields):
+    """Sparse [n,V] on fields [T,V,3] -> [T,n,3]."""
+    count, size = len(fields), fields.shape[1]
+    return (weights @ fields.transpose(1, 0, 2).reshape(size, -1)).reshape(-1, count, 3).transpose(1, 0, 2)
+
+
+def on_edge(triangles):
+    """bool [F,3]: whether the edge from corner k to the next is a border of the patch."""
+    edges = np.sort(np.stack([triangles, np.roll(triangles, -1, 1)], -1), -1)
+    _, where, count = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
+    return (count[where] == 1).reshape(-1, 3)
+
+
+def signed_distance(points, corners, edge, reach, candidates=8):
+    """How far points [n,3] stand before a patch of triangles [F,3,3], negative behind it: [n] metres. 0 where that has no meaning:
+    further than reach, or the nearest place is on the patch's border (edge [F,3] tells the sides of triangles that are).
+    """
+    height = np.zeros(len(points))
+    far, near = cKDTree(corners.mean(1)).query(points, min(candidates, len(corners)), distance_upper_bound=reach + 0.003)
+    some = np.flatnonzero(np.isfinite(far[:, 0]))
+    near = np.where(near[some] < len(corners), near[some], near[some, :1])
+    t = corners[near].astype(float)                                                   # [n,K,3 corners,3]
+    q = points[some, None].astype(float)
+    a, ab, ac = t[:, :, 0], t[:, :, 1] - t[:, :, 0], t[:, :, 2] - t[:, :, 0]
+    normal = np.cross(ab, ac)
+    square = np.maximum((normal ** 2).sum(-1), 1e-24)
+    v = (np.cross(q - a, ac) * normal).sum(-1) / square
+    w = (np.cross(ab, q - a) * normal).sum(-1) / square
+    best = a + v[..., None] * ab + w[..., None] * ac
+    within = (v >= 0) & (w >= 0) & (v + w <= 1)
+    length = np.where(within, ((q - best) ** 2).sum(-1), np.inf)
+    border = np.zeros(length.shape, bool)
+    for k in range(3):
+        start, side = t[:, :, k], t[:, :, (k + 1) % 3] - t[:, :, k]
+        s = np.clip(((q - start) * side).sum(-1) / np.maximum((side ** 2).sum(-1), 1e-24), 0, 1)
+        on = start + s[..., None] * side
+        d = ((q - on) ** 2).sum(-1)
+        closer = d < length
+        border = np.where(closer, edge[near, k], border)
+        length, best = np.where(closer, d, length), np.where(closer[..., None], on, best)
+    least = length.min(1)
+    ties = np.sqrt(length) < np.sqrt(least)[:, None] + 1e-8
+    unit = normal / np.sqrt(square)[..., None]
+    facing = (unit * ties[..., None]).sum(1)
+    offset = q[:, 0] - best[np.arange(len(some)), length.argmin(1)]
+    known = ~(border & ties).any(1) & (least < reach ** 2)
+    height[some] = np.where(known, np.sign((offset * facing).sum(1)) * np.sqrt(least), 0)
+    return height
+
+
+def crosses(start, end, corners):
+    """bool [n]: whether the straight way from start to end [n,3] crosses a triangle [F,3,3] (Moeller and Trumbore 1997)."""
+    hit = np.zeros(len(start), bool)
+    low, high = np.minimum(start, end).min(0), np.maximum(start, end).max(0)
+    corners = corners[((corners.max(1) >= low) & (corners.min(1) <= high)).all(1)]
+    ab, ac = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    for k, (p, d) in enumerate(zip(start, end - start)):
+        h = np.cross(d, ac)
+        det = (ab * h).sum(1)
+        det = np.where(np.abs(det) < 1e-18, 1e-18, det)
+        s = p - corners[:, 0]
+        u = (s * h).sum(1) / det
+        q = np.cross(s, ab)
+        v = (q @ d) / det
+        t = (ac * q).sum(1) / det
+        hit[k] = ((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 1e-9) & (t <= 1)).any()
+    return hit
+
+
+def areas(vertices, quads):
+    """Area vectors [T,Q,3] of quads."""
+    return 0.5 * np.cross(vertices[:, quads[:, 2]] - vertices[:, quads[:, 0]], vertices[:, quads[:, 3]] - vertices[:, quads[:, 1]])
+
+
+def flipped(head, values, skin, least=2e-8):
+    """Area of flipped quads [T] in mm2; a quad squeezed below `least` m2 has no side to show."""
+    quads = head.f_quad
+    size = len(head.v_template)
+    corner = csr_matrix((np.ones(4 * len(quads)), (quads.ravel(), np.repeat(np.arange(len(quads)), 4))), (size, len(quads)))
+    rest = areas(head.v_template[None].astype(float), quads)[0]
+    weights = head.weights[quads].mean(1)[:, 1:3]
+    total = np.zeros(len(values))
+    for k, (row, v) in enumerate(zip(values, skin)):
+        neck, jaw = turn(row[53:56]), turn(row[50:53])
+        still = 1 - weights.sum(1)
+        carried = (still[:, None] * rest + weights[:, :1] * (rest @ neck.T) + weights[:, 1:] * (rest @ (neck @ jaw).T))
+        now = areas(v[None].astype(float), quads)[0]
+        around = corner.T @ (corner @ now) - 4 * now
+        size_now = np.linalg.norm(now, axis=1)
+        bad = ((now * carried).sum(1) < 0) & ((now * around).sum(1) < 0) & (size_now > least)
+        total[k] = 1e6 * size_now[bad].sum()
+    return total
+
+
+def turn(vector):
+    return Rotation.from_rotvec(vector).as_matrix()
+
+
+# Actions and habits
+
+def actions(head):
+    """Every action as its Motion makes it, against its own displacement."""
+    made = lbs.pose(head, head.actions_motion) - head.v_template
+    wanted = np.moveaxis(head.actions, 2, 0)
+    error = made - wanted
+    own = np.sqrt((wanted ** 2).sum((1, 2)))
+    moves = own > 1e-4
+    share = 100 * np.sqrt((error ** 2).sum((1, 2))) / np.maximum(own, 1e-4)
+    names = head.action_names.tolist()
+    return [Finding("action unlike its motion, mean", np.where(moves, share, 0), names),
+            Finding("action unlike its motion, most", 1000 * np.linalg.norm(error, axis=2).max(1), names)]
+
+
+def habits(head):
+    """FLAME's: zeros are the neutral head, +x opens the jaw, a coefficient of 1 is a usual amount."""
+    names = [f"expression {k}" for k in range(50)]
+    values = np.zeros((101, 65), np.float32)
+    values[np.arange(50), np.arange(50)] = 2
+    values[np.arange(50, 100), np.arange(50)] = -2
+    skin = lbs.pose(head, values)
+    most = 1000 * np.linalg.norm(head.shapedirs[:, :, 300:350], axis=1).max(0)
+    neutral = 1000 * np.abs(skin[100:] - head.v_template).max((1, 2))
+    jaw = np.zeros((11, 65), np.float32)
+    jaw[:, 50] = np.linspace(0, head.actions_motion[head.action("jawOpen"), 50], 11)
+    gap = lbs.lip_gap(head, jaw) * head.jaw_open_gap
+    return [Finding("neutral unlike the template", neutral, ["zero coefficients"]),
+            Finding("a component at 1, most", most, names),
+            Finding("flipped faces, component at 2", flipped(head, values[:100], skin[:100]), names + [f"-{n}" for n in names]),
+            Finding("jawOpen 1 to 0: the lips' gap falls short of growing", 1000 * np.maximum(0.05 * gap[-1] - np.diff(gap), 0),
+                    [f"jawOpen {k / 10:.1f}" for k in range(1, 11)])]
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m tools.sculpt.check", description=__doc__.split("\n")[0])
+    parser.add_argument("file", type=Path, nargs="?", help="head file; without it the built-in one")
+    findings = check(parser.parse_args(argv).file)
+    for finding in findings:
+        print(finding)
+    return 1 if any(finding.worst > finding.limit for finding in findings) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
