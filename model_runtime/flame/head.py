@@ -31,7 +31,7 @@ OPTIONAL = {
     "region_names": (str, "R"), "regions": (bool, "RV"), "jaw_open_gap": (float, ""),
     "part_names": (str, "P"), "parts_v": (float, "W3"), "parts_f": (int, "G3"), "parts_face": (int, "G"),
     "parts_weights": (float, "W5"), "parts_shapedirs": (float, ("W", "3", 400)), "parts_lids": (float, "W32"),
-    "parts_tongue": (float, "W33"),
+    "parts_tongue": (float, "W33"), "identity_names": (str, "I"), "identity_directions": (float, ("I", 300)),
 }
 VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower", "lid_margin_upper", "lid_margin_lower")
 
@@ -86,6 +86,8 @@ class Head:
     parts_shapedirs: np.ndarray = None
     parts_lids: np.ndarray = None
     parts_tongue: np.ndarray = None
+    identity_names: np.ndarray = None
+    identity_directions: np.ndarray = None
     name: str = "head"
 
     @cached_property

@@ -4,7 +4,8 @@ from scipy.spatial import cKDTree
 
 from tools.sculpt import actions, basis, identity, mesh, parts, surface
 from tools.sculpt.actions import ARKIT
-from tools.sculpt.rig import BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor
+from tools.sculpt.rig import (
+    BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor, smoothstep)
 
 STEP = 2.0 ** -20     # bases are rounded to this many metres (about a micrometre), so that the file stays small
 
@@ -20,7 +21,7 @@ def make():
     names, pv, pf, pface, joint, tongue, grows = parts.build(skin, upper_lid)
     contact = v[skin.loops["mouth"][CONTACT]]
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
-    shape, shape_parts = identity.basis(v, pv, eye_of, eye_of < 0, contact)
+    shape, shape_parts, identity_names, directions = identity.basis(v, pv, eye_of, contact, inside_mouth(rig))
     shapedirs = np.concatenate([shape, expression], 2)
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))
@@ -86,7 +87,17 @@ def make():
         "parts_face": pface.astype(np.int32), "parts_weights": weights.astype(np.float32),
         "parts_shapedirs": basis_round(parts_shapedirs),
         "parts_lids": parts_lids.astype(np.float32), "parts_tongue": tongue.astype(np.float32),
+        "identity_names": np.array(identity_names), "identity_directions": directions.astype(np.float32),
     }
+
+
+def inside_mouth(rig):
+    """[V]: 0 on the skin and at the lips, 1 from some rings behind them on."""
+    inside = np.zeros(len(rig.p))
+    for k, ring in enumerate(rig.skin.loops["mouth"]):
+        inside[ring] = smoothstep(CONTACT, INNER + 3, k)
+    inside[rig.bag_tip()] = 1
+    return inside
 
 
 def basis_round(array):

@@ -1,158 +1,261 @@
-"""The identity basis: how heads differ, as named fields in space and their principal components."""
+"""The identity basis: how heads differ. Named features, how people share them, and their principal components.
+
+A feature is a smooth displacement of places. People differ in each by so many millimetres of their own, and further by what
+their sex, age and weight bring with them. The spreads follow published standard deviations of adults (Farkas, Anthropometry of
+the Head and Face, 1994), about 4 % of breadths and lengths, 7 % of nose and mouth; what age does follows Mendelson and Wong,
+Changes in the facial skeleton with aging, 2012, and Farkas for the growing nose and ears.
+"""
 import numpy as np
 
 from tools.sculpt.basis import SEED, wave
-from tools.sculpt.surface import EYE
+from tools.sculpt.rig import smoothstep
+from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
+
+MM = 0.001
+FACTORS = ("masculine", "age", "weight")
+SMALL = 0.00004       # metres: the size of the waves that fill what the features leave of the 300 components
+NEAR_EYE = EYE_RADIUS + 0.0035, 0.006    # metres from an eye's centre: up to here all moves with the eyeball, fading over so far
+
+# The panel's sliders: at 1, these many standard deviations of each feature (or of a factor).
+SLIDERS = {
+    "Age": {"age": 2.0},
+    "Masculine": {"masculine": 2.0},
+    "Weight": {"weight": 2.0},
+    "Face Length": {"midface": 1.4, "lower face": 1.4, "tall": 1.0},
+    "Jaw Width": {"jaw width": 2.0, "gonial": 1.6, "chin width": 1.0},
+    "Chin": {"chin out": 1.8, "chin height": 1.6},
+    "Nose Length": {"nose length": 2.0, "nose out": 1.6},
+    "Nose Width": {"wings": 2.2, "tip width": 1.6, "bridge width": 1.4},
+    "Lips": {"upper lip": 2.2, "lower lip": 2.2},
+    "Eye Size": {"eye size": 2.2},
+    "Eye Distance": {"eye distance": 2.0},
+    "Brow": {"brow ridge": 2.0, "brow height": -1.6},
+    "Ears": {"ear size": 2.0, "ear out": 1.6},
+    "Asymmetry": {"chin aside": 1.6, "nose bent": 1.6, "mouth tilt": 1.4, "brow tilt": 1.4, "jaw uneven": 1.4, "eye uneven": 1.0},
+}
 
 
-def fields():
-    """[(name, metres or ratio at one SD, function places [N,3] -> [N,3])]: how heads differ, each a field in space."""
-    found = []
+def bump(centre, radius, vector, odd=False):
+    """Field: a soft push by vector about centre, on both sides unless centre lies in the middle; odd: against each other."""
+    centre, vector = np.asarray(centre, float), np.asarray(vector, float)
 
-    def add(name, sd, function):
-        found.append((name, sd, function))
-
-    def stretch(name, sd, axis, centre, radius):
-        def f(p):
-            q = p - np.asarray(centre)
-            fall = np.exp(-((q / radius) ** 2).sum(-1, keepdims=True))
-            d = np.zeros_like(p)
-            d[:, axis] = q[:, axis]
-            return d * fall
-        add(name, sd, f)
-
-    def push(name, sd, centre, radius, vector, pair=True, odd=False):
-        def f(p):
-            d = np.zeros_like(p)
-            for sign in ((1, -1) if pair else (1,)):
-                q = (p - np.asarray(centre) * (sign, 1, 1)) / radius
-                v = np.asarray(vector, float) * (sign, 1, 1) * (sign if odd else 1)
-                d += np.exp(-(q * q).sum(-1, keepdims=True)) * v
-            return d
-        add(name, sd, f)
-
-    big = 10.0
-    middle = (0, 0.02, 0)
-    for axis, name in enumerate("xyz"):
-        stretch(f"size {name}", 0.022, axis, middle, big)
-    add("size", 0.030, lambda p: p - np.array([0, 0.02, 0]))
-    low, high = (0, -0.07, 0.03), (0, 0.11, 0)
-    stretch("jaw width", 0.07, 0, low, (0.09, 0.045, 0.09)), stretch("skull width", 0.05, 0, high, (0.12, 0.06, 0.12))
-    stretch("face width", 0.05, 0, (0, 0.0, 0.04), (0.1, 0.04, 0.08))
-    stretch("neck width", 0.08, 0, (0, -0.15, -0.02), (0.1, 0.05, 0.1))
-    stretch("neck depth", 0.08, 2, (0, -0.15, -0.02), (0.1, 0.05, 0.1)), stretch("skull length", 0.04, 2, high, (0.2, 0.08, 0.2))
-    add("chin height", 0.0045,
-        lambda p: -np.exp(-((p - (0, -0.09, 0.06)) / (0.07, 0.030, 0.08)) ** 2 @ np.ones((3, 1))) * (0, 1, 0))
-    add("forehead", 0.004, lambda p: np.exp(-((p - (0, 0.08, 0.08)) / (0.06, 0.04, 0.05)) ** 2 @ np.ones((3, 1))) * (0, 0, 1))
-    weight = [((0.042, -0.028, 0.045), 0.028, (0.7, 0, 0.5)), ((0.030, -0.075, 0.035), 0.028, (0.5, -0.5, 0.3)),
-              ((0, -0.098, 0.045), 0.030, (0, -1.0, 0.3)), ((0.05, -0.13, 0), 0.05, (0.8, 0, 0.3))]
-    for k, (centre, radius, vector) in enumerate(weight):
-        push(f"weight {k}", 0.0022, centre, radius, vector)
-
-    def weigh(p):
+    def field(p):
         d = np.zeros_like(p)
-        for centre, radius, vector in weight:
-            for sign in ((1, -1) if centre[0] else (1,)):
-                q = (p - np.array(centre) * (sign, 1, 1)) / radius
-                d += np.exp(-(q * q).sum(-1, keepdims=True)) * np.array(vector) * (sign, 1, 1)
+        for sign in (1, -1) if centre[0] else (1,):
+            q = (p - centre * (sign, 1, 1)) / radius
+            d += np.exp(-(q * q).sum(-1, keepdims=True)) * vector * (sign, 1, 1) * (sign if odd else 1)
         return d
-    add("weight", 0.0042, weigh)
-    for name, sd, centre, radius, vector in (
-            ("cheekbones", 0.0025, (0.045, 0.000, 0.055), 0.022, (0.7, 0, 0.7)),
-            ("brow ridge", 0.0022, (0.024, 0.049, 0.084), (0.026, 0.013, 0.03), (0, 0, 1)),
-            ("brow height", 0.0020, (0.026, 0.050, 0.080), (0.026, 0.013, 0.03), (0, 1, 0)),
-            ("temples", 0.0020, (0.066, 0.055, 0.035), 0.030, (1, 0, 0.2)),
-            ("gonial", 0.0030, (0.047, -0.055, 0.012), 0.024, (1, -0.3, 0)),
-            ("jaw line", 0.0020, (0.030, -0.072, 0.045), 0.020, (0.5, -0.6, 0.3)),
-            ("eye distance", 0.0016, (0.0315, 0.030, 0.065), 0.020, (1, 0, 0)),
-            ("eye height", 0.0014, (0.0315, 0.030, 0.065), 0.020, (0, 1, 0)),
-            ("eye depth", 0.0014, (0.0315, 0.030, 0.065), 0.020, (0, 0, 1)),
-            ("under eye", 0.0010, (0.032, 0.014, 0.072), (0.016, 0.008, 0.02), (0, 0, 1)),
-            ("wings", 0.0014, (0.0125, -0.011, 0.092), 0.010, (1, 0, 0.2)),
-            ("wings height", 0.0010, (0.0125, -0.011, 0.092), 0.010, (0, 1, 0)),
-            ("mouth width", 0.0017, (0.0262, -0.042, 0.080), (0.014, 0.016, 0.02), (1, 0, -0.3)),
-            ("mouth corners", 0.0012, (0.0262, -0.042, 0.080), (0.013, 0.012, 0.02), (0, 1, 0)),
-            ("nasolabial", 0.0010, (0.026, -0.024, 0.080), (0.010, 0.014, 0.02), (0.3, 0, -1)),
-            ("ear out", 0.0030, (0.078, 0.010, -0.010), (0.014, 0.035, 0.03), (1, 0, 0)),
-            ("ear up", 0.0025, (0.078, 0.040, -0.010), (0.016, 0.025, 0.03), (0, 1, 0)),
-            ("ear lobe", 0.0020, (0.078, -0.020, -0.010), (0.016, 0.018, 0.03), (0, -1, 0))):
-        push(name, sd, centre, radius, vector)
-        if sd < 0.0026:
-            push(name + " odd", sd * 0.22, centre, radius, vector, odd=True)
-    for name, sd, centre, radius, vector in (
-            ("chin out", 0.0030, (0, -0.075, 0.085), (0.030, 0.020, 0.03), (0, 0, 1)),
-            ("chin width", 0.0020, (0.014, -0.076, 0.080), 0.014, (1, 0, 0)),
-            ("nose length", 0.0022, (0, -0.010, 0.103), (0.016, 0.018, 0.024), (0, -1, 0)),
-            ("nose out", 0.0026, (0, -0.008, 0.105), (0.016, 0.018, 0.024), (0, 0, 1)),
-            ("nose tip up", 0.0014, (0, -0.004, 0.108), 0.010, (0, 1, 0)),
-            ("bridge", 0.0020, (0, 0.018, 0.092), (0.012, 0.018, 0.020), (0, 0, 1)),
-            ("bridge width", 0.0010, (0.007, 0.016, 0.086), (0.007, 0.018, 0.02), (1, 0, 0)),
-            ("nasion", 0.0016, (0, 0.034, 0.085), 0.014, (0, 0, 1)),
-            ("mouth height", 0.0018, (0, -0.042, 0.092), (0.036, 0.018, 0.03), (0, 1, 0)),
-            ("mouth out", 0.0018, (0, -0.042, 0.092), (0.036, 0.018, 0.03), (0, 0, 1)),
-            ("upper lip", 0.0010, (0, -0.035, 0.095), (0.020, 0.005, 0.02), (0, 0.7, 0.7)),
-            ("lower lip", 0.0011, (0, -0.049, 0.095), (0.020, 0.006, 0.02), (0, -0.7, 0.7)),
-            ("sulcus", 0.0012, (0, -0.060, 0.087), (0.024, 0.007, 0.02), (0, 0, 1)),
-            ("occiput", 0.0050, (0, 0.060, -0.105), 0.050, (0, 0, -1)),
-            ("crown", 0.0040, (0, 0.150, -0.010), 0.060, (0, 1, 0)),
-            ("nose bent", 0.0006, (0, 0.000, 0.100), (0.014, 0.022, 0.024), (1, 0, 0)),
-            ("chin aside", 0.0008, (0, -0.080, 0.080), 0.030, (1, 0, 0))):
-        push(name, sd, centre, radius, vector, pair=centre[0] != 0)
+    return field
 
-    def eye_size(p):
+
+def line(points, width, vector, odd=False):
+    """Field: a soft push by vector along a line through points, on both sides of the face; width: a number or one per axis."""
+    points, vector, width = np.asarray(points, float), np.asarray(vector, float), np.broadcast_to(width, 3)
+
+    def field(p):
         d = np.zeros_like(p)
         for sign in (1, -1):
-            q = p - EYE * (sign, 1, 1)
-            d += q * np.exp(-np.maximum(np.linalg.norm(q, axis=1, keepdims=True) - 0.016, 0) ** 2 / 0.007 ** 2)
+            q, nearest = p * (sign, 1, 1) / width, np.full(len(p), np.inf)
+            for a, b in zip(points / width, points[1:] / width):
+                t = np.clip((q - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
+                nearest = np.minimum(nearest, ((q - a - t[:, None] * (b - a)) ** 2).sum(1))
+            d += np.exp(-nearest)[:, None] * vector * (sign, 1, 1) * (sign if odd else 1)
         return d
-    add("eye size", 0.030, eye_size)
-    return found
+    return field
 
 
-def basis(skin_places, part_places, part_eye, part_mouth, contact, count=300):
-    """(shapedirs [V,3,count], of the parts [Vp,3,count]): principal components of heads drawn from the named fields.
+def grow(centre, radius, amount):
+    """Field: growth about centre by amount [3] a metre, on both sides unless centre lies in the middle."""
+    centre = np.asarray(centre, float)
 
-    Each field is independent and Gaussian, so the covariance is known and no sampling is needed. Smooth waves fill the rank.
-    Lids follow the eyeballs, which only move and grow; teeth and tongue follow the line where the lips meet.
+    def field(p):
+        d = np.zeros_like(p)
+        for sign in (1, -1) if centre[0] else (1,):
+            q = p - centre * (sign, 1, 1)
+            d += np.exp(-((q / radius) ** 2).sum(-1, keepdims=True)) * q * amount
+        return d
+    return field
+
+
+def slide(vector, start, end, front=True):
+    """Field: what lies beyond the height end moves by vector, before start nothing; front: only the face, and the throat under it."""
+    def field(p):
+        amount = smoothstep(start, end, p[:, 1])
+        if front:
+            amount = amount * smoothstep(-0.075, 0.030, p[:, 2]) * smoothstep(-0.165, -0.095, p[:, 1])
+        return amount[:, None] * np.asarray(vector, float)
+    return field
+
+
+def lip(sign):
+    """Field: the upper (1) or lower (-1) lip's red grows fuller: away from where the lips meet, and forward."""
+    def field(p):
+        up = (p[:, 1] - MOUTH_Y) * sign
+        within = np.exp(-(p[:, 0] / 0.019) ** 4 - ((p[:, 2] - 0.090) / 0.022) ** 4)
+        height = smoothstep(-0.001, 0.008, up) * (1 - smoothstep(0.008, 0.020, up))
+        swell = np.exp(-((up - 0.0045) / 0.0048) ** 2)
+        return within[:, None] * np.stack([0 * up, sign * height, 0.75 * swell], -1)
+    return field
+
+
+def neck(p):
+    """Field: the neck grows thicker, 1 at its skin."""
+    q = p - (0, 0, -0.030)
+    q = q * (1, 0, 1)
+    across = np.linalg.norm(q, axis=1, keepdims=True)
+    amount = smoothstep(-0.078, -0.110, p[:, 1]) * smoothstep(-0.270, -0.165, p[:, 1])
+    return amount[:, None] * q / 0.052 * np.exp(-np.maximum(across / 0.065 - 1, 0) ** 2 * 8)
+
+
+BROW = [(0.007, 0.046, 0.088), (0.022, 0.050, 0.086), (0.036, 0.051, 0.079), (0.049, 0.046, 0.066)]
+FOLD = [(0.017, -0.013, 0.088), (0.024, -0.024, 0.085), (0.032, -0.040, 0.076)]        # nasolabial
+MARIONETTE = [(0.0295, -0.046, 0.080), (0.0300, -0.060, 0.074)]
+JAWLINE = [(0.048, -0.050, 0.012), (0.036, -0.066, 0.042), (0.020, -0.080, 0.066)]
+EAR = (0.074, 0.010, -0.012)
+
+# name: (millimetres of its own, with one SD more masculine, older, heavier; field of one millimetre)
+FEATURES = {
+    # The whole
+    "size": (1.5, 2.0, 0.2, 0.3, grow((0, 0.02, 0), 9, 10)),
+    "wide": (1.9, 0.0, 0.0, 0.5, grow((0, 0.02, 0), 9, (10, 0, 0))),
+    "tall": (1.7, 0.0, 0.0, 0.0, grow((0, 0.02, 0), 9, (0, 10, 0))),
+    "deep": (1.6, 0.0, 0.0, 0.0, grow((0, 0.02, 0), 9, (0, 0, 10))),
+    "skull width": (2.2, 0.0, 0.0, 0.0, grow((0, 0.085, -0.015), (0.15, 0.060, 0.13), (14, 0, 0))),
+    "occiput": (3.6, 0.5, 0.0, 0.0, bump((0, 0.050, -0.105), 0.060, (0, 0, -1))),
+    "crown": (2.6, 0.0, 0.0, 0.0, slide((0, 1, 0), 0.055, 0.150, front=False)),
+    "forehead": (2.4, -1.4, 0.0, 0.0, bump((0, 0.092, 0.075), (0.060, 0.034, 0.050), (0, 0.1, 1))),
+    "temples": (1.6, 0.0, -1.2, 0.6, bump((0.064, 0.052, 0.040), 0.026, (1, 0, 0.3))),
+    "midface": (1.7, 0.5, 0.3, 0.0, slide((0, -1, 0), 0.026, -0.020)),
+    "lower face": (2.0, 1.3, 0.0, 0.0, slide((0, -1, 0), -0.018, -0.070)),
+    "profile": (2.0, 0.0, 0.4, 0.0, slide((0, 0, 1), 0.020, -0.060)),
+    # Jaw and chin
+    "jaw width": (2.0, 1.7, 0.0, 0.6, grow((0, -0.058, 0.020), (0.12, 0.036, 0.080), (22, 0, 0))),
+    "gonial": (1.8, 1.5, 0.0, 0.0, bump((0.050, -0.050, 0.010), 0.024, (0.85, -0.5, 0))),
+    "jaw line": (1.0, 1.0, -0.5, -0.8, line(JAWLINE, 0.013, (0.5, -0.6, 0.3))),
+    "chin out": (2.0, 0.9, 0.4, -0.2, bump((0, -0.078, 0.085), (0.030, 0.021, 0.036), (0, 0, 1))),
+    "chin height": (1.8, 1.2, 0.0, 0.0, slide((0, -1, 0), -0.052, -0.080)),
+    "chin width": (1.6, 1.7, 0.0, 0.2, bump((0.016, -0.077, 0.080), (0.015, 0.014, 0.03), (1, 0, 0.2))),
+    "cleft": (0.35, 0.25, 0.0, 0.0, bump((0, -0.077, 0.090), (0.004, 0.010, 0.03), (0, 0, -1))),
+    "sulcus": (0.8, 0.3, 0.2, 0.2, bump((0, -0.061, 0.087), (0.022, 0.007, 0.03), (0, 0, -1))),
+    # Cheeks
+    "cheekbones": (1.7, -0.2, 0.3, -0.3, bump((0.050, 0.002, 0.052), (0.022, 0.018, 0.028), (0.8, 0.1, 0.6))),
+    "cheek height": (1.2, 0.0, -0.5, 0.0, bump((0.042, -0.004, 0.060), (0.022, 0.020, 0.03), (0, 1, 0.3))),
+    "cheeks": (1.0, -0.3, -1.7, 2.3, bump((0.046, -0.032, 0.048), (0.022, 0.022, 0.032), (0.8, 0, 0.6))),
+    "apples": (0.9, -0.4, -0.7, 0.9, bump((0.033, -0.012, 0.074), (0.015, 0.014, 0.026), (0.3, 0, 1))),
+    "jowls": (0.5, 0.0, 1.3, 1.7, bump((0.036, -0.068, 0.044), (0.017, 0.017, 0.030), (0.6, -0.8, 0.2))),
+    "fold": (0.25, 0.1, 0.75, 0.15, line(FOLD, (0.0045, 0.006, 0.03), (-0.1, 0, -1))),
+    "over the fold": (0.2, 0.0, 0.8, 0.4, line([(0.023, -0.010, 0.086), (0.031, -0.023, 0.080), (0.039, -0.040, 0.070)],
+                                               (0.006, 0.008, 0.03), (0.1, -0.3, 1))),
+    "marionette": (0.1, 0.0, 0.7, 0.0, line(MARIONETTE, (0.004, 0.006, 0.03), (0, 0, -1))),
+    # Eyes and brows
+    "eye distance": (1.3, 0.0, 0.0, 0.0, bump(EYE + (0, 0, 0.005), 0.022, (1, 0, 0))),
+    "eye height": (0.9, 0.0, 0.0, 0.0, bump(EYE + (0, 0, 0.005), 0.022, (0, 1, 0))),
+    "eye depth": (0.9, -0.5, -0.5, 0.2, bump(EYE + (0, 0, 0.005), 0.022, (0, 0, 1))),
+    "under eye": (0.35, 0.0, 0.55, 0.2, line([(0.020, 0.011, 0.080), (0.034, 0.008, 0.076), (0.046, 0.013, 0.066)],
+                                              (0.02, 0.0045, 0.03), (0, 0, 1))),
+    "tear trough": (0.3, 0.1, 0.7, -0.2, line([(0.018, 0.006, 0.082), (0.030, 0.000, 0.078), (0.040, 0.001, 0.070)],
+                                              (0.02, 0.004, 0.03), (0, 0, -1))),
+    "brow ridge": (1.2, 1.6, 0.2, -0.2, line(BROW, (0.012, 0.010, 0.03), (0, 0, 1))),
+    "brow height": (1.5, -0.9, -0.9, 0.0, line(BROW, (0.014, 0.010, 0.04), (0, 1, 0))),
+    "brow slant": (1.0, 0.0, -0.6, 0.0, bump((0.046, 0.050, 0.068), (0.017, 0.013, 0.04), (0, 1, 0))),
+    "glabella": (0.8, 0.8, 0.1, 0.0, bump((0, 0.047, 0.090), (0.013, 0.012, 0.03), (0, 0, 1))),
+    # Nose
+    "nose length": (1.4, 0.6, 0.9, 0.0, bump((0, -0.012, 0.100), (0.018, 0.017, 0.030), (0, -1, 0.1))),
+    "nose out": (1.6, 0.9, 0.2, 0.0, bump((0, -0.009, 0.106), (0.014, 0.016, 0.024), (0, 0, 1))),
+    "tip up": (1.1, -0.4, -0.7, 0.0, bump((0, -0.006, 0.110), (0.010, 0.009, 0.015), (0, 1, 0))),
+    "bridge": (1.3, 0.9, 0.1, 0.0, line([(0, 0.034, 0.090), (0, 0.004, 0.104)], (0.009, 0.010, 0.03), (0, 0, 0.5))),
+    "hump": (0.9, 0.5, 0.3, 0.0, bump((0, 0.016, 0.098), (0.008, 0.010, 0.03), (0, 0, 1))),
+    "bridge width": (0.7, 0.3, 0.0, 0.0, line([(0.008, 0.030, 0.086), (0.009, 0.006, 0.094)], (0.007, 0.009, 0.03), (1, 0, 0))),
+    "nasion": (1.0, -0.2, 0.0, 0.0, bump((0, 0.034, 0.088), (0.010, 0.009, 0.03), (0, 0, 1))),
+    "tip width": (0.8, 0.3, 0.2, 0.1, bump((0.007, -0.007, 0.103), (0.007, 0.008, 0.014), (1, 0, 0.2))),
+    "wings": (1.2, 0.6, 0.3, 0.2, bump((0.015, -0.012, 0.090), (0.009, 0.011, 0.016), (1, 0, 0))),
+    "wings height": (0.7, 0.0, -0.2, 0.0, bump((0.014, -0.012, 0.092), (0.009, 0.009, 0.016), (0, 1, 0))),
+    # Mouth
+    "mouth width": (1.7, 0.6, 0.5, 0.0, bump((0.0262, MOUTH_Y, 0.080), (0.014, 0.016, 0.022), (1, 0, -0.35))),
+    "mouth corners": (0.8, 0.0, -0.9, 0.0, bump((0.0262, MOUTH_Y, 0.080), (0.011, 0.012, 0.022), (0, 1, 0))),
+    "mouth height": (1.1, 0.0, -0.4, 0.0, bump((0, MOUTH_Y, 0.085), (0.038, 0.017, 0.050), (0, 1, 0))),
+    "mouth out": (1.3, 0.0, -0.6, 0.0, bump((0, MOUTH_Y, 0.085), (0.036, 0.022, 0.050), (0, 0, 1))),
+    "upper lip": (0.75, -0.45, -0.6, 0.1, lip(1)),
+    "lower lip": (0.85, -0.40, -0.55, 0.1, lip(-1)),
+    "bow": (0.35, 0.0, -0.25, 0.0, bump((0.0055, MOUTH_Y + 0.010, 0.095), (0.0035, 0.005, 0.02), (0, 1, 0.4))),
+    "philtrum": (0.3, 0.0, -0.2, 0.0, bump((0, MOUTH_Y + 0.015, 0.095), (0.003, 0.007, 0.02), (0, 0, -1))),
+    # Neck and ears
+    "neck": (1.6, 2.6, -0.2, 1.9, neck),
+    "under chin": (0.8, 0.0, 1.0, 3.0, bump((0, -0.094, 0.040), (0.034, 0.022, 0.036), (0, -0.9, 0.35))),
+    "larynx": (0.4, 1.3, 0.1, -0.3, bump((0, -0.122, 0.030), (0.010, 0.013, 0.03), (0, 0, 1))),
+    "ear out": (2.2, 0.2, 0.2, 0.0, bump(EAR + np.array([0.012, 0.006, -0.010]), (0.020, 0.034, 0.022), (1, 0, 0.25))),
+    "ear size": (1.5, 0.6, 1.0, 0.0, grow(EAR, (0.024, 0.042, 0.030), (0, 40, 28))),
+    "ear lobe": (1.2, 0.2, 0.9, 0.2, bump((0.076, -0.021, -0.004), (0.016, 0.014, 0.018), (0, -1, 0))),
+    "ear top": (1.3, 0.0, 0.0, 0.0, bump((0.080, 0.040, -0.016), (0.018, 0.018, 0.024), (0.3, 0.9, -0.3))),
+    # Left and right
+    "chin aside": (0.7, 0.0, 0.0, 0.0, bump((0, -0.080, 0.070), 0.034, (1, 0, 0))),
+    "nose bent": (0.6, 0.0, 0.0, 0.0, bump((0, -0.002, 0.102), (0.016, 0.022, 0.030), (1, 0, 0))),
+    "mouth tilt": (0.5, 0.0, 0.0, 0.0, bump((0.0262, MOUTH_Y, 0.080), (0.015, 0.015, 0.030), (0, 1, 0), odd=True)),
+    "brow tilt": (0.6, 0.0, 0.0, 0.0, line(BROW, (0.014, 0.010, 0.04), (0, 1, 0), odd=True)),
+    "jaw uneven": (0.6, 0.0, 0.0, 0.0, bump((0.044, -0.055, 0.020), 0.030, (1, 0, 0), odd=True)),
+    "cheeks uneven": (0.4, 0.0, 0.0, 0.0, bump((0.045, -0.015, 0.055), 0.026, (1, 0, 0.5), odd=True)),
+    "eye uneven": (0.45, 0.0, 0.0, 0.0, bump(EYE + (0, 0, 0.005), 0.022, (0, 1, 0), odd=True)),
+    "wings uneven": (0.25, 0.0, 0.0, 0.0, bump((0.015, -0.012, 0.090), (0.009, 0.011, 0.016), (0, 1, 0), odd=True)),
+    "ears uneven": (0.8, 0.0, 0.0, 0.0, bump(EAR + np.array([0.012, 0.006, -0.010]), (0.020, 0.034, 0.022), (1, 0, 0), odd=True)),
+}
+# The same of what happens at the eyeball itself, of places [N,3] from its centre (left); lids and ball move alike.
+EYE_FEATURES = {
+    "eye size": (0.40, -0.15, -0.10, 0.0, lambda q: q / EYE_RADIUS),
+    "eye slant": (0.50, 0.0, -0.35, 0.0, lambda q: np.cross((0, 0, 1), q) / EYE_RADIUS),
+}
+
+
+def basis(skin, parts, eye_of, contact, inside, count=300):
+    """(shapedirs [V,3,count], of the parts [Vp,3,count], slider names [K], directions [K,count]).
+
+    skin [V,3], parts [Vp,3]: places; eye_of [Vp]: 0 for what moves with the left eyeball, 1 the right, -1 neither;
+    contact [C,3]: where the lips meet; inside [V]: 1 deep in the mouth, 0 at the lips. Features are Gaussian and independent, so
+    the principal components of all people are found at once, without drawing any; a beta of standard normals is one of them.
     """
     rng = np.random.default_rng(SEED + 1)
-    varied = fields()
-    skin, parts = [], []
-    everything = np.concatenate([skin_places, part_places, contact, [EYE, EYE * (-1, 1, 1)]])
-    n, m, c = len(skin_places), len(part_places), len(contact)
+    ends = np.cumsum([len(skin), len(parts), len(contact)])
+    places = np.concatenate([skin, parts, contact, [EYE, EYE * (-1, 1, 1)]])
+    within = [near_eye(skin, sign) for sign in (1, -1)]
 
-    def finish(d, grows=False):
-        body, bits, lips, eyes = d[:n].copy(), d[n:n + m].copy(), d[n + m:n + m + c], d[-2:]
+    def finish(d, own=None):
+        """[3(V+Vp)] of a field [N,3] at places: lids follow the eyeballs, teeth and tongue the line where the lips meet."""
+        body, bits, lips, eyes = np.split(d.copy(), ends)
         for k, sign in enumerate((1, -1)):
-            if not grows:
-                away = np.linalg.norm(skin_places - EYE * (sign, 1, 1), axis=1)
-                near = np.exp(-(np.maximum(away - 0.0165, 0) / 0.006) ** 2)[:, None]
-                body = body * (1 - near) + eyes[k] * near
-                bits[part_eye == k] = eyes[k]
+            at_eye = lambda p: eyes[k] + (0 if own is None else own((p - EYE * (sign, 1, 1)) * (sign, 1, 1)) * (sign, 1, 1))
+            body += within[k] * (at_eye(skin) - body)
+            bits[eye_of == k] = at_eye(parts[eye_of == k])
         shift = lips.mean(0)
-        wide = (contact[:, 0] @ (lips[:, 0] - shift[0])) / (contact[:, 0] @ contact[:, 0])
-        moved = np.tile(shift, (m, 1))
-        moved[:, 0] += wide * part_places[:, 0]
-        bits[part_mouth] = moved[part_mouth]
-        return body, bits
+        wide = contact[:, 0] @ (lips[:, 0] - shift[0]) / (contact[:, 0] @ contact[:, 0])
+        tilt = contact[:, 0] @ (lips[:, 1] - shift[1]) / (contact[:, 0] @ contact[:, 0])
+        at_mouth = lambda p: shift + p[:, :1] * (wide, tilt, 0)
+        body += inside[:, None] * (at_mouth(skin) - body)
+        bits[eye_of < 0] = at_mouth(parts[eye_of < 0])
+        return np.concatenate([body, bits]).ravel()
 
-    for name, sd, f in varied:
-        body, bits = finish(f(everything) * sd, grows=name == "eye size")
-        skin.append(body.ravel()), parts.append(bits.ravel())
-    for k in range(count + 60 - len(varied)):
-        length = 0.045 * rng.uniform(0.6, 1.6)
-        seed = rng.integers(1 << 31)
-        even = wave(np.random.default_rng(seed), everything, length)
-        swapped = wave(np.random.default_rng(seed), everything * (-1, 1, 1), length) * (-1, 1, 1)
-        d = (even + swapped) * 0.5 if k % 6 else even * 0.35
-        body, bits = finish(d * 0.00022)
-        skin.append(body.ravel()), parts.append(bits.ravel())
-    skin, parts = np.stack(skin, 1), np.stack(parts, 1)
-    gram = skin.T @ skin
-    variance, axes = np.linalg.eigh(gram)
-    order = np.argsort(-variance)[:count]
-    axes = axes[:, order]
-    basis = skin @ axes
-    flip = np.where(basis[np.abs(basis).argmax(0), np.arange(count)] < 0, -1, 1)
-    axes = axes * flip
-    return (skin @ axes).reshape(n, 3, count), (parts @ axes).reshape(m, 3, count)
+    unit = {name: finish(row[-1](places) * MM) for name, row in FEATURES.items()}
+    unit |= {name: finish(0 * places, lambda q, f=row[-1]: f(q) * MM) for name, row in EYE_FEATURES.items()}
+    table = {name: row[:-1] for name, row in (FEATURES | EYE_FEATURES).items()}
+    people = {factor: sum(table[name][1 + k] * unit[name] for name in table) for k, factor in enumerate(FACTORS)}
+    people |= {name: table[name][0] * unit[name] for name in table}
+    for k in range(count + 20 - len(people)):
+        length, seed = 0.045 * rng.uniform(0.6, 1.6), rng.integers(1 << 31)
+        even = wave(np.random.default_rng(seed), places, length)
+        odd = wave(np.random.default_rng(seed), places * (-1, 1, 1), length) * (-1, 1, 1)
+        people[f"wave {k}"] = finish(((even + odd) / 2 if k % 4 else even) * SMALL)
+
+    fields = np.stack(list(people.values()), 1)
+    body = fields[:3 * len(skin)]
+    _, axes = np.linalg.eigh(body.T @ body)
+    axes = axes[:, ::-1][:, :count]
+    whole = fields @ axes
+    flip = np.where(whole[np.abs(whole[:len(body)]).argmax(0), np.arange(count)] < 0, -1, 1)
+    axes, whole = axes * flip, (whole * flip).reshape(-1, 3, count)
+    names = list(people)
+    directions = np.stack([sum(sd * axes[names.index(name)] for name, sd in slider.items()) for slider in SLIDERS.values()])
+    return whole[:len(skin)], whole[len(skin):], list(SLIDERS), directions
+
+
+def near_eye(p, sign):
+    """How much places move with the eyeball on that side [N,1]."""
+    away = np.linalg.norm(p - EYE * (sign, 1, 1), axis=1, keepdims=True)
+    return np.exp(-(np.maximum(away - NEAR_EYE[0], 0) / NEAR_EYE[1]) ** 2)
