@@ -56,6 +56,8 @@ def _person(directions, seed):
     """The sliders [I] of the person drawn by that seed, and what they do not tell [300].
 
     addon/identity.py draws the same: it must not import this, and a test holds the two together."""
+    if seed < 0:
+        raise UtterError("A seed is a whole number from 0 on.")
     drawn = np.random.default_rng(seed).standard_normal(IDENTITY)
     values = drawn @ np.linalg.pinv(directions)
     return np.clip(values, -1, 1), drawn - values @ directions

@@ -78,7 +78,7 @@ def grow(centre, radius, amount):
 
 
 def slide(vector, start, end, front=True):
-    """Field: what lies beyond the height end moves by vector, before start nothing; front: only the face, and the throat under it."""
+    """Field: what lies beyond the height end moves by vector, before start nothing; front: only the face and the throat."""
     def field(p):
         amount = smoothstep(start, end, p[:, 1])
         if front:
