@@ -9,26 +9,30 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-from tools.sculpt import ears, eyes, mouth, surface
+from tools.sculpt import ears, eyes, mouth, nose, surface
 
 # The grid's columns from the front round the left to the back: column, degrees round the head's axis.
-COLUMNS = [(0, 0), (5, 10.5), (10, 25), (17, 43), (26, 83), (32, 114), (44, 180)]
+COLUMNS = [(0, 0), (6, 9.6), (10, 23), (18, 45.5), (26, 83), (32, 114), (44, 180)]
 BACK = COLUMNS[-1][0]
 # Its rows from the foot of the bust to the crown: row, y in front, at the side and behind, z of the axis it is seen from.
 ROWS = np.array([
     (0, -0.200, -0.196, -0.192, -0.040),
-    (10, -0.118, -0.118, -0.098, -0.030),
-    (13, -0.098, -0.095, -0.076, -0.010),
-    (16, -0.087, -0.077, -0.058, 0.000),
-    (20, -0.066, -0.056, -0.038, 0.000),
-    (28, -0.0230, -0.026, -0.004, 0.000),
-    (37, 0.0120, 0.012, 0.026, 0.000),
-    (45, 0.0480, 0.046, 0.054, 0.000),
-    (49, 0.064, 0.064, 0.069, -0.005),
-    (57, 0.120, 0.115, 0.110, -0.015)])
-MOUTH = dict(rows=(20, 28), columns=(-10, 10))     # a loop of 56
-EYES = dict(rows=(37, 45), columns=(5, 17))        # of 40
-EARS = dict(rows=(29, 39), columns=(26, 32))       # of 32
+    (8, -0.118, -0.118, -0.098, -0.030),
+    (11, -0.098, -0.095, -0.076, -0.010),
+    (14, -0.087, -0.077, -0.058, 0.000),
+    (18, -0.066, -0.056, -0.038, 0.000),
+    (26, -0.0230, -0.031, -0.010, 0.000),
+    (27, -0.0210, -0.0285, -0.0075, 0.000),
+    (31, -0.0135, -0.018, 0.002, 0.000),
+    (34, -0.0060, -0.006, 0.010, 0.000),
+    (40, 0.0120, 0.019, 0.028, 0.000),
+    (48, 0.0480, 0.049, 0.054, 0.000),
+    (52, 0.064, 0.066, 0.069, -0.005),
+    (60, 0.120, 0.115, 0.110, -0.015)])
+MOUTH = dict(rows=(18, 26), columns=(-10, 10))     # a loop of 56
+NOSTRILS = dict(rows=(27, 30), columns=(1, 4))     # of 12
+EYES = dict(rows=(40, 48), columns=(6, 18))        # of 40
+EARS = dict(rows=(30, 40), columns=(26, 32))       # of 32
 
 @dataclass
 class Skin:
@@ -45,7 +49,7 @@ def build():
     index = np.arange(rows * columns).reshape(rows, columns)
     vertices, quads = [grid.reshape(-1, 3)], []
     inside = np.zeros((rows - 1, columns), bool)
-    for hole in (MOUTH, EYES, EARS):
+    for hole in (MOUTH, NOSTRILS, EYES, EARS):
         (low, high), (first, last) = hole["rows"], hole["columns"]
         for j in range(first, last):
             inside[low:high, j % columns] = inside[low:high, (-1 - j) % columns] = True
@@ -86,13 +90,13 @@ def build():
     edge = hole_edge(index, MOUTH)
     loops["mouth"] = add_rings(edge, mouth.rings(points[edge]), False, close=True)
     for side, sign in (("left", 1), ("right", -1)):
-        for name, hole, make in (("eye", EYES, eyes.rings), ("ear", EARS, ears.rings)):
+        for name, hole, make in (("nostril", NOSTRILS, nose.rings), ("eye", EYES, eyes.rings), ("ear", EARS, ears.rings)):
             edge = hole_edge(index, hole)
             rings = make(points[edge])
             if sign < 0:
                 edge = np.array([index[i, -j % columns] for i, j in zip(*np.unravel_index(edge, index.shape))])
                 rings = rings * (-1, 1, 1)
-            loops[f"{name}_{side}"] = add_rings(edge, rings, sign < 0, close=name == "ear")
+            loops[f"{name}_{side}"] = add_rings(edge, rings, sign < 0, close=name != "eye")
     cap(index[-1], np.concatenate(vertices), add, quads)
 
     vertices, quads, uv = np.concatenate(vertices), np.array(quads), np.concatenate(charts)
@@ -132,6 +136,8 @@ def place_grid():
     outward = np.stack(np.broadcast_arrays(s, 0, c + 0 * y), -1)
     grid = surface.trace(np.stack(np.broadcast_arrays(0, y, axis), -1) + 0.16 * outward, -outward)
     shape = grid.shape
+    index = np.arange(shape[0] * shape[1]).reshape(shape[:2])
+    nostril, size = nose.edge(), shape[1]
     for _ in range(20):   # even out the quads along the surface; the foot stays as cut
         mean = 0.25 * (np.roll(grid, 1, 1)[1:-1] + np.roll(grid, -1, 1)[1:-1] + grid[2:] + grid[:-2])
         normal = surface.gradient(grid[1:-1])
@@ -140,6 +146,8 @@ def place_grid():
         grid[1:-1] += step
         grid[:, [0, BACK], 0] = 0
         grid[1:] = surface.project(grid[1:].reshape(-1, 3), 4).reshape(shape[0] - 1, shape[1], 3)
+        grid.reshape(-1, 3)[hole_edge(index, NOSTRILS)] = nostril
+        grid[:, -1:size // 2:-1] = grid[:, 1:size // 2] * (-1, 1, 1)
     return grid
 
 

@@ -14,6 +14,7 @@ EYE_RADIUS = 0.0132
 MOUTH_Y = -0.0420                          # where the lips meet
 JAW = np.array([0.0, -0.0020, 0.0120])     # the axis through the jaw joints
 NECK = np.array([0.0, -0.1000, -0.0300])
+NOSTRIL = np.array([0.0069, -0.0190, 0.0930])   # the left nostril's middle
 
 # Horizontal sections of forehead and face, without nose and sockets: height y, then (x, z) from the midline in front
 # round to the side; they close inside the skull. Millimetres.
@@ -102,10 +103,13 @@ def neck(p):
 
 
 def nose(p):
-    d = capsule(p, (0, 0.031, 0.0800), (0, -0.004, 0.0965), 0.0050, 0.0066)                  # bridge
-    d = union(d, ellipsoid(p, (0, -0.0080, 0.0965), (0.0088, 0.0078, 0.0098)), 0.007)        # tip
-    d = union(d, ellipsoid(p, (0.0115, -0.0125, 0.0880), (0.0058, 0.0068, 0.0088)), 0.006)   # wings
-    return union(d, capsule(p, (0, -0.0120, 0.0985), (0, -0.0185, 0.0900), 0.0036, 0.0036), 0.005)   # between the nostrils
+    """Its bridge, tip and the strip between the nostrils; the wings, which a crease parts from the face."""
+    d = capsule(p, (0, 0.0340, 0.0790), (0, 0.0000, 0.0955), 0.0048, 0.0056)                 # bridge
+    d = union(d, ellipsoid(p, (0, -0.0075, 0.0975), (0.0086, 0.0078, 0.0090)), 0.010)        # tip
+    d = union(d, ellipsoid(p, (0, -0.0118, 0.0900), (0.0118, 0.0072, 0.0115)), 0.006)        # body behind it
+    d = union(d, capsule(p, (0, -0.0136, 0.0995), (0, -0.0180, 0.0915), 0.0034, 0.0036), 0.005)   # between the nostrils
+    wings = ellipsoid(p, (0.0117, -0.0128, 0.0868), (0.0054, 0.0070, 0.0092))
+    return d, wings
 
 
 def distance(p):
@@ -125,8 +129,9 @@ def distance(p):
     d += 0.0016 * bump(p, (0.050, -0.030, 0.045), (0.014, 0.018, 0.020))                     # below them
     d -= 0.0016 * bump(p, (0, -0.0740, 0.088), (0.017, 0.011, 0.020))                        # chin
     d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)                  # lids over the eyeball
-    d = union(d, nose(p), 0.009)
-    d = carve(d, ellipsoid(p, (0.0068, -0.0185, 0.0930), (0.0034, 0.0040, 0.0058)), 0.004)   # nostrils
+    middle, wings = nose(p)
+    d = union(d, middle, 0.009)
+    d = union(d, wings, 0.0028)
     return d
 
 
