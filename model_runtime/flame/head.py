@@ -32,6 +32,7 @@ OPTIONAL = {
     "part_names": (str, "P"), "parts_v": (float, "W3"), "parts_f": (int, "G3"), "parts_face": (int, "G"),
     "parts_weights": (float, "W5"), "parts_shapedirs": (float, ("W", "3", 400)), "parts_lids": (float, "W32"),
     "parts_tongue": (float, "W33"), "identity_names": (str, "I"), "identity_directions": (float, ("I", 300)),
+    "lids_identity": (float, "V32E"), "lids_amounts": (float, ("E", 300)), "parts_lids_identity": (float, "W32E"),
 }
 VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower", "lid_margin_upper", "lid_margin_lower")
 
@@ -88,6 +89,9 @@ class Head:
     parts_tongue: np.ndarray = None
     identity_names: np.ndarray = None
     identity_directions: np.ndarray = None
+    lids_identity: np.ndarray = None
+    lids_amounts: np.ndarray = None
+    parts_lids_identity: np.ndarray = None
     name: str = "head"
 
     @cached_property

@@ -22,16 +22,18 @@ _CROSS[[0, 0, 1, 1, 2, 2], [7, 5, 2, 6, 3, 1]] = [1, -1, 1, -1, 1, -1]
 
 def _arrays(head, beta=None, vertices=None, parts=False):
     """What _pose reads, as float32 numpy: template [n,3], identity [300,3n], channels [65,3n], posedirs [36,3n] or None, weights
-    [n,4], joints [4,3], joints_identity [300,12], joints_channels [65,12]. With beta, the identity is folded in and left out."""
+    [n,4], joints [4,3], joints_identity [300,12], joints_channels [65,12], and where the head has them lids_identity [2E,3n],
+    lids_amounts [300,E]. With beta, the identity is folded in and left out."""
     rows = slice(None) if vertices is None else np.asarray(vertices)
     if parts:
         if head.parts_v is None:
             raise UtterError(f"{head.name} has no eyes, teeth and tongue of its own.")
-        template, shapedirs, weights, lids, tongue, posedirs = (
-            head.parts_v, head.parts_shapedirs, head.parts_weights, head.parts_lids, head.parts_tongue, None)
+        template, shapedirs, weights, lids, lids_identity, tongue, posedirs = (
+            head.parts_v, head.parts_shapedirs, head.parts_weights, head.parts_lids, head.parts_lids_identity, head.parts_tongue,
+            None)
     else:
-        template, shapedirs, weights, lids, tongue, posedirs = (
-            head.v_template, head.shapedirs, head.weights, head.lids, None, head.posedirs)
+        template, shapedirs, weights, lids, lids_identity, tongue, posedirs = (
+            head.v_template, head.shapedirs, head.weights, head.lids, head.lids_identity, None, head.posedirs)
     identity = shapedirs[rows, :, :IDENTITY]
     template = template[rows]
     n = len(template)
@@ -49,11 +51,17 @@ def _arrays(head, beta=None, vertices=None, parts=False):
     arrays = {"channels": channels, "weights": np.ascontiguousarray(weights[rows, 1:]),
               "posedirs": None if posedirs is None else np.ascontiguousarray(posedirs[rows].reshape(3 * n, 36).T),
               "joints_channels": np.concatenate([joint_shapes[IDENTITY:], np.zeros((CHANNELS - 50, 12), np.float32)])}
+    if lids_identity is not None:  # [2, E, 3n]
+        lids_identity = np.moveaxis(lids_identity[rows].reshape(3 * n, 2, -1), 0, -1)
     if beta is None:
+        if lids_identity is not None:
+            arrays |= {"lids_identity": lids_identity.reshape(-1, 3 * n), "lids_amounts": head.lids_amounts.T}
         arrays |= {"template": template, "joints": joints, "identity": np.ascontiguousarray(identity.reshape(3 * n, -1).T),
                    "joints_identity": joint_shapes[:IDENTITY]}
     else:
         beta = full_beta(beta)
+        if lids_identity is not None:
+            channels[LIDS] += np.einsum("e,sen->sn", head.lids_amounts @ beta, lids_identity)
         arrays |= {"template": template + identity @ beta, "joints": joints + (beta @ joint_shapes[:IDENTITY]).reshape(4, 3)}
     return arrays
 
@@ -142,6 +150,9 @@ def pose_torch(tensors, motion, beta=None, vertices=None):
     a, template, joints = tensors, tensors["template"].reshape(-1), tensors["joints"].reshape(-1)
     if beta is not None:
         template = template + (beta @ a["identity"]).unsqueeze(-2)
+        if "lids_identity" in a:
+            lids = motion[..., LIDS, None] * (beta @ a["lids_amounts"])[..., None, None, :]
+            template = template + lids.flatten(-2) @ a["lids_identity"]
         joints = joints + (beta @ a["joints_identity"]).unsqueeze(-2)
     if vertices is not None:
         index = torch.as_tensor(vertices, device=motion.device)

@@ -21,14 +21,16 @@ def make():
     names, pv, pf, pface, joint, tongue, grows = parts.build(skin, upper_lid)
     contact = v[skin.loops["mouth"][CONTACT]]
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
-    shape, shape_parts, identity_names, directions = identity.basis(v, pv, eye_of, contact, inside_mouth(rig))
+    shape, shape_parts, identity_names, directions, lid_ways, lid_amounts = identity.basis(
+        v, pv, eye_of, contact, inside_mouth(rig), rig.lids)
     shapedirs = np.concatenate([shape, expression], 2)
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))
     parts_shapedirs = np.concatenate([shape_parts, np.zeros((len(pv), 3, 100))], 2)
     parts_shapedirs[hair] = (grows[hair] @ shapedirs.reshape(len(v), -1)).reshape(-1, 3, 400)
-    parts_lids = np.zeros((len(pv), 3, 2))
-    parts_lids[hair] = (grows[hair] @ rig.lids.reshape(len(v), -1)).reshape(-1, 3, 2)
+    parts_lids, parts_lid_ways = (np.zeros((len(pv),) + way.shape[1:]) for way in (rig.lids, lid_ways))
+    for way, of_skin in ((parts_lids, rig.lids), (parts_lid_ways, lid_ways)):
+        way[hair] = (grows[hair] @ of_skin.reshape(len(v), -1)).reshape(way[hair].shape)
 
     moves, motion = np.zeros((len(v), 3, len(ARKIT))), np.zeros((len(ARKIT), 65))
     for k, name in enumerate(ARKIT):
@@ -87,6 +89,8 @@ def make():
         "parts_face": pface.astype(np.int32), "parts_weights": weights.astype(np.float32),
         "parts_shapedirs": basis_round(parts_shapedirs),
         "parts_lids": parts_lids.astype(np.float32), "parts_tongue": tongue.astype(np.float32),
+        "lids_identity": lid_ways.astype(np.float32), "parts_lids_identity": parts_lid_ways.astype(np.float32),
+        "lids_amounts": lid_amounts.astype(np.float32),
         "identity_names": np.array(identity_names), "identity_directions": directions.astype(np.float32),
     }
 

@@ -27,7 +27,7 @@ SLIDERS = {
     "Nose Length": {"nose length": 2.0, "nose out": 1.6},
     "Nose Width": {"wings": 2.2, "tip width": 1.6, "bridge width": 1.4},
     "Lips": {"upper lip": 2.2, "lower lip": 2.2},
-    "Eye Size": {"eye size": 2.2},
+    "Eye Size": {"eye size": 2.2, "eye opening": 1.6},
     "Eye Distance": {"eye distance": 2.0},
     "Brow": {"brow ridge": 2.0, "brow height": -1.6},
     "Ears": {"ear size": 2.0, "ear out": 1.6},
@@ -198,17 +198,27 @@ FEATURES = {
     "wings uneven": (0.25, 0.0, 0.0, 0.0, bump((0.015, -0.012, 0.090), (0.009, 0.011, 0.016), (0, 1, 0), odd=True)),
     "ears uneven": (0.8, 0.0, 0.0, 0.0, bump(EAR + np.array([0.012, 0.006, -0.010]), (0.020, 0.034, 0.022), (1, 0, 0), odd=True)),
 }
-# The same of what happens at the eyeball itself, of places [N,3] from its centre (left); lids and ball move alike.
+
+
+def opened(q):
+    """Field about an eyeball's centre: the upper lid lies higher and the lower one a little lower, 1 on the upper margin."""
+    amount = smoothstep(-0.002, 0.005, q[:, 1]) * (1 - 0.5 * smoothstep(0.007, 0.012, q[:, 1]))
+    amount = (amount - 0.4 * smoothstep(-0.001, -0.005, q[:, 1])) * np.exp(-(q[:, 0] / 0.0125) ** 4)
+    return amount[:, None] * np.cross((-1, 0, 0), q) / EYE_RADIUS
+
+
+# The same for what happens at the eyeball itself, of places [N,3] from its centre (left): the ball only grows and turns.
 EYE_FEATURES = {
-    "eye size": (0.40, -0.15, -0.10, 0.0, lambda q: q / EYE_RADIUS),
-    "eye slant": (0.50, 0.0, -0.35, 0.0, lambda q: np.cross((0, 0, 1), q) / EYE_RADIUS),
+    "eye size": (0.50, -0.20, -0.15, -0.1, lambda q: q / EYE_RADIUS),
+    "eye slant": (0.55, 0.0, -0.35, 0.0, lambda q: np.cross((0, 0, 1), q) / EYE_RADIUS),
+    "eye opening": (0.45, -0.25, -0.45, -0.25, opened),
 }
 
 
-def basis(skin, parts, eye_of, contact, inside, count=300):
-    """(shapedirs [V,3,count], of the parts [Vp,3,count], slider names [K], directions [K,count]).
+def basis(skin, parts, eye_of, contact, inside, lids, count=300):
+    """(shapedirs [V,3,count], of the parts [Vp,3,count], slider names [I], directions [I,count], lids_identity, lids_amounts).
 
-    skin [V,3], parts [Vp,3]: places; eye_of [Vp]: 0 for what moves with the left eyeball, 1 the right, -1 neither;
+    skin [V,3], parts [Vp,3]: places; lids [V,3,2]; eye_of [Vp]: 0 for what moves with the left eyeball, 1 the right, -1 neither;
     contact [C,3]: where the lips meet; inside [V]: 1 deep in the mouth, 0 at the lips. Features are Gaussian and independent, so
     the principal components of all people are found at once, without drawing any; a beta of standard normals is one of them.
     """
@@ -252,7 +262,24 @@ def basis(skin, parts, eye_of, contact, inside, count=300):
     axes, whole = axes * flip, (whole * flip).reshape(-1, 3, count)
     names = list(people)
     directions = np.stack([sum(sd * axes[names.index(name)] for name, sd in slider.items()) for slider in SLIDERS.values()])
-    return whole[:len(skin)], whole[len(skin):], list(SLIDERS), directions
+    loads = np.array([[table[name][1 + k] for k in range(len(FACTORS))] for name in EYE_FEATURES]) @ axes[:len(FACTORS)]
+    amounts = loads + np.stack([table[name][0] * axes[names.index(name)] for name in EYE_FEATURES])
+    return whole[:len(skin)], whole[len(skin):], list(SLIDERS), directions, lid_ways(skin, lids), amounts
+
+
+def lid_ways(skin, lids):
+    """[V,3,2,E]: by how much the lids' way from open to shut changes with a millimetre of each of EYE_FEATURES.
+
+    A lid of another eye arrives where the feature carries the place at which it arrives here."""
+    ways = np.zeros(lids.shape + (len(EYE_FEATURES),))
+    for side, sign in enumerate((1, -1)):
+        lid, mirror = np.abs(lids[:, :, side]).max(1) > 0, (sign, 1, 1)
+        start = (skin[lid] - EYE * mirror) * mirror
+        end = start + lids[lid, :, side] * mirror
+        near = near_eye(skin[lid], sign)
+        for k, row in enumerate(EYE_FEATURES.values()):
+            ways[lid, :, side, k] = near * (row[-1](end) - row[-1](start)) * mirror * MM
+    return ways
 
 
 def near_eye(p, sign):
