@@ -82,25 +82,6 @@ class Rig:
     def mirrored(self, field):
         return field[self.skin.mirror] * (-1, 1, 1)
 
-    def lip_field(self, upper, lower, contact, width=1.0):
-        """Displacement of the lips' loops: [3] at border and middle of each lip (pairs), and [3] where they meet."""
-        d = np.zeros_like(self.p)
-        loops = self.skin.loops["mouth"]
-        fade = ((1 - np.abs(self.s) ** 3) * width)[:, None]
-        above = self.side[:, None] > 0
-        border = np.where(above, upper[0], lower[0]) * (self.side[:, None] != 0)
-        middle = np.where(above, upper[1], lower[1]) * (self.side[:, None] != 0)
-        for k, ring in enumerate(loops[:INNER + 4]):
-            if k <= BORDER:
-                value = border * (k / BORDER) ** 2
-            elif k <= CONTACT:
-                t = (k - BORDER) / (CONTACT - BORDER)
-                value = border * (1 - t) ** 2 + 2 * middle * t * (1 - t) + np.asarray(contact) * t ** 2
-            else:
-                value = np.asarray(contact) * np.clip(1 - (k - CONTACT) / 6, 0, 1)
-            d[ring] = value * fade
-        return d
-
     def smooth(self, field, rounds=3):
         """A few averaging steps of a field over the mesh, the two sides of the lips apart."""
         adjacency = (self.laplacian < 0).astype(float)
@@ -117,7 +98,7 @@ class Rig:
         angle = np.degrees(np.arctan2(p[:, 1] - JAW[1], p[:, 2] - JAW[2]))
         hold[(angle > -10) | (p[:, 2] < -0.012) | (p[:, 1] < -0.125)] = 0
         hold[(p[:, 2] > 0.052) & (p[:, 1] < -0.066) & (p[:, 1] > -0.086)] = 1
-        opened = 0.5 * (1 - np.abs(self.s) ** 2.4) ** 0.8
+        opened = 0.5 * (1 - np.abs(self.s) ** 2.2) ** 0.5       # an ellipse: the open mouth's corners are round
         for ring in loops[BORDER:INNER + 1]:
             hold[ring] = 0.5 - opened * self.side
         around = np.sin(np.arange(loops.shape[1]) * 2 * np.pi / loops.shape[1])
@@ -144,13 +125,16 @@ class Rig:
         return weights
 
     def pose_correctives(self):
-        """[V,3,36]: an opening jaw slides forward and down, draws the corners in, and the lower lip back over the teeth."""
+        """[V,3,36]: as the jaw opens it slides forward and down, the corners come in and sink, the cheeks hollow, the upper
+        lip lengthens, and the throat gives way under the chin."""
         jaw = self.weights[:, 2:3]
-        lip = self.bump((0, MOUTH_Y - 0.006), (0.030, 0.016, 0.030))[:, None] * jaw
-        corner = self.bump((mouth.MOUTH_HALF, MOUTH_Y), 0.014)
-        corner = self.both(corner[:, None] * (-0.0060, 0, 0.0010))
-        slide = jaw * (0, -0.0020, 0.0040) + corner
-        back = lip * (0, 0.008, -0.024)
+        corner = self.bump((mouth.MOUTH_HALF, MOUTH_Y), (0.015, 0.017, 0.024))
+        hollow = self.bump((0.046, MOUTH_Y + 0.002), (0.017, 0.026, 0.024))
+        lip = self.bump((0, MOUTH_Y + 0.006), (0.022, 0.012, 0.024))[:, None] * (1 - jaw)
+        throat = self.bump((0, -0.100, 0.045), (0.034, 0.018, 0.030))[:, None]
+        slide = (jaw * (0, -0.0030, 0.0050) + self.both(corner[:, None] * (-0.0095, 0, -0.0045))
+                 + self.both(hollow[:, None] * (-0.0075, 0, -0.0040)) + lip * (0, -0.0030, 0) + throat * (0, -0.0080, 0.0060))
+        back = self.bump((0, MOUTH_Y - 0.006), (0.030, 0.016, 0.030))[:, None] * jaw * (0, 0.008, -0.030)
         dirs = np.zeros((len(self.p), 3, 36))
         entry = 9                                  # the jaw is the second joint after the root
         dirs[:, :, entry + 7] += 0.5 * slide       # sin
