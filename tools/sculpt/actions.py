@@ -42,15 +42,15 @@ def mouth_halves(t):
     upper, lower, eyeless, left = rig.upper, rig.lower, rig.eyeless, rig.left
     y = MOUTH_Y
     corner = (mouth.MOUTH_HALF, y)
-    groove, roll = fold(NASOLABIAL, 0.0045)
+    groove, roll = fold(NASOLABIAL, 0.0060)
     fields = {}
 
     # Zygomaticus major: from the corner up to the cheekbone; the cheek gathers before it.
-    pull = patch((0.031, -0.037), 0.030, 0.020, 45)
-    apple = patch((0.037, -0.012), 0.019, 0.014, 30) * eyeless
-    tuck = patch((0.0285, y + 0.002), 0.008, 0.007)
-    fields["mouthSmile"] = slide(0.0098 * pull, 0.0088 * pull + 0.0040 * apple,
-                                 0.0052 * apple - 0.0022 * groove + 0.0016 * roll - 0.0018 * tuck - 0.0012 * pull)
+    pull, lift = patch((0.031, -0.038), 0.030, 0.020, 45), patch((0.034, -0.034), 0.026, 0.0165, 45)
+    apple = patch((0.037, -0.010), 0.021, 0.015, 30) * eyeless
+    tuck = patch((0.0285, y + 0.002), 0.009, 0.008)
+    fields["mouthSmile"] = slide(0.0100 * pull, 0.0118 * lift + 0.0034 * apple,
+                                 0.0046 * apple - 0.0012 * groove + 0.0010 * roll - 0.0016 * tuck - 0.0012 * pull)
     fields["mouthSmile"] += t.lips(((0, -0.0012, -0.0006), (0, -0.0004, -0.0010)), ((0, 0.0016, -0.0006), (0, 0.0004, -0.0012)),
                                    (0, 0, -0.0006)) * left[:, None] + 0.22 * rig.lid_lower
 
@@ -110,13 +110,14 @@ def mouth_wholes(t):
     fields = {}
     ring = patch((0, y), 0.036, 0.026, power=2, depth=0.040)          # all that the orbicularis oris gathers
     lips = patch((0, y), 0.022, 0.0155, power=1.3)
-    height = t.y - y
-
-    # The corners come in by two fifths and the lips go out; what is gathered grows thicker.
-    fields["mouthPucker"] = slide(-0.56 * t.arc * ring, 0.10 * height * ring, 0.0072 * lips + 0.0012 * ring)
-    fields["mouthPucker"] += t.lips(((0, 0.0010, 0.0010), (0, 0.0008, 0.0022)), ((0, -0.0010, 0.0008), (0, -0.0010, 0.0026)),
+    # The corners come in by two fifths, more than the middle does, so that the lips round; what is gathered grows thicker and
+    # goes out.
+    gather = -t.arc * (np.abs(t.arc) / mouth.MOUTH_HALF) ** 0.5 * ring
+    swell = (t.y - y) * ring * smoothstep(0.2, 0.9, np.abs(t.arc) / mouth.MOUTH_HALF)
+    fields["mouthPucker"] = slide(0.58 * gather, 0.4 * swell, 0.0072 * lips + 0.0012 * ring)
+    fields["mouthPucker"] += t.lips(((0, 0.0004, 0.0010), (0, 0.0006, 0.0022)), ((0, -0.0004, 0.0008), (0, -0.0008, 0.0026)),
                                     (0, 0, 0.0004))
-    fields["mouthFunnel"] = slide(-0.40 * t.arc * ring, 0.0068 * lips * upper - 0.0078 * lips * lower, 0.0070 * lips + 0.0010 * ring)
+    fields["mouthFunnel"] = slide(0.40 * gather, 0.4 * swell + 0.0068 * lips * upper - 0.0078 * lips * lower, 0.0070 * lips + 0.0010 * ring)
     fields["mouthFunnel"] += t.lips(((0, 0.0006, 0.0008), (0, 0.0012, 0.0032)), ((0, -0.0006, 0.0008), (0, -0.0014, 0.0036)),
                                     (0, 0, 0.0010))
     fields["mouthRollUpper"] = t.lips(((0, -0.0056, -0.0030), (0, -0.0044, -0.0066)), ((0, 0.0004, -0.0006), (0, 0.0006, -0.0018)),
