@@ -18,6 +18,9 @@ IDENTITY, EXPRESSION = 300, 100
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
 JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
 
+# All float16 numbers as float32: looking them up takes a third of the time of numpy's conversion.
+_HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
+
 # field: (kind, shape); a letter stands for one size throughout the file.
 REQUIRED = {
     "v_template": (float, "V3"), "f": (int, "F3"), "shapedirs": (float, "V3S"), "posedirs": (float, ("V", "3", 36)),
@@ -196,6 +199,8 @@ def _check(source, key, value, kind, shape, sizes):
         return array.astype(str)
     if array.dtype.kind not in "biuf":
         raise UtterError(f"{source} is no usable head: {key} does not hold numbers.")
+    if array.dtype == np.float16:
+        array = _HALVES[array.view(np.uint16)]
     if not np.isfinite(array).all():
         raise UtterError(f"{source} is damaged: {key} holds numbers that are not finite.")
     if kind is float:
@@ -209,6 +214,8 @@ def _shapedirs(source, shapedirs):
     if not EXPRESSION < count <= IDENTITY + EXPRESSION:
         raise UtterError(f"{source} is no usable head: shapedirs has {count} components where 300 identity and 100 expression "
                          "components are needed.")
+    if count == IDENTITY + EXPRESSION:
+        return shapedirs
     padding = np.zeros((*shapedirs.shape[:2], IDENTITY + EXPRESSION - count), np.float32)
     return np.ascontiguousarray(np.concatenate([shapedirs[..., :-EXPRESSION], padding, shapedirs[..., -EXPRESSION:]], axis=2))
 
