@@ -7,7 +7,8 @@ from tools.sculpt.actions import ARKIT
 from tools.sculpt.rig import (
     BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor, smoothstep)
 
-STEP = 2.0 ** -20     # bases are rounded to this many metres (about a micrometre), so that the file stays small
+# Displacements are rounded to so many metres (two micrometres and half of one), so that the file stays small.
+COARSE, FINE = 2.0 ** -19, 2.0 ** -21
 
 
 def make():
@@ -23,11 +24,11 @@ def make():
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
     shape, shape_parts, identity_names, directions, lid_ways, lid_amounts = identity.basis(
         v, pv, eye_of, contact, inside_mouth(rig), rig.lids)
-    shapedirs = np.concatenate([shape, expression], 2)
+    shapedirs = np.concatenate([rounded(shape), rounded(expression, FINE)], 2)
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))
     parts_shapedirs = np.concatenate([shape_parts, np.zeros((len(pv), 3, 100))], 2)
-    parts_shapedirs[hair] = (grows[hair] @ shapedirs.reshape(len(v), -1)).reshape(-1, 3, 400)
+    parts_shapedirs[hair] = (grows[hair] @ shapedirs.astype(float).reshape(len(v), -1)).reshape(-1, 3, 400)
     parts_lids, parts_lid_ways = (np.zeros((len(pv),) + way.shape[1:]) for way in (rig.lids, lid_ways))
     for way, of_skin in ((parts_lids, rig.lids), (parts_lid_ways, lid_ways)):
         way[hair] = (grows[hair] @ of_skin.reshape(len(v), -1)).reshape(way[hair].shape)
@@ -75,11 +76,11 @@ def make():
     return {
         "v_template": v.astype(np.float32), "f": triangles.astype(np.int32),
         "f_quad": skin.quads.astype(np.int32), "uv_quad": quad_uv(skin).astype(np.float32),
-        "shapedirs": basis_round(shapedirs), "posedirs": rig.posedirs.astype(np.float32),
+        "shapedirs": shapedirs, "posedirs": rig.posedirs.astype(np.float32),
         "J_regressor": joint_regressor(rig).astype(np.float32), "weights": rig.weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": rig.lids.astype(np.float32),
-        "action_names": np.array(ARKIT), "actions": moves.astype(np.float32), "actions_motion": motion.astype(np.float32),
+        "action_names": np.array(ARKIT), "actions": rounded(moves), "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(landmarks)), "landmark_vertices": np.array(list(landmarks.values()), np.int32),
         "lip_inner_upper": upper.astype(np.int32), "lip_inner_lower": lower.astype(np.int32),
         "lid_margin_upper": margins[:, 1:corner].astype(np.int32), "lid_margin_lower": margins[:, :corner:-1].astype(np.int32),
@@ -87,9 +88,9 @@ def make():
         "jaw_open_gap": np.float32(np.linalg.norm(opened[upper[middle]] - opened[lower[middle]])),
         "part_names": np.array(names), "parts_v": pv.astype(np.float32), "parts_f": pf.astype(np.int32),
         "parts_face": pface.astype(np.int32), "parts_weights": weights.astype(np.float32),
-        "parts_shapedirs": basis_round(parts_shapedirs),
+        "parts_shapedirs": rounded(parts_shapedirs),
         "parts_lids": parts_lids.astype(np.float32), "parts_tongue": tongue.astype(np.float32),
-        "lids_identity": lid_ways.astype(np.float32), "parts_lids_identity": parts_lid_ways.astype(np.float32),
+        "lids_identity": rounded(lid_ways), "parts_lids_identity": rounded(parts_lid_ways),
         "lids_amounts": lid_amounts.astype(np.float32),
         "identity_names": np.array(identity_names), "identity_directions": directions.astype(np.float32),
     }
@@ -104,8 +105,8 @@ def inside_mouth(rig):
     return inside
 
 
-def basis_round(array):
-    return (np.round(array / STEP) * STEP).astype(np.float16)
+def rounded(array, step=COARSE):
+    return (np.round(array / step) * step).astype(np.float16)
 
 
 def quad_uv(skin):
