@@ -1,0 +1,127 @@
+"""Faces with names, as combinations of face actions: what each phone asks of the mouth, the 15 visemes, the 8 emotions.
+
+Amounts are 0 to 1 of a face action (the 52 ARKit names; a paired one named without its side stands for both sides) or of the
+tongue's channels tongue_tip_up, tongue_back_up, tongue_out. The teacher (model_runtime.training.teacher) speaks and feels with
+these same tables.
+
+    pose(head, "aa");  pose(head, "happy", 2 / 3);  pose(head, {"mouthSmileLeft": 0.5})  -> Motion's row [65]
+"""
+import numpy as np
+
+from model_runtime.errors import UtterError
+from model_runtime.motion import TONGUE
+
+TONGUE_CHANNELS = ("tongue_tip_up", "tongue_back_up", "tongue_out")
+STRENGTHS = (1 / 3, 2 / 3, 1.0)
+
+# What each phone asks for; vowels as when spoken loud and stressed. After JALI (Edwards et al. 2016, section 4.2): bilabials
+# close, labiodentals put the lower lip on the upper teeth, sibilants narrow the jaw, rounded phones gather the lips.
+PHONES = {
+    "AA": dict(jawOpen=0.95, mouthLowerDown=0.16, mouthUpperUp=0.10),
+    "AE": dict(jawOpen=0.88, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.22, mouthUpperUp=0.14),
+    "AH": dict(jawOpen=0.66, mouthLowerDown=0.14, mouthUpperUp=0.07),
+    "AO": dict(jawOpen=0.72, mouthFunnel=0.42, mouthPucker=0.16, mouthLowerDown=0.06, tongue_back_up=0.2),
+    "EH": dict(jawOpen=0.68, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.20, mouthUpperUp=0.12, tongue_tip_up=0.1),
+    "ER": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.18, mouthLowerDown=0.10, tongue_tip_up=0.45),
+    "IH": dict(jawOpen=0.40, mouthSmile=0.16, mouthStretch=0.10, mouthLowerDown=0.18, mouthUpperUp=0.08, tongue_tip_up=0.2),
+    "IY": dict(jawOpen=0.26, mouthSmile=0.30, mouthStretch=0.26, mouthLowerDown=0.22, mouthUpperUp=0.14, tongue_tip_up=0.3),
+    "UH": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.26, mouthLowerDown=0.06, tongue_back_up=0.35),
+    "UW": dict(jawOpen=0.24, jawForward=0.04, mouthFunnel=0.16, mouthPucker=0.80, tongue_back_up=0.5),
+    "P": dict(jawOpen=0.07, mouthShrugLower=0.10), "B": dict(jawOpen=0.07, mouthShrugLower=0.08),
+    "M": dict(jawOpen=0.07, mouthShrugLower=0.05),
+    "F": dict(jawOpen=0.06, mouthUpperUp=0.30, mouthRollLower=0.75, mouthShrugLower=0.10),
+    "V": dict(jawOpen=0.06, mouthUpperUp=0.26, mouthRollLower=0.65, mouthShrugLower=0.08),
+    "TH": dict(jawOpen=0.15, mouthLowerDown=0.12, mouthUpperUp=0.06, tongue_tip_up=0.25, tongue_out=0.45),
+    "DH": dict(jawOpen=0.14, mouthLowerDown=0.10, mouthUpperUp=0.05, tongue_tip_up=0.25, tongue_out=0.35),
+    "S": dict(jawOpen=0.05, mouthSmile=0.14, mouthStretch=0.10, mouthLowerDown=0.26, mouthUpperUp=0.10, tongue_tip_up=0.75),
+    "Z": dict(jawOpen=0.06, mouthSmile=0.12, mouthStretch=0.08, mouthLowerDown=0.24, mouthUpperUp=0.09, tongue_tip_up=0.75),
+    "SH": dict(jawOpen=0.06, mouthFunnel=0.58, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.14, tongue_tip_up=0.6),
+    "ZH": dict(jawOpen=0.06, mouthFunnel=0.54, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.6),
+    "CH": dict(jawOpen=0.06, mouthFunnel=0.55, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
+    "JH": dict(jawOpen=0.06, mouthFunnel=0.52, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
+    "T": dict(jawOpen=0.10, mouthLowerDown=0.12, tongue_tip_up=1.0), "D": dict(jawOpen=0.12, mouthLowerDown=0.12, tongue_tip_up=1.0),
+    "N": dict(jawOpen=0.15, tongue_tip_up=1.0), "L": dict(jawOpen=0.18, mouthLowerDown=0.08, tongue_tip_up=0.9),
+    "K": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0), "G": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0),
+    "NG": dict(jawOpen=0.16, tongue_back_up=0.9),
+    "R": dict(jawOpen=0.16, mouthFunnel=0.36, mouthPucker=0.28, tongue_tip_up=0.5),
+    "W": dict(jawOpen=0.07, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.90, tongue_back_up=0.4),
+    "Y": dict(jawOpen=0.14, mouthSmile=0.22, mouthStretch=0.12, mouthLowerDown=0.10, tongue_tip_up=0.35),
+    "HH": dict(jawOpen=0.30),
+    "sil": {},
+}
+
+# The mouth shapes of the common lip-sync set, each by the phone that shows it best, and what the teacher makes true by contact:
+# shut lips for PP, the lower lip on the teeth for FF.
+LEAD = dict(sil="sil", PP="P", FF="F", TH="TH", DD="D", kk="K", CH="CH", SS="S", nn="N", RR="R", aa="AA", E="EH", ih="IY", oh="AO",
+            ou="UW")
+CONTACT = {"PP": dict(mouthClose=0.07, mouthPress=0.35, mouthRollLower=0.12, mouthRollUpper=0.12), "FF": dict(mouthClose=0.02)}
+SPOKEN = 0.6    # of a loud vowel's jaw: an ordinary stressed one
+
+# Action units of EMFACS (Friesen and Ekman 1983): happy 6+12, sad 1+4+15, surprised 1+2+5+26, afraid 1+2+4+5+7+20+26, angry
+# 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it.
+FACES = {
+    "neutral": {},
+    "happy": dict(mouthSmile=0.84, cheekSquint=0.65, eyeSquint=0.30, mouthDimple=0.12, mouthUpperUp=0.16, browOuterUp=0.12,
+                  browInnerUp=0.06),
+    "sad": dict(browInnerUp=0.85, browDown=0.20, eyeSquint=0.12, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
+    "angry": dict(browDown=0.95, eyeWide=0.22, eyeSquint=0.45, noseSneer=0.36, mouthFrown=0.22, mouthPress=0.20, mouthLowerDown=0.10,
+                  jawForward=0.12),
+    "surprised": dict(browInnerUp=0.88, browOuterUp=0.90, eyeWide=0.80, jawOpen=0.24),
+    "afraid": dict(browInnerUp=0.90, browOuterUp=0.30, browDown=0.38, eyeWide=0.75, eyeSquint=0.18, mouthStretch=0.60,
+                   mouthFrown=0.16, jawOpen=0.10),
+    "disgusted": dict(noseSneer=0.82, mouthUpperUp=0.38, mouthFrown=0.36, mouthLowerDown=0.14, mouthShrugLower=0.18, browDown=0.42,
+                      eyeSquint=0.32, cheekSquint=0.30),
+    "contemptuous": dict(mouthSmileRight=0.42, mouthDimpleRight=0.65, mouthPressRight=0.15, cheekSquintRight=0.25,
+                         browOuterUpRight=0.28, browDownLeft=0.18, eyeSquint=0.22),
+}
+PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")   # a mild feeling keeps the lips together
+PARTS_AT = 1 / 3                                         # the strength from which it parts them
+
+UNPAIRED = frozenset("""jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthRollLower
+mouthRollUpper mouthShrugLower mouthShrugUpper browInnerUp cheekPuff tongueOut""".split())
+
+
+def sided(amounts):
+    """{action, with or without its side: amount} with every paired action named by its side."""
+    out = {}
+    for name, amount in amounts.items():
+        whole = name in UNPAIRED or name in TONGUE_CHANNELS or name.endswith(("Left", "Right"))
+        out |= {name + side: amount for side in (("",) if whole else ("Left", "Right"))}
+    return out
+
+
+def _viseme(name):
+    spoken = dict(PHONES[LEAD[name]])
+    if LEAD[name] in ("AA", "EH", "IY", "AO", "UW"):
+        spoken["jawOpen"] *= SPOKEN
+    return sided(spoken | CONTACT.get(name, {}))
+
+
+VISEMES = {name: _viseme(name) for name in LEAD}
+EMOTIONS = {name: sided(face) for name, face in FACES.items()}
+
+
+def at_strength(emotion, strength):
+    """The emotion's {action: amount} at a strength of 0 to 1: in proportion, but a mild one does not part the lips."""
+    parted = max(strength - PARTS_AT, 0) / (1 - PARTS_AT)
+    return {name: amount * (parted if name.startswith(PARTED) else strength) for name, amount in EMOTIONS[emotion].items()}
+
+
+def pose(head, face, strength=1.0):
+    """Motion's row float32 [65] of a viseme, an emotion or {action: amount} on that head."""
+    if isinstance(face, str):
+        if face not in VISEMES and face not in EMOTIONS:
+            raise UtterError(f"{face!r} is no pose; choose one of {', '.join([*VISEMES, *EMOTIONS])}.")
+        face = at_strength(face, strength) if face in EMOTIONS else {name: strength * x for name, x in VISEMES[face].items()}
+    else:
+        face = {name: strength * x for name, x in sided(face).items()}
+    names = list(head.action_names)
+    row = np.zeros(head.actions_motion.shape[1], np.float32)
+    for name, amount in face.items():
+        if name in TONGUE_CHANNELS:
+            row[TONGUE.start + TONGUE_CHANNELS.index(name)] += amount
+        elif name in names:
+            row += amount * head.actions_motion[names.index(name)]
+        else:
+            raise UtterError(f"{name!r} is no face action of {head.name}.")
+    return row
