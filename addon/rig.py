@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from . import shaders
 from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
 from .errors import UtterError
 
@@ -22,19 +23,6 @@ EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-on
 BONE_NAMES = {"root": ("root", "Root"), "neck": ("neck", "Neck"), "jaw": ("jaw", "Jaw"),
               "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
               "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R")}
-LOOKS = {  # material: base colour, roughness, subsurface weight
-    "skin": ((0.66, 0.38, 0.28), 0.45, 0.10),
-    "lip": ((0.52, 0.20, 0.17), 0.35, 0.10),
-    "eye": ((0.85, 0.83, 0.80), 0.08, 0.0),
-    "iris": ((0.12, 0.22, 0.30), 0.10, 0.0),
-    "pupil": ((0.005, 0.005, 0.005), 0.05, 0.0),
-    "teeth": ((0.80, 0.76, 0.66), 0.20, 0.05),
-    "gums": ((0.50, 0.18, 0.17), 0.30, 0.05),
-    "tongue": ((0.55, 0.19, 0.18), 0.35, 0.10),
-    "brow": ((0.07, 0.04, 0.025), 0.60, 0.0),
-    "lashes": ((0.02, 0.012, 0.01), 0.50, 0.0),
-}
-OTHER_LOOK = ((0.6, 0.6, 0.6), 0.5, 0.0)
 
 
 @dataclass(frozen=True)
@@ -271,7 +259,7 @@ def _read_bundle(path):
 
 
 def _make_mesh(bundle, name):
-    """Mesh with faces, UVs and materials."""
+    """Mesh with faces, UVs, materials and what they read: masks."""
     polygons = bundle["polygons"]
     corners = polygons >= 0
     mesh = bpy.data.meshes.new(name)
@@ -280,28 +268,18 @@ def _make_mesh(bundle, name):
     if "polygon_uv" in bundle:
         layer = mesh.uv_layers.new(name="UVMap")
         layer.data.foreach_set("uv", bundle["polygon_uv"][corners].astype(np.float32).ravel())
-    for material in bundle.get("material_names", ()):
-        mesh.materials.append(_make_material(str(material)))
+    kinds = [str(kind) for kind in bundle.get("material_names", ())]
+    for kind in kinds:
+        mesh.materials.append(shaders.make(kind, kinds))
     if "polygon_material" in bundle:
         mesh.polygons.foreach_set("material_index", bundle["polygon_material"].astype(np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(polygons), bool))
     mesh.update()
+    rest = mesh.attributes.new("rest", "FLOAT_VECTOR", "POINT")  # FLAME's axes: where a point of the skin is, however it moves
+    rest.data.foreach_set("vector", bundle["vertices"].astype(np.float32).ravel())
+    for mask, values in zip(bundle.get("mask_names", ()), bundle.get("masks", ())):
+        mesh.attributes.new(str(mask), "FLOAT", "POINT").data.foreach_set("value", values.astype(np.float32))
     return mesh
-
-
-def _make_material(name):
-    """A simple material named after what it covers, for the viewport and for rendering alike."""
-    colour, roughness, subsurface = LOOKS.get(name, OTHER_LOOK)
-    material = bpy.data.materials.new(f"Utter {name}")
-    material.diffuse_color, material.roughness = (*colour, 1), roughness
-    material.use_nodes = True
-    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    shader.inputs["Base Color"].default_value = (*colour, 1)
-    shader.inputs["Roughness"].default_value = roughness
-    shader.inputs["Subsurface Weight"].default_value = subsurface
-    shader.inputs["Subsurface Radius"].default_value = (0.008, 0.003, 0.002)  # metres: light goes deepest in red
-    shader.inputs["Subsurface Scale"].default_value = 1
-    return material
 
 
 def _make_armature(name, joints, parents, axes):

@@ -1,7 +1,7 @@
 """What Blender needs of a head, in one .npz (docs/architecture.md, "Bundle")."""
 import numpy as np
 
-from model_runtime.flame import lbs
+from model_runtime.flame import lbs, masks
 from model_runtime.flame.head import JOINTS, PARENTS
 from model_runtime.motion import CHANNELS, write_npz
 
@@ -23,9 +23,10 @@ def write_bundle(head, path, beta=None):
     skin = len(head.v_template)
     eyeballs = (head.weights[:, 3:] > 0.5).any(1)  # FLAME's own are part of the skin mesh
     materials, material = ["skin", "eye"], eyeballs[polygons].all(1).astype(np.int32)
-    if head.regions is not None and "lips" in head.region_names:
-        material[head.region("lips")[polygons].all(1)] = len(materials)
-        materials.append("lip")
+    for region, kind in (("lips", "lip"), ("mouth_inside", "mouth")):
+        if head.regions is not None and region in head.region_names:
+            material[head.region(region)[polygons].all(1)] = len(materials)
+            materials.append(kind)
     if head.parts_v is not None:
         polygons = np.concatenate([_four(polygons), _four(head.parts_f + skin)])
         kinds = [str(name).partition("_")[0] for name in head.part_names]
@@ -45,7 +46,7 @@ def write_bundle(head, path, beta=None):
         key_deltas=np.stack(list(deltas.values())).astype(np.float32), joint_names=np.array(JOINTS),
         joint_positions=joints.astype(np.float32), joint_parents=np.int32(PARENTS),
         weights=head.weights if head.parts_v is None else np.concatenate([head.weights, head.parts_weights]),
-        basis=np.str_(head.basis), name=np.str_(head.name),
+        mask_names=np.array(masks.NAMES), masks=masks.masks(head), basis=np.str_(head.basis), name=np.str_(head.name),
         **({} if head.landmark_names is None else
            {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}))
 

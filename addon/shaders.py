@@ -1,0 +1,252 @@
+"""What the parts of a head are made of: node materials without pictures, for EEVEE and Cycles and, in plain colours, the viewport.
+
+They read the head's masks as mesh attributes (docs/architecture.md, "Bundle") and its place at rest, `rest`, so that pores and
+freckles stay on the skin that moves. A head without masks has plain skin and white eyes. What the artist sets (look.py) stands in
+nodes with these names, in every material that needs it.
+"""
+import bpy
+
+TONE, EYES, HAIR, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Hair on Scalp"
+
+# In the viewport: colour, alpha, roughness.
+PLAIN = {
+    "skin": ((0.66, 0.39, 0.29), 1, 0.5), "lip": ((0.50, 0.20, 0.17), 1, 0.35), "mouth": ((0.16, 0.03, 0.03), 1, 0.3),
+    "eye": ((0.80, 0.78, 0.74), 1, 0.1), "iris": ((0.10, 0.16, 0.20), 1, 0.1), "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
+    "cornea": ((1.0, 1.0, 1.0), 0.08, 0.0), "tear": ((1.0, 1.0, 1.0), 0.2, 0.0), "caruncle": ((0.55, 0.22, 0.19), 1, 0.2),
+    "teeth": ((0.74, 0.69, 0.58), 1, 0.2), "gums": ((0.45, 0.15, 0.14), 1, 0.3), "tongue": ((0.50, 0.18, 0.17), 1, 0.35),
+    "hair": ((0.06, 0.035, 0.022), 1, 0.5), "brow": ((0.06, 0.035, 0.022), 1, 0.6), "lashes": ((0.02, 0.013, 0.010), 1, 0.5),
+}
+OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
+TONES = ((0.0, (0.86, 0.62, 0.52)), (0.35, (0.66, 0.39, 0.28)), (0.68, (0.37, 0.18, 0.11)), (1.0, (0.095, 0.044, 0.027)))
+DEEP = (1.0, 0.36, 0.20)   # how far red, green and blue light go in flesh, of the distance below
+DEPTH = 0.0035             # metres
+
+
+def make(kind, kinds=()):
+    """A new material for that kind of part, on a head that has parts of those kinds."""
+    material = bpy.data.materials.new(f"Utter {kind}")
+    colour, alpha, roughness = PLAIN.get(kind, OTHER)
+    material.diffuse_color, material.roughness = (*colour, alpha), roughness
+    material.use_nodes = True
+    graph = Graph(material.node_tree)
+    if kind in ("skin", "lip", "mouth"):
+        surface = skin(graph)
+    elif kind in ("eye", "iris", "pupil"):
+        surface = eye(graph, behind_glass="cornea" in kinds)
+    elif kind in ("cornea", "tear"):
+        surface = glass(graph)
+        material.surface_render_method = "BLENDED"
+    elif kind in ("hair", "brow", "lashes"):
+        surface = hair(graph, {"hair": 1.0, "brow": 0.8, "lashes": 0.25}[kind])
+    elif kind == "teeth":
+        surface = teeth(graph)
+    elif kind in ("gums", "tongue", "caruncle"):
+        surface = flesh(graph, colour, bumps=0.0006 if kind == "tongue" else 0.0002)
+    else:
+        surface = graph.principled({"Base Color": (*colour, 1), "Roughness": roughness})
+    graph.node("OutputMaterial", {"Surface": surface})
+    graph.arrange()
+    return material
+
+
+def skin(graph):
+    """Skin, lips and the inside of the mouth are one surface: their borders are masks."""
+    rest = graph.attribute("rest", 1)
+    lips, inside = graph.smooth(graph.mask("lips"), 0.25, 0.75), graph.smooth(graph.mask("inside"), 0.3, 0.9)
+    nose, forehead, ears, lids, cheeks = map(graph.mask, ("nose", "forehead", "ears", "lids", "cheeks"))
+    broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 900, 3)
+
+    colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, 0.25)}, stops=TONES)
+    blood = graph.add((cheeks, 0.75), (nose, 0.65), (ears, 0.75), (lids, 0.45), (broad, 0.5), (blotch, 0.7), (None, -0.65))
+    colour = graph.multiply(graph.math("MULTIPLY", blood, 0.60), colour, (1.0, 0.66, 0.60))
+    colour = graph.multiply(graph.math("MULTIPLY", lids, 0.35), colour, (0.86, 0.80, 0.82))
+    colour = graph.multiply(graph.math("MULTIPLY", forehead, 0.5), colour, (1.03, 1.07, 1.05))
+    colour = graph.multiply(graph.smooth(graph.noise(rest, 420, 2), 0.58, 0.80, 0, 0.22), colour, (0.80, 0.66, 0.56))  # freckles
+    colour = graph.multiply(graph.smooth(fine, 0.3, 0.7, 0.12, 0), colour, (0.80, 0.68, 0.62))
+    folds = graph.noise(graph.scale(rest, (1.0, 0.14, 0.30)), 1500, 2)  # the lips' fine lines run up and down
+    red = graph.multiply(1.0, colour, (0.80, 0.44, 0.43))
+    red = graph.multiply(graph.smooth(folds, 0.35, 0.7, 0.35, 0), red, (0.78, 0.60, 0.60))
+    edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
+    colour = graph.mix(graph.smooth(edge, 0.15, 0.85), colour, red)
+    shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
+    colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, PLAIN["hair"][0]))
+    colour = graph.mix(inside, colour, (0.17, 0.028, 0.026))
+
+    oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
+    height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.6))
+    return graph.principled({
+        "Base Color": colour, "Roughness": graph.math("SUBTRACT", 0.52, oil), "Specular IOR Level": 0.45,
+        "Subsurface Weight": 1.0, "Subsurface Radius": DEEP, "Subsurface Scale": DEPTH,
+        "Coat Weight": graph.math("MULTIPLY", lips, 0.30), "Coat Roughness": 0.18,
+        "Sheen Weight": 0.06, "Sheen Roughness": 0.45, "Sheen Tint": (1.0, 0.85, 0.75, 1),
+        "Normal": graph.bump(height, 0.35, 0.0006)})
+
+
+def eye(graph, behind_glass):
+    """White with veins towards the corners, iris of radial fibres, limbal ring, pupil; wet unless a cornea lies before it."""
+    x, y, z = map(graph.mask, ("eye_x", "eye_y", "eye_z"))
+    place = graph.node("CombineXYZ", {"X": x, "Y": y, "Z": z})
+    flat = graph.node("CombineXYZ", {"X": x, "Y": y})
+    radius = graph.node("VectorMath", {"Vector": flat}, output=1, operation="LENGTH")
+    around = graph.node("VectorMath", {"Vector": flat}, operation="NORMALIZE")
+    front = graph.math("GREATER_THAN", z, 0.01)
+
+    spokes = graph.node("VectorMath", {"Vector": graph.scale(around, (5, 5, 5)), "Vector_001": graph.scale(flat, (0.9, 0.9, 0.9))}, operation="ADD")
+    fibres = graph.noise(spokes, 1.6, 4, 0.65)
+    crypts = graph.noise(graph.scale(spokes, (0.5, 0.5, 0.5)), 1.9, 2)
+    own = graph.colour(EYES, (0.10, 0.19, 0.24))
+    colour = graph.mix(graph.smooth(fibres, 0.36, 0.66), graph.multiply(1.0, own, (0.30, 0.30, 0.32)),
+                       graph.mix(0.25, graph.multiply(1.0, own, (2.0, 2.0, 2.0)), (0.55, 0.48, 0.36)))
+    ring = graph.math("ADD", radius, graph.math("MULTIPLY_ADD", crypts, 0.35, -0.17))
+    colour = graph.mix(graph.smooth(ring, 0.62, 0.46, 0, 0.55), colour, (0.20, 0.105, 0.035))  # warm about the pupil
+    colour = graph.multiply(graph.smooth(radius, 0.70, 0.97, 0, 0.9), colour, (0.20, 0.22, 0.25))  # limbal ring
+    light = graph.smooth(y, 0.75, -0.8, 0.40, 1.9)  # the cornea gathers light from above on the far side
+    colour = graph.node("VectorMath", {"Vector": colour, "Scale": light}, operation="SCALE")
+    colour = graph.mix(graph.smooth(radius, 0.385, 0.335), colour, (0.002, 0.002, 0.002))
+
+    corner = graph.smooth(graph.math("ABSOLUTE", x), 0.9, 2.0)
+    web = graph.noise(place, 2.2, 5, 0.6, 1.2)
+    veins = graph.smooth(graph.math("ABSOLUTE", graph.math("SUBTRACT", web, 0.5)), 0.035, 0.0)
+    white = graph.mix(graph.math("MULTIPLY", corner, 0.55), (0.80, 0.775, 0.74), (0.70, 0.42, 0.36))
+    white = graph.mix(graph.math("MULTIPLY", veins, graph.smooth(corner, 0.0, 0.9, 0.02, 0.32)), white, (0.55, 0.10, 0.07))
+    white = graph.multiply(graph.smooth(radius, 1.22, 1.0, 0, 0.55), white, (0.55, 0.60, 0.66))
+    iris = graph.math("MULTIPLY", graph.smooth(radius, 1.05, 0.94), front)
+    colour = graph.mix(iris, white, colour)
+    return graph.principled({
+        "Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", iris, 0.25, 0.22), "Specular IOR Level": 0.25,
+        "Subsurface Weight": graph.math("MULTIPLY_ADD", iris, -0.25, 0.25), "Subsurface Radius": (1.0, 0.6, 0.5), "Subsurface Scale": 0.002,
+        "Coat Weight": graph.math("SUBTRACT", 1.0, iris) if behind_glass else 1.0, "Coat Roughness": 0.03, "Coat IOR": 1.45})
+
+
+def glass(graph):
+    """Clear and wet: it mirrors and lets light through straight, so that the iris behind it is lit without caustics."""
+    mirror = graph.node("Fresnel", {"IOR": 1.45})
+    return graph.node("MixShader", {"Fac": mirror, "Shader": graph.node("BsdfTransparent"),
+                                    "Shader_001": graph.node("BsdfAnisotropic", {"Roughness": 0.03})})
+
+
+def teeth(graph):
+    rest = graph.attribute("rest", 1)
+    gum, deep = graph.mask("gum"), graph.mask("inside")
+    colour = graph.mix(graph.smooth(graph.noise(rest, 300, 2), 0.3, 0.7, 0, 0.25), (0.78, 0.735, 0.635), (0.72, 0.655, 0.53))
+    colour = graph.mix(graph.smooth(gum, 0.10, 0.75, 0, 0.75), colour, (0.66, 0.49, 0.33))
+    colour = graph.multiply(graph.smooth(deep, 0.15, 1.0, 0, 0.9), colour, (0.35, 0.20, 0.17))
+    return graph.principled({
+        "Base Color": colour, "Roughness": 0.25, "Subsurface Weight": 0.5, "Subsurface Radius": (1.0, 0.75, 0.5),
+        "Subsurface Scale": 0.0015, "Coat Weight": 0.5, "Coat Roughness": 0.08,
+        "Normal": graph.bump(graph.noise(rest, 500, 2), 0.15, 0.0004)})
+
+
+def flesh(graph, colour, bumps):
+    """Gums, tongue and the corner of the eye: wet and uneven. bumps: metres."""
+    rest = graph.attribute("rest", 1)
+    grain, blotch = graph.noise(rest, 1100, 2), graph.noise(rest, 220, 3)
+    tint = graph.multiply(graph.smooth(blotch, 0.35, 0.7, 0, 0.5), (*colour, 1), (0.75, 0.60, 0.60))
+    tint = graph.mix(graph.smooth(grain, 0.5, 0.75, 0, 0.30), tint, tuple(min(1, 1.5 * c + 0.08) for c in colour))
+    tint = graph.multiply(graph.smooth(graph.mask("inside"), 0.2, 1.0, 0, 0.85), tint, (0.30, 0.18, 0.18))
+    return graph.principled({
+        "Base Color": tint, "Roughness": 0.38, "Subsurface Weight": 0.7, "Subsurface Radius": DEEP, "Subsurface Scale": DEPTH,
+        "Coat Weight": 0.55, "Coat Roughness": 0.15, "Normal": graph.bump(grain, 0.6, bumps)})
+
+
+def hair(graph, light):
+    """Strands: streaks of darker and lighter hair. light: against the artist's hair colour."""
+    rest = graph.attribute("rest", 1)
+    streak = graph.noise(graph.scale(rest, (1.0, 0.25, 0.5)), 900, 3, 0.6)
+    own = graph.colour(HAIR, PLAIN["hair"][0])
+    colour = graph.mix(graph.smooth(streak, 0.35, 0.70), graph.multiply(1.0, own, (0.55 * light,) * 3), graph.multiply(1.0, own, (1.7 * light,) * 3))
+    return graph.principled({"Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", streak, 0.25, 0.32),
+                             "Specular IOR Level": 0.4, "Normal": graph.bump(streak, 0.5, 0.0006)})
+
+
+class Graph:
+    """A node tree being built: nodes take sockets, numbers and colours alike and give their first output.
+
+    Sockets are found by identifier: their names differ between Blenders."""
+
+    def __init__(self, tree):
+        self.tree = tree
+        tree.nodes.clear()
+
+    def node(self, kind, inputs=(), output=0, stops=None, **settings):
+        node = self.tree.nodes.new(f"ShaderNode{kind}")
+        for name, value in settings.items():
+            setattr(node, name, value)
+        if stops:
+            ramp = node.color_ramp
+            for number, (position, colour) in enumerate(stops):
+                element = ramp.elements[number] if number < 2 else ramp.elements.new(position)
+                element.position, element.color = position, (*colour, 1)
+        sockets = {socket.identifier: socket for socket in node.inputs}
+        for name, value in dict(inputs).items():
+            if isinstance(value, bpy.types.NodeSocket):
+                self.tree.links.new(value, sockets[name])
+            elif isinstance(value, tuple) and len(value) == 3 and sockets[name].type == "RGBA":
+                sockets[name].default_value = (*value, 1)
+            else:
+                sockets[name].default_value = value
+        return node.outputs[output] if len(node.outputs) else node
+
+    def principled(self, inputs):
+        return self.node("BsdfPrincipled", inputs, subsurface_method="BURLEY")
+
+    def attribute(self, name, output):
+        return self.node("Attribute", output=output, attribute_name=name, label=name)
+
+    def mask(self, name):
+        return self.attribute(name, 2)
+
+    def value(self, name, default):
+        found = self.node("Value", name=name, label=name)
+        found.default_value = default
+        return found
+
+    def colour(self, name, default):
+        found = self.node("RGB", name=name, label=name)
+        found.default_value = (*default, 1)
+        return found
+
+    def math(self, operation, *values):
+        return self.node("Math", zip(("Value", "Value_001", "Value_002"), values), operation=operation)
+
+    def add(self, *terms):
+        """Sum of value * factor; a value of None stands for 1."""
+        total = sum(factor for value, factor in terms if value is None)
+        for value, factor in terms:
+            if value is not None:
+                total = self.math("MULTIPLY_ADD", value, factor, total)
+        return total
+
+    def smooth(self, value, low, high, to_low=0.0, to_high=1.0):
+        """to_low .. to_high as value goes from low to high, with soft ends; low may be the greater."""
+        if low > high:
+            low, high, to_low, to_high = high, low, to_high, to_low
+        return self.node("MapRange", {"Value": value, "From Min": low, "From Max": high, "To Min": to_low, "To Max": to_high},
+                         interpolation_type="SMOOTHSTEP")
+
+    def mix(self, factor, a, b, blend="MIX"):
+        return self.node("Mix", {"Factor_Float": factor, "A_Color": a, "B_Color": b}, 2, data_type="RGBA", blend_type=blend)
+
+    def multiply(self, factor, colour, by):
+        """colour, times `by` where factor is 1."""
+        return self.mix(factor, colour, by, "MULTIPLY")
+
+    def scale(self, vector, factors):
+        return self.node("VectorMath", {"Vector": vector, "Vector_001": factors}, operation="MULTIPLY")
+
+    def noise(self, vector, scale, detail, roughness=0.5, distortion=0.0):
+        return self.node("TexNoise", {"Vector": vector, "Scale": scale, "Detail": detail, "Roughness": roughness, "Distortion": distortion})
+
+    def bump(self, height, strength, distance):
+        return self.node("Bump", {"Height": height, "Strength": strength, "Distance": distance})
+
+    def arrange(self):
+        """Put the nodes in columns from left to right, each left of all that it feeds."""
+        column = {node: 0 for node in self.tree.nodes}
+        for _ in column:
+            for link in self.tree.links:
+                column[link.from_node] = max(column[link.from_node], column[link.to_node] + 1)
+        filled = {}
+        for node, place in column.items():
+            filled[place] = filled.get(place, 0) + 1
+            node.location = (-220 * place, -240 * (filled[place] - 1))
