@@ -2,11 +2,12 @@
 
 4.2, 4.3   an Action holds the F-curves of one data-block
 4.4        an Action has slots; each slot's F-curves lie in a channelbag of its one layer's one strip
-5.0        Action.fcurves and sequence_editor.sequences are gone; strips have their own
+5.0        EEVEE has its old name again; Action.fcurves and sequence_editor.sequences are gone; strips have their own
 """
 import bpy
 
 SLOTS = bpy.app.version >= (4, 4, 0)  # one Action serves several data-blocks
+EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 ID_TYPES = {"Key": "KEY", "Object": "OBJECT"}
 
 

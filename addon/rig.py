@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from . import shaders
+from . import look, shaders
 from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
 from .errors import UtterError
 
@@ -57,6 +57,7 @@ def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
     collection.objects.link(armature)
     obj.parent = armature
     _bind(obj, armature, bundle["weights"])
+    look.add_hair_switch(obj)
     vertices = bundle["vertices"] @ TO_BLENDER.T
     shapes = [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])]
     _add_keys(obj, vertices, shapes)
@@ -75,7 +76,7 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
     if head.kind == "none":
         raise UtterError(head.reason)
     bundle = _read_bundle(bundle_path)
-    own = _neutral(obj)
+    own = neutral(obj)
     if len(bundle["vertices"]) < len(own):
         raise UtterError(f"{obj.name} has {len(own)} vertices and the head made for it {len(bundle['vertices'])}; "
                          "apply or remove what changes its mesh and use it again.")
@@ -157,7 +158,7 @@ def export_mesh(obj, path):
     UtterError if obj is no mesh."""
     if obj is None or obj.type != "MESH" or len(obj.data.polygons) == 0:
         raise UtterError("Select a mesh with faces.")
-    own = _neutral(obj)
+    own = neutral(obj)
     if not np.isfinite(own).all() or np.ptp(own, axis=0).max() <= 0:
         raise UtterError(f"{obj.name} has no size or broken vertices; choose another mesh.")
     to_flame = guess(own, np.array(obj.matrix_world.to_3x3().normalized())).T
@@ -366,7 +367,7 @@ def _bones(rig):
     return {joint: name for joint, name in found.items() if name}
 
 
-def _neutral(obj):
+def neutral(obj):
     """Vertices of the mesh at rest [V,3], in the object's own axes."""
     if obj.data.shape_keys:
         return _key_points(obj.data.shape_keys.reference_key)

@@ -1,8 +1,9 @@
 """What is saved with the file: the chosen head on the scene, everything that makes a performance on the head's object."""
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty,
+                       StringProperty)
 
-from . import rig, takes, voice
+from . import look, rig, shaders, takes, voice
 
 FEELINGS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous", "neutral", "holding back tears",
             "barely hiding his anger", "warm and reassuring", "tired and resigned", "nervous, forcing a smile", "proud", "in love")
@@ -53,6 +54,14 @@ class HeadSettings(bpy.types.PropertyGroup):
     seed: IntProperty(name="Seed", min=0, description="The same seed gives the same performance, another one a new take")
     jaw: EnumProperty(name="Jaw", items=(("KEYS", "Shape Keys", "The jaw moves by shape keys; every exporter keeps them"),
                                          ("BONE", "Bone", "The jaw moves by its bone in the armature")))
+
+    skin_tone: FloatProperty(name="Skin", description="From fair to dark", subtype="FACTOR", min=0, max=1,
+                             default=shaders.DEFAULT_TONE, update=look.changed)
+    eye_colour: FloatVectorProperty(name="Eyes", description="Colour of the irises", subtype="COLOR", min=0, max=1,
+                                    default=shaders.DEFAULT_EYES, update=look.changed)
+    hair_colour: FloatVectorProperty(name="Hair", description="Colour of hair, brows and lashes", subtype="COLOR", min=0, max=1,
+                                     default=shaders.DEFAULT_HAIR, update=look.changed)
+    show_hair: BoolProperty(name="Show Hair", description="Hair on the scalp", default=True, update=look.changed)
 
     takes: CollectionProperty(type=Take)
     take: IntProperty(name="Take", update=takes.chosen)

@@ -5,16 +5,20 @@ freckles stay on the skin that moves. A head without masks has plain skin and wh
 nodes with these names, in every material that needs it.
 """
 import bpy
+import numpy as np
 
 TONE, EYES, HAIR, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Hair on Scalp"
+KIND = "utter_kind"  # custom property of a material: what it is made for
+DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.25, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
+STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the hair's colour
 
 # In the viewport: colour, alpha, roughness.
 PLAIN = {
     "skin": ((0.66, 0.39, 0.29), 1, 0.5), "lip": ((0.50, 0.20, 0.17), 1, 0.35), "mouth": ((0.16, 0.03, 0.03), 1, 0.3),
-    "eye": ((0.80, 0.78, 0.74), 1, 0.1), "iris": ((0.10, 0.16, 0.20), 1, 0.1), "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
+    "eye": ((0.80, 0.78, 0.74), 1, 0.1), "iris": (DEFAULT_EYES, 1, 0.1), "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
     "cornea": ((1.0, 1.0, 1.0), 0.08, 0.0), "tear": ((1.0, 1.0, 1.0), 0.2, 0.0), "caruncle": ((0.55, 0.22, 0.19), 1, 0.2),
     "teeth": ((0.74, 0.69, 0.58), 1, 0.2), "gums": ((0.45, 0.15, 0.14), 1, 0.3), "tongue": ((0.50, 0.18, 0.17), 1, 0.35),
-    "hair": ((0.06, 0.035, 0.022), 1, 0.5), "brow": ((0.06, 0.035, 0.022), 1, 0.6), "lashes": ((0.02, 0.013, 0.010), 1, 0.5),
+    **{kind: (tuple(light * part for part in DEFAULT_HAIR), 1, 0.5) for kind, light in STRANDS.items()},
 }
 OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
 TONES = ((0.0, (0.86, 0.62, 0.52)), (0.35, (0.66, 0.39, 0.28)), (0.68, (0.37, 0.18, 0.11)), (1.0, (0.095, 0.044, 0.027)))
@@ -26,6 +30,7 @@ def make(kind, kinds=()):
     """A new material for that kind of part, on a head that has parts of those kinds."""
     material = bpy.data.materials.new(f"Utter {kind}")
     colour, alpha, roughness = PLAIN.get(kind, OTHER)
+    material[KIND] = kind
     material.diffuse_color, material.roughness = (*colour, alpha), roughness
     material.use_nodes = True
     graph = Graph(material.node_tree)
@@ -36,8 +41,8 @@ def make(kind, kinds=()):
     elif kind in ("cornea", "tear"):
         surface = glass(graph)
         material.surface_render_method = "BLENDED"
-    elif kind in ("hair", "brow", "lashes"):
-        surface = hair(graph, {"hair": 1.0, "brow": 0.8, "lashes": 0.25}[kind])
+    elif kind in STRANDS:
+        surface = hair(graph, STRANDS[kind])
     elif kind == "teeth":
         surface = teeth(graph)
     elif kind in ("gums", "tongue", "caruncle"):
@@ -49,6 +54,11 @@ def make(kind, kinds=()):
     return material
 
 
+def tone(value):
+    """The skin's colour at a tone of 0 to 1, before what varies over the face."""
+    return tuple(float(np.interp(value, [at for at, _ in TONES], part)) for part in zip(*(colour for _, colour in TONES)))
+
+
 def skin(graph):
     """Skin, lips and the inside of the mouth are one surface: their borders are masks."""
     rest = graph.attribute("rest", 1)
@@ -56,7 +66,7 @@ def skin(graph):
     nose, forehead, ears, lids, cheeks = map(graph.mask, ("nose", "forehead", "ears", "lids", "cheeks"))
     broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 900, 3)
 
-    colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, 0.25)}, stops=TONES)
+    colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, DEFAULT_TONE)}, stops=TONES)
     blood = graph.add((cheeks, 0.75), (nose, 0.65), (ears, 0.75), (lids, 0.45), (broad, 0.5), (blotch, 0.7), (None, -0.65))
     colour = graph.multiply(graph.math("MULTIPLY", blood, 0.60), colour, (1.0, 0.66, 0.60))
     colour = graph.multiply(graph.math("MULTIPLY", lids, 0.35), colour, (0.86, 0.80, 0.82))
@@ -69,7 +79,7 @@ def skin(graph):
     edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
     colour = graph.mix(graph.smooth(edge, 0.15, 0.85), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
-    colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, PLAIN["hair"][0]))
+    colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, DEFAULT_HAIR))
     colour = graph.mix(inside, colour, (0.17, 0.028, 0.026))
 
     oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
@@ -94,7 +104,7 @@ def eye(graph, behind_glass):
     spokes = graph.node("VectorMath", {"Vector": graph.scale(around, (5, 5, 5)), "Vector_001": graph.scale(flat, (0.9, 0.9, 0.9))}, operation="ADD")
     fibres = graph.noise(spokes, 1.6, 4, 0.65)
     crypts = graph.noise(graph.scale(spokes, (0.5, 0.5, 0.5)), 1.9, 2)
-    own = graph.colour(EYES, (0.10, 0.19, 0.24))
+    own = graph.colour(EYES, DEFAULT_EYES)
     colour = graph.mix(graph.smooth(fibres, 0.36, 0.66), graph.multiply(1.0, own, (0.30, 0.30, 0.32)),
                        graph.mix(0.25, graph.multiply(1.0, own, (2.0, 2.0, 2.0)), (0.55, 0.48, 0.36)))
     ring = graph.math("ADD", radius, graph.math("MULTIPLY_ADD", crypts, 0.35, -0.17))
@@ -153,10 +163,23 @@ def hair(graph, light):
     """Strands: streaks of darker and lighter hair. light: against the artist's hair colour."""
     rest = graph.attribute("rest", 1)
     streak = graph.noise(graph.scale(rest, (1.0, 0.25, 0.5)), 900, 3, 0.6)
-    own = graph.colour(HAIR, PLAIN["hair"][0])
+    own = graph.colour(HAIR, DEFAULT_HAIR)
     colour = graph.mix(graph.smooth(streak, 0.35, 0.70), graph.multiply(1.0, own, (0.55 * light,) * 3), graph.multiply(1.0, own, (1.7 * light,) * 3))
     return graph.principled({"Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", streak, 0.25, 0.32),
                              "Specular IOR Level": 0.4, "Normal": graph.bump(streak, 0.5, 0.0006)})
+
+
+def backdrop(middle, edge, reach):
+    """A new material that shines by itself: `middle` at the object's origin, `edge` from reach (metres) on."""
+    material = bpy.data.materials.new("Utter backdrop")
+    material.diffuse_color = (*edge, 1)
+    material.use_nodes = True
+    graph = Graph(material.node_tree)
+    away = graph.node("VectorMath", {"Vector": graph.node("TexCoord", output=3)}, output=1, operation="LENGTH")
+    colour = graph.mix(graph.smooth(away, 0.0, reach), middle, edge)
+    graph.node("OutputMaterial", {"Surface": graph.node("Emission", {"Color": colour})})
+    graph.arrange()
+    return material
 
 
 class Graph:

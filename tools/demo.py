@@ -52,7 +52,8 @@ def main(argv):
 def show(scene, args, passages, blend):
     """Light and film the open file's head, and lay it out on a contact sheet."""
     head = scene.utter.head
-    render.set_stage(scene, head)
+    addon.studio.build(scene, head)
+    render.choose_engine(scene)
     for sound in bpy.data.sounds:
         sound.pack()  # the file can be moved, and speaks
     addon.command.save(blend)

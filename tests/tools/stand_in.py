@@ -8,7 +8,7 @@ import aud
 import numpy as np
 import soundfile
 
-from addon.rig import PROPERTY
+from addon import studio
 from tools import render, sheet
 
 FPS, FRAMES = 24, 12
@@ -54,7 +54,8 @@ def main(folder):
     head = make_head()
     scene = bpy.context.scene
     scene.render.fps, scene.frame_end = FPS, FRAMES
-    render.set_stage(scene, head)
+    studio.build(scene, head)
+    render.choose_engine(scene)
     scene.render.resolution_percentage = 25
     pictures = render.render_frames(scene, range(1, FRAMES + 1), folder / "frames")
     seen = [sheet.read_picture(path) for path in (pictures[0], pictures[-1])]

@@ -1,0 +1,144 @@
+"""Portrait Studio: three soft lights, a backdrop and a portrait camera round a head, in a collection of their own."""
+import math
+
+import bpy
+import numpy as np
+from mathutils import Matrix, Vector
+
+from . import compat, jobs, look, rig, shaders
+from .head import HeadPanel, chosen
+
+MARK = "utter_studio"      # on the collection and on what we put into it
+LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
+TURN = 8.0                 # degrees by which the camera stands to the subject's left: enough for depth
+# Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
+LIGHTS = {
+    "Key": (-38, 30, 0.75, 1.0, (1.0, 0.93, 0.85)),
+    "Fill": (58, 4, 1.6, 0.30, (0.84, 0.92, 1.0)),
+    "Rim": (152, 28, 0.8, 0.75, (1.0, 0.95, 0.90)),
+}
+LIGHT_DISTANCE = 2.2
+LIGHT_WATTS = 70.0         # of the key light, for a view one metre high
+BACKDROP = ((0.105, 0.115, 0.125), (0.018, 0.021, 0.026))  # behind the head, and towards the corners
+
+
+def build(scene, head, turn=TURN):
+    """Put lights, backdrop and camera round a head of ours (its mesh object), in place of an earlier studio of ours; the camera
+    becomes the scene's. Nothing else of the scene changes. Returns the collection.
+
+    The view is cut to the face: from above the scalp to below the chin, with room for the head to move.
+    """
+    clear(scene)
+    bpy.context.view_layer.update()  # a head that was moved or made just now stands where it is said to
+    face = face_matrix(head)
+    lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
+    above = (rig.neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation - lips)  # metres from the lips to the crown
+    view = 1.68 * above  # metres from the picture's lower edge to its upper one
+    middle = lips + up * (0.31 * above) - forward * (0.22 * above)
+
+    collection = bpy.data.collections.new("Portrait Studio")
+    collection[MARK] = True
+    scene.collection.children.link(collection)
+
+    def add(name, data, around, upwards, distance):
+        obj = bpy.data.objects.new(name, data)
+        obj[MARK] = True
+        collection.objects.link(obj)
+        aim(obj, middle, face, around, upwards, distance)
+        return obj
+
+    camera = bpy.data.cameras.new("Portrait")
+    camera.lens, camera.sensor_fit, camera.sensor_height = LENS, "VERTICAL", SENSOR
+    camera.clip_start, camera.clip_end = view / 50, view * 50
+    scene.camera = add("Portrait", camera, turn, 3.0, view * LENS / SENSOR)
+    for name, (around, upwards, size, strength, colour) in LIGHTS.items():
+        light = bpy.data.lights.new(name, "AREA")
+        light.shape, light.size, light.color, light.energy = "DISK", size * view, colour, LIGHT_WATTS * strength * view ** 2
+        add(name, light, around, upwards, LIGHT_DISTANCE * view)
+    backdrop = add("Backdrop", _make_backdrop(view), turn, 3.0, -2.5 * view)
+    backdrop.visible_diffuse = backdrop.visible_glossy = backdrop.visible_shadow = False  # a picture, it lights nothing
+    backdrop.hide_select = True
+    return collection
+
+
+def clear(scene):
+    """Remove the studio that build() made in the scene, and nothing of the artist's."""
+    for collection in [c for c in scene.collection.children_recursive if c.get(MARK)]:
+        for obj in [obj for obj in collection.objects if obj.get(MARK)]:
+            data = obj.data
+            bpy.data.objects.remove(obj)
+            if data.users == 0:
+                bpy.data.batch_remove([data])
+        if not collection.objects and not collection.children:
+            bpy.data.collections.remove(collection)
+
+
+def face_matrix(head):
+    """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place."""
+    told = head[rig.PROPERTY]
+    axes = head.matrix_world.to_3x3() @ Matrix(np.array(told["axes"]).reshape(3, 3).tolist())
+    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in told["lips"]), Vector()) / max(len(told["lips"]), 1)
+    return Matrix.LocRotScale(lips, axes.normalized().to_quaternion(), None)
+
+
+def aim(obj, target, face, around, upwards, distance):
+    """Place obj at distance from target, around degrees to the face's left and upwards degrees above it, looking at target."""
+    left, up, forward = (face.col[i].to_3d() for i in range(3))
+    around, upwards = math.radians(around), math.radians(upwards)
+    away = (forward * math.cos(around) + left * math.sin(around)) * math.cos(upwards) + up * math.sin(upwards)
+    right = up.cross(away).normalized()
+    turn = Matrix((right, away.cross(right), away)).transposed()  # cameras and lights look along their -Z
+    obj.matrix_world = Matrix.LocRotScale(target + away * distance, turn.to_quaternion(), None)
+
+
+def _make_backdrop(view):
+    """A sheet far larger than the view that shines by itself, lighter behind the head."""
+    mesh = bpy.data.meshes.new("Backdrop")
+    reach = 8 * view
+    mesh.from_pydata([(-reach, -reach, 0), (reach, -reach, 0), (reach, reach, 0), (-reach, reach, 0)], [], [(0, 1, 2, 3)])
+    mesh.materials.append(shaders.backdrop(*BACKDROP, 1.6 * view))
+    return mesh
+
+
+class UTTER_OT_studio(bpy.types.Operator):
+    bl_idname = "utter.studio"
+    bl_label = "Portrait Studio"
+    bl_description = "Put three lights, a backdrop and a portrait camera round the head, in place of an earlier studio"
+    bl_options = {"REGISTER", "UNDO"}
+
+    turn: bpy.props.FloatProperty(name="Turn", description="How far the camera stands to the head's left", subtype="ANGLE",
+                                  min=-math.pi, max=math.pi, default=math.radians(TURN))
+    engine: bpy.props.EnumProperty(name="Render Engine", items=(
+        ("KEEP", "As It Is", "Leave the scene's render engine"), ("EEVEE", "EEVEE", "Quick"), ("CYCLES", "Cycles", "True to light")))
+
+    @classmethod
+    def poll(cls, context):
+        return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
+
+    def execute(self, context):
+        build(context.scene, chosen(context), math.degrees(self.turn))
+        if self.engine != "KEEP":
+            context.scene.render.engine = compat.EEVEE if self.engine == "EEVEE" else "CYCLES"
+        return {"FINISHED"}
+
+
+class UTTER_PT_look(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_look"
+    bl_label = "Look"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        head = chosen(context)
+        column = self.layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(head.utter, "skin_tone", slider=True)
+        column.prop(head.utter, "eye_colour")
+        column.prop(head.utter, "hair_colour")
+        row = column.row()
+        row.active = look.HAIR in head.modifiers
+        row.prop(head.utter, "show_hair")
+        self.layout.operator("utter.studio", icon="OUTLINER_OB_CAMERA")
+
+
+CLASSES = (UTTER_OT_studio, UTTER_PT_look)
