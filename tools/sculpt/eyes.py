@@ -1,65 +1,115 @@
-"""The eyes' loops of quads: lids, their margin and the way back behind it (the left eye; the right is its mirror image)."""
+"""The eyes: loops of quads for the lids, and the eyeballs (the left eye; the right is its mirror image).
+
+Measures of the opening follow Farkas (1994), a little larger than life: 29 mm wide, 11 mm high, its outer corner 2.6 mm above
+its inner one. Places are (x, y) about the eyeball's centre seen from the front, and z from the sheets that lie over the eyeball.
+"""
 import numpy as np
 
 from tools.sculpt import shapes, surface
 from tools.sculpt.surface import EYE, EYE_RADIUS
 
-LID_RADIUS = EYE_RADIUS + 0.0007
-OUTER_RINGS = 7
+CORNEA = EYE_RADIUS + 0.00035    # farthest that an eyeball reaches from its centre, wherever it looks
+IRIS = 0.0061                    # radius of the iris
+PUPIL = 0.0022
+THICK = 0.0013                   # of the lids at their margin
+CREST, CREASE = 6, 7             # rings: the fold over the upper lid, and its bottom
+OUTER_RINGS = 10                 # ring at the lids' margin; the next is the margin's inner edge
+INNER_RINGS = 4                  # rings from there to the last, behind the lids
 
 
-def over_eyeball(dx, dy, radius=LID_RADIUS):
-    """z above the eyeball's centre of a sheet lying on it, leaving it tangentially towards the corners of the eye."""
-    d = np.hypot(dx, dy)
-    edge = 0.82 * radius
-    slope = edge / np.sqrt(radius ** 2 - edge ** 2)
-    return np.where(d < edge, np.sqrt(np.maximum(radius ** 2 - d ** 2, radius ** 2 - edge ** 2)),
-                    np.sqrt(radius ** 2 - edge ** 2) - slope * 0.75 * (d - edge))
+def smooth_max(a, b, k):
+    return -surface.union(-a, -b, k)
 
 
-def lid_curve(size, shut=False):
-    """The lids' margin [K,2] about the eyeball's centre, from the outer corner up and round; where it lies when shut."""
+def sheet(x, y, clearance):
+    """z above the eyeball's centre of a sheet over it, which runs level to the inner corner of the eye."""
+    ball = np.sqrt(np.maximum((EYE_RADIUS + clearance) ** 2 - x * x - y * y, 0))
+    level = 0.0060 - 0.0026 * np.clip(x / 0.013, -1, 1) + clearance
+    return smooth_max(ball, level, 0.0016)
+
+
+def margin(size, upper=0.0, lower=0.0):
+    """The lids' margin [size,2] from the outer corner up and round; upper, lower: 0 open, 1 shut."""
     angle = np.arange(size) * 2 * np.pi / size
-    c, s = np.cos(angle), np.sin(angle)
-    x = 0.0136 * np.sign(c) * np.abs(c) ** 0.85
-    slant = 0.0010 * x / 0.0136
-    upper = 0.0056 * np.abs(s) ** 0.95 * (1 - 0.08 * c)
-    lower = -0.0048 * np.abs(s) ** 0.95 * (1 + 0.10 * c)
-    closed = -0.0032 * np.abs(s)
-    return np.stack([x, slant + (closed if shut else np.where(s >= 0, upper, lower))], -1)
+    u, s = np.cos(angle), np.sin(angle)
+    x = -0.0014 + 0.0144 * u
+    line = -0.0002 + 0.0013 * u - 0.0005 * np.maximum(-u, 0) ** 3
+    arch = np.abs(s) ** np.where(u > 0, 1.15, 1.15 + 0.5 * u * u)
+    above = 0.0054 * arch * (1 - 0.10 * u)
+    below = -0.0059 * arch * (1 + 0.12 * u)
+    shut = -0.0034 * np.abs(s) ** 1.3 * (1 + 0.05 * u)
+    y = np.where(s >= 0, above + (shut - above) * upper, below + (shut - below) * lower)
+    return np.column_stack([x, line + y])
 
 
-def rings(edge):
-    margin = lid_curve(len(edge))
-    margin3 = np.column_stack([EYE[:2] + margin, EYE[2] + over_eyeball(*margin.T)])
-    rings = []
-    for k in range(1, OUTER_RINGS):
-        t = (k / OUTER_RINGS) ** 0.85
-        xy = edge[:, :2] * (1 - t) + (EYE[:2] + margin) * t
-        z = surface.front(*xy.T)
-        over = EYE[2] + over_eyeball(xy[:, 0] - EYE[0], xy[:, 1] - EYE[1], LID_RADIUS + 0.0006)
-        blend = np.clip((t - 0.6) / 0.4, 0, 1)
-        rings.append(np.column_stack([xy, np.maximum(z * (1 - blend) + over * blend, over)]))
-    rings.append(margin3 + (0, 0, 0.0010))
-    # The margin's thickness, then in between lid and eyeball, closing the corners on the eyeball's side.
-    reach = np.linalg.norm(margin, axis=1, keepdims=True)
-    for short, depth in ((0.0, 0.0), (0.5, 0.0012), (1.0, 0.0050)):
-        flat = margin * ((1 - short) + short * np.minimum(1, 0.975 * EYE_RADIUS / reach))
-        z = np.minimum(over_eyeball(*flat.T, EYE_RADIUS + 0.0003), over_eyeball(*margin.T) - depth * (reach[:, 0] > 0.009))
-        ring = np.column_stack([EYE[:2] + flat, EYE[2] + z - depth * 0.4])
-        away = ring - EYE
-        length = np.linalg.norm(away, axis=1, keepdims=True)
-        rings.append(np.where(length < EYE_RADIUS + 0.0002, EYE + away / length * (EYE_RADIUS + 0.0002), ring))
-    return np.array(rings)
+def rings(edge, upper=0.0, lower=0.0):
+    """Places [OUTER_RINGS + INNER_RINGS,K,3] of the rings inside the hole's edge [K,3].
+
+    upper, lower: how far each lid is shut (0 open, 1 shut, below 0 opened wider). Both lids' margins have the same x, column
+    by column, so shut lids meet vertex to vertex.
+    """
+    size = len(edge)
+    angle = np.arange(size) * 2 * np.pi / size
+    s = np.sin(angle)
+    top = np.clip(s, 0, 1)                        # 0 at the corners and below, 1 above the pupil
+    amount = np.where(s > 0, upper, lower) * np.sqrt(np.abs(s))
+    lid = margin(size, upper, lower)
+    rest = margin(size)
+    outer = edge[:, :2] - EYE[:2]
+    away = outer - rest
+    away /= np.linalg.norm(away, axis=1, keepdims=True)
+    up = np.clip(s / 0.35, -1, 1)[:, None] * (0, 1)
+    along = away * (1 - np.abs(up[:, 1:])) + up   # from the margin out: up and down, but sideways at the corners
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    # The crease lies 3 mm over the resting margin; below, a shallow furrow under the lower lid.
+    fold = np.where(s > 0, 0.0018 + 0.0018 * top ** 0.7, 0.0018 + 0.0030 * np.abs(s))[:, None]
+    slide = 0.16 * (lid - rest) * np.abs(s)[:, None]
+    crease = rest + along * fold + slide
+    crest = rest + along * (fold + np.where(s > 0, 0.0006, 0.0012)[:, None]) + 0.6 * slide
+    clear = np.where(s > 0, 0.0008, 0.0005) + 0.0006 * np.maximum(amount, 0)
+    skin = clear + THICK - 0.0003 * np.maximum(amount, 0)
+    unfolded = 1 - 0.75 * np.clip(amount, 0, 1)
+    depth = np.where(s > 0, 0.0008 * np.minimum(1, top / 0.35) * unfolded, 0.0001)
+    out = []
+    for k in range(1, CREST):
+        t = (k / CREST) ** 0.8
+        xy = outer * (1 - t) + (crest - 0.6 * slide) * t + 0.6 * slide * t ** 3
+        z = smooth_max(surface.front(*(xy + EYE[:2]).T) - EYE[2], sheet(*xy.T, skin), 0.0012)
+        out.append(np.column_stack([xy, z]))
+    over = 0.0010 * np.minimum(1, top / 0.35) * unfolded
+    out.append(np.column_stack([crest, sheet(*crest.T, skin + over)]))
+    out.append(np.column_stack([crease, sheet(*crease.T, skin - depth)]))
+    for t in (0.40, 0.78):
+        xy = crease * (1 - t) + lid * t
+        out.append(np.column_stack([xy, sheet(*xy.T, skin + 0.0002 * (1 - t))]))
+    out.append(np.column_stack([lid, sheet(*lid.T, skin - 0.0001)]))
+    # The margin's inner edge, and the back of the lids round to the eyeball's sides.
+    inside = lid + np.column_stack([0 * s, np.where(s < 0, 0.0004, 0.0001) * np.minimum(1, np.abs(s) / 0.4) * (1 - amount)])
+    out.append(np.column_stack([inside, sheet(*inside.T, clear)]))
+    for far in (0.25, 0.6, 1.0):
+        side = np.column_stack([0.0128 * np.cos(angle), 0.0128 * s])
+        xy = (inside * (1 - far) + rest * 0 + side * far)
+        z = np.sqrt(np.maximum((EYE_RADIUS + 0.0007) ** 2 - (xy ** 2).sum(1), 0.0035 ** 2))
+        out.append(np.column_stack([xy, np.minimum(z, sheet(*inside.T, clear) - 0.002 * far)]))
+    return np.array(out) + EYE
 
 
 def balls():
-    """Yields (part name, vertices, triangles, joint) of both eyeballs, irises and pupils."""
-    sphere, triangles = shapes.globe(columns=32, latitudes=(5, 10.5, 17, 23, 29.5, 38, 48, 60, 75, 90, 110, 135, 160))
+    """Yields (part name, vertices, triangles, joint) of both eyeballs: white, iris, pupil and the clear cornea before them."""
+    flat = np.sqrt(EYE_RADIUS ** 2 - IRIS ** 2)
+    limbus = np.arcsin(IRIS / EYE_RADIUS)
+    back = np.radians([180, 120, 94, 72, 55, 42, 32, 24, 17, 11, 5.5, 2, 0])
+    angles = limbus + back / np.pi * (np.pi - limbus)
+    white = [(EYE_RADIUS * np.sin(t), EYE_RADIUS * np.cos(t)) for t in angles]
+    white[0] = (0, -EYE_RADIUS)
+    iris = [(IRIS, flat), (0.0052, flat - 0.0002), (0.0038, flat - 0.0004), (PUPIL, flat - 0.0005)]
+    pupil = [(PUPIL, flat - 0.0005), (0.5 * PUPIL, flat - 0.0007), (0, flat - 0.0007)]
+    # The cornea is a sphere's cap over the limbus, through the foremost point.
+    foot = 1.06 * IRIS
+    rise = CORNEA - np.sqrt((EYE_RADIUS - 2e-5) ** 2 - foot ** 2)
+    radius = (foot ** 2 + rise ** 2) / (2 * rise)
+    cornea = [(r, CORNEA - radius + np.sqrt(radius ** 2 - r * r)) for r in foot * np.array([1, 0.9, 0.75, 0.5, 0.25, 0])]
     for side, sign, bone in (("left", 1, 3), ("right", -1, 4)):
-        centre = EYE * (sign, 1, 1)
-        nose = np.degrees(np.arccos(np.clip(sphere[triangles][:, :, 2], -1, 1))).mean(1)  # mean latitude of the corners
-        yield (f"eye_{side}", centre + EYE_RADIUS * sphere, triangles[nose > 29.5], bone)
-        v = centre + EYE_RADIUS * sphere
-        yield (f"iris_{side}", v, triangles[(nose <= 29.5) & (nose > 10.5)], bone)
-        yield (f"pupil_{side}", v, triangles[nose <= 10.5], bone)
+        for name, profile in (("eye", white), ("iris", iris), ("pupil", pupil), ("cornea", cornea)):
+            v, f = shapes.lathe(profile)
+            yield f"{name}_{side}", EYE * (sign, 1, 1) + v, f, bone

@@ -27,6 +27,22 @@ def strip(rows, columns):
     return np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
 
 
+def lathe(profile, columns=32):
+    """Vertices and triangles of rings (radius, z) turned about +z, facing outwards where z grows; radius 0 makes a tip."""
+    phi = np.arange(columns) * 2 * np.pi / columns
+    v, f, before = [], [], None
+    for r, z in profile:
+        points = np.column_stack([r * np.cos(phi), r * np.sin(phi), np.full(columns, z)])[:columns if r else 1]
+        ring = np.resize(np.arange(len(points)) + sum(map(len, v)), columns)
+        v.append(points)
+        if before is not None:
+            quads = np.column_stack([before, np.roll(before, -1), np.roll(ring, -1), ring])
+            f += [quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]
+        before = ring
+    f = np.concatenate(f)
+    return np.concatenate(v), f[(f[:, 0] != f[:, 1]) & (f[:, 1] != f[:, 2]) & (f[:, 2] != f[:, 0])]
+
+
 def outward(vertices, triangles, middle):
     """Triangles turned to face away from the middle [V,3] of each vertex."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
