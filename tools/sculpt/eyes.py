@@ -52,7 +52,7 @@ def rings(edge, upper=0.0, lower=0.0):
     angle = np.arange(size) * 2 * np.pi / size
     s = np.sin(angle)
     top = np.clip(s, 0, 1)                        # 0 at the corners and below, 1 above the pupil
-    amount = np.where(s > 0, upper, lower) * np.sqrt(np.abs(s))
+    amount = np.where(s > 0, upper, lower)
     lid = margin(size, upper, lower)
     rest = margin(size)
     outer = edge[:, :2] - EYE[:2]
@@ -66,7 +66,9 @@ def rings(edge, upper=0.0, lower=0.0):
     slide = 0.16 * (lid - rest) * np.abs(s)[:, None]
     crease = rest + along * fold + slide
     crest = rest + along * (fold + np.where(s > 0, 0.0006, 0.0012)[:, None]) + 0.6 * slide
-    clear = np.where(s > 0, 0.0008, 0.0005) + 0.0006 * np.maximum(amount, 0)
+    # A lid's way from open to shut is straight and would cut through the eyeball, so it keeps clear at both ends.
+    clear = 0.00065 + 0.0002 * np.clip(2 * s, -1, 1)
+    clear = clear + (0.00065 + 0.00095 * np.minimum(1, np.abs(s) / 0.3) - clear) * np.maximum(amount, 0)
     skin = clear + THICK - 0.0003 * np.maximum(amount, 0)
     unfolded = 1 - 0.75 * np.clip(amount, 0, 1)
     depth = np.where(s > 0, 0.0008 * np.minimum(1, top / 0.35) * unfolded, 0.0001)
@@ -74,23 +76,26 @@ def rings(edge, upper=0.0, lower=0.0):
     for k in range(1, CREST):
         t = (k / CREST) ** 0.8
         xy = outer * (1 - t) + (crest - 0.6 * slide) * t + 0.6 * slide * t ** 3
-        z = smooth_max(surface.front(*(xy + EYE[:2]).T) - EYE[2], sheet(*xy.T, skin), 0.0012)
+        face = surface.front(*(xy + EYE[:2]).T) - EYE[2]
+        z = face + (smooth_max(face, sheet(*xy.T, skin), 0.0012) - face) * t * t * (3 - 2 * t)
         out.append(np.column_stack([xy, z]))
     over = 0.0010 * np.minimum(1, top / 0.35) * unfolded
     out.append(np.column_stack([crest, sheet(*crest.T, skin + over)]))
     out.append(np.column_stack([crease, sheet(*crease.T, skin - depth)]))
-    for t in (0.40, 0.78):
-        xy = crease * (1 - t) + lid * t
-        out.append(np.column_stack([xy, sheet(*xy.T, skin + 0.0002 * (1 - t))]))
+    near = lid + (along * 0.0009)
+    for xy in (0.5 * (crease + near), near):
+        out.append(np.column_stack([xy, sheet(*xy.T, skin + 0.0001)]))
     out.append(np.column_stack([lid, sheet(*lid.T, skin - 0.0001)]))
     # The margin's inner edge, and the back of the lids round to the eyeball's sides.
-    inside = lid + np.column_stack([0 * s, np.where(s < 0, 0.0004, 0.0001) * np.minimum(1, np.abs(s) / 0.4) * (1 - amount)])
-    out.append(np.column_stack([inside, sheet(*inside.T, clear)]))
-    for far in (0.25, 0.6, 1.0):
-        side = np.column_stack([0.0128 * np.cos(angle), 0.0128 * s])
-        xy = (inside * (1 - far) + rest * 0 + side * far)
-        z = np.sqrt(np.maximum((EYE_RADIUS + 0.0007) ** 2 - (xy ** 2).sum(1), 0.0035 ** 2))
-        out.append(np.column_stack([xy, np.minimum(z, sheet(*inside.T, clear) - 0.002 * far)]))
+    xy = lid + (0, 1) * (np.where(s < 0, 0.0004, 0.0001) * np.minimum(1, np.abs(s) / 0.4) * (1 - amount))[:, None]
+    inside = np.column_stack([xy, sheet(*xy.T, clear)])
+    out.append(inside)
+    reach = np.linalg.norm(inside, axis=1, keepdims=True)
+    side = np.column_stack([np.cos(angle), s, np.full(size, 0.1)])
+    for t in (0.25, 0.6, 1.0):
+        course = inside / reach * (1 - t) + side * t
+        course /= np.linalg.norm(course, axis=1, keepdims=True)
+        out.append(course * (reach + (EYE_RADIUS + 0.0010 - reach) * t))
     return np.array(out) + EYE
 
 

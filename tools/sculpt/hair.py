@@ -1,38 +1,109 @@
-"""Brows and lashes, which grow on the skin (the left ones; the right are their mirror images)."""
+"""Brows and lashes, hair by hair, which grow on the skin (the left ones; the right are their mirror images).
+
+Each function returns vertices [N,3], triangles [M,3] and the skin that each vertex follows, a sparse [N,V] of weights.
+"""
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from scipy.spatial import cKDTree
 
-from tools.sculpt import shapes, surface
+from tools.sculpt import eyes, surface
+from tools.sculpt.surface import EYE
+
+BROW_HAIRS = 84
+UPPER_LASHES, LOWER_LASHES = 34, 15
 
 
-def brow(skin, columns=15):
-    """The left brow, a low ridge on the skin from its inner end: vertices, triangles, weights of the skin under each."""
-    t = np.linspace(0, 1, columns)
-    x = 0.0105 + 0.0390 * t
-    y = 0.0485 + 0.0060 * np.sin(np.pi * t ** 1.25) - 0.0030 * t ** 2
-    half = 0.0033 * (1 - t) ** 0.35 * (0.75 + 0.25 * np.minimum(t / 0.2, 1)) + 0.0003
-    rows = []
-    for v in (-1, -0.5, 0.2, 0.8, 1):
-        place = np.stack([x + 0.0010 * v, y + half * v], -1)
-        rows.append(np.column_stack([place, surface.front(*place.T) + 0.0014 * (1 - v * v) - 0.0001]))
-    v = np.concatenate(rows)
+def brow(skin):
+    """Flat tapered hairs in layers along an arch; they point up at the inner end and lie down towards the outer one."""
+    k = np.arange(BROW_HAIRS)
+    along = (k + 0.5) / BROW_HAIRS
+    across = 2 * ((k * 0.6180340) % 1) - 1                       # evenly scattered over the brow's width
+    vary = ((k * 0.7548777) % 1)[:, None] - 0.5
+    t = along ** 0.9
+    spine = np.column_stack([0.0125 + 0.0385 * t, 0.0478 + 0.0062 * np.sin(np.pi * t ** 1.15) ** 1.2 - 0.0012 * t])
+    width = 0.0037 * (1 - t ** 3) * (0.72 + 0.28 * np.minimum(t / 0.25, 1))
+    root = spine + np.column_stack([0 * t, width * across])
+    down = np.where(t < 0.5, 0, 0.9 * (t - 0.5))
+    rise = np.radians(72 * (1 - np.minimum(t / 0.35, 1)) ** 1.3 + 14) - 0.35 * across * np.minimum(t / 0.2, 1) - down + 0.35 * vary[:, 0]
+    length = (0.0070 - 0.0018 * t) * (1 + 0.35 * vary[:, 0])
+    heading = np.column_stack([np.cos(rise), np.sin(rise)])
+    bend = np.column_stack([0.30 + 0 * t, -0.25 - 0.25 * t])     # hairs curve outwards and down towards their tips
+    places, lift = [], []
+    for part, half, up in ((0, 0.5, 0.0), (0.5, 0.9, 0.0004), (1, 0, 0.0002)):
+        middle = root + length[:, None] * (part * heading + part ** 2 * 0.5 * bend)
+        aside = np.column_stack([-heading[:, 1], heading[:, 0]]) * 0.00044 * half
+        for sign in (1, -1) if half else (0,):
+            places.append(middle + sign * aside)
+            lift.append(up)
+    places = np.stack(places, 1)                                 # [hairs,5,2]
+    z = surface.front(*places.reshape(-1, 2).T).reshape(places.shape[:2]) + 0.0002 + np.array(lift)
+    v = np.concatenate([places, z[..., None]], -1).reshape(-1, 3)
+    hair = np.array([[0, 1, 3], [0, 3, 2], [2, 3, 4]])
+    f = (5 * k[:, None, None] + hair).reshape(-1, 3)
     far, near = cKDTree(skin.vertices).query(v, 8)
     weights = np.exp(-(far / 0.003) ** 2)
     weights /= weights.sum(1, keepdims=True)
     on = csr_matrix((weights.ravel(), near.ravel(), np.arange(len(v) + 1) * 8), (len(v), len(skin.vertices)))
-    return v, shapes.strip(5, columns), on
-
-
-def lashes(skin, margin):
-    """The left upper lashes, a dark rim that curls out from the lid's margin [K], from outside to inside."""
-    place = skin.vertices[margin]
-    t = np.linspace(0, 1, len(margin))
-    long = (0.0007 + 0.0026 * np.sin(np.pi * t) ** 0.6 * (1 - 0.4 * t))[:, None]
-    out = np.column_stack([0.55 * (1 - 2 * t) ** 3, 0.25 + 0 * t, 1 + 0 * t])
-    out /= np.linalg.norm(out, axis=1, keepdims=True)
-    v = np.concatenate([place + (0, 0.0004, 0.0001), place - (0, 0.0001, 0), place + out * 0.6 * long,
-                        place + out * long + np.array([0, 0.5, 0]) * long])
-    f = shapes.strip(4, len(margin))
-    on = csr_matrix((np.ones(len(v)), np.tile(margin, 4), np.arange(len(v) + 1)), (len(v), len(skin.vertices)))
     return v, f, on
+
+
+def lashes(skin):
+    """Curved tapered lashes in a row on each lid's margin, longest at the outside.
+
+    A lash turns with its lid: its weights are the affine coordinates of its vertices in the lid's vertices near its root.
+    """
+    loops = skin.loops["eye_left"]
+    size = loops.shape[1]
+    v, f, weights, count = [], [], [], 0
+
+    def add(points, triangles, near):
+        nonlocal count
+        corners = np.vstack([skin.vertices[near].T, np.ones(len(near))])
+        row = np.linalg.pinv(corners) @ np.vstack([points.T, np.ones(len(points))])      # [near, points]
+        v.append(points)
+        f.append(triangles + count)
+        weights.append(csr_matrix((row.T.ravel(), np.tile(near, len(points)), np.arange(len(points) + 1) * len(near)),
+                                  (len(points), len(skin.vertices))))
+        count += len(points)
+
+    front, inner = skin.vertices[loops[eyes.OUTER_RINGS:eyes.OUTER_RINGS + 2]]
+    edge = front * 0.75 + inner * 0.25
+    half = size // 2
+    for number, start, end, lengths, thick, droop, curl in (
+            (UPPER_LASHES, 0.6, half - 2.2, (0.0066, 0.0074, 0.0060, 0.0034), 0.00011, -0.25, 0.85),
+            (LOWER_LASHES, size - 1.2, half + 4.0, (0.0026, 0.0032, 0.0028, 0.0018), 0.00007, -0.45, -0.10)):
+        for n, q in enumerate(np.linspace(start, end, number)):
+            c = int(q)
+            near = loops[eyes.OUTER_RINGS - 1:eyes.OUTER_RINGS + 2][:, [c, (c + 1) % size]].ravel()
+            root = edge[c] + (edge[(c + 1) % size] - edge[c]) * (q - c)
+            vary = (n * 0.6180340) % 1 - 0.5
+            length = np.interp(n / (number - 1), np.linspace(0, 1, 4), lengths) * (1 + 0.25 * vary)
+            fan = (root[0] - EYE[0] - 0.001) / 0.0135
+            heading = np.array([0.75 * fan + 0.18 * vary, droop, 0.85])
+            heading /= np.linalg.norm(heading)
+            sections = []
+            for part in (0, 0.4, 0.75):
+                middle = root + length * (part * heading + part ** 2 * np.array([0.10 * fan, curl, -0.12]))
+                forward = heading + 2 * part * np.array([0, curl, 0])
+                a = np.cross(forward, (1, 0, 0))
+                a /= np.linalg.norm(a)
+                b = np.cross(forward, a) / np.linalg.norm(forward)
+                turn = np.radians([90, 210, 330])[:, None]
+                sections.append(middle + thick * (1 - 0.75 * part) * (np.cos(turn) * a + np.sin(turn) * b))
+            tip = root + length * (heading + np.array([0.10 * fan, curl, -0.12]))
+            add(np.vstack(sections + [tip]), CONE, near)
+    return np.concatenate(v), np.concatenate(f), vstack(weights)
+
+
+def cone(sections):
+    """Triangles of a tapered three-sided hair: sections of 3 vertices, then its tip."""
+    out = []
+    for s in range(sections - 1):
+        for i in range(3):
+            a, b = 3 * s + i, 3 * s + (i + 1) % 3
+            out += [(a, b, b + 3), (a, b + 3, a + 3)]
+    last = 3 * (sections - 1)
+    return np.array(out + [(last + i, last + (i + 1) % 3, last + 3) for i in range(3)])
+
+
+CONE = cone(3)

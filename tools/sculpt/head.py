@@ -18,8 +18,7 @@ def make():
     v = skin.vertices
     linear = actions.linear_actions(rig)
     expression, coefficients = basis.expression(linear, v)
-    upper_lid = skin.loops["eye_left"][MARGIN, :skin.loops["eye_left"].shape[1] // 2 + 1]
-    names, pv, pf, pface, joint, tongue, grows = parts.build(skin, upper_lid)
+    names, pv, pf, pface, joint, tongue, grows = parts.build(skin)
     contact = v[skin.loops["mouth"][CONTACT]]
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
     shape, shape_parts, identity_names, directions, lid_ways, lid_amounts = identity.basis(

@@ -5,10 +5,9 @@ from scipy.sparse import csr_matrix, vstack
 from tools.sculpt import eyes, hair, teeth
 
 
-def build(skin, margin):
+def build(skin):
     """names [P], vertices [Vp,3], triangles [Fp,3], part of each triangle [Fp], joint of each vertex [Vp],
     tongue shapes [Vp,3,3], and the skin that brows and lashes grow on, a sparse [Vp,V] of weights.
-    margin [K]: the left upper lid's vertices, from outside.
     """
     names, vertices, faces, part, joint, moves, grows = [], [], [], [], [], [], []
     count = 0
@@ -30,7 +29,7 @@ def build(skin, margin):
         add(name, v, f, bone)
     v, f, shapes = teeth.tongue()
     add("tongue", v, f, 2, shapes=shapes)
-    for name, (v, f, on) in (("brow", hair.brow(skin)), ("lashes", hair.lashes(skin, margin))):
+    for name, (v, f, on) in (("brow", hair.brow(skin)), ("lashes", hair.lashes(skin))):
         add(f"{name}_left", v, f, 1, on)
         add(f"{name}_right", v * (-1, 1, 1), f[:, ::-1], 1, on[:, skin.mirror])
     return (names, np.concatenate(vertices), np.concatenate(faces), np.concatenate(part), np.concatenate(joint),

@@ -184,39 +184,19 @@ class Rig:
         return keep
 
     def lid_shapes(self):
-        """lids [V,3,2], and for the left eye the upper and the lower lid's part of it, and the upper lid raised."""
+        """lids [V,3,2], and for the left eye the upper and the lower lid's part of it, and the eye opened wide."""
         loops = self.skin.loops["eye_left"]
-        size = loops.shape[1]
-        angle = np.arange(size) * 2 * np.pi / size
-        shut = eyes.lid_curve(size, shut=True)
-        radius = EYE_RADIUS + 0.0018
-        total, wide = np.zeros_like(self.p), np.zeros_like(self.p)
-        for k, ring in enumerate(loops):
-            if k in (0, len(loops) - 1):              # the last, behind, holds still: the eyeball's joint is regressed from it
-                continue
-            t = min((k / MARGIN), 1.0) ** 1.3
-            here = self.p[ring]
-            margin = self.p[loops[MARGIN]]
-            closed_margin = np.column_stack([EYE[:2] + shut, EYE[2] + eyes.over_eyeball(*shut.T, radius)])
-            move = (closed_margin - margin) * t
-            place = here + move
-            away = place - EYE
-            length = np.linalg.norm(away, axis=1, keepdims=True)
-            floor = EYE_RADIUS + (0.0020 if k <= MARGIN else 0.0014)
-            low = (length < floor) & (here[:, 2:] > EYE[2])
-            place = np.where(low, EYE + away / length * floor, place)
-            total[ring] = place - here
-            raised = np.where(np.sin(angle) > 0, 0.0022, -0.0010) * np.abs(np.sin(angle))
-            lifted = here + np.stack([0 * raised, raised * t, -0.35 * np.abs(raised) * t], -1)
-            away = lifted - EYE
-            length = np.linalg.norm(away, axis=1, keepdims=True)
-            low = (length < EYE_RADIUS + 0.0004) & (here[:, 2:] > EYE[2])
-            wide[ring] = np.where(low, EYE + away / length * (EYE_RADIUS + 0.0004), lifted) - here
+
+        def moved(upper, lower):
+            field = np.zeros_like(self.p)
+            field[loops[1:]] = eyes.rings(self.p[loops[0]], upper, lower) - eyes.rings(self.p[loops[0]])
+            return field
+
+        total = moved(1, 1)
         above = np.zeros(len(self.p))
-        for ring in loops:
-            above[ring] = smoothstep(-0.15, 0.15, np.sin(angle))
-        upper, lower = total * above[:, None], total * (1 - above)[:, None]
-        return np.stack([total, self.mirrored(total)], -1), upper, lower, wide
+        above[loops] = np.sin(np.arange(loops.shape[1]) * 2 * np.pi / loops.shape[1]) > 0
+        upper = total * above[:, None]
+        return np.stack([total, self.mirrored(total)], -1), upper, total - upper, moved(-0.24, -0.10)
 
 
 def laplacian(skin):
