@@ -68,8 +68,11 @@ def build():
         count += len(points)
         return np.arange(count - len(points), count)
 
-    def add_rings(edge, rings, flip, close=False):
-        """Quads from the loop of vertices `edge` [K] inward through rings [R,K,3]; returns loops [R+1,K]."""
+    def add_rings(edge, rings, flip, close=None):
+        """Quads from the loop of vertices `edge` [K] inward through rings [R,K,3]; returns loops [R+1,K].
+
+        close: what the last ring ends in, "tip" (one vertex), "seam" (its two halves sewn together) or nothing.
+        """
         base = np.concatenate(charts)[edge]
         middle = base.mean(0)
         loops = [edge]
@@ -79,7 +82,12 @@ def build():
             for a, b in zip(range(len(edge)), np.roll(range(len(edge)), -1)):
                 quad = (outer[a], outer[b], inner[b], inner[a])
                 quads.append(quad[::-1] if flip else quad)
-        if close:
+        if close == "seam":
+            last, half = np.roll(loops[-1], len(edge) // 4 - 1), len(edge) // 2
+            for k in range(half - 1):
+                quad = (last[k], last[k + 1], last[-2 - k], last[-1 - k])
+                quads.append(quad[::-1] if flip else quad)
+        if close == "tip":
             tip = add(rings[-1].mean(0, keepdims=True), middle[None])[0]
             for a, b in zip(loops[-1], np.roll(loops[-1], -1)):
                 quads.append((b, a, tip, tip) if flip else (a, b, tip, tip))
@@ -88,7 +96,7 @@ def build():
     loops = {}
     points = grid.reshape(-1, 3)
     edge = hole_edge(index, MOUTH)
-    loops["mouth"] = add_rings(edge, mouth.rings(points[edge]), False, close=True)
+    loops["mouth"] = add_rings(edge, mouth.rings(points[edge]), False, close="tip")
     for side, sign in (("left", 1), ("right", -1)):
         for name, hole, make in (("nostril", NOSTRILS, nose.rings), ("eye", EYES, eyes.rings), ("ear", EARS, ears.rings)):
             edge = hole_edge(index, hole)
@@ -96,7 +104,7 @@ def build():
             if sign < 0:
                 edge = np.array([index[i, -j % columns] for i, j in zip(*np.unravel_index(edge, index.shape))])
                 rings = rings * (-1, 1, 1)
-            loops[f"{name}_{side}"] = add_rings(edge, rings, sign < 0, close=name != "eye")
+            loops[f"{name}_{side}"] = add_rings(edge, rings, sign < 0, close={"nostril": "tip", "ear": "seam"}.get(name))
     cap(index[-1], np.concatenate(vertices), add, quads)
 
     vertices, quads, uv = np.concatenate(vertices), np.array(quads), np.concatenate(charts)
