@@ -32,7 +32,7 @@ ROWS = np.array([
 MOUTH = dict(rows=(18, 26), columns=(-10, 10))     # a loop of 56
 NOSTRILS = dict(rows=(27, 30), columns=(1, 4))     # of 12
 EYES = dict(rows=(40, 48), columns=(6, 18))        # of 40
-EARS = dict(rows=(30, 40), columns=(26, 32))       # of 32
+EARS = dict(rows=(32, 46), columns=(26, 32))       # of 40
 
 @dataclass
 class Skin:
