@@ -12,30 +12,31 @@ from scipy.spatial.transform import Rotation
 
 from tools.sculpt import surface
 
-MIDDLE = np.array([0.0735, 0.0160, -0.0110])
-# Unit axes of the ear's plane: it turns out by 22 degrees behind and 5 above, and leans back by 10.
-BACK, UP, OUT = Rotation.from_euler("YZX", [-22, -5, -10], degrees=True).apply([(0, 0, -1), (0, 1, 0), (1, 0, 0)])
+TRAGUS = 0.0160, -0.0015     # y, z of the cheek where the ear grows from it
+# Unit axes of the ear's plane: it turns out by 22 degrees behind and 6 above, and leans back by 10.
+BACK, UP, OUT = Rotation.from_euler("YZX", [-22, -6, -10], degrees=True).apply([(0, 0, -1), (0, 1, 0), (1, 0, 0)])
+MIDDLE = surface.trace(np.array([0.14, *TRAGUS]), np.array([-1.0, 0, 0])) + 0.0105 * BACK + 0.0014 * OUT
 
 # The rim round the ear, by the way round it from the middle of the back, upward, to the front and below:
 # way, u, v, w of its edge; millimetres that it rolls in; how much it is a helix (0 a soft edge, 1 rolled in);
 # how much it stands free of the head (0 grown to it).
 RIM = np.array([
     (0.00, 18.8, 2.5, 0.0, 4.4, 1.0, 1.0),
-    (0.07, 19.3, 13.0, 0.3, 4.8, 1.0, 1.0),
-    (0.15, 13.8, 25.8, 0.6, 5.2, 1.0, 1.0),
-    (0.23, 2.0, 31.0, 0.8, 5.4, 1.0, 1.0),
+    (0.08, 19.3, 13.0, 0.3, 4.8, 1.0, 1.0),
+    (0.165, 14.0, 25.6, 0.6, 5.2, 1.0, 1.0),
+    (0.235, 3.0, 31.0, 0.8, 5.4, 1.0, 1.0),
     (0.30, -8.5, 27.0, 0.8, 5.0, 1.0, 1.0),
-    (0.36, -13.0, 18.5, 0.6, 4.4, 1.0, 0.5),
-    (0.42, -13.6, 10.0, 0.2, 4.0, 0.8, 0.0),
+    (0.355, -13.0, 18.5, 0.6, 4.4, 1.0, 0.5),
+    (0.415, -13.6, 10.0, 0.2, 4.0, 0.8, 0.0),
     (0.46, -12.4, 4.5, -0.8, 2.4, 0.2, 0.0),
     (0.50, -9.4, 0.0, 1.2, 2.2, 0.5, 0.0),
     (0.545, -8.0, -4.5, 1.8, 2.2, 0.6, 0.0),
     (0.60, -9.6, -10.5, -1.6, 2.2, 0.1, 0.0),
-    (0.67, -11.0, -18.5, -1.8, 3.0, 0.0, 0.2),
-    (0.745, -9.0, -27.0, -1.4, 3.2, 0.0, 0.8),
-    (0.80, -3.0, -31.0, -1.0, 3.2, 0.0, 1.0),
-    (0.86, 4.5, -26.5, -0.8, 3.2, 0.1, 1.0),
-    (0.93, 12.8, -13.0, -0.4, 3.8, 0.7, 1.0)])
+    (0.665, -11.0, -18.5, -1.8, 3.0, 0.0, 0.2),
+    (0.725, -9.0, -27.0, -1.4, 3.2, 0.0, 0.8),
+    (0.775, -3.0, -31.0, -1.0, 3.2, 0.0, 1.0),
+    (0.83, 4.5, -26.5, -0.8, 3.2, 0.1, 1.0),
+    (0.91, 12.8, -13.5, -0.4, 3.8, 0.7, 1.0)])
 # Where the ear is rooted in the head: u, v, once round the same way.
 ROOT = np.array([
     (4.5, 2.0), (5.0, 12.0), (0.5, 20.5), (-9.5, 21.5), (-16.0, 15.0), (-17.0, 8.0), (-16.5, 1.5), (-16.0, -4.0),
@@ -117,7 +118,7 @@ def rings(edge):
     rings = [surface.project(0.5 * (edge + base)), base]
 
     behind = put(inside(2.4 * free - 2.6 * (1 - free)), (w - 3.4) * free + (0.6 * skin + 0.4 * w) * (1 - free))
-    for t in (0.3, 0.65):
+    for t in (0.35, 0.7):
         rings.append(base + (behind - base) * t - 0.006 * t * (1 - t) * OUT * free[:, None])
     rings.append(behind)
     rings.append(put(inside(-0.9 * (1 - free)), (w - 1.7) * free + (0.2 * skin + 0.8 * w) * (1 - free)))
@@ -127,10 +128,11 @@ def rings(edge):
         place = inside(roll * share)
         rings.append(put(place, (w + drop) * helix + front(place) * (1 - helix)))
     start = inside(roll + 0.4 * (1 - helix))
-    middle = np.clip(v * 0.80 - 0.5, -24, 21)
+    across = (size // 2 + 1 - np.arange(size)) % size     # the vertex that each is sewn to
+    middle = np.clip(0.4 * (v + v[across]) - 0.5, -24, 21)
     middle = np.stack([SLIT(middle), middle], -1)
-    middle += (outline - middle) * 0.06
-    for s in np.linspace(0.1, 1, 8):
+    middle += (outline - middle) * 0.05
+    for s in (0.1, 0.26, 0.44, 0.63, 0.82, 1):
         place = start + (middle - start) * s
         rings.append(put(place, front(place)))
     return np.array(rings)
