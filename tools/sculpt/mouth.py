@@ -15,7 +15,7 @@ MOUTH_HALF = 0.0255      # half of the mouth's width
 OUTER_RINGS = 7          # from the hole's edge to the vermilion border, that one included
 VERMILION_RINGS = 7      # from there to where the lips meet, that one included
 INNER_RINGS = 4          # the lips' inside
-FLESH = 0.0035           # the bag keeps this far under the skin
+FLESH = 0.0025           # the bag keeps this far under the skin
 
 # The lips' inside and the bag, loop by loop: how far behind the contact, and above and below it, in the middle of the mouth.
 INSIDE = ((0.0010, 0, 0), (0.0021, 0.0004, 0.0004), (0.0029, 0.0026, 0.0028), (0.0031, 0.0062, 0.0068))

@@ -14,9 +14,9 @@ import numpy as np
 from tools.sculpt import shapes, surface
 from tools.sculpt.surface import MOUTH_Y
 
-BEHIND_SKIN = 0.0040     # the upper incisors' face behind the face's surface, without lips, where these meet
+BEHIND_SKIN = 0.0046     # the upper incisors' face behind the face's surface, without lips, where these meet
 OVERJET = 0.0024
-ARCHES = {"upper": (0.0295, 0.046), "lower": (0.0270, 0.0435)}     # half width and depth
+ARCHES = {"upper": (0.0300, 0.046), "lower": (0.0275, 0.0435)}     # half width and depth
 # From the midline: kind, width along the arch, height, thickness, and edge over the place where the lips meet, millimetres.
 TEETH = {
     "upper": (("incisor", 8.5, 10.5, 6.6, -2.2), ("incisor", 6.5, 9.2, 6.0, -1.7), ("canine", 7.6, 10.2, 7.4, -2.4),
@@ -31,7 +31,7 @@ BLADE = np.array([(-0.15, 0.64, 1.0, 0.85), (0.08, 0.76, 0.40, 0.95), (0.35, 0.9
                   (0.84, 1.0, 0.38, 0.34), (0.96, 0.97, 0.62, 0.22), (1.0, 0.88, 0.85, 0.13)])
 TABLE = np.array([(-0.15, 0.78, 0.8, 0.82), (0.20, 0.92, 0.15, 0.97), (0.55, 1.0, 0.0, 1.0), (0.86, 0.95, 0.50, 0.90),
                   (1.0, 0.72, 1.5, 0.64)])
-TONGUE_TIP = 0.0072      # behind the lower incisors' face
+TONGUE_TIP = 0.0062      # behind the lower incisors' face
 TONGUE_ROOT = 0.030      # z
 
 
@@ -121,7 +121,7 @@ def gum(name, up):
     top = np.full(len(ways), 11.8 if up > 0 else 13.5)
     place, normal = arch(ways, name)
     ring = np.stack([np.stack(pair, -1) for pair in (
-        (-2.2 + 0 * beside, top), (0.0 - 0.45 * beside, 0.45 * margin + 0.55 * top), (-0.05 - 0.95 * beside, margin + 0.5),
+        (-2.4 + 0 * beside, top), (-0.35 - 0.40 * beside, 0.45 * margin + 0.55 * top), (-0.05 - 0.95 * beside, margin + 0.5),
         (-0.5 * thick, margin - 0.2), (-thick - 0.2 + 0.5 * beside, margin + 1.0),
         (-thick - 1.6, top))], 1) / 1000              # [S,6,2]: outwards, up
     v = np.stack([place[:, None, 0] + normal[:, None, 0] * ring[..., 0], MOUTH_Y + up * ring[..., 1],
@@ -144,10 +144,10 @@ def tongue():
     pole = radial < 1e-9
     c[pole] = s[pole] = 0
     root = 1 - (1 - far) ** 10                        # closes the root
-    wide = 0.0162 * (1 - far ** 2.6) ** (1 / 2.4) * root
-    above = (0.0026 + 0.0050 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far ** 6) ** 0.5 * root
+    wide = 0.0175 * (1 - far ** 3.2) ** (1 / 2.1) * root
+    above = (0.0034 + 0.0056 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far ** 6) ** 0.5 * root
     below = (0.0030 + 0.0050 * (1 - far)) * (1 - far ** 5) ** 0.5 * root
-    middle = MOUTH_Y - 0.0022 - 0.0065 * (1 - far) ** 3
+    middle = MOUTH_Y - 0.0020 - 0.0065 * (1 - far) ** 3
     tip = front() - OVERJET - TONGUE_TIP
     tongue = np.column_stack([wide * c, middle + np.where(s > 0, above, below) * s, TONGUE_ROOT + (tip - TONGUE_ROOT) * far])
     dorsum = np.maximum(s, 0)
@@ -158,6 +158,6 @@ def tongue():
     back = np.exp(-((far - 0.34) / 0.24) ** 2)[:, None]
     moves[:, :, 1] = back * (0, 0.0110, 0.0008) + np.clip((far - 0.5) / 0.5, 0, 1)[:, None] * (0, -0.0010, -0.0070)
     ahead = np.clip((far - 0.05) / 0.95, 0, 1)[:, None]
-    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0265) + ahead ** 1.5 * np.column_stack([0 * s, 0.0095 - 0.0016 * s, 0 * s])
+    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0390) + ahead ** 1.5 * np.column_stack([0 * s, 0.0095 - 0.0016 * s, 0 * s])
     moves[:, 0, 2] = -0.25 * tongue[:, 0] * ahead[:, 0] ** 3
     return tongue, triangles, moves
