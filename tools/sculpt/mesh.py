@@ -16,7 +16,7 @@ COLUMNS = [(0, 0), (6, 9.6), (10, 23), (18, 45.5), (26, 83), (32, 114), (44, 180
 BACK = COLUMNS[-1][0]
 # Its rows from the foot of the bust to the crown: row, y in front, at the side and behind, z of the axis it is seen from.
 ROWS = np.array([
-    (0, -0.200, -0.196, -0.192, -0.040),
+    (0, -0.203, -0.196, -0.192, -0.045),
     (8, -0.118, -0.118, -0.098, -0.030),
     (11, -0.098, -0.095, -0.076, -0.010),
     (14, -0.087, -0.077, -0.058, 0.000),

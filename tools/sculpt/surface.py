@@ -30,13 +30,14 @@ SECTIONS = (
     (-8, (0, 86), (20, 83), (37, 74), (56, 51), (66.5, 16), (58, -18), (0, -32)),
     (-25, (0, 89.5), (19, 85), (35, 73), (53, 49), (63, 15), (54, -16), (0, -30)),
     (-42, (0, 89.5), (17, 84.5), (32, 71.5), (49, 47), (59, 14), (50, -14), (0, -28)),
-    (-58, (0, 86), (16, 81.5), (29, 69.5), (44.5, 45), (55, 13), (46, -12), (0, -26)),
+    (-58, (0, 85), (16, 81), (29, 69.5), (44.5, 45), (55, 13), (46, -12), (0, -26)),
     (-74, (0, 87.5), (14, 83.5), (27, 69.5), (41, 43), (51, 12), (42, -10), (0, -24)),
     (-90, (0, 84), (13, 80.5), (25, 67), (38, 41), (48, 12), (40, -10), (0, -22)))
 # The neck, leaning forward, and the beginning of the shoulders: height y, front z, back z, half width. Millimetres.
 NECK_SECTIONS = np.array([
-    (20, 0, -78, 38), (-40, 18, -76, 39), (-80, 27, -71.5, 40), (-100, 25, -71, 41), (-115, 21.5, -73, 42.5),
-    (-130, 17, -77, 45), (-145, 12, -83, 50), (-160, 8, -90, 59), (-175, 6, -96, 73), (-190, 7, -101, 88), (-215, 10, -106, 104)])
+    (20, 0, -78, 39), (-40, 18, -76, 40), (-80, 27, -71.5, 41), (-100, 25, -71, 42.5), (-113, 21.5, -73, 44),
+    (-126, 17.5, -77, 47), (-140, 12, -84, 54), (-154, 8, -91, 65), (-168, 6, -96, 79), (-182, 7, -100, 90),
+    (-195, 9, -102, 94), (-210, 9, -102, 93)])
 
 
 def ellipsoid(p, centre, radii):
@@ -70,6 +71,12 @@ def bump(p, centre, radii):
     return total
 
 
+def groove(p, path, width):
+    """exp(-q^2) of the distance q, in widths, from a line through two or more places."""
+    d = np.min([capsule(p, a, b, 0, 0) for a, b in zip(path, path[1:])], 0)
+    return np.exp(-(d / width) ** 2)
+
+
 def section_radii():
     """Spline of the face's radius about the y axis, over height y and azimuth from the front (0) to the back (pi)."""
     azimuth = np.linspace(0, np.pi, 61)
@@ -91,12 +98,12 @@ def face(p):
     height = np.clip(y, SECTIONS[-1][0] * 1e-3, SECTIONS[0][0] * 1e-3)
     d = 0.92 * (np.hypot(x, z) - RADII.ev(height, np.arctan2(x, z)))
     d = -union(-d, 0.1100 - y, 0.020)                                    # the skull closes it above
-    return -union(-d, 0.72 * (y + 0.0885 - 13.5 * x * x), 0.012)
+    return -union(-d, 0.72 * (y + 0.0885 - 13.5 * x * x), 0.010)
 
 
 def neck(p):
     x, y, z = np.moveaxis(p, -1, 0)
-    front, back, half = np.moveaxis(NECK_SPLINE(np.clip(y, -0.215, 0.02)), -1, 0)
+    front, back, half = np.moveaxis(NECK_SPLINE(np.clip(y, -0.210, 0.02)), -1, 0)
     deep = 0.5 * (front - back)
     d = (np.hypot(x / half, (z - 0.5 * (front + back)) / deep) - 1) * np.minimum(half, deep)
     return np.maximum(d, y - 0.02)
@@ -119,19 +126,22 @@ def distance(p):
     d = union(d, ellipsoid(p, (0, 0.0720, 0.0120), (0.0640, 0.0660, 0.0750)), 0.012)        # forehead
     d = union(d, ellipsoid(p, (0, 0.0250, -0.0420), (0.0620, 0.0520, 0.0520)), 0.030)       # occiput
     d = union(d, face(p), 0.016)
-    d = union(d, neck(p), 0.014)
-    d = union(d, capsule(p, (0.045, -0.020, -0.026), (0.012, -0.168, 0.004), 0.008, 0.007), 0.010)   # sternomastoids
-    d = union(d, capsule(p, (0.014, -0.176, 0.004), (0.100, -0.180, -0.030), 0.007, 0.010), 0.016)   # collar bones
+    d = union(d, neck(p), 0.011)
+    d = union(d, capsule(p, (0.045, -0.020, -0.026), (0.012, -0.160, 0.004), 0.008, 0.007), 0.010)   # sternomastoids
+    d = union(d, capsule(p, (0.014, -0.168, 0.005), (0.084, -0.166, -0.028), 0.006, 0.009), 0.014)   # collar bones
     d += 0.0030 * bump(p, (0.058, 0.056, 0.052), (0.020, 0.024, 0.030))                      # temples
     d -= 0.0020 * bump(p, (0.022, 0.048, 0.084), (0.020, 0.008, 0.020))                      # brow ridge
     d += 0.0060 * bump(p, (0.0330, 0.0310, 0.078), (0.0175, 0.0125, 0.016))                  # sockets
-    d -= 0.0018 * bump(p, (0.045, 0.000, 0.060), (0.022, 0.014, 0.024))                      # cheekbones
+    d -= 0.0018 * bump(p, (0.045, 0.000, 0.060), (0.022, 0.016, 0.024))                      # cheekbones
     d += 0.0016 * bump(p, (0.050, -0.030, 0.045), (0.014, 0.018, 0.020))                     # below them
-    d -= 0.0016 * bump(p, (0, -0.0740, 0.088), (0.017, 0.011, 0.020))                        # chin
+    d -= 0.0022 * bump(p, (0, -0.0740, 0.088), (0.016, 0.011, 0.020))                        # chin
     d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)                  # lids over the eyeball
     middle, wings = nose(p)
     d = union(d, middle, 0.009)
-    d = union(d, wings, 0.0028)
+    d = union(d, wings, 0.0026)
+    d += 0.0009 * groove(p, ((0.0110, -0.0050, 0.0930), (0.0158, -0.0070, 0.0845), (0.0176, -0.0120, 0.0810),
+                             (0.0165, -0.0180, 0.0830)), 0.0019)                             # crease round the wings
+    d += 0.0008 * groove(p, ((0.0190, -0.0060, 0.080), (0.0270, -0.0240, 0.078), (0.0320, -0.0400, 0.071)), 0.0055)   # nasolabial
     return d
 
 
