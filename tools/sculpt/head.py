@@ -74,7 +74,7 @@ def make():
     weights[np.arange(len(pv)), joint] = 1
     return {
         "v_template": v.astype(np.float32), "f": triangles.astype(np.int32),
-        "f_quad": skin.quads.astype(np.int32), "uv_quad": quad_uv(skin).astype(np.float32),
+        "f_quad": skin.quads.astype(np.int32), "uv_quad": skin.uv.astype(np.float32),
         "shapedirs": shapedirs, "posedirs": rig.posedirs.astype(np.float32),
         "J_regressor": joint_regressor(rig).astype(np.float32), "weights": rig.weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
@@ -106,15 +106,6 @@ def inside_mouth(rig):
 
 def rounded(array, step=COARSE):
     return (np.round(array / step) * step).astype(np.float16)
-
-
-def quad_uv(skin):
-    """[Q,4,2] with the seam at the back of the head mended: no quad reaches across the chart."""
-    uv = skin.uv[skin.quads].copy()
-    u = uv[:, :, 0]
-    across = u.max(1) - u.min(1) > 0.5
-    u[across] = np.where(u[across] > 0.5, u[across] - 1, u[across])
-    return uv
 
 
 def find_landmarks(skin):

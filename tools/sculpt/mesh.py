@@ -1,7 +1,7 @@
 """The skin as quads: a grid round the head, with loops of quads set into it for the mouth, the eyes and the ears.
 
-`build()` returns a Skin: vertices [V,3], quads [Q,4] (a triangle repeats its last corner), uv [V,2], and for every
-place that needs naming the indices of its loops.
+`build()` returns a Skin: vertices [V,3], quads [Q,4] (a triangle repeats its last corner), uv [Q,4,2] of their corners,
+and for every place that needs naming the indices of its loops.
 """
 from dataclasses import dataclass, field
 
@@ -105,13 +105,14 @@ def build():
                 edge = np.array([index[i, -j % columns] for i, j in zip(*np.unravel_index(edge, index.shape))])
                 rings = rings * (-1, 1, 1)
             loops[f"{name}_{side}"] = add_rings(edge, rings, sign < 0, close={"nostril": "tip", "ear": "seam"}.get(name))
-    cap(index[-1], np.concatenate(vertices), add, quads)
+    crown = cap(index[-1], np.concatenate(vertices), add, quads)
 
-    vertices, quads, uv = np.concatenate(vertices), np.array(quads), np.concatenate(charts)
+    vertices, quads = np.concatenate(vertices), np.array(quads)
+    uv = np.concatenate([quad_uv(np.concatenate(charts)[quads[:-len(crown)]]), crown])
     used = np.unique(quads)
     renumber = np.full(len(vertices), -1)
     renumber[used] = np.arange(len(used))
-    vertices, quads, uv = vertices[used], renumber[quads], uv[used]
+    vertices, quads = vertices[used], renumber[quads]
     loops = {name: renumber[loop] for name, loop in loops.items()}
     loops["grid"] = renumber[index]
     return symmetric(Skin(vertices, quads, uv, loops))
@@ -153,9 +154,10 @@ def place_grid():
         step -= (step * normal).sum(-1, keepdims=True) * normal / (normal * normal).sum(-1, keepdims=True)
         grid[1:-1] += step
         grid[:, [0, BACK], 0] = 0
-        grid[1:] = surface.project(grid[1:].reshape(-1, 3), 4).reshape(shape[0] - 1, shape[1], 3)
+        grid[1:] = surface.project(grid[1:].reshape(-1, 3), 2).reshape(shape[0] - 1, shape[1], 3)
         grid.reshape(-1, 3)[hole_edge(index, NOSTRILS)] = nostril
         grid[:, -1:size // 2:-1] = grid[:, 1:size // 2] * (-1, 1, 1)
+    grid[1:] = surface.project(grid[1:].reshape(-1, 3), 4).reshape(shape[0] - 1, shape[1], 3)
     return grid
 
 
@@ -172,7 +174,7 @@ def hole_edge(index, hole):
 
 
 def cap(ring, vertices, add, quads):
-    """Close the crown: a loop of 4 n vertices filled with a square patch."""
+    """Close the crown: a loop of 4 n vertices filled with a square patch, a chart of its own; returns its uv [n*n,4,2]."""
     size = len(ring)
     n = size // 4
     shift = n // 2
@@ -196,7 +198,18 @@ def cap(ring, vertices, add, quads):
         p[1:-1, 1:-1] += 0.5 * (mean - p[1:-1, 1:-1])
         p[1:-1, 1:-1] = surface.project(p[1:-1, 1:-1].reshape(-1, 3), 3).reshape(n - 1, n - 1, 3)
     fresh = p[1:-1, 1:-1].reshape(-1, 3)
-    chart = np.stack(np.meshgrid(np.linspace(0.4, 0.6, n - 1), np.linspace(0.88, 0.99, n - 1)), -1).reshape(-1, 2)
-    patch[1:-1, 1:-1] = add(fresh, chart).reshape(n - 1, n - 1)
+    patch[1:-1, 1:-1] = add(fresh, np.zeros((len(fresh), 2))).reshape(n - 1, n - 1)
+    uv = []
     for i, j in np.ndindex(n, n):
-        quads.append((patch[i, j], patch[i, j + 1], patch[i + 1, j + 1], patch[i + 1, j]))
+        corners = np.array(((i, j), (i, j + 1), (i + 1, j + 1), (i + 1, j)))
+        quads.append(tuple(patch[tuple(corners.T)]))
+        uv.append((0.44, 0.875) + 0.12 * corners[:, ::-1] / n)
+    return np.array(uv)
+
+
+def quad_uv(uv):
+    """[Q,4,2] with the seam at the back of the head mended: no quad reaches across the chart."""
+    u = uv[:, :, 0]
+    across = u.max(1) - u.min(1) > 0.5
+    u[across] = np.where(u[across] > 0.5, u[across] - 1, u[across])
+    return uv
