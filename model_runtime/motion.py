@@ -62,14 +62,14 @@ def load_motion(path):
                       str(arrays["voice"]) if "voice" in arrays.files else "")
 
 
-def write_npz(path, **arrays):
-    """np.savez_compressed that never leaves a half-written file. UtterError if the folder cannot be written."""
+def write_npz(path, *, compressed=True, **arrays):
+    """np.savez_compressed (or np.savez) that never leaves a half-written file. UtterError if the folder cannot be written."""
     path = Path(path)
     beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(beside, "wb") as stream:
-            np.savez_compressed(stream, **arrays)
+            (np.savez_compressed if compressed else np.savez)(stream, **arrays)
         os.replace(beside, path)
     except OSError as error:
         with suppress(OSError):
