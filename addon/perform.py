@@ -24,7 +24,8 @@ def perform_job(scene, head, rediffuse=False):
         raise UtterError(settings.refusal)
     start, jaw, quality = settings.start, settings.jaw, settings.quality
     fields = {"voice": voice.path_of(head), "head": seen.path or None, "emotion": settings.emotion.strip() or None,
-              "passages": passages.in_seconds(settings, fps), "pins": None, "seed": settings.seed, "quality": quality}
+              "passages": passages.in_seconds(settings, fps), "pins": None, "seed": settings.seed, "quality": quality,
+              "identity": list(seen.identity) or None}
     pins = bake.read_pins(head, start, settings.frames, fps=fps) if rediffuse else None
     if rediffuse and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")

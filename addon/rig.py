@@ -2,14 +2,16 @@
 
 A head is one mesh object (skin, eyes, teeth, tongue; a shape key per channel) deformed by an armature (root, neck, jaw, eyes).
 What it is stands on the mesh object as the custom property "utter_head": basis, head (file), jaw, channels {shape key: Motion channel},
-bones {joint: bone}, axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex).
+bones {joint: bone}, axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex), jaw_turns (3x3x3, of
+the bundle), identity (300 coefficients, once there is one).
 """
+import contextlib
 import re
 from dataclasses import dataclass
 
 import bpy
 import numpy as np
-from mathutils import Matrix
+from mathutils import Matrix, Vector
 
 from . import look, shaders
 from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
@@ -39,6 +41,8 @@ class Head:
     basis: str = ""    # SHA-256 of the basis that the channels mean, "" unless kind is "utter"
     path: str = ""     # head file to name in `perform`, "" for the built-in one
     jaw: str = "KEYS"  # "KEYS" or "BONE": how the jaw is baked
+    identity: tuple = ()   # coefficients [300] of the built-in head, () if it is as its file has it
+    jaw_turns: tuple = ()  # [27], () where the bundle told none
 
 
 def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
@@ -141,7 +145,8 @@ def describe(obj):
         if not any(key in keys for key in told["channels"].keys()):
             return Head("none", f"{obj.name} has lost its shape keys; undo that, or add the head again.")
         jaw = told["jaw"] if told["jaw"] == "BONE" and "jaw" in told["bones"] and armature(obj) else "KEYS"
-        return Head("utter", f"{obj.name} is ready to perform.", told["basis"], told["head"], jaw)
+        return Head("utter", f"{obj.name} is ready to perform.", told["basis"], told["head"], jaw,
+                    tuple(told.get("identity", ())), tuple(told.get("jaw_turns", ())))
     if len(_expression_keys(obj)) >= 10:
         return Head("flame", f"{obj.name} is a FLAME head of another add-on; use it to make it ready.")
     count = len(obj.data.vertices)
@@ -236,6 +241,96 @@ def lip_gap(obj, values):
     opening = {c: (np.subtract(key.data[lips[0]].co, key.data[lips[1]].co) @ up) - apart[0] for c, key in keys.items()}
     gap = apart[0] + np.asarray(values)[:, list(opening)] @ np.array(list(opening.values()))
     return np.maximum(gap, 0)
+
+
+# Changing
+
+def reshape(obj, shift, joints, keys, identity):
+    """Move the neutral face of our head obj by shift [N,3], all its shape keys with it and those of channels {channel: [N,3]} by so
+    much more, its bones by joints [5,3]: metres in FLAME's axes. identity: the coefficients [300] that it then has.
+
+    Animation, sculpted keys, materials and transforms stay. What obj shares with other objects it gets of its own first."""
+    axes = np.array(obj[PROPERTY]["axes"]).reshape(3, 3)
+    with _object_mode():
+        _unshare(obj)
+        shift = (shift @ axes.T).astype(np.float32)
+        own = {block.name: channel for channel, block in channels(obj).items()}
+        for block in obj.data.shape_keys.key_blocks:
+            more = keys.get(own.get(block.name))
+            _move(block.points, shift if more is None else shift + (more @ axes.T).astype(np.float32))
+        _move(obj.data.vertices, shift)
+        obj.data.update()
+        _move_bones(obj, armature(obj), joints @ axes.T)
+    obj[PROPERTY]["identity"] = list(identity)
+
+
+@contextlib.contextmanager
+def _object_mode():
+    """Leave the mode that the active object is in, and come back to it."""
+    layer = bpy.context.view_layer
+    before = layer.objects.active
+    mode = before.mode if before else "OBJECT"
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    try:
+        yield
+    finally:
+        layer.objects.active = before
+        if mode != "OBJECT":
+            bpy.ops.object.mode_set(mode=mode)
+
+
+def _unshare(obj):
+    """Give obj a mesh of its own, and an armature of its own if it shares it with another head."""
+    if obj.data.users - obj.data.use_fake_user > 1:
+        obj.data = obj.data.copy()
+    rig = armature(obj)
+    if rig is None:
+        return
+    if any(other != obj and PROPERTY in other and armature(other) == rig for other in bpy.data.objects if other.type == "MESH"):
+        twin = rig.copy()
+        for collection in rig.users_collection:
+            collection.objects.link(twin)
+        for modifier in obj.modifiers:
+            if modifier.type == "ARMATURE" and modifier.object == rig:
+                modifier.object = twin
+        if obj.parent == rig:
+            obj.parent = twin
+        rig = twin
+    if rig.data.users - rig.data.use_fake_user > 1:
+        rig.data = rig.data.copy()
+
+
+def _move(points, shift):
+    """Add shift [N,3] to the coordinates of mesh vertices or of a shape key's points."""
+    flat = np.empty(shift.size, np.float32)
+    points.foreach_get("co", flat)
+    points.foreach_set("co", flat + shift.ravel())
+
+
+def _move_bones(obj, rig, joints):
+    """Move the bones of an armature object by joints [5,3], in the axes of obj: only edit mode can."""
+    if rig is None:
+        return
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    hidden, unlinked = rig.hide_viewport, rig.name not in scene.collection.objects
+    if unlinked:  # in a collection that may be hidden, or in another scene
+        scene.collection.objects.link(rig)
+    rig.hide_viewport = False
+    unseen = rig.hide_get()
+    rig.hide_set(False)
+    layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    try:
+        for joint, bone in obj[PROPERTY]["bones"].items():
+            edit, by = rig.data.edit_bones[bone], Vector(joints[JOINTS.index(joint)].tolist())
+            edit.head, edit.tail = edit.head + by, edit.tail + by
+    finally:
+        bpy.ops.object.mode_set(mode="OBJECT")
+        rig.hide_set(unseen)
+        rig.hide_viewport = hidden
+        if unlinked:
+            scene.collection.objects.unlink(rig)
 
 
 # Making
@@ -347,7 +442,7 @@ def _remember(obj, bundle, head_path, jaw, axes, channels, bones):
     lips = [int(bundle["landmark_vertices"][names.index(lip)]) for lip in LIPS if lip in names]
     obj[PROPERTY] = {"basis": bundle["basis"], "head": str(head_path or ""), "jaw": jaw, "bones": bones,
                      "channels": {key: int(channel) for key, channel in channels.items()},
-                     "axes": np.ravel(axes).tolist(), "lips": lips}
+                     "axes": np.ravel(axes).tolist(), "lips": lips, "jaw_turns": np.ravel(bundle.get("jaw_turns", ())).tolist()}
 
 
 # Recognising

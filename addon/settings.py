@@ -3,7 +3,7 @@ import bpy
 from bpy.props import (BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty,
                        StringProperty)
 
-from . import look, rig, shaders, takes, voice
+from . import identity, look, rig, shaders, takes, voice
 
 FEELINGS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous", "neutral", "holding back tears",
             "barely hiding his anger", "warm and reassuring", "tired and resigned", "nervous, forcing a smile", "proud", "in love")
@@ -32,6 +32,15 @@ class Take(bpy.types.PropertyGroup):
     bones: PointerProperty(type=bpy.types.Action)
 
 
+class Identity(bpy.types.PropertyGroup):
+    """Who the built-in head is; nobody keys it, for a face changes its expression and not its owner."""
+
+    __annotations__ = {identity.key(name): FloatProperty(name=name, description=description, soft_min=-1, soft_max=1, min=-2, max=2,
+                                                         options=set(), update=identity.changed)
+                       for name, description in identity.SLIDERS.items()}
+    __annotations__["character"] = IntProperty(default=-1, options={"HIDDEN"})  # seed of what the sliders do not tell, -1 nothing
+
+
 class HeadSettings(bpy.types.PropertyGroup):
     """Settings of one head: Object.utter."""
 
@@ -43,6 +52,8 @@ class HeadSettings(bpy.types.PropertyGroup):
     seconds: FloatProperty(options={"HIDDEN"})          # length of the voice; 0 unknown
     refusal: StringProperty(options={"HIDDEN"})         # why the voice cannot be used, ""
     frames: IntProperty(options={"HIDDEN"})             # 30-fps frames of the last performance
+
+    identity: PointerProperty(type=Identity)
 
     emotion: StringProperty(name="Feeling", description="What the face should feel throughout, in your own words. "
                             "Empty: Utter hears it in the voice", search=suggest_feelings, search_options={"SUGGESTION"})
@@ -85,4 +96,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Take, HeadSettings, SceneSettings)
+CLASSES = (Passage, Take, Identity, HeadSettings, SceneSettings)

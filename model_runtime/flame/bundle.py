@@ -44,11 +44,22 @@ def write_bundle(head, path, beta=None):
         material_names=np.array(materials), key_names=np.array(list(deltas)),
         key_channels=np.int32([KEYS[name] for name in deltas]),
         key_deltas=np.stack(list(deltas.values())).astype(np.float32), joint_names=np.array(JOINTS),
-        joint_positions=joints.astype(np.float32), joint_parents=np.int32(PARENTS),
+        joint_positions=joints.astype(np.float32), joint_parents=np.int32(PARENTS), jaw_turns=_jaw_turns().astype(np.float32),
         weights=head.weights if head.parts_v is None else np.concatenate([head.weights, head.parts_weights]),
         mask_names=np.array(masks.NAMES), masks=masks.masks(head), basis=np.str_(head.basis), name=np.str_(head.name),
         **({} if head.landmark_names is None else
            {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}))
+
+
+def _jaw_turns():
+    """[3,3,3]: for each jaw key, the matrix by which it displaces what hangs on the jaw alone, in metres a metre from the joint:
+    the same least-squares line as in the keys. So keys follow when vertices and joint move, without posing again."""
+    def turned(axis, angle):
+        k = np.cross(np.eye(3)[axis], np.eye(3)).T
+        return np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
+
+    angles = [np.linspace(*JAW_RANGES[name], 9) for name in ("jaw_x", "jaw_y", "jaw_z")]
+    return np.array([sum(a * turned(axis, a) for a in of) / (of @ of) for axis, of in enumerate(angles)])
 
 
 def _four(polygons):

@@ -31,7 +31,7 @@ def beta(head, sliders, seed=None):
 def random(head, seed):
     """(sliders {name: -1 to 1}, beta float32 [300]) of the character of that seed."""
     values, _ = _person(_directions(head), seed)
-    sliders = dict(zip(names(head), values.round(3).tolist()))
+    sliders = dict(zip(names(head), values.tolist()))
     return sliders, beta(head, sliders, seed)
 
 
