@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from . import bake, head as heads, jobs, passages, perform, rig, voice
+from . import bake, head as heads, identity, jobs, passages, perform, rig, voice
 from .errors import UtterError
 
 OK, BAD_INPUT, SOME_FAILED = 0, 2, 3
@@ -28,6 +28,8 @@ def _parser():
     sub.add_argument("--voice", nargs="+", required=True, metavar="V", help="recordings, or folders of recordings")
     sub.add_argument("--out", required=True, metavar="OUT", help="a .blend file for one voice, a folder for several")
     sub.add_argument("--head", metavar="H", help="a FLAME file (.pkl, .npz), or the name of a head object in FILE")
+    sub.add_argument("--identity", metavar="SEED|I.json", help="who the built-in head is: the seed of a random character, or a file of "
+                     "sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
     sub.add_argument("--emotion", metavar="WORDS", help="what the face should feel; default: as heard in the voice")
     sub.add_argument("--passages", metavar="P.json", help='list of {"start", "end", "prompt", "strength", "fade"} in seconds')
     sub.add_argument("--seed", type=int, metavar="N")
@@ -58,10 +60,13 @@ def _perform(args):
     several = len(voices) > 1 or not out.suffix == ".blend"
     outputs = name_outputs(voices, out) if several else [out]
     timeline = read_passages(args.passages) if args.passages else None
+    who = identity.read(args.identity) if args.identity else None
     check_folder(out if several else out.parent)
 
     scene = prepare_scene(args.fps)
     head = prepare_head(scene, args.head, (args.jaw or "keys").upper())
+    if who is not None:
+        identity.set_sliders(head, *who)
     settings = head.utter
     for name in ("emotion", "seed", "quality", "start"):
         if getattr(args, name) is not None:

@@ -35,6 +35,10 @@ def parser():
     def device(sub):
         sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where torch computes")
 
+    def identity(sub):
+        sub.add_argument("--identity", metavar="SEED|I.json", help="who the built-in head is: the seed of a random character, or a file "
+                         "of sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
+
     sub = verb("perform", perform, "voices to Motion files")
     sub.add_argument("voices", nargs="+", metavar="VOICE", help="sound files, or folders of them")
     sub.add_argument("-o", "--output", required=True, metavar="M.npz|FOLDER/", help="a file for one voice, a folder for several")
@@ -44,6 +48,7 @@ def parser():
     sub.add_argument("--pins", metavar="PINS.npz", help="values and mask [T, 65]: motion to keep exactly")
     sub.add_argument("--seed", type=int, default=0, help="another seed, another take (default 0)")
     sub.add_argument("--quality", choices=("draft", "final"), default="final")
+    identity(sub)
     device(sub)
 
     sub = verb("listen", listen, "what the ears hear in a voice: Content at 50 Hz")
@@ -56,6 +61,7 @@ def parser():
     sub.add_argument("-o", "--output", required=True, metavar="V.npz")
     sub.add_argument("--head", help="the head that the Motion was made for, or that a Motion of the built-in head is carried over to")
     sub.add_argument("--landmarks", action="store_true", help="landmarks instead of all vertices")
+    identity(sub)
 
     sub = verb("actions", actions, "face actions (the 52 ARKit weights) of a Motion")
     sub.add_argument("motion")
@@ -98,10 +104,12 @@ def perform(args):
         raise UtterError("Pins belong to one voice; perform that voice alone.")
     passages = read_passages(args.passages) if args.passages else ()
     performer = Performer(args.device)
+    who = read_identity(args.identity, performer.builtin) if args.identity else None
     failed = 0
     for voice, output in jobs:
         try:
-            motion = performer.perform(voice, args.head, args.emotion, passages, args.pins, args.seed, args.quality, progress=show(voice))
+            motion = performer.perform(voice, args.head, args.emotion, passages, args.pins, args.seed, args.quality, who,
+                                       progress=show(voice))
             save_motion(motion, output)
             print(f"{voice} -> {output}", flush=True)
         except UtterError as error:
@@ -153,6 +161,19 @@ def read_passages(path):
         raise UtterError(f"{path} is not JSON; it must hold a list of passages.", str(error)) from error
 
 
+def read_identity(given, head):
+    """beta [300] of a seed, or of a file of sliders."""
+    from model_runtime.flame import identity
+    if given.isdecimal():
+        return identity.random(head, int(given))[1]
+    try:
+        return identity.read(head, json.loads(Path(given).read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise UtterError(f"{given} is neither a seed (a whole number) nor a file.") from error
+    except (OSError, ValueError) as error:
+        raise UtterError(f"{given} must hold a JSON object of sliders, such as {{\"Age\": 0.5, \"seed\": 3}}.", str(error)) from error
+
+
 def listen(args):
     from model_runtime.motion import write_npz
     from model_runtime.pipeline import Performer
@@ -165,11 +186,14 @@ def mesh(args):
     from model_runtime.flame import lbs
     from model_runtime.motion import write_npz
     head, motion = motion_on(args.motion, args.head)
+    if args.identity and args.head:
+        raise UtterError("An identity is of the built-in head; another head is who its file says.")
+    beta = read_identity(args.identity, head) if args.identity else None
     if args.landmarks:
-        points = lbs.pose(head, motion.values, vertices=head.landmark_vertices)
+        points = lbs.pose(head, motion.values, beta, vertices=head.landmark_vertices)
         write_npz(args.output, landmarks=points.astype(np.float32), names=np.array(head.landmark_names), fps=np.float64(motion.fps))
     else:
-        write_npz(args.output, vertices=lbs.pose(head, motion.values).astype(np.float32), fps=np.float64(motion.fps))
+        write_npz(args.output, vertices=lbs.pose(head, motion.values, beta).astype(np.float32), fps=np.float64(motion.fps))
 
 
 def motion_on(path, head_path):

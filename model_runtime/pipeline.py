@@ -7,7 +7,7 @@ import numpy as np
 from model_runtime.audio import RATE, load_voice
 from model_runtime.errors import Cancelled, UtterError
 from model_runtime.flame.calibrate import calibrate, identity
-from model_runtime.flame.head import load_head
+from model_runtime.flame.head import IDENTITY, load_head
 from model_runtime.motion import CHANNELS, FPS, Motion, load_motion, read_npz
 
 QUALITIES = ("draft", "final")
@@ -71,12 +71,13 @@ class Performer:
         """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES)."""
         return self.encoder.listen(load_voice(voice))
 
-    def perform(self, voice, head=None, emotion=None, passages=(), pins=None, seed=0, quality="final",
+    def perform(self, voice, head=None, emotion=None, passages=(), pins=None, seed=0, quality="final", identity=None,
                 progress=lambda stage, fraction: None, cancelled=lambda: False):
         """Motion at 30 fps for a voice file, in the basis of head (path; None: the built-in one).
 
         emotion: words for the whole; passages: list of {start, end, prompt, strength, fade} in seconds, over it; without
         either the feeling comes from the voice. pins: path of an .npz with values [T, 65] and mask [T, 65] bool in that head's basis.
+        identity: beta [300] of the built-in head (None: its own face); another head is who its file says.
         progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled.
         """
         from model_runtime.diffusion import sample
@@ -91,12 +92,14 @@ class Performer:
         if quality not in QUALITIES:
             raise UtterError(f"Quality is draft or final, not {quality}.")
         passages = check_passages(passages)
+        who = check_identity(identity, head)
         step("Reading the voice", 0.0)
         samples = load_voice(voice)
         frames = frame_count(len(samples))
         pins = load_pins(pins, frames) if pins else None
         step("Fitting the head", 0.02)
         target, head_map, beta = self.fit(head)
+        beta = beta if who is None else who
 
         step("Listening", 0.05)
         content = self.encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
@@ -175,6 +178,21 @@ def check_passages(passages):
         if prompt:
             checked.append({"start": start, "end": end, "prompt": prompt, "strength": strength, "fade": fade})
     return checked
+
+
+def check_identity(identity, head=None):
+    """The identity as beta float32 [300], or None; UtterError if it cannot be one, or head (path) is not the built-in one."""
+    if identity is None:
+        return None
+    if head:
+        raise UtterError("An identity is of the built-in head; another head is who its file says.")
+    try:
+        beta = np.asarray(identity, np.float32)
+    except (TypeError, ValueError) as error:
+        raise UtterError(f"An identity is a list of {IDENTITY} numbers.", repr(error)) from error
+    if beta.shape != (IDENTITY,) or not np.isfinite(beta).all():
+        raise UtterError(f"An identity is a list of {IDENTITY} numbers.")
+    return beta
 
 
 def load_pins(path, frames):

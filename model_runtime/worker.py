@@ -100,8 +100,10 @@ class Worker:
         from model_runtime.flame.head import load_head, save_head
         from model_runtime.flame.mesh import head_from_mesh
         from model_runtime.motion import read_npz
+        from model_runtime.pipeline import check_identity
         output = Path(request["output"])
         path = request.get("head")
+        beta = check_identity(request.get("identity"), path or request.get("mesh"))
         if request.get("mesh"):
             with read_npz(request["mesh"]) as mesh:
                 keys = {name: mesh[name] for name in ("key_names", "key_deltas") if name in mesh.files}
@@ -112,7 +114,7 @@ class Worker:
             head = load_head(path) if path else self.performer.builtin
         if self.is_cancelled(request.get("id")):
             raise Cancelled
-        write_bundle(head, output)
+        write_bundle(head, output, beta)
         return {"output": str(output), "name": Path(path).stem if path else "Utter Head", "basis": head.basis, "head": str(path) if path else None}
 
     def perform(self, request):
@@ -130,7 +132,7 @@ class Worker:
         motion = self.performer.perform(
             request["voice"], head=request.get("head"), emotion=request.get("emotion"), passages=request.get("passages") or (),
             pins=request.get("pins"), seed=int(request.get("seed", 0)), quality=request.get("quality", "final"),
-            progress=progress, cancelled=lambda: self.is_cancelled(number))
+            identity=request.get("identity"), progress=progress, cancelled=lambda: self.is_cancelled(number))
         save_motion(motion, request["output"])
         return {"output": str(request["output"]), "frames": len(motion.values), "fps": motion.fps, "basis": motion.basis,
                 "seconds": round(time.monotonic() - began, 3)}

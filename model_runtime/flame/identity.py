@@ -35,15 +35,14 @@ def random(head, seed):
     return sliders, beta(head, sliders, seed)
 
 
-def read(head, given):
-    """beta of what a command line names: the seed of a random character, or {slider: value, ..., "seed": N}."""
-    if isinstance(given, dict):
-        sliders = {name: value for name, value in given.items() if name != "seed"}
-        seed = given.get("seed")
-        if not (seed is None or isinstance(seed, int)) or not all(isinstance(v, (int, float)) for v in sliders.values()):
-            raise UtterError("An identity is a seed or sliders with a number each, such as {\"Age\": 0.5, \"seed\": 3}.")
-        return beta(head, sliders, seed)
-    return random(head, int(given))[1]
+def read(head, told):
+    """beta of {slider: value, ..., "seed": N}, as a file tells it; the seed may be missing. UtterError if it tells anything else."""
+    if not isinstance(told, dict) or not all(type(value) in (int, float) for value in told.values()):
+        raise UtterError("An identity is told by sliders with a number each, such as {\"Age\": 0.5, \"seed\": 3}.")
+    sliders, seed = {name: value for name, value in told.items() if name != "seed"}, told.get("seed")
+    if seed is not None and type(seed) is not int:
+        raise UtterError("The seed of an identity is a whole number.")
+    return beta(head, sliders, seed)
 
 
 def _directions(head):
