@@ -41,14 +41,14 @@ def bell(x, width):
 def contact_line(s):
     """y where the lips meet: the upper lip's tubercle hangs in the middle, the corners turn up a little."""
     s = np.abs(s)
-    return MOUTH_Y - 0.0008 * bell(s, 0.20) - 0.0004 * bell(s - 0.62, 0.25) + 0.0010 * s ** 5
+    return MOUTH_Y - 0.0008 * bell(s, 0.20) - 0.0004 * bell(s - 0.62, 0.25) + 0.0017 * s ** 4
 
 
 def lip_height(s, side):
     """Height [K] of the vermilion over (+) or under (-) the contact: cupid's bow above, a fuller lip below."""
     s = np.abs(s)
-    upper = 0.0084 * (1 - s ** 1.9) ** 1.12 - 0.0013 * bell(s, 0.105)
-    lower = 0.0096 * (1 - s ** 2.2) ** 1.10
+    upper = 0.0083 * (1 - s ** 2.0) ** 1.06 - 0.0013 * bell(s, 0.105)
+    lower = 0.0095 * (1 - s ** 2.4) ** 1.04 + 0.0003 * bell(s - 0.30, 0.16) - 0.0001 * bell(s, 0.12)
     return np.where(side > 0, upper, np.where(side < 0, -lower, 0))
 
 
@@ -62,8 +62,8 @@ def relief(x, y):
     return ((0.0008 * bell(x - columns, 0.0022) - 0.0009 * bell(x, 0.0030)) * philtrum
             + 0.0012 * bell(x, 0.017) * bell(above, 0.0065) * (above > 0) + 0.0012 * bell(x, 0.017) * (above <= 0) * bell(above, 0.004)
             - 0.0012 * bell(x, 0.015) * bell(below - 0.0055, 0.0045)
-            - 0.0024 * bell(x - MOUTH_HALF - 0.0006, 0.0050) * bell(y - MOUTH_Y, 0.0052)
-            + 0.0008 * bell(x - MOUTH_HALF - 0.0085, 0.0050) * bell(y - MOUTH_Y, 0.0080))
+            - 0.0030 * bell(x - MOUTH_HALF - 0.0002, 0.0045) * bell(y - MOUTH_Y - 0.0006, 0.0050)
+            + 0.0011 * bell(x - MOUTH_HALF - 0.0085, 0.0050) * bell(y - MOUTH_Y, 0.0080))
 
 
 def surface_step(a, b, x):
@@ -113,7 +113,7 @@ def lips(s, side):
     points = np.array([np.stack([height, base + ridge], -1),
                        np.stack([height * np.where(above, 0.62, 0.80), base + 1.10 * swell], -1),
                        np.stack([0 * height, inner + 0.0012 * full[:, 0] + 1.35 * swell], -1),
-                       np.stack([0 * height, inner - 0.0016 * (1 - full[:, 0])], -1)])
+                       np.stack([0 * height, inner - 0.0030 * (1 - full[:, 0])], -1)])
     t = np.linspace(0, 1, 101)[:, None, None]
     curve = (1 - t) ** 3 * points[0] + 3 * (1 - t) ** 2 * t * points[1] + 3 * (1 - t) * t * t * points[2] + t ** 3 * points[3]
     way = np.concatenate([np.zeros((1, len(s))), np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=-1), 0)])

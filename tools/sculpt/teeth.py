@@ -144,8 +144,8 @@ def tongue():
     pole = radial < 1e-9
     c[pole] = s[pole] = 0
     root = 1 - (1 - far) ** 10                        # closes the root
-    wide = 0.0175 * (1 - far ** 3.2) ** (1 / 2.1) * root
-    above = (0.0034 + 0.0056 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far ** 6) ** 0.5 * root
+    wide = 0.0178 * (1 - far ** 3.6) ** (1 / 2.3) * root
+    above = (0.0042 + 0.0056 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far ** 6) ** 0.5 * root
     below = (0.0030 + 0.0050 * (1 - far)) * (1 - far ** 5) ** 0.5 * root
     middle = MOUTH_Y - 0.0020 - 0.0065 * (1 - far) ** 3
     tip = front() - OVERJET - TONGUE_TIP
@@ -158,6 +158,6 @@ def tongue():
     back = np.exp(-((far - 0.34) / 0.24) ** 2)[:, None]
     moves[:, :, 1] = back * (0, 0.0110, 0.0008) + np.clip((far - 0.5) / 0.5, 0, 1)[:, None] * (0, -0.0010, -0.0070)
     ahead = np.clip((far - 0.05) / 0.95, 0, 1)[:, None]
-    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0390) + ahead ** 1.5 * np.column_stack([0 * s, 0.0095 - 0.0016 * s, 0 * s])
+    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0390) + ahead ** 1.5 * np.column_stack([0 * s, 0.0111 - 0.0023 * s, 0 * s])
     moves[:, 0, 2] = -0.25 * tongue[:, 0] * ahead[:, 0] ** 3
     return tongue, triangles, moves
