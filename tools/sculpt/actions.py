@@ -117,12 +117,15 @@ def mouth_wholes(t):
     fields["mouthPucker"] = slide(0.58 * gather, 0.4 * swell, 0.0072 * lips + 0.0012 * ring)
     fields["mouthPucker"] += t.lips(((0, 0.0004, 0.0010), (0, 0.0006, 0.0022)), ((0, -0.0004, 0.0008), (0, -0.0008, 0.0026)),
                                     (0, 0, 0.0004))
-    fields["mouthFunnel"] = slide(0.40 * gather, 0.4 * swell + 0.0068 * lips * upper - 0.0078 * lips * lower, 0.0070 * lips + 0.0010 * ring)
+    fields["mouthFunnel"] = slide(0.40 * gather, 0.4 * swell + 0.0068 * lips * upper - 0.0078 * lips * lower,
+                                  0.0070 * lips + 0.0010 * ring)
     fields["mouthFunnel"] += t.lips(((0, 0.0006, 0.0008), (0, 0.0012, 0.0032)), ((0, -0.0006, 0.0008), (0, -0.0014, 0.0036)),
                                     (0, 0, 0.0010))
-    fields["mouthRollUpper"] = t.lips(((0, -0.0056, -0.0030), (0, -0.0044, -0.0066)), ((0, 0.0004, -0.0006), (0, 0.0006, -0.0018)),
+    fields["mouthRollUpper"] = t.lips(((0, -0.0056, -0.0030), (0, -0.0044, -0.0066)),
+                                      ((0, 0.0004, -0.0006), (0, 0.0006, -0.0018)),
                                       (0, -0.0006, -0.0038))
-    fields["mouthRollLower"] = t.lips(((0, -0.0004, -0.0004), (0, -0.0006, -0.0014)), ((0, 0.0066, -0.0034), (0, 0.0052, -0.0074)),
+    fields["mouthRollLower"] = t.lips(((0, -0.0004, -0.0004), (0, -0.0006, -0.0014)),
+                                      ((0, 0.0066, -0.0034), (0, 0.0052, -0.0074)),
                                       (0, 0.0010, -0.0044))
     pull = patch((0, y + 0.006), 0.022, 0.014)
     fields["mouthShrugUpper"] = slide(still, 0.0050 * pull, 0.0024 * pull)
@@ -152,7 +155,8 @@ def upper_face_halves(t):
     fields = {}
     cheek = patch((0.036, 0.004), 0.021, 0.013, 10) * eyeless
     crow = patch((0.054, 0.022), 0.009, 0.012) * eyeless
-    fields["cheekSquint"] = slide(-0.0010 * crow, 0.0066 * cheek + 0.0010 * crow, 0.0036 * cheek + 0.0012 * crow) + 0.45 * rig.lid_lower
+    fields["cheekSquint"] = slide(-0.0010 * crow, 0.0066 * cheek + 0.0010 * crow, 0.0036 * cheek + 0.0012 * crow)
+    fields["cheekSquint"] += 0.45 * rig.lid_lower
     under = patch((0.034, 0.010), 0.018, 0.009) * eyeless
     fields["eyeSquint"] = slide(still, 0.0030 * under - 0.0014 * patch((0.034, 0.047), 0.018, 0.008) * eyeless,
                                 0.0014 * under) + 0.62 * rig.lid_lower + 0.30 * rig.lid_upper

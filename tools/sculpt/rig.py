@@ -12,7 +12,7 @@ from tools.sculpt import eyes, mouth, surface
 from tools.sculpt.surface import EYE, EYE_RADIUS, JAW, MOUTH_Y, NECK
 
 ROOT = np.array([0.0, -0.1650, -0.0350])
-JAW_OPEN = 0.42          # radians at jawOpen = 1
+JAW_OPEN = 0.38          # radians at jawOpen = 1
 JAW_SIDE = 0.085         # radians at jawLeft = 1
 EYE_PITCH, EYE_YAW = 0.40, 0.55
 BORDER = mouth.OUTER_RINGS                      # ring of the mouth's loops at the vermilion border
@@ -96,8 +96,8 @@ class Rig:
         p, loops = self.p, self.skin.loops["mouth"]
         hold = np.full(len(p), np.nan)
         angle = np.degrees(np.arctan2(p[:, 1] - JAW[1], p[:, 2] - JAW[2]))
-        hold[(angle > -10) | (p[:, 2] < -0.012) | (p[:, 1] < -0.125)] = 0
-        hold[(p[:, 2] > 0.052) & (p[:, 1] < -0.066) & (p[:, 1] > -0.086)] = 1
+        hold[(angle > 0) | (p[:, 2] < -0.012) | (p[:, 1] < -0.118)] = 0
+        hold[(p[:, 2] > 0.052) & (p[:, 1] < -0.066) & (np.abs(p[:, 0]) < 0.030)] = 1
         opened = 0.5 * (1 - np.abs(self.s) ** 2.2) ** 0.5       # an ellipse: the open mouth's corners are round
         for ring in loops[BORDER:INNER + 1]:
             hold[ring] = 0.5 - opened * self.side
@@ -125,15 +125,14 @@ class Rig:
         return weights
 
     def pose_correctives(self):
-        """[V,3,36]: as the jaw opens it slides forward and down, the corners come in and sink, the cheeks hollow, the upper
-        lip lengthens, and the throat gives way under the chin."""
+        """[V,3,36]: as the jaw opens it slides forward and down, the corners come in and sink, the cheeks hollow, and the
+        throat gives way under the chin."""
         jaw = self.weights[:, 2:3]
         corner = self.bump((mouth.MOUTH_HALF, MOUTH_Y), (0.015, 0.017, 0.024))
         hollow = self.bump((0.046, MOUTH_Y + 0.002), (0.017, 0.026, 0.024))
-        lip = self.bump((0, MOUTH_Y + 0.006), (0.022, 0.012, 0.024))[:, None] * (1 - jaw)
-        throat = self.bump((0, -0.100, 0.045), (0.034, 0.018, 0.030))[:, None]
+        throat = self.bump((0, -0.094, 0.034), (0.032, 0.020, 0.026))[:, None]
         slide = (jaw * (0, -0.0030, 0.0050) + self.both(corner[:, None] * (-0.0095, 0, -0.0045))
-                 + self.both(hollow[:, None] * (-0.0075, 0, -0.0040)) + lip * (0, -0.0030, 0) + throat * (0, -0.0080, 0.0060))
+                 + self.both(hollow[:, None] * (-0.0075, 0, -0.0040)) + throat * (0, -0.0140, 0.0120))
         back = self.bump((0, MOUTH_Y - 0.006), (0.030, 0.016, 0.030))[:, None] * jaw * (0, 0.008, -0.030)
         dirs = np.zeros((len(self.p), 3, 36))
         entry = 9                                  # the jaw is the second joint after the root

@@ -12,7 +12,8 @@ from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSplin
 EYE = np.array([0.0322, 0.0300, 0.0630])   # the left eyeball's centre
 EYE_RADIUS = 0.0132
 MOUTH_Y = -0.0420                          # where the lips meet
-JAW = np.array([0.0, -0.0020, 0.0120])     # the axis through the jaw joints
+# The jaw's axis: not the condyles' own place but below and behind it, so that opening carries them forward and down.
+JAW = np.array([0.0, -0.0160, 0.0040])
 NECK = np.array([0.0, -0.1000, -0.0300])
 NOSTRIL = np.array([0.0069, -0.0190, 0.0930])   # the left nostril's middle
 
