@@ -4,6 +4,7 @@ Measures of the opening follow Farkas (1994), a little larger than life: 29 mm w
 its inner one. Places are (x, y) about the eyeball's centre seen from the front, and z from the sheets that lie over the eyeball.
 """
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from tools.sculpt import shapes, surface
 from tools.sculpt.surface import EYE, EYE_RADIUS
@@ -24,7 +25,7 @@ def smooth_max(a, b, k):
 def sheet(x, y, clearance):
     """z above the eyeball's centre of a sheet over it, which runs level to the inner corner of the eye."""
     ball = np.sqrt(np.maximum((EYE_RADIUS + clearance) ** 2 - x * x - y * y, 0))
-    level = 0.0060 - 0.0026 * np.clip(x / 0.013, -1, 1) + clearance
+    level = 0.0055 - 0.0032 * np.clip(x / 0.013, -1, 1) + clearance
     return smooth_max(ball, level, 0.0016)
 
 
@@ -67,8 +68,8 @@ def rings(edge, upper=0.0, lower=0.0):
     crease = rest + along * fold + slide
     crest = rest + along * (fold + np.where(s > 0, 0.0006, 0.0012)[:, None]) + 0.6 * slide
     # A lid's way from open to shut is straight and would cut through the eyeball, so it keeps clear at both ends.
-    clear = 0.00065 + 0.0002 * np.clip(2 * s, -1, 1)
-    clear = clear + (0.00065 + 0.00095 * np.minimum(1, np.abs(s) / 0.3) - clear) * np.maximum(amount, 0)
+    clear = 0.00045 + np.where(s > 0, 0.0004, 0.0001) * np.minimum(1, np.abs(s) / 0.3)
+    clear = clear + (0.00045 + 0.0012 * np.minimum(1, np.abs(s) / 0.3) - clear) * np.maximum(amount, 0)
     skin = clear + THICK - 0.0003 * np.maximum(amount, 0)
     unfolded = 1 - 0.75 * np.clip(amount, 0, 1)
     depth = np.where(s > 0, 0.0008 * np.minimum(1, top / 0.35) * unfolded, 0.0001)
@@ -87,7 +88,9 @@ def rings(edge, upper=0.0, lower=0.0):
         out.append(np.column_stack([xy, sheet(*xy.T, skin + 0.0001)]))
     out.append(np.column_stack([lid, sheet(*lid.T, skin - 0.0001)]))
     # The margin's inner edge, and the back of the lids round to the eyeball's sides.
-    xy = lid + (0, 1) * (np.where(s < 0, 0.0004, 0.0001) * np.minimum(1, np.abs(s) / 0.4) * (1 - amount))[:, None]
+    rim = np.where(s < 0, 0.0004, -0.0002)
+    rim = (rim + (0.0006 - rim) * amount) * np.minimum(1, np.abs(s) / 0.4)     # the upper rim turns down, then in, as it shuts
+    xy = lid + np.column_stack([0 * s, rim])
     inside = np.column_stack([xy, sheet(*xy.T, clear)])
     out.append(inside)
     reach = np.linalg.norm(inside, axis=1, keepdims=True)
@@ -99,21 +102,37 @@ def rings(edge, upper=0.0, lower=0.0):
     return np.array(out) + EYE
 
 
+def caruncle(skin):
+    """The left eye's inner corner, a moist mound that dips under the eyeball: vertices, triangles, weights of the skin."""
+    loop = skin.loops["eye_left"][OUTER_RINGS + 1]
+    half, rows, columns = len(loop) // 2, 7, 7
+    j = np.arange(rows)
+    upper, lower = skin.vertices[loop[half - j]] - EYE, skin.vertices[loop[half + j]] - EYE
+    t = np.linspace(-0.3, 1.3, columns)[None, :, None]
+    x, y = np.moveaxis(lower[:, None, :2] * (1 - t) + upper[:, None, :2] * t, -1, 0)
+    depth = 0.0003 + 0.0008 * (j[:, None] / (rows - 1)) ** 2
+    mound = 0.0011 * np.exp(-((x + 0.0138) / 0.0011) ** 2 - ((y + 0.0016) / 0.0009) ** 2)
+    v = EYE + np.stack([x, y, sheet(x, y, 0) - depth + mound], -1).reshape(-1, 3)
+    on = np.zeros((len(v), len(skin.vertices)))
+    on[:, loop[half]] = 1
+    return v, shapes.strip(rows, columns), csr_matrix(on)
+
+
 def balls():
     """Yields (part name, vertices, triangles, joint) of both eyeballs: white, iris, pupil and the clear cornea before them."""
     flat = np.sqrt(EYE_RADIUS ** 2 - IRIS ** 2)
     limbus = np.arcsin(IRIS / EYE_RADIUS)
-    back = np.radians([180, 120, 94, 72, 55, 42, 32, 24, 17, 11, 5.5, 2, 0])
+    back = np.radians([180, 115, 80, 55, 36, 22, 12, 5, 0])
     angles = limbus + back / np.pi * (np.pi - limbus)
     white = [(EYE_RADIUS * np.sin(t), EYE_RADIUS * np.cos(t)) for t in angles]
     white[0] = (0, -EYE_RADIUS)
-    iris = [(IRIS, flat), (0.0052, flat - 0.0002), (0.0038, flat - 0.0004), (PUPIL, flat - 0.0005)]
-    pupil = [(PUPIL, flat - 0.0005), (0.5 * PUPIL, flat - 0.0007), (0, flat - 0.0007)]
+    iris = [(IRIS, flat), (0.0044, flat - 0.0003), (PUPIL, flat - 0.0005)]
+    pupil = [(PUPIL, flat - 0.0005), (0, flat - 0.0006)]
     # The cornea is a sphere's cap over the limbus, through the foremost point.
     foot = 1.06 * IRIS
     rise = CORNEA - np.sqrt((EYE_RADIUS - 2e-5) ** 2 - foot ** 2)
     radius = (foot ** 2 + rise ** 2) / (2 * rise)
-    cornea = [(r, CORNEA - radius + np.sqrt(radius ** 2 - r * r)) for r in foot * np.array([1, 0.9, 0.75, 0.5, 0.25, 0])]
+    cornea = [(r, CORNEA - radius + np.sqrt(radius ** 2 - r * r)) for r in foot * np.array([1, 0.92, 0.7, 0.35, 0])]
     for side, sign, bone in (("left", 1, 3), ("right", -1, 4)):
         for name, profile in (("eye", white), ("iris", iris), ("pupil", pupil), ("cornea", cornea)):
             v, f = shapes.lathe(profile)

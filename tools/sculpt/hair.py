@@ -4,9 +4,8 @@ Each function returns vertices [N,3], triangles [M,3] and the skin that each ver
 """
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
-from scipy.spatial import cKDTree
 
-from tools.sculpt import eyes, surface
+from tools.sculpt import eyes
 from tools.sculpt.surface import EYE
 
 BROW_HAIRS = 84
@@ -20,8 +19,8 @@ def brow(skin):
     across = 2 * ((k * 0.6180340) % 1) - 1                       # evenly scattered over the brow's width
     vary = ((k * 0.7548777) % 1)[:, None] - 0.5
     t = along ** 0.9
-    spine = np.column_stack([0.0125 + 0.0385 * t, 0.0478 + 0.0062 * np.sin(np.pi * t ** 1.15) ** 1.2 - 0.0012 * t])
-    width = 0.0037 * (1 - t ** 3) * (0.72 + 0.28 * np.minimum(t / 0.25, 1))
+    spine = np.column_stack([0.0125 + 0.0375 * t, 0.0480 + 0.0058 * np.sin(np.pi * t ** 1.15) ** 1.2 - 0.0012 * t])
+    width = 0.0040 * (1 - 0.85 * t ** 2.5) * (0.72 + 0.28 * np.minimum(t / 0.25, 1))
     root = spine + np.column_stack([0 * t, width * across])
     down = np.where(t < 0.5, 0, 0.9 * (t - 0.5))
     rise = np.radians(72 * (1 - np.minimum(t / 0.35, 1)) ** 1.3 + 14) - 0.35 * across * np.minimum(t / 0.2, 1) - down + 0.35 * vary[:, 0]
@@ -31,20 +30,35 @@ def brow(skin):
     places, lift = [], []
     for part, half, up in ((0, 0.5, 0.0), (0.5, 0.9, 0.0004), (1, 0, 0.0002)):
         middle = root + length[:, None] * (part * heading + part ** 2 * 0.5 * bend)
-        aside = np.column_stack([-heading[:, 1], heading[:, 0]]) * 0.00044 * half
+        aside = np.column_stack([-heading[:, 1], heading[:, 0]]) * 0.00050 * half
         for sign in (1, -1) if half else (0,):
             places.append(middle + sign * aside)
             lift.append(up)
     places = np.stack(places, 1)                                 # [hairs,5,2]
-    z = surface.front(*places.reshape(-1, 2).T).reshape(places.shape[:2]) + 0.0002 + np.array(lift)
-    v = np.concatenate([places, z[..., None]], -1).reshape(-1, 3)
+    z, on = drop(skin, places.reshape(-1, 2))
+    v = np.column_stack([places.reshape(-1, 2), z + 0.0003 + np.tile(lift, BROW_HAIRS)])
     hair = np.array([[0, 1, 3], [0, 3, 2], [2, 3, 4]])
     f = (5 * k[:, None, None] + hair).reshape(-1, 3)
-    far, near = cKDTree(skin.vertices).query(v, 8)
-    weights = np.exp(-(far / 0.003) ** 2)
-    weights /= weights.sum(1, keepdims=True)
-    on = csr_matrix((weights.ravel(), near.ravel(), np.arange(len(v) + 1) * 8), (len(v), len(skin.vertices)))
     return v, f, on
+
+
+def drop(skin, places):
+    """z of the skin's foremost triangle at places [N,2], and each place's share of the corners there, a sparse [N,V]."""
+    triangles = np.concatenate([skin.quads[:, [0, 1, 2]], skin.quads[:, [0, 2, 3]]])
+    corners = skin.vertices[triangles]
+    low, high = places.min(0), places.max(0)
+    near = (corners[..., :2].max(1) >= low).all(1) & (corners[..., :2].min(1) <= high).all(1) & (corners[..., 2].min(1) > 0)
+    triangles, corners = triangles[near], corners[near]
+    a, b, c = (corners[None, :, k, :2] - places[:, None] for k in range(3))
+    cross = lambda p, q: p[..., 0] * q[..., 1] - p[..., 1] * q[..., 0]
+    share = np.stack([cross(b, c), cross(c, a), cross(a, b)], -1)
+    total = share.sum(-1, keepdims=True)
+    share = np.where(total > 0, share, -1) / np.maximum(np.abs(total), 1e-15)      # triangles that face the front
+    z = np.where((share > -1e-9).all(-1), (share * corners[None, ..., 2]).sum(-1), -np.inf)
+    best = z.argmax(1)
+    n = np.arange(len(places))
+    on = csr_matrix((share[n, best].ravel(), triangles[best].ravel(), np.arange(len(n) + 1) * 3), (len(n), len(skin.vertices)))
+    return z[n, best], on
 
 
 def lashes(skin):
@@ -70,8 +84,8 @@ def lashes(skin):
     edge = front * 0.75 + inner * 0.25
     half = size // 2
     for number, start, end, lengths, thick, droop, curl in (
-            (UPPER_LASHES, 0.6, half - 2.2, (0.0066, 0.0074, 0.0060, 0.0034), 0.00011, -0.25, 0.85),
-            (LOWER_LASHES, size - 1.2, half + 4.0, (0.0026, 0.0032, 0.0028, 0.0018), 0.00007, -0.45, -0.10)):
+            (UPPER_LASHES, 0.6, half - 2.2, (0.0066, 0.0074, 0.0060, 0.0034), 0.00016, -0.25, 0.85),
+            (LOWER_LASHES, size - 1.2, half + 4.0, (0.0026, 0.0032, 0.0028, 0.0018), 0.00009, -0.45, -0.10)):
         for n, q in enumerate(np.linspace(start, end, number)):
             c = int(q)
             near = loops[eyes.OUTER_RINGS - 1:eyes.OUTER_RINGS + 2][:, [c, (c + 1) % size]].ravel()

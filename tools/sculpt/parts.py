@@ -29,7 +29,7 @@ def build(skin):
         add(name, v, f, bone)
     v, f, shapes = teeth.tongue()
     add("tongue", v, f, 2, shapes=shapes)
-    for name, (v, f, on) in (("brow", hair.brow(skin)), ("lashes", hair.lashes(skin))):
+    for name, (v, f, on) in (("brow", hair.brow(skin)), ("lashes", hair.lashes(skin)), ("caruncle", eyes.caruncle(skin))):
         add(f"{name}_left", v, f, 1, on)
         add(f"{name}_right", v * (-1, 1, 1), f[:, ::-1], 1, on[:, skin.mirror])
     return (names, np.concatenate(vertices), np.concatenate(faces), np.concatenate(part), np.concatenate(joint),
