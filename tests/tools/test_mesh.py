@@ -19,7 +19,7 @@ def triangles(quads):
 
 
 def test_size(skin):
-    assert 5000 <= len(skin.vertices) <= 8500
+    assert 5000 <= len(skin.vertices) <= 12000
     assert (skin.quads[:, 2] != skin.quads[:, 3]).mean() > 0.97        # quads, but for the pockets' ends
 
 
