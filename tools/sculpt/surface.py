@@ -15,7 +15,7 @@ MOUTH_Y = -0.0420                          # where the lips meet
 # The jaw's axis: not the condyles' own place but below and behind it, so that opening carries them forward and down.
 JAW = np.array([0.0, -0.0160, 0.0040])
 NECK = np.array([0.0, -0.1000, -0.0300])
-NOSTRIL = np.array([0.0069, -0.0190, 0.0930])   # the left nostril's middle
+NOSTRIL = np.array([0.0066, -0.0190, 0.0928])   # the left nostril's middle
 
 # Horizontal sections of forehead and face, without nose and sockets: height y, then (x, z) from the midline in front
 # round to the side; they close inside the skull. Millimetres.
@@ -32,8 +32,8 @@ SECTIONS = (
     (-25, (0, 89.5), (19, 85), (35, 73), (53, 49), (63, 15), (54, -16), (0, -30)),
     (-42, (0, 89.5), (17, 84.5), (32, 71.5), (49, 47), (59, 14), (50, -14), (0, -28)),
     (-58, (0, 85), (16, 81), (29, 69.5), (45, 45), (56, 13), (46, -12), (0, -26)),
-    (-74, (0, 87.5), (14, 83.5), (27, 69.5), (41.5, 43), (52.5, 12), (42, -10), (0, -24)),
-    (-90, (0, 84), (13, 80.5), (25, 67), (38.5, 41), (49, 12), (40, -10), (0, -22)))
+    (-74, (0, 87.5), (13.5, 83), (26.5, 69), (41.5, 43), (52.5, 12), (42, -10), (0, -24)),
+    (-90, (0, 84), (12, 79.5), (24, 66), (38.5, 41), (49, 12), (40, -10), (0, -22)))
 # The neck, leaning forward, and the beginning of the shoulders: height y, front z, back z, half width. Millimetres.
 NECK_SECTIONS = np.array([
     (20, 0, -78, 39), (-40, 18, -76, 40), (-80, 27, -71.5, 41), (-100, 25, -71, 42.5), (-113, 21.5, -73, 44),
@@ -100,7 +100,7 @@ def face(p):
     d = 0.92 * (np.hypot(x, z) - RADII.ev(height, np.arctan2(x, z)))
     d = -union(-d, 0.1100 - y, 0.020)                                    # the skull closes it above
     border = -0.0885 + 8.5 * x * x + 5.5 * np.maximum(0.060 - z, 0) ** 2
-    return -union(-d, 0.72 * (y - border), 0.010)
+    return -union(-d, 0.72 * (y - border), 0.010 + 0.008 * np.clip((z - 0.045) / 0.030, 0, 1))   # rounder at the chin
 
 
 def neck(p):
@@ -113,11 +113,11 @@ def neck(p):
 
 def nose(p):
     """Its bridge, tip and the strip between the nostrils; the wings, which a crease parts from the face."""
-    d = capsule(p, (0, 0.0340, 0.0790), (0, 0.0000, 0.0955), 0.0048, 0.0056)                 # bridge
-    d = union(d, ellipsoid(p, (0, -0.0075, 0.0975), (0.0086, 0.0078, 0.0090)), 0.010)        # tip
-    d = union(d, ellipsoid(p, (0, -0.0118, 0.0900), (0.0118, 0.0072, 0.0115)), 0.006)        # body behind it
+    d = capsule(p, (0, 0.0340, 0.0790), (0, 0.0000, 0.0955), 0.0045, 0.0054)                 # bridge
+    d = union(d, ellipsoid(p, (0, -0.0075, 0.0975), (0.0081, 0.0076, 0.0088)), 0.010)        # tip
+    d = union(d, ellipsoid(p, (0, -0.0118, 0.0900), (0.0112, 0.0072, 0.0112)), 0.006)        # body behind it
     d = union(d, capsule(p, (0, -0.0136, 0.0995), (0, -0.0180, 0.0915), 0.0034, 0.0036), 0.005)   # between the nostrils
-    wings = ellipsoid(p, (0.0120, -0.0126, 0.0868), (0.0056, 0.0066, 0.0090))
+    wings = ellipsoid(p, (0.0115, -0.0126, 0.0866), (0.0056, 0.0066, 0.0090))
     return d, wings
 
 
@@ -128,7 +128,7 @@ def distance(p):
     d = union(d, ellipsoid(p, (0, 0.0720, 0.0120), (0.0640, 0.0660, 0.0750)), 0.012)        # forehead
     d = union(d, ellipsoid(p, (0, 0.0250, -0.0420), (0.0620, 0.0520, 0.0520)), 0.030)       # occiput
     d = union(d, face(p), 0.016)
-    d = union(d, neck(p), 0.011)
+    d = union(d, neck(p), 0.011 + 0.022 * np.clip(-p[..., 2] / 0.060, 0, 1))                 # softer behind
     d = union(d, capsule(p, (0.045, -0.020, -0.026), (0.012, -0.160, 0.004), 0.008, 0.007), 0.010)   # sternomastoids
     d = union(d, capsule(p, (0.014, -0.168, 0.005), (0.076, -0.170, -0.028), 0.006, 0.005), 0.014)   # collar bones
     d += 0.0030 * bump(p, (0.058, 0.056, 0.052), (0.020, 0.024, 0.030))                      # temples
@@ -141,8 +141,8 @@ def distance(p):
     middle, wings = nose(p)
     d = union(d, middle, 0.009)
     d = union(d, wings, 0.0026)
-    d += 0.0015 * groove(p, ((0.0110, -0.0050, 0.0930), (0.0158, -0.0070, 0.0845), (0.0176, -0.0120, 0.0810),
-                             (0.0165, -0.0180, 0.0830)), 0.0022)                             # crease round the wings
+    d += 0.0015 * groove(p, ((0.0105, -0.0050, 0.0930), (0.0153, -0.0070, 0.0845), (0.0171, -0.0120, 0.0810),
+                             (0.0160, -0.0180, 0.0830)), 0.0022)                             # crease round the wings
     d += 0.0008 * groove(p, ((0.0190, -0.0060, 0.080), (0.0270, -0.0240, 0.078), (0.0320, -0.0400, 0.071)), 0.0055)   # nasolabial
     return d
 
