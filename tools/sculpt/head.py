@@ -19,10 +19,10 @@ def make():
     linear = actions.linear_actions(rig)
     expression, coefficients = basis.expression(linear, v)
     names, pv, pf, pface, joint, tongue, grows = parts.build(skin)
-    contact = v[skin.loops["mouth"][CONTACT]]
+    contact, lips = v[skin.loops["mouth"][CONTACT]], v[skin.loops["mouth"][BORDER - 2:CONTACT + 1]].reshape(-1, 3)
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
     shape, shape_parts, identity_names, directions, lid_ways, lid_amounts = identity.basis(
-        v, pv, eye_of, contact, inside_mouth(rig), rig.lids)
+        v, pv, eye_of, contact, lips, inside_mouth(rig), rig.lids)
     shapedirs = np.concatenate([rounded(shape), rounded(expression, FINE)], 2)
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))

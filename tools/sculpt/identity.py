@@ -215,29 +215,31 @@ EYE_FEATURES = {
 }
 
 
-def basis(skin, parts, eye_of, contact, inside, lids, count=300):
+def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
     """(shapedirs [V,3,count], of the parts [Vp,3,count], slider names [I], directions [I,count], lids_identity, lids_amounts).
 
     skin [V,3], parts [Vp,3]: places; lids [V,3,2]; eye_of [Vp]: 0 for what moves with the left eyeball, 1 the right, -1 neither;
-    contact [C,3]: where the lips meet; inside [V]: 1 deep in the mouth, 0 at the lips. Features are Gaussian and independent, so
+    contact [C,3]: where the lips meet; lips [L,3]: lips and skin near; inside [V]: 1 deep in the mouth, 0 at the lips. Features are Gaussian and independent, so
     the principal components of all people are found at once, without drawing any; a beta of standard normals is one of them.
     """
     rng = np.random.default_rng(SEED + 1)
-    ends = np.cumsum([len(skin), len(parts), len(contact)])
-    places = np.concatenate([skin, parts, contact, [EYE, EYE * (-1, 1, 1)]])
+    ends = np.cumsum([len(skin), len(parts), len(contact), len(lips)])
+    places = np.concatenate([skin, parts, contact, lips, [EYE, EYE * (-1, 1, 1)]])
+    line = np.linalg.pinv(np.column_stack([contact[:, 0], np.ones(len(contact))]))
+    sheet = np.linalg.pinv(np.column_stack([lips[:, 1] - MOUTH_Y, np.ones(len(lips))]))
     within = [near_eye(skin, sign) for sign in (1, -1)]
 
     def finish(d, own=None):
-        """[3(V+Vp)] of a field [N,3] at places: lids follow the eyeballs, teeth and tongue the line where the lips meet."""
-        body, bits, lips, eyes = np.split(d.copy(), ends)
+        """[3(V+Vp)] of a field [N,3] at places: lids follow the eyeballs; teeth and tongue follow the line where the lips meet up,
+        down and sideways, and lean forward and back with the lips."""
+        body, bits, d_contact, d_lips, eyes = np.split(d.copy(), ends)
         for k, sign in enumerate((1, -1)):
             at_eye = lambda p: eyes[k] + (0 if own is None else own((p - EYE * (sign, 1, 1)) * (sign, 1, 1)) * (sign, 1, 1))
             body += within[k] * (at_eye(skin) - body)
             bits[eye_of == k] = at_eye(parts[eye_of == k])
-        shift = lips.mean(0)
-        wide = contact[:, 0] @ (lips[:, 0] - shift[0]) / (contact[:, 0] @ contact[:, 0])
-        tilt = contact[:, 0] @ (lips[:, 1] - shift[1]) / (contact[:, 0] @ contact[:, 0])
-        at_mouth = lambda p: shift + p[:, :1] * (wide, tilt, 0)
+        (wide, tilt), (x, y) = line @ d_contact[:, :2]
+        lean, z = sheet @ d_lips[:, 2]
+        at_mouth = lambda p: np.stack([x + wide * p[:, 0], y + tilt * p[:, 0], z + lean * (p[:, 1] - MOUTH_Y)], 1)
         body += inside[:, None] * (at_mouth(skin) - body)
         bits[eye_of < 0] = at_mouth(parts[eye_of < 0])
         return np.concatenate([body, bits]).ravel()
