@@ -117,7 +117,7 @@ def nose(p):
     d = union(d, ellipsoid(p, (0, -0.0075, 0.0975), (0.0081, 0.0076, 0.0088)), 0.010)        # tip
     d = union(d, ellipsoid(p, (0, -0.0118, 0.0900), (0.0112, 0.0072, 0.0112)), 0.006)        # body behind it
     d = union(d, capsule(p, (0, -0.0136, 0.0995), (0, -0.0180, 0.0915), 0.0034, 0.0036), 0.005)   # between the nostrils
-    wings = ellipsoid(p, (0.0115, -0.0126, 0.0866), (0.0056, 0.0066, 0.0090))
+    wings = ellipsoid(p, (0.0117, -0.0125, 0.0870), (0.0058, 0.0067, 0.0088))
     return d, wings
 
 
@@ -140,9 +140,10 @@ def distance(p):
     d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)                  # lids over the eyeball
     middle, wings = nose(p)
     d = union(d, middle, 0.009)
-    d = union(d, wings, 0.0026)
-    d += 0.0015 * groove(p, ((0.0105, -0.0050, 0.0930), (0.0153, -0.0070, 0.0845), (0.0171, -0.0120, 0.0810),
-                             (0.0160, -0.0180, 0.0830)), 0.0022)                             # crease round the wings
+    crease = ((0.0115, -0.0040, 0.0930), (0.0158, -0.0064, 0.0850), (0.0180, -0.0120, 0.0815), (0.0168, -0.0190, 0.0830))
+    d += 0.0026 * groove(p, crease, 0.0034)                                                  # behind the wings
+    d = union(d, wings, 0.0022)
+    d += 0.0005 * groove(p, crease, 0.0016)
     d += 0.0008 * groove(p, ((0.0190, -0.0060, 0.080), (0.0270, -0.0240, 0.078), (0.0320, -0.0400, 0.071)), 0.0055)   # nasolabial
     return d
 
