@@ -11,6 +11,8 @@ from .head import HeadPanel, chosen
 MARK = "utter_studio"      # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 8.0                 # degrees by which the camera stands to the subject's left: enough for depth
+FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.22, 0.17)}  # height of the view and how far its middle is above the lips,
+#                                                            both over the lips' distance from the crown
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
     "Key": (-38, 30, 0.75, 1.0, (1.0, 0.93, 0.85)),
@@ -22,19 +24,22 @@ LIGHT_WATTS = 70.0         # of the key light, for a view one metre high
 BACKDROP = ((0.105, 0.115, 0.125), (0.018, 0.021, 0.026))  # behind the head, and towards the corners
 
 
-def build(scene, head, turn=TURN):
+def build(scene, head, turn=TURN, frame="PORTRAIT"):
     """Put lights, backdrop and camera round a head of ours (its mesh object), in place of an earlier studio of ours; the camera
     becomes the scene's. Nothing else of the scene changes. Returns the collection.
 
-    The view is cut to the face: from above the scalp to below the chin, with room for the head to move.
+    turn: degrees by which the camera stands to the head's left. frame: "PORTRAIT" from above the scalp to below the chin with room
+    for the head to move, "FACE" from the forehead to the chin.
     """
     clear(scene)
     bpy.context.view_layer.update()  # a head that was moved or made just now stands where it is said to
     face = face_matrix(head)
     lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
-    above = (rig.neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation - lips)  # metres from the lips to the crown
-    view = 1.68 * above  # metres from the picture's lower edge to its upper one
-    middle = lips + up * (0.31 * above) - forward * (0.22 * above)
+    crown = (rig.neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation)
+    above = crown - up.dot(lips)  # metres
+    high, raised = FRAMES[frame]
+    view, room = high * above, FRAMES["PORTRAIT"][0] * above  # metres from the picture's lower edge to its upper one; of the set
+    middle = lips + up * (raised * above) - forward * (0.22 * above)
 
     collection = bpy.data.collections.new("Portrait Studio")
     collection[MARK] = True
@@ -51,11 +56,11 @@ def build(scene, head, turn=TURN):
     camera.lens, camera.sensor_fit, camera.sensor_height = LENS, "VERTICAL", SENSOR
     camera.clip_start, camera.clip_end = view / 50, view * 50
     scene.camera = add("Portrait", camera, turn, 3.0, view * LENS / SENSOR)
-    for name, (around, upwards, size, strength, colour) in LIGHTS.items():
+    for name, (around, upwards, wide, strength, colour) in LIGHTS.items():
         light = bpy.data.lights.new(name, "AREA")
-        light.shape, light.size, light.color, light.energy = "DISK", size * view, colour, LIGHT_WATTS * strength * view ** 2
-        add(name, light, around, upwards, LIGHT_DISTANCE * view)
-    backdrop = add("Backdrop", _make_backdrop(view), turn, 3.0, -2.5 * view)
+        light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room ** 2
+        add(name, light, around, upwards, LIGHT_DISTANCE * room)
+    backdrop = add("Backdrop", _make_backdrop(room), turn, 3.0, -2.5 * room)
     backdrop.visible_diffuse = backdrop.visible_glossy = backdrop.visible_shadow = False  # a picture, it lights nothing
     backdrop.hide_select = True
     return collection
@@ -65,10 +70,11 @@ def clear(scene):
     """Remove the studio that build() made in the scene, and nothing of the artist's."""
     for collection in [c for c in scene.collection.children_recursive if c.get(MARK)]:
         for obj in [obj for obj in collection.objects if obj.get(MARK)]:
-            data = obj.data
+            data = [obj.data, *getattr(obj.data, "materials", ())]
             bpy.data.objects.remove(obj)
-            if data.users == 0:
-                bpy.data.batch_remove([data])
+            for block in data:
+                if block.users == 0:
+                    bpy.data.batch_remove([block])
         if not collection.objects and not collection.children:
             bpy.data.collections.remove(collection)
 
@@ -108,6 +114,8 @@ class UTTER_OT_studio(bpy.types.Operator):
 
     turn: bpy.props.FloatProperty(name="Turn", description="How far the camera stands to the head's left", subtype="ANGLE",
                                   min=-math.pi, max=math.pi, default=math.radians(TURN))
+    frame: bpy.props.EnumProperty(name="Frame", items=(("PORTRAIT", "Portrait", "From above the scalp to below the chin"),
+                                                       ("FACE", "Face", "From the forehead to the chin")))
     engine: bpy.props.EnumProperty(name="Render Engine", items=(
         ("KEEP", "As It Is", "Leave the scene's render engine"), ("EEVEE", "EEVEE", "Quick"), ("CYCLES", "Cycles", "True to light")))
 
@@ -116,7 +124,7 @@ class UTTER_OT_studio(bpy.types.Operator):
         return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
 
     def execute(self, context):
-        build(context.scene, chosen(context), math.degrees(self.turn))
+        build(context.scene, chosen(context), math.degrees(self.turn), self.frame)
         if self.engine != "KEEP":
             context.scene.render.engine = compat.EEVEE if self.engine == "EEVEE" else "CYCLES"
         return {"FINISHED"}

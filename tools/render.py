@@ -13,15 +13,15 @@ WIDTH, HEIGHT = 384, 480
 SAMPLES = 4
 
 
-def choose_engine(scene):
-    """Cycles on the processor, quick and clean."""
+def choose_engine(scene, size=(WIDTH, HEIGHT), samples=SAMPLES):
+    """Cycles on the processor, quick and clean; size: width and height in pixels."""
     render, cycles = scene.render, scene.cycles
     render.engine = "CYCLES"
-    render.resolution_x, render.resolution_y, render.resolution_percentage = WIDTH, HEIGHT, 100
+    render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
     render.use_persistent_data = True  # only what moved is handed over again
     render.use_sequencer = False       # the voice's strip is for the ears
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
-    cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", SAMPLES, False
+    cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", samples, False
     cycles.max_bounces, cycles.use_light_tree = 2, False  # three lights need no tree, one head little more than direct light
     cycles.use_denoising, cycles.denoiser, cycles.denoising_quality = True, "OPENIMAGEDENOISE", "FAST"
     cycles.denoising_prefilter = "FAST"

@@ -66,6 +66,36 @@ def write_sheet(path, pictures, times, captions, samples, rate, gap, gap_times, 
     write_texts(path, page.shape[0], texts)
 
 
+def write_grid(path, pictures, captions, columns):
+    """Write pictures (paths of PNGs of one size) in rows of `columns`, a caption under each, as .jpg or .png."""
+    tiles = [read_picture(picture) for picture in pictures]
+    height, width = tiles[0].shape[:2]
+    rows = -(-len(tiles) // columns)
+    page = np.full((SPACE + rows * (height + CAPTION + SPACE), SPACE + columns * (width + SPACE), 3), PAPER, np.float32)
+    texts = []
+    for number, (tile, caption) in enumerate(zip(tiles, captions)):
+        x, y = SPACE + number % columns * (width + SPACE), SPACE + number // columns * (height + CAPTION + SPACE)
+        page[y:y + height, x:x + width] = tile
+        texts.append((x, y + height + 3, caption, 13))
+    write_captioned(path, page, texts)
+
+
+def write_captioned(path, page, texts):
+    """Write float32 [H,W,3] with texts (x, y from the top, text, size) as .jpg or .png."""
+    if path.suffix == ".png":
+        write_picture(path, page)
+        return write_texts(path, page.shape[0], texts)
+    drawn = path.with_suffix(".drawn.png")
+    write_captioned(drawn, page, texts)
+    image = bpy.data.images.load(str(drawn), check_existing=False)
+    try:
+        image.filepath_raw, image.file_format = str(path), "JPEG"
+        image.save(quality=88)
+    finally:
+        bpy.data.images.remove(image)
+        drawn.unlink()
+
+
 def draw_wave(band, samples, length):
     """Draw the loudness of samples over band [H,W,3], which is length samples wide, as a shape around its middle line."""
     height, columns = band.shape[:2]
