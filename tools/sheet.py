@@ -62,8 +62,7 @@ def write_sheet(path, pictures, times, captions, samples, rate, gap, gap_times, 
         band[:, across(time)] = band[:, across(time)] * 0.4 + np.array(INK) * 0.6
         texts.append((SPACE + across(time) - (4 if number < 9 else 8), band_top - CAPTION + 4, str(number + 1), 12))
     texts.append((width - 330, SPACE, "blue: the voice    red: how far the lips are apart", 13))
-    write_picture(path, page)
-    write_texts(path, page.shape[0], texts)
+    write_captioned(path, page, texts)
 
 
 def write_grid(path, pictures, captions, columns):
@@ -82,17 +81,11 @@ def write_grid(path, pictures, captions, columns):
 
 def write_captioned(path, page, texts):
     """Write float32 [H,W,3] with texts (x, y from the top, text, size) as .jpg or .png."""
-    if path.suffix == ".png":
-        write_picture(path, page)
-        return write_texts(path, page.shape[0], texts)
-    drawn = path.with_suffix(".drawn.png")
-    write_captioned(drawn, page, texts)
-    image = bpy.data.images.load(str(drawn), check_existing=False)
-    try:
-        image.filepath_raw, image.file_format = str(path), "JPEG"
-        image.save(quality=88)
-    finally:
-        bpy.data.images.remove(image)
+    drawn = path.with_suffix(".png")
+    write_picture(drawn, page)
+    write_texts(drawn, page.shape[0], texts)
+    if path != drawn:
+        write_picture(path, read_picture(drawn))
         drawn.unlink()
 
 
@@ -132,15 +125,15 @@ def read_picture(path, size=None):
 
 
 def write_picture(path, page):
-    """Write float32 [H,W,3], 0 to 1, as a PNG."""
+    """Write float32 [H,W,3], 0 to 1, as .jpg or .png."""
     height, width = page.shape[:2]
     image = bpy.data.images.new("page", width, height, alpha=False)
     try:
         pixels = np.ones((height, width, 4), np.float32)
         pixels[..., :3] = page[::-1]
         image.pixels.foreach_set(pixels.ravel())
-        image.filepath_raw, image.file_format = str(path), "PNG"
-        image.save()
+        image.filepath_raw, image.file_format = str(path), "PNG" if path.suffix == ".png" else "JPEG"
+        image.save(quality=88)  # of a .jpg
     finally:
         bpy.data.images.remove(image)
 

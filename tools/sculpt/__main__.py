@@ -13,7 +13,7 @@ HEAD = ROOT / "blender_assets" / "head" / "utter_head.npz"
 def main():
     parser = argparse.ArgumentParser(prog="build.py head", description="Make the built-in head.")
     parser.add_argument("--output", type=Path, default=HEAD, help="where to write it (default: %(default)s)")
-    parser.add_argument("--sheets", action="store_true", help="only draw contact sheets of that file into out/")
+    parser.add_argument("--sheets", action="store_true", help="only render that file's contact sheets into docs/pictures/")
     parser.add_argument("--check", action="store_true", help="only measure whether that file keeps to its figures")
     options = parser.parse_args()
     if options.check:
@@ -21,8 +21,8 @@ def main():
         return check.main([str(options.output)])
     if options.sheets:
         from tools.sculpt import sheets
-        for path in sheets.draw(options.output, ROOT / "out"):
-            print(path)
+        for path in sheets.draw(options.output, ROOT / "docs" / "pictures"):
+            print(path, flush=True)
         return 0
     from tools.sculpt.head import make
     fields = make()

@@ -9,11 +9,13 @@ import numpy as np
 from addon import rig, studio
 from model_runtime.flame import bundle, identity, lbs, poses
 from model_runtime.flame.head import load_head
-from tools import render, sheet
+from tools import bake, render, sheet
 
 SAMPLES = 12
 TILE, WIDE = (208, 240), (240, 300)  # pixels: close on the face; head and shoulders
 TURN = 14.0                          # degrees: shows depth and both sides
+EYES = ((0.060, 0.030, 0.014), (0.075, 0.125, 0.115), (0.050, 0.105, 0.165), (0.080, 0.100, 0.040))  # brown, grey, blue, green
+HAIR = np.array(((0.018, 0.012, 0.009), (0.420, 0.240, 0.095)))  # darkest, fairest
 BANNER = ("happy", "surprised", "ou", "angry", "aa", "sad")
 
 
@@ -21,7 +23,7 @@ def draw(path, folder):
     """Draw all sheets of the head file at path into folder; yields their paths one by one."""
     head = load_head(path)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with bake.enabled(), tempfile.TemporaryDirectory() as scratch:
         stage = Stage(head, Path(scratch))
         for name, (columns, tiles) in contents(head).items():
             pictures = [stage.shoot(**tile) for tile in tiles.values()]
@@ -42,8 +44,17 @@ def contents(head):
         "visemes": (5, {name: {"motion": poses.pose(head, name), "frame": "FACE"} for name in poses.VISEMES}),
         "emotions": (6, {f"{name} {strength:.2f}": {"motion": poses.pose(head, name, strength), "frame": "FACE"}
                          for name in poses.EMOTIONS for strength in poses.STRENGTHS}),
-        "identities": (6, {f"character {seed}": {"beta": identity.random(head, seed), "turn": 24} for seed in range(12)}),
+        "identities": (6, {f"character {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24} for seed in range(12)}),
     }
+
+
+def looks(seed):
+    """Skin, eyes and hair of a random character, as Object.utter's properties; dark skin goes with dark eyes and hair."""
+    draw = np.random.default_rng(seed)
+    tone = draw.uniform(0.05, 0.95)
+    light = draw.uniform(0, 1) ** 2 * max(0, 1 - 1.6 * tone)
+    eyes = EYES[int(draw.integers(len(EYES)))] if tone < 0.55 else EYES[0]
+    return {"skin_tone": tone, "eye_colour": eyes, "hair_colour": HAIR[0] * (1 - light) + HAIR[1] * light}
 
 
 def write_banner(path, stage, head):
@@ -62,22 +73,26 @@ class Stage:
 
     def __init__(self, head, folder):
         self.head, self.folder, self.count = head, folder, 0
-        bpy.ops.wm.read_factory_settings(use_empty=True)
         bundle.write_bundle(head, folder / "bundle.npz")
         self.obj = rig.build(folder / "bundle.npz")
         self.obj.shape_key_clear()
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
+        self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own
+        self.looks = {name: value if isinstance(value, float) else tuple(value) for name, value in self.looks.items()}
         smooth = self.obj.modifiers.new("Smooth", "SUBSURF")
         smooth.levels = smooth.render_levels = 1
 
-    def shoot(self, motion=None, beta=None, turn=TURN, frame="PORTRAIT", size=None, samples=SAMPLES):
-        """Path of a picture of one pose: motion [65], beta [300], turn in degrees by which the head turns to its right."""
+    def shoot(self, motion=None, beta=None, looks=None, turn=TURN, frame="PORTRAIT", size=None, samples=SAMPLES):
+        """Path of a picture of one pose: motion [65], beta [300], looks {Object.utter's property: value}, turn in degrees by which
+        the head turns to its right."""
         scene = bpy.context.scene
         self.obj.rotation_euler = (0, 0, 0)
         self._pose(np.zeros(65), beta)
         studio.build(scene, self.obj, turn=0, frame=frame)
         self._pose(np.zeros(65) if motion is None else motion, beta)
         self.obj.rotation_euler = (0, 0, math.radians(-turn))
+        for name, value in {**self.looks, **(looks or {})}.items():
+            setattr(self.obj.utter, name, value)
         render.choose_engine(scene, size or (TILE if frame == "FACE" else WIDE), samples)
         self.count += 1
         path = self.folder / f"{self.count:03d}.png"
