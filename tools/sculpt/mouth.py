@@ -18,9 +18,9 @@ INNER_RINGS = 4          # the lips' inside
 FLESH = 0.0025           # the bag keeps this far under the skin
 
 # The lips' inside and the bag, loop by loop: how far behind the contact, and above and below it, in the middle of the mouth.
-INSIDE = ((0.0010, 0, 0), (0.0021, 0.0004, 0.0004), (0.0029, 0.0026, 0.0028), (0.0031, 0.0062, 0.0068))
+INSIDE = ((0.0009, 0, 0), (0.0018, 0.0004, 0.0004), (0.0024, 0.0026, 0.0028), (0.0026, 0.0062, 0.0068))
 # Half width, height above and below the contact; distance behind the face's surface of the loops in front, z of those behind.
-VESTIBULE = ((0.0300, 0.0118, 0.0130, 0.0036), (0.0335, 0.0150, 0.0172, 0.0085))
+VESTIBULE = ((0.0300, 0.0118, 0.0130, 0.0031), (0.0335, 0.0150, 0.0172, 0.0085))
 BAG = ((0.0345, 0.0166, 0.0192, 0.064), (0.0345, 0.0168, 0.0195, 0.049), (0.0320, 0.0158, 0.0180, 0.034),
        (0.0220, 0.0115, 0.0135, 0.021))
 
@@ -47,9 +47,10 @@ def contact_line(s):
 def lip_height(s, side):
     """Height [K] of the vermilion over (+) or under (-) the contact: cupid's bow above, a fuller lip below."""
     s = np.abs(s)
-    upper = 0.0083 * (1 - s ** 2.0) ** 1.06 - 0.0013 * bell(s, 0.105)
-    lower = 0.0095 * (1 - s ** 2.4) ** 1.04 + 0.0003 * bell(s - 0.30, 0.16) - 0.0001 * bell(s, 0.12)
-    return np.where(side > 0, upper, np.where(side < 0, -lower, 0))
+    upper = 0.0077 * (1 - s ** 2.0) ** 1.06 - 0.0013 * bell(s, 0.105)
+    lower = 0.0089 * (1 - s ** 2.4) ** 1.04 + 0.0003 * bell(s - 0.30, 0.16) - 0.0001 * bell(s, 0.12)
+    blunt = 0.0007 * np.sqrt(1 - s ** 10)             # lips end rounded, not in a point
+    return np.where(side > 0, upper + blunt, np.where(side < 0, -lower - blunt, 0))
 
 
 def relief(x, y):
@@ -101,7 +102,7 @@ def lips(s, side):
     x = MOUTH_HALF * s
     meet = contact_line(s)
     height = lip_height(s, side)
-    lobes = 0.0005 * bell(np.abs(x) - 0.0070, 0.0045) - 0.0003 * bell(x, 0.0025)
+    lobes = 0.0008 * bell(np.abs(x) - 0.0072, 0.0045) - 0.0005 * bell(x, 0.0028)
     tubercle = 0.0007 * bell(x, 0.0040)
     above = side > 0
     base = skin(x, meet + height)

@@ -14,7 +14,7 @@ import numpy as np
 from tools.sculpt import shapes, surface
 from tools.sculpt.surface import MOUTH_Y
 
-BEHIND_SKIN = 0.0046     # the upper incisors' face behind the face's surface, without lips, where these meet
+BEHIND_SKIN = 0.0041     # the upper incisors' face behind the face's surface, without lips, where these meet
 OVERJET = 0.0024
 ARCHES = {"upper": (0.0300, 0.046), "lower": (0.0275, 0.0435)}     # half width and depth
 # From the midline: kind, width along the arch, height, thickness, and edge over the place where the lips meet, millimetres.
@@ -147,7 +147,7 @@ def tongue():
     wide = 0.0178 * (1 - far ** 3.6) ** (1 / 2.3) * root
     above = (0.0042 + 0.0056 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far ** 6) ** 0.5 * root
     below = (0.0030 + 0.0050 * (1 - far)) * (1 - far ** 5) ** 0.5 * root
-    middle = MOUTH_Y - 0.0020 - 0.0065 * (1 - far) ** 3
+    middle = MOUTH_Y - 0.0009 - 0.0065 * (1 - far) ** 3
     tip = front() - OVERJET - TONGUE_TIP
     tongue = np.column_stack([wide * c, middle + np.where(s > 0, above, below) * s, TONGUE_ROOT + (tip - TONGUE_ROOT) * far])
     dorsum = np.maximum(s, 0)
@@ -158,6 +158,6 @@ def tongue():
     back = np.exp(-((far - 0.34) / 0.24) ** 2)[:, None]
     moves[:, :, 1] = back * (0, 0.0110, 0.0008) + np.clip((far - 0.5) / 0.5, 0, 1)[:, None] * (0, -0.0010, -0.0070)
     ahead = np.clip((far - 0.05) / 0.95, 0, 1)[:, None]
-    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0390) + ahead ** 1.5 * np.column_stack([0 * s, 0.0111 - 0.0023 * s, 0 * s])
+    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0355) + ahead ** 1.5 * np.column_stack([0 * s, 0.0087 - 0.0023 * s, 0 * s])
     moves[:, 0, 2] = -0.25 * tongue[:, 0] * ahead[:, 0] ** 3
     return tongue, triangles, moves
