@@ -174,15 +174,15 @@ def upper_face_halves(t):
     fields["browDown"] = slide(-0.0040 * inner - 0.0012 * body, -0.0068 * inner - 0.0052 * body,
                                0.0018 * bunch + 0.0014 * inner + 0.0010 * body - 0.0012 * furrow)
     # Frontalis, outer part.
-    outer, above = patch((0.042, BROW + 0.001), 0.019, 0.014) * eyeless, patch((0.038, BROW + 0.022), 0.022, 0.018)
-    fields["browOuterUp"] = slide(still, 0.0100 * outer + 0.0044 * above, 0.0006 * above)
+    outer, above = patch((0.044, BROW - 0.001), 0.031, 0.018, -18) * eyeless, patch((0.040, BROW + 0.023), 0.028, 0.022)
+    fields["browOuterUp"] = slide(still, 0.0088 * outer + 0.0036 * above, 0.0006 * above)
     return fields
 
 
 def upper_face_wholes(t):
     rig, patch, slide, eyeless = t.rig, t.patch, t.slide, t.rig.eyeless
     # Frontalis, inner part: the skin of the forehead slides up and lies in furrows.
-    inner, above = patch((0.0135, BROW + 0.001), 0.015, 0.014) * eyeless, patch((0.011, BROW + 0.022), 0.020, 0.020)
-    furrows = patch((0.008, BROW + 0.018), 0.020, 0.0028) + patch((0.008, BROW + 0.029), 0.020, 0.0028)
-    left = slide(0 * inner, 0.0105 * inner + 0.0046 * above, 0.0008 * inner + 0.0010 * above - 0.0012 * furrows)
+    inner, above = patch((0.0145, BROW + 0.001), 0.020, 0.017) * eyeless, patch((0.012, BROW + 0.024), 0.026, 0.024)
+    furrows = patch((0.008, BROW + 0.017), 0.022, 0.0032) + patch((0.008, BROW + 0.029), 0.022, 0.0032)
+    left = slide(0 * inner, 0.0088 * inner + 0.0038 * above, 0.0006 * inner + 0.0006 * above - 0.0009 * furrows)
     return {"browInnerUp": rig.both(left)}
