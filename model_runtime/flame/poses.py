@@ -39,9 +39,11 @@ PHONES = {
     "ZH": dict(jawOpen=0.06, mouthFunnel=0.54, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.6),
     "CH": dict(jawOpen=0.06, mouthFunnel=0.55, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
     "JH": dict(jawOpen=0.06, mouthFunnel=0.52, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
-    "T": dict(jawOpen=0.10, mouthLowerDown=0.12, tongue_tip_up=1.0), "D": dict(jawOpen=0.12, mouthLowerDown=0.12, tongue_tip_up=1.0),
+    "T": dict(jawOpen=0.10, mouthLowerDown=0.12, tongue_tip_up=1.0),
+    "D": dict(jawOpen=0.12, mouthLowerDown=0.12, tongue_tip_up=1.0),
     "N": dict(jawOpen=0.15, tongue_tip_up=1.0), "L": dict(jawOpen=0.18, mouthLowerDown=0.08, tongue_tip_up=0.9),
-    "K": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0), "G": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0),
+    "K": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0),
+    "G": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0),
     "NG": dict(jawOpen=0.16, tongue_back_up=0.9),
     "R": dict(jawOpen=0.16, mouthFunnel=0.36, mouthPucker=0.28, tongue_tip_up=0.5),
     "W": dict(jawOpen=0.07, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.90, tongue_back_up=0.4),
@@ -52,8 +54,8 @@ PHONES = {
 
 # The mouth shapes of the common lip-sync set, each by the phone that shows it best, and what the teacher makes true by contact:
 # shut lips for PP, the lower lip on the teeth for FF.
-LEAD = dict(sil="sil", PP="P", FF="F", TH="TH", DD="D", kk="K", CH="CH", SS="S", nn="N", RR="R", aa="AA", E="EH", ih="IY", oh="AO",
-            ou="UW")
+LEAD = dict(sil="sil", PP="P", FF="F", TH="TH", DD="D", kk="K", CH="CH", SS="S", nn="N", RR="R",
+            aa="AA", E="EH", ih="IY", oh="AO", ou="UW")
 CONTACT = {"PP": dict(mouthClose=0.07, mouthPress=0.35, mouthRollLower=0.12, mouthRollUpper=0.12), "FF": dict(mouthClose=0.02)}
 SPOKEN = 0.6    # of a loud vowel's jaw: an ordinary stressed one
 
@@ -64,13 +66,13 @@ FACES = {
     "happy": dict(mouthSmile=0.84, cheekSquint=0.65, eyeSquint=0.30, mouthDimple=0.12, mouthUpperUp=0.16, browOuterUp=0.12,
                   browInnerUp=0.06),
     "sad": dict(browInnerUp=0.85, browDown=0.20, eyeSquint=0.12, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
-    "angry": dict(browDown=0.95, eyeWide=0.22, eyeSquint=0.45, noseSneer=0.36, mouthFrown=0.22, mouthPress=0.20, mouthLowerDown=0.10,
-                  jawForward=0.12),
+    "angry": dict(browDown=0.95, eyeWide=0.22, eyeSquint=0.45, noseSneer=0.36, mouthFrown=0.22, mouthPress=0.20,
+                  mouthLowerDown=0.10, jawForward=0.12),
     "surprised": dict(browInnerUp=0.88, browOuterUp=0.90, eyeWide=0.80, jawOpen=0.24),
     "afraid": dict(browInnerUp=0.90, browOuterUp=0.30, browDown=0.38, eyeWide=0.75, eyeSquint=0.18, mouthStretch=0.60,
                    mouthFrown=0.16, jawOpen=0.10),
-    "disgusted": dict(noseSneer=0.82, mouthUpperUp=0.38, mouthFrown=0.36, mouthLowerDown=0.14, mouthShrugLower=0.18, browDown=0.42,
-                      eyeSquint=0.32, cheekSquint=0.30),
+    "disgusted": dict(noseSneer=0.82, mouthUpperUp=0.38, mouthFrown=0.36, mouthLowerDown=0.14, mouthShrugLower=0.18,
+                      browDown=0.42, eyeSquint=0.32, cheekSquint=0.30),
     "contemptuous": dict(mouthSmileRight=0.42, mouthDimpleRight=0.65, mouthPressRight=0.15, cheekSquintRight=0.25,
                          browOuterUpRight=0.28, browDownLeft=0.18, eyeSquint=0.22),
 }
@@ -103,8 +105,13 @@ EMOTIONS = {name: sided(face) for name, face in FACES.items()}
 
 def at_strength(emotion, strength):
     """The emotion's {action: amount} at a strength of 0 to 1: in proportion, but a mild one does not part the lips."""
-    parted = max(strength - PARTS_AT, 0) / (1 - PARTS_AT)
-    return {name: amount * (parted if name.startswith(PARTED) else strength) for name, amount in EMOTIONS[emotion].items()}
+    return {name: amount * float(parting(strength) if name.startswith(PARTED) else strength)
+            for name, amount in EMOTIONS[emotion].items()}
+
+
+def parting(strength):
+    """How much of what parts the lips an emotion of that strength shows (numbers or arrays)."""
+    return np.clip((strength - PARTS_AT) / (1 - PARTS_AT), 0, 1)
 
 
 def pose(head, face, strength=1.0):

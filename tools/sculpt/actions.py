@@ -19,6 +19,7 @@ mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOut
 cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 
 BROW = EYE[1] + 0.0190           # height of the brows
+JAW_FORWARD = np.array([0, -0.0006, 0.0068])
 # Folds on the subject's left, from above: beside wing and corner, and below the corner.
 NASOLABIAL = ((0.0165, -0.0070), (0.0255, -0.0210), (0.0335, -0.0350), (0.0365, -0.0480))
 MARIONETTE = ((0.0305, -0.0450), (0.0325, -0.0570), (0.0300, -0.0680))
@@ -97,8 +98,8 @@ def mouth_halves(t):
     bridge = patch((0.0095, 0.014), 0.008, 0.013) * eyeless
     lip = patch((0.013, y + 0.013), 0.013, 0.011) * upper
     brow = patch((0.012, 0.046), 0.012, 0.010) * eyeless
-    fields["noseSneer"] = slide(0.0006 * wing - 0.0006 * brow, 0.0066 * wing + 0.0030 * bridge + 0.0044 * lip - 0.0034 * brow,
-                                0.0018 * wing + 0.0022 * bridge + 0.0006 * lip - 0.0016 * groove + 0.0010 * roll)
+    fields["noseSneer"] = slide(0.0006 * wing - 0.0006 * brow, 0.0080 * wing + 0.0042 * bridge + 0.0044 * lip - 0.0042 * brow,
+                                0.0022 * wing + 0.0028 * bridge + 0.0006 * lip - 0.0018 * groove + 0.0012 * roll)
     return {name: t.inside(field) for name, field in fields.items()}
 
 
@@ -141,7 +142,7 @@ def mouth_wholes(t):
     front = patch((0, y + 0.013), 0.022, 0.008) + patch((0, y - 0.017), 0.022, 0.008)
     fields["cheekPuff"] = slide(-0.05 * t.arc * ring, still, 0.0120 * puff + 0.0036 * front + 0.0010 * ring)
     chin = rig.smooth(rig.weights[:, 2] * smoothstep(y + 0.004, y - 0.022, t.y), 6)
-    fields["jawForward"] = chin[:, None] * (0, -0.0006, 0.0068) + patch((0, y), 0.026, 0.014)[:, None] * (0, 0, 0.0026)
+    fields["jawForward"] = chin[:, None] * JAW_FORWARD + patch((0, y), 0.026, 0.014)[:, None] * (0, 0, 0.0026)
     fields = {name: t.inside(field) for name, field in fields.items()}
     fields["mouthClose"] = rig.meet_lips((JAW_OPEN, 0, 0), 0.22)
     fields["jawLeft"] = rig.meet_lips((0, JAW_SIDE, 0), 0.5)
@@ -155,7 +156,7 @@ def upper_face_halves(t):
     fields = {}
     cheek = patch((0.036, 0.004), 0.021, 0.013, 10) * eyeless
     crow = patch((0.054, 0.022), 0.009, 0.012) * eyeless
-    fields["cheekSquint"] = slide(-0.0010 * crow, 0.0066 * cheek + 0.0010 * crow, 0.0036 * cheek + 0.0012 * crow)
+    fields["cheekSquint"] = slide(-0.0010 * crow, 0.0080 * cheek + 0.0012 * crow, 0.0052 * cheek + 0.0014 * crow)
     fields["cheekSquint"] += 0.45 * rig.lid_lower
     under = patch((0.034, 0.010), 0.018, 0.009) * eyeless
     fields["eyeSquint"] = slide(still, 0.0030 * under - 0.0014 * patch((0.034, 0.047), 0.018, 0.008) * eyeless,
@@ -186,3 +187,10 @@ def upper_face_wholes(t):
     furrows = patch((0.008, BROW + 0.017), 0.022, 0.0032) + patch((0.008, BROW + 0.029), 0.022, 0.0032)
     left = slide(0 * inner, 0.0088 * inner + 0.0038 * above, 0.0006 * inner + 0.0006 * above - 0.0009 * furrows)
     return {"browInnerUp": rig.both(left)}
+
+
+def part_actions(vertices, joint):
+    """{name: [Vp,3]} what an expression does to the parts [Vp,3] of those joints [Vp]: teeth and tongue go with the jaw."""
+    forward = np.zeros_like(vertices)
+    forward[joint == 2] = JAW_FORWARD
+    return {"jawForward": forward}

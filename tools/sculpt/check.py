@@ -24,6 +24,7 @@ from scipy.spatial.transform import Rotation
 
 from model_runtime.flame import lbs
 from model_runtime.flame.head import load_head
+from model_runtime.flame.poses import EMOTIONS, STRENGTHS, VISEMES, at_strength, pose as to_motion
 
 RANDOM, SEED = 500, 7
 OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut", "tongue")
@@ -118,14 +119,8 @@ def gaze(up, side):
 
 def named_poses():
     """The 15 visemes and the feelings in three strengths."""
-    try:
-        from model_runtime.flame import poses
-    except ImportError:
-        from tools.sculpt.sheets import POSES
-        return POSES
-    return {f"viseme {name}": pose for name, pose in poses.VISEMES.items()} | {
-        f"{name} {strength}": {key: amount * strength for key, amount in pose.items()}
-        for name, pose in poses.EMOTIONS.items() for strength in (0.33, 0.67, 1.0)}
+    return {f"viseme {name}": pose for name, pose in VISEMES.items()} | {
+        f"{name} {strength:.2f}": at_strength(name, strength) for name in EMOTIONS for strength in STRENGTHS}
 
 
 def combination(names, rng):
@@ -154,18 +149,6 @@ def combination(names, rng):
     if rng.random() < 0.4:
         pose |= gaze(*rng.uniform(-1, 1, 2))
     return {name: amount for name, amount in pose.items() if amount > 0}
-
-
-def to_motion(head, pose):
-    """Motion values [65] of a pose."""
-    tongue = {"tongue": 62, "tongueTipUp": 62, "tongueBackUp": 63}
-    values = np.zeros(65, np.float32)
-    for name, amount in pose.items():
-        if name in tongue:
-            values[tongue[name]] += amount
-        else:
-            values += amount * head.actions_motion[head.action(name)]
-    return values
 
 
 def lips_meant_shut(pose):

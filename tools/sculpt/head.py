@@ -27,6 +27,9 @@ def make():
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))
     parts_shapedirs = np.concatenate([shape_parts, np.zeros((len(pv), 3, 100))], 2)
+    amounts = np.linalg.pinv(np.stack([coefficients[name] for name in linear]))     # [100,K] of each action in a component
+    for name, move in actions.part_actions(pv, joint).items():
+        parts_shapedirs[:, :, 300:] += move[:, :, None] * amounts[:, list(linear).index(name)]
     parts_shapedirs[hair] = (grows[hair] @ shapedirs.astype(float).reshape(len(v), -1)).reshape(-1, 3, 400)
     parts_lids, parts_lid_ways = (np.zeros((len(pv),) + way.shape[1:]) for way in (rig.lids, lid_ways))
     for way, of_skin in ((parts_lids, rig.lids), (parts_lid_ways, lid_ways)):

@@ -1,7 +1,6 @@
 """What a feeling does to the face, the head and the speech.
 
-Faces are action units of EMFACS (Friesen and Ekman 1983): happy 6+12, sad 1+4+15, surprised 1+2+5+26, afraid 1+2+4+5+7+20+26,
-angry 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; written with the ARKit action that shows each unit.
+The faces themselves are flame.poses.EMOTIONS.
 
 Measured on 40 sentences each: the mean face of a whole performance, put to the nearest of the eight (their means from
 other seeds, scaled by strength), is the right one in 100 % at strength 1 and 99 % at strength 0.3.
@@ -13,14 +12,14 @@ from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.emotion import LABELS
 from model_runtime.errors import UtterError
+from model_runtime.flame import poses
 from model_runtime.training.teacher.layout import FPS, INDEX, columns, face
 
 
 @dataclass(frozen=True)
 class Emotion:
-    """face: at strength 1. pause: added while the mouth rests. The rest are gains (1) and offsets (0) of the other layers."""
+    """pause: actions added while the mouth rests. The rest are gains (1) and offsets (0) of the other layers."""
 
-    face: dict = field(default_factory=dict)
     pause: dict = field(default_factory=dict)
     part: float = 0.0        # how far resting lips stay apart, 0 to 1
     jaw: float = 1.0         # gain of the jaw in speech
@@ -36,42 +35,30 @@ class Emotion:
 EMOTIONS = {
     "neutral": Emotion(),
     "happy": Emotion(
-        face={"mouthSmile": 0.84, "cheekSquint": 0.65, "eyeSquint": 0.30, "mouthDimple": 0.12, "mouthUpperUp": 0.10,
-              "browOuterUp": 0.12, "browInnerUp": 0.06},
         pause={"mouthSmile": 0.10},
         jaw=1.1, blinks=1.1, head=(-0.03, 0, 0.02), lively=1.25),
     "sad": Emotion(
-        face={"browInnerUp": 0.85, "browDown": 0.20, "eyeSquint": 0.12, "mouthFrown": 0.75, "mouthShrugLower": 0.26,
-              "mouthRollLower": 0.06},
         pause={"mouthShrugLower": 0.15, "mouthPress": 0.10},
         jaw=0.72, consonants=0.85, lids=0.20, gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
     "angry": Emotion(
-        face={"browDown": 0.95, "eyeWide": 0.22, "eyeSquint": 0.50, "noseSneer": 0.32, "mouthFrown": 0.16, "mouthPress": 0.12,
-              "mouthLowerDown": 0.10, "jawForward": 0.12},
         pause={"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
         jaw=1.15, consonants=1.25, restless=0.7, blinks=0.7, head=(0.05, 0, 0), lively=1.2),
     "surprised": Emotion(
-        face={"browInnerUp": 0.88, "browOuterUp": 0.90, "eyeWide": 0.75, "jawOpen": 0.13},
         pause={"jawOpen": 0.10},
         part=0.8, jaw=1.15, restless=0.8, blinks=0.7, head=(-0.07, 0, 0), lively=1.1),
     "afraid": Emotion(
-        face={"browInnerUp": 0.90, "browOuterUp": 0.30, "browDown": 0.38, "eyeWide": 0.75, "eyeSquint": 0.22,
-              "mouthStretch": 0.55, "mouthFrown": 0.14, "jawOpen": 0.06},
         pause={"mouthStretch": 0.08},
         part=0.6, jaw=0.9, restless=1.8, blinks=1.35, head=(-0.05, 0.02, 0), lively=0.9),
     "disgusted": Emotion(
-        face={"noseSneer": 0.78, "mouthUpperUp": 0.38, "mouthFrown": 0.36, "mouthLowerDown": 0.14, "mouthShrugLower": 0.16,
-              "browDown": 0.42, "eyeSquint": 0.32, "cheekSquint": 0.30},
         pause={"mouthShrugUpper": 0.12},
         jaw=0.95, lids=0.06, gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
     "contemptuous": Emotion(
-        face={"mouthSmileRight": 0.42, "mouthDimpleRight": 0.65, "mouthPressRight": 0.15, "cheekSquintRight": 0.25,
-              "browOuterUpRight": 0.28, "browDownLeft": 0.18, "eyeSquint": 0.22},
         pause={"mouthPressRight": 0.12},
         jaw=0.9, lids=0.14, gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
 }
 INERTIA = 3.5   # frames: a face takes about half a second from one feeling to the next
-FACES = np.array([face(EMOTIONS[name].face) for name in LABELS])    # [8, 52]
+FACES = np.array([face(poses.EMOTIONS[name]) for name in LABELS])    # [8, 52]
+PARTED = [k for name in poses.PARTED for k in columns(name)]
 PAUSES = np.array([face(EMOTIONS[name].pause) for name in LABELS])  # [8, 52]
 
 
@@ -112,7 +99,10 @@ def layer(share, speaking, energy, style, rng):
         at += rise + hold + fall + rng.uniform(0.2, 2.5)
     loud = gaussian_filter1d(energy, 6, mode="nearest")
     swell = 0.78 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean()) * speaking
-    pose = share @ FACES + (1 - speaking)[:, None] * (share @ PAUSES)
+    total = share.sum(1, keepdims=True)
+    held = share @ FACES
+    held[:, PARTED] *= poses.parting(total) / np.maximum(total, 1e-6)
+    pose = held + (1 - speaking)[:, None] * (share @ PAUSES)
     return np.clip(pose * style.mix * style.expression * swell[:, None], 0, 1)
 
 

@@ -54,7 +54,7 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
     wide = face[:, INDEX["eyeWideLeft"]]
     channels[:, NECK], channels[:, EYES] = neck, eyes
     channels[:, LIDS] = upper_face.lids(blink, eyes, emotions.blend(share, "lids", 0), wide)
-    channels[:, TONGUE] = tracks[:, TRACK["tipUp"]:]
+    channels[:, TONGUE] = tracks[:, TRACK["tongue_tip_up"]:]
     channels[:, CLOSURE], channels[:, LABIODENTAL], channels[:, APERTURE] = np.maximum(shut, rest), teeth, aperture
     face[:, columns("eyeWide")] *= (1 - blink)[:, None]
 
@@ -68,7 +68,7 @@ def mouth_actions(tracks, breath, style):
     face = np.zeros((len(tracks), ACTIONS))
     side = 0.12 * style.asymmetry
     for name, column in TRACK.items():
-        if column < TRACK["tipUp"]:
+        if column < TRACK["tongue_tip_up"]:
             places = columns(name)
             face[:, places] = tracks[:, [column]] * ((1 + side, 1 - side) if len(places) == 2 else (1,))
     face[:, INDEX["jawOpen"]] += 0.07 * breath
