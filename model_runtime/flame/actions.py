@@ -13,8 +13,16 @@ _SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-4
 
 
 def to_motion(head, actions):
-    """Actions [T,52] in 0..1, in the order of head.action_names, to Motion values [T,65]. Exact on the built-in head."""
-    return np.asarray(actions, np.float32) @ _motions(head)
+    """Actions [T,52] in 0..1, in the order of head.action_names, to Motion values [T,65]. Exact on the built-in head.
+
+    Lids that follow the gaze give way to a blink: shut lids are shut wherever the eye looks."""
+    actions, motions, names = np.asarray(actions, np.float32), _motions(head), list(head.action_names)
+    values = actions @ motions
+    for side in ("Left", "Right"):
+        shut = actions[:, names.index("eyeBlink" + side)]
+        for k in (k for k, name in enumerate(names) if name.startswith("eyeLook") and name.endswith(side)):
+            values[:, EXPRESSION] -= (shut * actions[:, k])[:, None] * motions[k, EXPRESSION]
+    return values
 
 
 def from_motion(head, values):

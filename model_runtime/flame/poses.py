@@ -9,6 +9,7 @@ these same tables.
 import numpy as np
 
 from model_runtime.errors import UtterError
+from model_runtime.flame.actions import to_motion
 from model_runtime.motion import TONGUE
 
 TONGUE_CHANNELS = ("tongue_tip_up", "tongue_back_up", "tongue_out")
@@ -123,12 +124,14 @@ def pose(head, face, strength=1.0):
     else:
         face = {name: strength * x for name, x in sided(face).items()}
     names = list(head.action_names)
-    row = np.zeros(head.actions_motion.shape[1], np.float32)
+    actions, tongue = np.zeros((1, len(names)), np.float32), np.zeros(len(TONGUE_CHANNELS), np.float32)
     for name, amount in face.items():
         if name in TONGUE_CHANNELS:
-            row[TONGUE.start + TONGUE_CHANNELS.index(name)] += amount
+            tongue[TONGUE_CHANNELS.index(name)] += amount
         elif name in names:
-            row += amount * head.actions_motion[names.index(name)]
+            actions[0, names.index(name)] += amount
         else:
             raise UtterError(f"{name!r} is no face action of {head.name}.")
+    row = to_motion(head, actions)[0]
+    row[TONGUE] += tongue
     return row
