@@ -1,13 +1,13 @@
-"""Eyes, teeth, gums, tongue, brows and lashes as one mesh of named parts."""
+"""Eyes, teeth, gums, tongue, brows, lashes and hair as one mesh of named parts."""
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from tools.sculpt import eyes, hair, teeth
+from tools.sculpt import eyes, hair, scalp, teeth
 
 
 def build(skin):
     """names [P], vertices [Vp,3], triangles [Fp,3], part of each triangle [Fp], joint of each vertex [Vp],
-    tongue shapes [Vp,3,3], and the skin that brows and lashes grow on, a sparse [Vp,V] of weights.
+    tongue shapes [Vp,3,3], and the skin that brows, lashes and hair grow on, a sparse [Vp,V] of weights.
     """
     names, vertices, faces, part, joint, moves, grows = [], [], [], [], [], [], []
     count = 0
@@ -32,5 +32,7 @@ def build(skin):
     for name, (v, f, on) in (("brow", hair.brow(skin)), ("lashes", hair.lashes(skin)), ("caruncle", eyes.caruncle(skin))):
         add(f"{name}_left", v, f, 1, on)
         add(f"{name}_right", v * (-1, 1, 1), f[:, ::-1], 1, on[:, skin.mirror])
+    v, f, on = scalp.hair(skin)
+    add("hair", v, f, 1, on)
     return (names, np.concatenate(vertices), np.concatenate(faces), np.concatenate(part), np.concatenate(joint),
             np.concatenate(moves), vstack(grows).tocsr())
