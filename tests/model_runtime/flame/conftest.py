@@ -123,6 +123,8 @@ def make_head(rows=60, columns=72, seed=0, squeeze=(1.0, 1.0, 1.0)):
         region_names=list(regions), regions=np.array(list(regions.values())), jaw_open_gap=0.02,
         part_names=["eye_left", "tongue"], parts_v=parts * scale, parts_f=[[0, 1, 2], [40, 41, 42]], parts_face=[0, 1],
         parts_weights=np.repeat(np.eye(5)[[3, 2]], 40, 0), parts_shapedirs=np.zeros((80, 3, 400)), parts_lids=np.zeros((80, 3, 2)),
+        lids_identity=lids[..., None] * scale[:, None, None] * rng.normal(size=2), lids_amounts=0.2 * rng.normal(size=(2, 300)),
+        parts_lids_identity=np.zeros((80, 3, 2, 2)),
         parts_tongue=0.01 * rng.normal(size=(80, 3, 3)) * np.repeat([0, 1], 40)[:, None, None], name="egg")
     head = head_from_fields(fields, "egg")
     # The true jawOpen on this head: what the skinning does, so that actions, motions and gap agree.

@@ -9,7 +9,7 @@ from model_runtime.motion import CHANNELS
 from tests.model_runtime.flame.conftest import moves
 
 FIELDS = """vertices polygons polygon_uv polygon_material material_names key_names key_channels key_deltas joint_names joint_positions
-joint_parents weights basis name landmark_names landmark_vertices""".split()
+joint_parents jaw_turns weights basis name landmark_names landmark_vertices""".split()
 
 
 def written(head, tmp_path, beta=None):
@@ -70,3 +70,18 @@ def test_the_jaws_line_is_as_near_to_its_arc_as_promised(tmp_path):
         motion[0, 50] = angle
         posed = np.concatenate([lbs.pose(head, motion), lbs.pose_parts(head, motion)], axis=1)[0]
         assert np.linalg.norm(bundle["vertices"] + angle * jaw - posed, axis=1).max() < limit
+
+
+def test_jaw_keys_follow_vertices_and_joint(head, tmp_path):
+    """What docs/architecture.md says of jaw_turns: enough to carry a bundle over to another identity."""
+    rng = np.random.default_rng(2)
+    beta = np.r_[rng.normal(size=12), np.zeros(288)]
+    (tmp_path / "other").mkdir()
+    one, other = written(head, tmp_path), written(head, tmp_path / "other", beta)
+    moved, joint = other["vertices"] - one["vertices"], (other["joint_positions"] - one["joint_positions"])[2]
+    assert np.abs(moved).max() > 1e-3
+    for name, turn in zip(("jaw_x", "jaw_y", "jaw_z"), one["jaw_turns"]):
+        key = one["key_names"].tolist().index(name)
+        change = one["weights"][:, 2:3] * ((moved - joint) @ turn.T)
+        assert np.abs(change).max() > 1e-5
+        np.testing.assert_allclose(one["key_deltas"][key] + change, other["key_deltas"][key], atol=1e-6)

@@ -32,7 +32,8 @@ def reference(head, motion, beta):
     joints = head.J_regressor @ shaped
     pose = [np.zeros(3), motion[53:56], motion[50:53], np.r_[motion[56:58], 0], np.r_[motion[58:60], 0]]
     local = [Rotation.from_rotvec(each).as_matrix() for each in pose]
-    posed = shaped + head.posedirs @ np.concatenate([(r - np.eye(3)).ravel() for r in local[1:]]) + head.lids @ motion[60:62]
+    posed = shaped + head.posedirs @ np.concatenate([(r - np.eye(3)).ravel() for r in local[1:]]) \
+        + (head.lids + head.lids_identity @ (head.lids_amounts @ beta)) @ motion[60:62]
     world = []
     for joint, parent in enumerate([-1, 0, 1, 1, 1]):
         matrix = np.eye(4)

@@ -1,0 +1,64 @@
+"""Whoever the built-in head is: lids shut on the eyeballs, lips touch, teeth stay inside."""
+import numpy as np
+import pytest
+
+from model_runtime.flame import identity, lbs
+from model_runtime.flame.head import load_head
+from tools.sculpt import check
+
+NEAR = 1.25       # of a slider: 2.5 standard deviations
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head()
+
+
+def people():
+    sliders = identity.names(load_head())
+    return [f"character {seed}" for seed in range(6)] + [f"{name} {sign}" for name in sliders for sign in (1, -1)]
+
+
+def beta_of(head, person):
+    name, _, number = person.rpartition(" ")
+    return identity.random(head, int(number))[1] if name == "character" else identity.beta(head, {name: NEAR * int(number)})
+
+
+@pytest.mark.parametrize("person", people())
+def test_contact_holds(head, person):
+    beta = beta_of(head, person)
+    poses = {"neutral": {}, "half shut": dict(eyeBlinkLeft=0.5, eyeBlinkRight=0.5), "shut": dict(eyeBlinkLeft=1, eyeBlinkRight=1),
+             "looking down": dict(eyeLookDownLeft=1, eyeLookDownRight=1, eyeBlinkLeft=0.4, eyeBlinkRight=0.4)}
+    names, values = list(poses), np.stack([check.to_motion(head, pose) for pose in poses.values()])
+    skin, parts = lbs.pose(head, values, beta), lbs.pose_parts(head, values, beta)
+    assert np.isfinite(skin).all() and np.abs(skin[0] - head.v_template).max() < 0.04
+    for finding in check.lids(head, values, names, skin, parts):
+        assert finding.worst < 0.15, finding                          # millimetres
+    apart = np.linalg.norm(skin[0][head.lip_inner_upper] - skin[0][head.lip_inner_lower], axis=1)
+    template = np.linalg.norm(head.v_template[head.lip_inner_upper] - head.v_template[head.lip_inner_lower], axis=1)
+    assert (apart - template).max() < 5e-5
+    for finding in check.inside(head, names, skin, parts):
+        assert finding.worst <= 0, finding
+
+
+def test_the_eyeballs_stay_round_and_in_their_sockets(head):
+    """Each eyeball moves and grows as a whole, its joint at its centre, and the skin round it comes along."""
+    for seed in range(6):
+        beta = identity.random(head, seed)[1]
+        balls = head.parts_v + head.parts_shapedirs[:, :, :300] @ beta
+        joints = head.J_regressor @ (head.v_template + head.shapedirs[:, :, :300] @ beta)
+        for side, joint in (("left", 3), ("right", 4)):
+            row = head.part_names.tolist().index(f"eye_{side}")
+            ball = check.part_vertices(head, [row])
+            centre = check.sphere_centre(balls[ball].astype(float))
+            radius = np.linalg.norm(balls[ball] - centre, axis=1)
+            middle = check.sphere_centre(head.parts_v[ball].astype(float))
+            rest = np.linalg.norm(head.parts_v[ball] - middle, axis=1)
+            grown = radius.mean() / rest.mean()
+            assert 0.85 < grown < 1.15 and np.abs(radius / grown - rest).max() < 1e-4
+            np.testing.assert_allclose(centre - joints[joint], grown * (middle - head.J_regressor[joint] @ head.v_template), atol=2e-4)
+
+
+def test_components_are_ordered_and_people_symmetric_on_average(head):
+    size = np.sqrt((head.shapedirs[:, :, :300].astype(np.float64) ** 2).sum(1).mean(0))
+    assert (np.diff(size) <= 1e-6).all() and size[0] > 2e-3 and (size > 1e-7).all()
