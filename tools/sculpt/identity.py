@@ -13,7 +13,7 @@ from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
 
 MM = 0.001
 FACTORS = ("masculine", "age", "weight")
-SMALL = 0.00004       # metres: the size of the waves that fill what the features leave of the 300 components
+SMALL = 0.00002       # metres: the size of the waves that fill what the features leave of the 300 components
 NEAR_EYE = EYE_RADIUS + 0.0035, 0.006    # metres from an eye's centre: up to here all moves with the eyeball, fading over so far
 
 # The panel's sliders: at 1, these many standard deviations of each feature (or of a factor).
@@ -201,13 +201,14 @@ FEATURES = {
 
 
 def opened(q):
-    """Field about an eyeball's centre: the upper lid lies higher and the lower one a little lower, 1 on the upper margin."""
+    """Field about an eyeball's centre: the upper lid lies higher and the lower one a little lower, 1 on the upper margin; of lids."""
     amount = smoothstep(-0.002, 0.005, q[:, 1]) * (1 - 0.5 * smoothstep(0.007, 0.012, q[:, 1]))
     amount = (amount - 0.4 * smoothstep(-0.001, -0.005, q[:, 1])) * np.exp(-(q[:, 0] / 0.0125) ** 4)
+    amount = amount * smoothstep(-0.001, 0.006, q[:, 2])
     return amount[:, None] * np.cross((-1, 0, 0), q) / EYE_RADIUS
 
 
-# The same for what happens at the eyeball itself, of places [N,3] from its centre (left): the ball only grows and turns.
+# The same for what happens at the eyeball itself, of places [N,3] from its centre (left). The ball grows and turns; lids also open.
 EYE_FEATURES = {
     "eye size": (0.5, -0.11, -0.14, -0.09, lambda q: q / EYE_RADIUS),
     "eye slant": (0.55, 0, -0.45, 0, lambda q: np.cross((0, 0, 1), q) / EYE_RADIUS),
@@ -229,14 +230,14 @@ def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
     sheet = np.linalg.pinv(np.column_stack([lips[:, 1] - MOUTH_Y, np.ones(len(lips))]))
     within = [near_eye(skin, sign) for sign in (1, -1)]
 
-    def finish(d, own=None):
+    def finish(d, own=np.zeros_like):
         """[3(V+Vp)] of a field [N,3] at places: lids follow the eyeballs; teeth and tongue follow the line where the lips meet up,
         down and sideways, and lean forward and back with the lips."""
         body, bits, d_contact, d_lips, eyes = np.split(d.copy(), ends)
         for k, sign in enumerate((1, -1)):
-            at_eye = lambda p: eyes[k] + (0 if own is None else own((p - EYE * (sign, 1, 1)) * (sign, 1, 1)) * (sign, 1, 1))
+            at_eye = lambda p: own((p - EYE * (sign, 1, 1)) * (sign, 1, 1)) * (sign, 1, 1) + eyes[k]
             body += within[k] * (at_eye(skin) - body)
-            bits[eye_of == k] = at_eye(parts[eye_of == k])
+            bits[eye_of == k] = eyes[k] if own is opened else at_eye(parts[eye_of == k])
         (wide, tilt), (x, y) = line @ d_contact[:, :2]
         lean, z = sheet @ d_lips[:, 2]
         at_mouth = lambda p: np.stack([x + wide * p[:, 0], y + tilt * p[:, 0], z + lean * (p[:, 1] - MOUTH_Y)], 1)
@@ -245,7 +246,7 @@ def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
         return np.concatenate([body, bits]).ravel()
 
     unit = {name: finish(row[-1](places) * MM) for name, row in FEATURES.items()}
-    unit |= {name: finish(0 * places, lambda q, f=row[-1]: f(q) * MM) for name, row in EYE_FEATURES.items()}
+    unit |= {name: finish(0 * places, row[-1]) * MM for name, row in EYE_FEATURES.items()}
     table = {name: row[:-1] for name, row in (FEATURES | EYE_FEATURES).items()}
     people = {factor: sum(table[name][1 + k] * unit[name] for name in table) for k, factor in enumerate(FACTORS)}
     people |= {name: table[name][0] * unit[name] for name in table}
