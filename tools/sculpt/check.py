@@ -24,10 +24,10 @@ from scipy.spatial.transform import Rotation
 
 from model_runtime.flame import lbs
 from model_runtime.flame.head import load_head
-from model_runtime.flame.poses import EMOTIONS, STRENGTHS, VISEMES, at_strength, pose as to_motion
+from model_runtime.flame.poses import EMOTIONS, STRENGTHS, VISEMES, at_strength, pose
 
 RANDOM, SEED = 500, 7
-OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut", "tongue")
+OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut")
 LIMITS = {  # figure: (unit, the most that counts as none seen)
     "lid in the eyeball": ("mm", 0.1), "shut lids apart": ("mm", 0.1), "shut lids crossed": ("mm", 0.1),
     "shut lips apart": ("mm", 0.2), "lips crossed": ("mm", 0.2), "lower lip in the upper": ("mm", 0.2),
@@ -69,9 +69,9 @@ def check(path=None):
     head = load_head(path)
     poses = all_poses(head)
     names = list(poses)
-    values = np.stack([to_motion(head, pose) for pose in poses.values()])
+    values = np.stack([pose(head, amounts) for amounts in poses.values()])
     skin, parts = lbs.pose(head, values), lbs.pose_parts(head, values)
-    shut = np.array([lips_meant_shut(pose) for pose in poses.values()])
+    shut = np.array([lips_meant_shut(amounts) for amounts in poses.values()])
     found = [*lids(head, values, names, skin, parts), *lips(head, names, skin, shut), *inside(head, names, skin, parts),
              Finding("flipped faces", flipped(head, values, skin), names)]
     return found + actions(head) + habits(head)
@@ -140,19 +140,19 @@ def combination(names, rng):
         on["jawOpen"] = max(on["jawOpen"], on["mouthClose"])
     if on["tongueOut"]:
         on["jawOpen"], on["mouthClose"] = max(on["jawOpen"], 0.4), 0
-    pose = {}
+    amounts = {}
     for name, stem in zip((name for name in names if not name.startswith("eyeLook")), stems):
         if on[stem]:
-            pose[name] = on[stem] * (1 if stem == name else rng.uniform(0.6, 1) if rng.random() < 0.85 else 0)
+            amounts[name] = on[stem] * (1 if stem == name else rng.uniform(0.6, 1) if rng.random() < 0.85 else 0)
     for side in ("Left", "Right"):
-        pose["eyeSquint" + side] = min(pose.get("eyeSquint" + side, 0), 1 - pose.get("eyeBlink" + side, 0))
+        amounts["eyeSquint" + side] = min(amounts.get("eyeSquint" + side, 0), 1 - amounts.get("eyeBlink" + side, 0))
     if rng.random() < 0.4:
-        pose |= gaze(*rng.uniform(-1, 1, 2))
-    return {name: amount for name, amount in pose.items() if amount > 0}
+        amounts |= gaze(*rng.uniform(-1, 1, 2))
+    return {name: amount for name, amount in amounts.items() if amount > 0}
 
 
-def lips_meant_shut(pose):
-    return pose.get("jawOpen", 0) <= pose.get("mouthClose", 0) and not any(name.startswith(OPENING) for name in pose)
+def lips_meant_shut(amounts):
+    return amounts.get("jawOpen", 0) <= amounts.get("mouthClose", 0) and not any(name.startswith(OPENING) for name in amounts)
 
 
 # Lids
