@@ -67,14 +67,17 @@ class Finding:
 def check(path=None):
     """[Finding] of the head file at path (None: the built-in one)."""
     head = load_head(path)
-    poses = all_poses(head)
+    return faces(head, all_poses(head)) + actions(head) + habits(head)
+
+
+def faces(head, poses):
+    """[Finding] over poses {name: {action or tongue channel: amount}}."""
     names = list(poses)
-    values = np.stack([pose(head, amounts) for amounts in poses.values()])
+    values = np.stack([motion(head, amounts) for amounts in poses.values()])
     skin, parts = lbs.pose(head, values), lbs.pose_parts(head, values)
     shut = np.array([lips_meant_shut(amounts) for amounts in poses.values()])
-    found = [*lids(head, values, names, skin, parts), *lips(head, names, skin, shut), *inside(head, names, skin, parts),
-             Finding("flipped faces", flipped(head, values, skin), names)]
-    return found + actions(head) + habits(head)
+    return [*lids(head, values, names, skin, parts), *lips(head, names, skin, shut), *inside(head, names, skin, parts),
+            Finding("flipped faces", flipped(head, values, skin), names)]
 
 
 # Poses
@@ -119,7 +122,7 @@ def gaze(up, side):
 
 def named_poses():
     """The 15 visemes and the feelings in three strengths."""
-    return {f"viseme {name}": pose for name, pose in VISEMES.items()} | {
+    return {f"viseme {name}": amounts for name, amounts in VISEMES.items()} | {
         f"{name} {strength:.2f}": at_strength(name, strength) for name in EMOTIONS for strength in STRENGTHS}
 
 
@@ -149,6 +152,16 @@ def combination(names, rng):
     if rng.random() < 0.4:
         amounts |= gaze(*rng.uniform(-1, 1, 2))
     return {name: amount for name, amount in amounts.items() if amount > 0}
+
+
+def motion(head, amounts):
+    """Motion's row [65] of a pose; lids that are shut no longer follow the gaze."""
+    row = pose(head, amounts)
+    for name, amount in amounts.items():
+        if name.startswith(("eyeLookUp", "eyeLookDown")):
+            shut = amounts.get("eyeBlink" + name.removeprefix("eyeLookUp").removeprefix("eyeLookDown"), 0)
+            row[:50] -= shut * amount * head.actions_motion[head.action(name), :50]
+    return row
 
 
 def lips_meant_shut(amounts):
