@@ -73,7 +73,7 @@ def check(path=None):
 def faces(head, poses):
     """[Finding] over poses {name: {action or tongue channel: amount}}."""
     names = list(poses)
-    values = np.stack([motion(head, amounts) for amounts in poses.values()])
+    values = np.stack([pose(head, amounts) for amounts in poses.values()])
     skin, parts = lbs.pose(head, values), lbs.pose_parts(head, values)
     shut = np.array([lips_meant_shut(amounts) for amounts in poses.values()])
     return [*lids(head, values, names, skin, parts), *lips(head, names, skin, shut), *inside(head, names, skin, parts),
@@ -152,16 +152,6 @@ def combination(names, rng):
     if rng.random() < 0.4:
         amounts |= gaze(*rng.uniform(-1, 1, 2))
     return {name: amount for name, amount in amounts.items() if amount > 0}
-
-
-def motion(head, amounts):
-    """Motion's row [65] of a pose; lids that are shut no longer follow the gaze."""
-    row = pose(head, amounts)
-    for name, amount in amounts.items():
-        if name.startswith(("eyeLookUp", "eyeLookDown")):
-            shut = amounts.get("eyeBlink" + name.removeprefix("eyeLookUp").removeprefix("eyeLookDown"), 0)
-            row[:50] -= shut * amount * head.actions_motion[head.action(name), :50]
-    return row
 
 
 def lips_meant_shut(amounts):
