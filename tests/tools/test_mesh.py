@@ -43,7 +43,7 @@ def test_mirror_image(skin):
 
 
 def test_grid_lies_on_the_surface_without_folds(skin):
-    grid = skin.loops["grid"][1:]
+    grid = skin.loops["grid"][1:]        # row 0 is the cut, turned under
     on = np.unique(grid[grid >= 0])
     assert np.abs(surface.distance(skin.vertices[on])).max() < 5e-5
     rows = np.isin(skin.quads, on).all(1)

@@ -16,7 +16,8 @@ COLUMNS = [(0, 0), (6, 9.6), (10, 23), (18, 45.5), (26, 83), (32, 114), (44, 180
 BACK = COLUMNS[-1][0]
 # Its rows from the foot of the bust to the crown: row, y in front, at the side and behind, z of the axis it is seen from.
 ROWS = np.array([
-    (0, -0.203, -0.196, -0.192, -0.045),
+    (0, -0.213, -0.206, -0.202, -0.045),
+    (1, -0.203, -0.196, -0.192, -0.045),
     (8, -0.118, -0.118, -0.098, -0.030),
     (11, -0.098, -0.095, -0.076, -0.010),
     (14, -0.087, -0.077, -0.058, 0.000),
@@ -148,16 +149,18 @@ def place_grid():
     index = np.arange(shape[0] * shape[1]).reshape(shape[:2])
     nostril, size = nose.edge(), shape[1]
     for _ in range(20):   # even out the quads along the surface; the foot stays as cut
-        mean = 0.25 * (np.roll(grid, 1, 1)[1:-1] + np.roll(grid, -1, 1)[1:-1] + grid[2:] + grid[:-2])
-        normal = surface.gradient(grid[1:-1])
-        step = 0.35 * (mean - grid[1:-1])
+        mean = 0.25 * (np.roll(grid, 1, 1)[2:-1] + np.roll(grid, -1, 1)[2:-1] + grid[3:] + grid[1:-2])
+        normal = surface.gradient(grid[2:-1])
+        step = 0.35 * (mean - grid[2:-1])
         step -= (step * normal).sum(-1, keepdims=True) * normal / (normal * normal).sum(-1, keepdims=True)
-        grid[1:-1] += step
+        grid[2:-1] += step
         grid[:, [0, BACK], 0] = 0
-        grid[1:] = surface.project(grid[1:].reshape(-1, 3), 2).reshape(shape[0] - 1, shape[1], 3)
+        grid[2:] = surface.project(grid[2:].reshape(-1, 3), 2).reshape(shape[0] - 2, shape[1], 3)
         grid.reshape(-1, 3)[hole_edge(index, NOSTRILS)] = nostril
         grid[:, -1:size // 2:-1] = grid[:, 1:size // 2] * (-1, 1, 1)
-    grid[1:] = surface.project(grid[1:].reshape(-1, 3), 4).reshape(shape[0] - 1, shape[1], 3)
+    grid[2:] = surface.project(grid[2:].reshape(-1, 3), 4).reshape(shape[0] - 2, shape[1], 3)
+    middle = grid[1].mean(0)
+    grid[0] = middle + 0.86 * (grid[1] - middle) + (0, 0.0030, 0)        # the cut, turned under
     return grid
 
 
