@@ -36,8 +36,8 @@ def margin(size, upper=0.0, lower=0.0):
     x = -0.0014 + 0.0144 * u
     line = -0.0002 + 0.0013 * u - 0.0005 * np.maximum(-u, 0) ** 3
     arch = np.abs(s) ** np.where(u > 0, 1.15, 1.15 + 0.5 * u * u)
-    above = 0.0054 * arch * (1 - 0.10 * u)
-    below = -0.0059 * arch * (1 + 0.12 * u)
+    above = 0.0051 * arch * (1 - 0.10 * u)
+    below = -0.0058 * arch * (1 + 0.12 * u)
     shut = -0.0034 * np.abs(s) ** 1.3 * (1 + 0.05 * u)
     y = np.where(s >= 0, above + (shut - above) * upper, below + (shut - below) * lower)
     return np.column_stack([x, line + y])
@@ -72,20 +72,27 @@ def rings(edge, upper=0.0, lower=0.0):
     clear = clear + (0.00045 + 0.0012 * np.minimum(1, np.abs(s) / 0.3) - clear) * np.maximum(amount, 0)
     skin = clear + THICK - 0.0003 * np.maximum(amount, 0)
     unfolded = 1 - 0.75 * np.clip(amount, 0, 1)
-    depth = np.where(s > 0, 0.0008 * np.minimum(1, top / 0.35) * unfolded, 0.0001)
+    sink = 0.0012 * np.clip(-s / 0.35, 0, 1)                                    # the lower lid fades into the cheek
+    depth = np.where(s > 0, 0.0008 * np.minimum(1, top / 0.35) * unfolded, 0.7 * sink)
+
+    def over(xy, clearance):
+        """z of the lids' outside; the lower lid falls off less steeply than the eyeball does, and so is a little full."""
+        y = np.where(s < 0, rest[:, 1] + 0.80 * (xy[:, 1] - rest[:, 1]), xy[:, 1])
+        return sheet(xy[:, 0], y, clearance)
+
     out = []
     for k in range(1, CREST):
         t = (k / CREST) ** 0.8
         xy = outer * (1 - t) + (crest - 0.6 * slide) * t + 0.6 * slide * t ** 3
         face = surface.front(*(xy + EYE[:2]).T) - EYE[2]
-        z = face + (smooth_max(face, sheet(*xy.T, skin), 0.0012) - face) * t * t * (3 - 2 * t)
+        z = face + (smooth_max(face, over(xy, skin - sink), np.where(s < 0, 0.0030, 0.0012)) - face) * t * t * (3 - 2 * t)
         out.append(np.column_stack([xy, z]))
-    over = 0.0010 * np.minimum(1, top / 0.35) * unfolded
-    out.append(np.column_stack([crest, sheet(*crest.T, skin + over)]))
-    out.append(np.column_stack([crease, sheet(*crease.T, skin - depth)]))
+    hood = 0.0010 * np.minimum(1, top / 0.35) * unfolded
+    out.append(np.column_stack([crest, over(crest, skin + hood - sink)]))
+    out.append(np.column_stack([crease, over(crease, skin - depth)]))
     near = lid + (along * 0.0009)
     for xy in (0.5 * (crease + near), near):
-        out.append(np.column_stack([xy, sheet(*xy.T, skin + 0.0001)]))
+        out.append(np.column_stack([xy, over(xy, skin + 0.0001)]))
     out.append(np.column_stack([lid, sheet(*lid.T, skin - 0.0001)]))
     # The margin's inner edge, and the back of the lids round to the eyeball's sides.
     rim = np.where(s < 0, 0.0004, -0.0002)
@@ -94,11 +101,11 @@ def rings(edge, upper=0.0, lower=0.0):
     inside = np.column_stack([xy, sheet(*xy.T, clear)])
     out.append(inside)
     reach = np.linalg.norm(inside, axis=1, keepdims=True)
-    side = np.column_stack([np.cos(angle), s, np.full(size, 0.1)])
-    for t in (0.25, 0.6, 1.0):
+    side = np.column_stack([np.cos(angle), s, 0.12 * np.cos(2 * angle)])       # not flat: the joint is regressed from these
+    for t in (0.22, 0.57, 1.0):
         course = inside / reach * (1 - t) + side * t
         course /= np.linalg.norm(course, axis=1, keepdims=True)
-        out.append(course * (reach + (EYE_RADIUS + 0.0010 - reach) * t))
+        out.append(course * (reach + (EYE_RADIUS + 0.0012 - reach) * t + 0.0003 * (1 - t) * (1 + 3 * np.maximum(amount, 0))[:, None]))
     return np.array(out) + EYE
 
 
@@ -110,7 +117,7 @@ def caruncle(skin):
     upper, lower = skin.vertices[loop[half - j]] - EYE, skin.vertices[loop[half + j]] - EYE
     t = np.linspace(-0.3, 1.3, columns)[None, :, None]
     x, y = np.moveaxis(lower[:, None, :2] * (1 - t) + upper[:, None, :2] * t, -1, 0)
-    depth = 0.0003 + 0.0008 * (j[:, None] / (rows - 1)) ** 2
+    depth = 0.0003 + 0.0030 * (j[:, None] / (rows - 1)) ** 1.6
     mound = 0.0011 * np.exp(-((x + 0.0138) / 0.0011) ** 2 - ((y + 0.0016) / 0.0009) ** 2)
     v = EYE + np.stack([x, y, sheet(x, y, 0) - depth + mound], -1).reshape(-1, 3)
     on = np.zeros((len(v), len(skin.vertices)))

@@ -5,7 +5,7 @@ Each function returns vertices [N,3], triangles [M,3] and the skin that each ver
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from tools.sculpt import eyes
+from tools.sculpt import eyes, shapes
 from tools.sculpt.surface import EYE
 
 BROW_HAIRS = 84
@@ -14,17 +14,20 @@ UPPER_LASHES, LOWER_LASHES = 34, 15
 
 def brow(skin):
     """Flat tapered hairs in layers along an arch; they point up at the inner end and lie down towards the outer one."""
+    def arch(t):
+        """Middle [n,2] of the brow from its inner to its outer end, and half its width [n]."""
+        return (np.column_stack([0.0125 + 0.0375 * t, 0.0480 + 0.0058 * np.sin(np.pi * t ** 1.15) ** 1.2 - 0.0012 * t]),
+                0.0040 * (1 - 0.85 * t ** 2.5) * (0.72 + 0.28 * np.minimum(t / 0.25, 1)))
+
     k = np.arange(BROW_HAIRS)
-    along = (k + 0.5) / BROW_HAIRS
     across = 2 * ((k * 0.6180340) % 1) - 1                       # evenly scattered over the brow's width
-    vary = ((k * 0.7548777) % 1)[:, None] - 0.5
-    t = along ** 0.9
-    spine = np.column_stack([0.0125 + 0.0375 * t, 0.0480 + 0.0058 * np.sin(np.pi * t ** 1.15) ** 1.2 - 0.0012 * t])
-    width = 0.0040 * (1 - 0.85 * t ** 2.5) * (0.72 + 0.28 * np.minimum(t / 0.25, 1))
-    root = spine + np.column_stack([0 * t, width * across])
+    vary = ((k * 0.7548777) % 1) - 0.5
+    t = ((k + 0.5) / BROW_HAIRS) ** 0.95
+    middle, width = arch(t)
+    root = middle + np.column_stack([0 * t, width * across])
     down = np.where(t < 0.5, 0, 0.9 * (t - 0.5))
-    rise = np.radians(72 * (1 - np.minimum(t / 0.35, 1)) ** 1.3 + 14) - 0.35 * across * np.minimum(t / 0.2, 1) - down + 0.35 * vary[:, 0]
-    length = (0.0070 - 0.0018 * t) * (1 + 0.35 * vary[:, 0])
+    rise = np.radians(62 * (1 - np.minimum(t / 0.35, 1)) ** 1.3 + 14) - 0.35 * across * np.minimum(t / 0.2, 1) - down + 0.35 * vary
+    length = (0.0070 - 0.0018 * t) * (1 + 0.35 * vary)
     heading = np.column_stack([np.cos(rise), np.sin(rise)])
     bend = np.column_stack([0.30 + 0 * t, -0.25 - 0.25 * t])     # hairs curve outwards and down towards their tips
     places, lift = [], []
@@ -35,11 +38,13 @@ def brow(skin):
             places.append(middle + sign * aside)
             lift.append(up)
     places = np.stack(places, 1)                                 # [hairs,5,2]
-    z, on = drop(skin, places.reshape(-1, 2))
-    v = np.column_stack([places.reshape(-1, 2), z + 0.0003 + np.tile(lift, BROW_HAIRS)])
+    middle, width = arch(np.linspace(0.08, 0.96, 14))            # a thin shade between the hairs, seen from afar
+    shade = np.concatenate([middle + np.column_stack([0 * width, reach * width]) for reach in (-0.55, 0.65)])
+    z, on = drop(skin, np.concatenate([places.reshape(-1, 2), shade]))
+    z += np.concatenate([0.0003 + np.tile(lift, BROW_HAIRS), np.full(len(shade), 0.0002)])
+    v = np.column_stack([np.concatenate([places.reshape(-1, 2), shade]), z])
     hair = np.array([[0, 1, 3], [0, 3, 2], [2, 3, 4]])
-    f = (5 * k[:, None, None] + hair).reshape(-1, 3)
-    return v, f, on
+    return v, np.concatenate([(5 * k[:, None, None] + hair).reshape(-1, 3), 5 * BROW_HAIRS + shapes.strip(2, 14)]), on
 
 
 def drop(skin, places):
@@ -64,16 +69,18 @@ def drop(skin, places):
 def lashes(skin):
     """Curved tapered lashes in a row on each lid's margin, longest at the outside.
 
-    A lash turns with its lid: its weights are the affine coordinates of its vertices in the lid's vertices near its root.
+    A lash turns with its lid, about x: its weights are the affine coordinates of its vertices, at the root's x, in the lid's
+    vertices near the root.
     """
     loops = skin.loops["eye_left"]
     size = loops.shape[1]
     v, f, weights, count = [], [], [], 0
 
-    def add(points, triangles, near):
+    def add(points, triangles, near, root):
         nonlocal count
         corners = np.vstack([skin.vertices[near].T, np.ones(len(near))])
-        row = np.linalg.pinv(corners) @ np.vstack([points.T, np.ones(len(points))])      # [near, points]
+        places = np.column_stack([0 * points[:, 0] + root[0], points[:, 1:], np.ones(len(points))])
+        row = np.linalg.pinv(corners) @ places.T                                         # [near, points]
         v.append(points)
         f.append(triangles + count)
         weights.append(csr_matrix((row.T.ravel(), np.tile(near, len(points)), np.arange(len(points) + 1) * len(near)),
@@ -84,12 +91,12 @@ def lashes(skin):
     edge = front * 0.75 + inner * 0.25
     half = size // 2
     for number, start, end, lengths, thick, droop, curl in (
-            (UPPER_LASHES, 0.6, half - 2.2, (0.0066, 0.0074, 0.0060, 0.0034), 0.00016, -0.25, 0.85),
-            (LOWER_LASHES, size - 1.2, half + 4.0, (0.0026, 0.0032, 0.0028, 0.0018), 0.00009, -0.45, -0.10)):
+            (UPPER_LASHES, 1.0, half - 2.6, (0.0066, 0.0074, 0.0060, 0.0034), 0.00016, -0.25, 0.85),
+            (LOWER_LASHES, size - 1.5, half + 4.0, (0.0026, 0.0032, 0.0028, 0.0018), 0.00009, -0.45, -0.10)):
         for n, q in enumerate(np.linspace(start, end, number)):
             c = int(q)
-            near = loops[eyes.OUTER_RINGS - 1:eyes.OUTER_RINGS + 2][:, [c, (c + 1) % size]].ravel()
-            root = edge[c] + (edge[(c + 1) % size] - edge[c]) * (q - c)
+            near = loops[eyes.OUTER_RINGS - 1:eyes.OUTER_RINGS + 2][:, [c, c + 1]].ravel()
+            root = edge[c] + (edge[c + 1] - edge[c]) * (q - c)
             vary = (n * 0.6180340) % 1 - 0.5
             length = np.interp(n / (number - 1), np.linspace(0, 1, 4), lengths) * (1 + 0.25 * vary)
             fan = (root[0] - EYE[0] - 0.001) / 0.0135
@@ -105,7 +112,15 @@ def lashes(skin):
                 turn = np.radians([90, 210, 330])[:, None]
                 sections.append(middle + thick * (1 - 0.75 * part) * (np.cos(turn) * a + np.sin(turn) * b))
             tip = root + length * (heading + np.array([0.10 * fan, curl, -0.12]))
-            add(np.vstack(sections + [tip]), CONE, near)
+            add(np.vstack(sections + [tip]), CONE, near, root)
+    # The line that the roots make, a ribbon along the upper margin's edge.
+    for c in range(1, half - 3):
+        near = loops[eyes.OUTER_RINGS - 1:eyes.OUTER_RINGS + 2][:, [c, c + 1]]
+        lower = front[c:c + 2] * 0.55 + inner[c:c + 2] * 0.45
+        upper = front[c:c + 2] * 0.85 + skin.vertices[near[0]] * 0.15
+        out = (front[c:c + 2] - EYE) * 0.015
+        ribbon = np.vstack([upper + out, lower - (0, 0.00015, 0)])
+        add(ribbon, np.array([[0, 1, 3], [0, 3, 2]]), near.ravel(), ribbon.mean(0))
     return np.concatenate(v), np.concatenate(f), vstack(weights)
 
 
