@@ -133,6 +133,38 @@ def bench_perform(args):
         yield f"peak memory at {longest:g} s over that at {middle:g} s", memory[longest] / memory[middle], "x", "<= 1.5"
 
 
+def bench_head(args):
+    """The built-in head: loaded, added to a scene by a worker that has started, and played with every channel moving. Playing is
+    what Blender computes for a frame (frame_set), the drawing aside: that is the graphics card's."""
+    import bpy
+    from addon import bake, head, jobs, rig
+    from model_runtime.flame.head import load_head
+    from tools.bake import enabled
+    runs = 3 if args.quick else 9
+    loads = [timed(load_head) for _ in range(runs)]
+    yield "loading the built-in head, median", statistics.median(loads), "s", "< 0.2"
+    with enabled():
+        jobs.run(head.add_job(bpy.context))     # starts the worker
+        adds = [timed(lambda: jobs.run(head.add_job(bpy.context))) for _ in range(runs)]
+        yield "adding it to a scene, median", statistics.median(adds), "s", "< 1"
+        obj, scene = bpy.context.scene.utter.head, bpy.context.scene
+        for other in [other for other in scene.objects if other not in (obj, rig.armature(obj))]:
+            bpy.data.objects.remove(other)
+        scene.render.fps, length = 30, 300
+        values = np.sin(np.random.default_rng(0).normal(0, 0.1, (length, 65)).cumsum(axis=0)).astype(np.float32)
+        bake.bake(obj, values, 1)
+        played = [timed(lambda: [scene.frame_set(frame) for frame in range(1, length + 1)]) for _ in range(3)]
+    rate = length / statistics.median(played)
+    yield f"playing {len(obj.data.shape_keys.key_blocks) - 1} keys on {len(obj.data.vertices)} vertices, frames a second", rate, "", ">= 60"
+
+
+def timed(function):
+    """Seconds that a call takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
 def bench_worker(args):
     """How soon a fresh worker answers."""
     starts, firsts, seconds = [], [], []
@@ -150,7 +182,7 @@ def bench_worker(args):
     yield "`head` request once it is loaded, median", statistics.median(seconds), "s", ""
 
 
-BENCHES = {"bake": bench_bake, "enable": bench_enable, "worker": bench_worker, "perform": bench_perform}
+BENCHES = {"bake": bench_bake, "enable": bench_enable, "head": bench_head, "worker": bench_worker, "perform": bench_perform}
 
 
 class running_worker:
