@@ -88,8 +88,7 @@ def mouth_halves(t):
 
     # Orbicularis oris, its inner part: the red of the lips thins and goes in.
     pull = patch(corner, 0.011, 0.011)
-    fields["mouthPress"] = t.lips(((0, -0.0034, -0.0014), (0, -0.0028, -0.0034)), ((0, 0.0042, -0.0012), (0, 0.0036, -0.0038)),
-                                  (0, 0, -0.0014)) * left[:, None]
+    fields["mouthPress"] = t.tuck((0.46, 0.0014, 0.0036), (0.46, 0.0012, 0.0040), (0, 0, -0.0014)) * left[:, None]
     fields["mouthPress"] += slide(0.0014 * pull, 0 * pull, -0.0022 * patch(corner, 0.008, 0.008)
                                   + 0.0012 * (patch((0.013, y + 0.015), 0.014, 0.006) + patch((0.013, y - 0.018), 0.014, 0.006)))
 
@@ -122,12 +121,8 @@ def mouth_wholes(t):
                                   0.0070 * lips + 0.0010 * ring)
     fields["mouthFunnel"] += t.lips(((0, 0.0006, 0.0008), (0, 0.0012, 0.0032)), ((0, -0.0006, 0.0008), (0, -0.0014, 0.0036)),
                                     (0, 0, 0.0010))
-    fields["mouthRollUpper"] = t.lips(((0, -0.0056, -0.0030), (0, -0.0044, -0.0066)),
-                                      ((0, 0.0004, -0.0006), (0, 0.0006, -0.0018)),
-                                      (0, -0.0006, -0.0038))
-    fields["mouthRollLower"] = t.lips(((0, -0.0004, -0.0004), (0, -0.0006, -0.0014)),
-                                      ((0, 0.0066, -0.0034), (0, 0.0052, -0.0074)),
-                                      (0, 0.0010, -0.0044))
+    fields["mouthRollUpper"] = t.tuck((0.68, 0.0030, 0.0068), (0, 0.0005, 0.0020), (0, -0.0006, -0.0038))
+    fields["mouthRollLower"] = t.tuck((0, 0.0004, 0.0016), (0.68, 0.0034, 0.0076), (0, 0.0008, -0.0044))
     pull = patch((0, y + 0.006), 0.022, 0.014)
     fields["mouthShrugUpper"] = slide(still, 0.0050 * pull, 0.0024 * pull)
     # Mentalis: chin and lower lip pushed up, the chin dimpling, the lip pouting.
@@ -143,10 +138,9 @@ def mouth_wholes(t):
     fields["cheekPuff"] = slide(-0.05 * t.arc * ring, still, 0.0120 * puff + 0.0036 * front + 0.0010 * ring)
     chin = rig.smooth(rig.weights[:, 2] * smoothstep(y + 0.004, y - 0.022, t.y), 6)
     fields["jawForward"] = chin[:, None] * JAW_FORWARD + patch((0, y), 0.026, 0.014)[:, None] * (0, 0, 0.0026)
-    fields = {name: t.inside(field) for name, field in fields.items()}
     fields["mouthClose"] = rig.meet_lips((JAW_OPEN, 0, 0), 0.22)
     fields["jawLeft"] = rig.meet_lips((0, JAW_SIDE, 0), 0.5)
-    return fields
+    return {name: t.inside(field, sealed=name == "jawForward") for name, field in fields.items()}
 
 
 def upper_face_halves(t):

@@ -50,6 +50,7 @@ class Rig:
         self.eyeless = self.away_from_lids()
         self.weights = self.skinning()
         self.posedirs = self.pose_correctives()
+        self.keep_sealed()
         self.lids, self.lid_upper, self.lid_lower, self.lid_wide = self.lid_shapes()
 
     # ---- fields
@@ -134,12 +135,16 @@ class Rig:
         slide = (jaw * (0, -0.0030, 0.0050) + self.both(corner[:, None] * (-0.0095, 0, -0.0045))
                  + self.both(hollow[:, None] * (-0.0075, 0, -0.0040)) + throat * (0, -0.0140, 0.0120))
         back = self.bump((0, MOUTH_Y - 0.006), (0.030, 0.016, 0.030))[:, None] * jaw * (0, 0.008, -0.030)
+        return self.opening_correctives(slide, back)
+
+    def opening_correctives(self, sine, cosine):
+        """[V,3,36] of what a jaw opened by an angle a moves: sine * sin(a) + cosine * (1 - cos(a))."""
         dirs = np.zeros((len(self.p), 3, 36))
         entry = 9                                  # the jaw is the second joint after the root
-        dirs[:, :, entry + 7] += 0.5 * slide       # sin
-        dirs[:, :, entry + 5] -= 0.5 * slide       # -sin
-        dirs[:, :, entry + 4] -= 0.5 * back        # cos - 1
-        dirs[:, :, entry + 8] -= 0.5 * back
+        dirs[:, :, entry + 7] += 0.5 * sine
+        dirs[:, :, entry + 5] -= 0.5 * sine        # -sin
+        dirs[:, :, entry + 4] -= 0.5 * cosine      # cos - 1
+        dirs[:, :, entry + 8] -= 0.5 * cosine
         return dirs
 
     def turn_jaw(self, vector, offset=0):
@@ -164,13 +169,29 @@ class Rig:
         rest = np.stack([np.linalg.solve((1 - a) * np.eye(3) + a * turn, q - a * (JAW - turn @ JAW)) for a, q in zip(w, target)])
         rest -= self.posedirs[contact][:, :, 9:18] @ (turn - np.eye(3)).ravel()
         move = rest - self.p[contact]
+        return self.around_lips(move)
+
+    def around_lips(self, move):
+        """The field that moves the lips where they meet by move [K,3], and less and less what is round them."""
+        loops, p = self.skin.loops["mouth"], self.p
         held = [(loops[k], move * (0.90 + 0.10 * min((k - BORDER) / 3, 1))) for k in range(BORDER, INNER + 2)]
-        p = self.p
         still = np.flatnonzero((np.abs(p[:, 0]) > 0.055) | (p[:, 1] > -0.020) | (p[:, 1] < -0.078) | (p[:, 2] < 0.035))
         still = np.setdiff1d(still, loops[1:].ravel())
         vertices = np.concatenate([ring for ring, _ in held] + [still, loops[-1]])
-        values = np.concatenate([v for _, v in held] + [np.zeros((len(still) + size, 3))])
+        values = np.concatenate([v for _, v in held] + [np.zeros((len(still) + loops.shape[1], 3))])
         return self.spread(vertices, values, reach=0.03)
+
+    def keep_sealed(self, rounds=2):
+        """Add to the correctives what keeps lips that mouthClose shuts over an open jaw shut over a half open one too."""
+        loops = self.skin.loops["mouth"]
+        size, contact = loops.shape[1], loops[CONTACT]
+        pair = (size - np.arange(size)) % size
+        for _ in range(rounds):
+            posed = self.turn_jaw((JAW_OPEN / 2, 0, 0), 0.5 * self.meet_lips((JAW_OPEN, 0, 0), 0.22))[contact]
+            apart = posed - posed[pair]
+            # Half open, a corrective in 1 - cos shows a quarter, of which mouthClose, being linear, takes away a half.
+            move = 0.5 * apart / (0.25 * (1 - np.cos(JAW_OPEN)))
+            self.posedirs += self.opening_correctives(0, self.around_lips(move))
 
     # ---- lids
 

@@ -10,7 +10,7 @@ from tools.sculpt import mouth, surface
 from tools.sculpt.rig import BORDER, CONTACT, INNER, MARGIN, smoothstep
 
 AXIS = 0.012             # z of the upright axis that the face is unrolled about
-NEAR, FAR = 0.006, 0.022  # behind the lips' contact, metres: the mouth's inside follows the lips up to here, not beyond there
+NEAR, FAR = 0.008, 0.040  # behind the lips' contact, metres: the mouth's inside follows the lips up to here, not beyond there
 
 
 class Tissue:
@@ -95,9 +95,29 @@ class Tissue:
             d[ring] = value * fade
         return self.inside(d)
 
-    def inside(self, field):
-        """The field with the mouth's inside following the lips, less and less towards the back."""
+    def tuck(self, upper, lower, contact):
+        """The red of the lips drawn in: (share of its height lost, metres back at its border and its middle) of each lip; where
+        they meet both go by contact [3]. In shares, so that no lip passes the other."""
+        d, loops, side = np.zeros_like(self.p), self.loops["mouth"], self.rig.side
+        fade = 1 - np.abs(self.rig.s) ** 4
+        lost, border, middle = np.where(side > 0, np.array(upper)[:, None], np.array(lower)[:, None]) * (side != 0) * fade
+        meet = np.asarray(contact) * fade[:, None]
+        above = self.p[loops, 1] - self.p[loops[CONTACT], 1]
+        for k, ring in enumerate(loops[:CONTACT + 1]):
+            t = np.clip((k - BORDER) / (CONTACT - BORDER), 0, 1)
+            outside = min(k / BORDER, 1) ** 2
+            d[ring, 1] = -lost * above[max(k, BORDER)] * outside + t ** 2 * meet[:, 1]
+            d[ring, 2] = -outside * (border * (1 - t) ** 2 + middle * 2 * t * (1 - t)) + t ** 2 * meet[:, 2]
+        return self.inside(d)
+
+    def inside(self, field, sealed=False):
+        """The field with the mouth's inside following the lips, less and less towards the back; sealed: lips that touch move
+        as one, by the mean of both."""
         field, loops = field.copy(), self.loops["mouth"]
+        if sealed:
+            size = loops.shape[1]
+            ring = loops[CONTACT]
+            field[ring] = 0.5 * (field[ring] + field[ring[(size - np.arange(size)) % size]])
         field[self.rig.bag_tip()] = 0
         for ring, follow in zip(loops[CONTACT + 1:], self.follow[CONTACT + 1:]):
             field[ring] = field[loops[CONTACT]] * follow[:, None]
