@@ -21,7 +21,7 @@ cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 BROW = EYE[1] + 0.0190           # height of the brows
 JAW_FORWARD = np.array([0, -0.0006, 0.0068])
 # Folds on the subject's left, from above: beside wing and corner, and below the corner.
-NASOLABIAL = ((0.0165, -0.0070), (0.0255, -0.0210), (0.0335, -0.0350), (0.0365, -0.0480))
+NASOLABIAL = ((0.0165, -0.0070), (0.0255, -0.0210), (0.0325, -0.0330), (0.0350, -0.0420))
 MARIONETTE = ((0.0305, -0.0450), (0.0325, -0.0570), (0.0300, -0.0680))
 
 def linear_actions(rig):
@@ -88,7 +88,7 @@ def mouth_halves(t):
 
     # Orbicularis oris, its inner part: the red of the lips thins and goes in.
     pull = patch(corner, 0.011, 0.011)
-    fields["mouthPress"] = t.tuck((0.46, 0.0014, 0.0036), (0.46, 0.0012, 0.0040), (0, 0, -0.0014)) * left[:, None]
+    fields["mouthPress"] = t.tuck((0.46, 0.0008, 0.0020), (0.46, 0.0008, 0.0022), (0, 0, -0.0008)) * left[:, None]
     fields["mouthPress"] += slide(0.0014 * pull, 0 * pull, -0.0022 * patch(corner, 0.008, 0.008)
                                   + 0.0012 * (patch((0.013, y + 0.015), 0.014, 0.006) + patch((0.013, y - 0.018), 0.014, 0.006)))
 
@@ -121,8 +121,8 @@ def mouth_wholes(t):
                                   0.0070 * lips + 0.0010 * ring)
     fields["mouthFunnel"] += t.lips(((0, 0.0006, 0.0008), (0, 0.0012, 0.0032)), ((0, -0.0006, 0.0008), (0, -0.0014, 0.0036)),
                                     (0, 0, 0.0010))
-    fields["mouthRollUpper"] = t.tuck((0.68, 0.0030, 0.0068), (0, 0.0005, 0.0020), (0, -0.0006, -0.0038))
-    fields["mouthRollLower"] = t.tuck((0, 0.0004, 0.0016), (0.68, 0.0034, 0.0076), (0, 0.0008, -0.0044))
+    fields["mouthRollUpper"] = t.tuck((0.66, 0.0016, 0.0038), (0, 0.0003, 0.0010), (0, -0.0004, -0.0018))
+    fields["mouthRollLower"] = t.tuck((0, 0.0002, 0.0008), (0.66, 0.0018, 0.0042), (0, 0.0006, -0.0020))
     pull = patch((0, y + 0.006), 0.022, 0.014)
     fields["mouthShrugUpper"] = slide(still, 0.0050 * pull, 0.0024 * pull)
     # Mentalis: chin and lower lip pushed up, the chin dimpling, the lip pouting.

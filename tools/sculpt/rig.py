@@ -42,6 +42,7 @@ class Rig:
     def __init__(self, skin):
         self.skin, self.p = skin, skin.vertices
         self.laplacian, self.mass = laplacian(skin)
+        self.solved = {}      # factors of what spread was asked for before
         size = skin.loops["mouth"].shape[1]
         self.s, self.side = mouth.lip_parameter(size)
         self.jaw = self.jaw_weights()
@@ -62,11 +63,13 @@ class Rig:
         held[vertices] = True
         out = np.zeros((len(self.p),) + values.shape[1:])
         out[vertices] = values
-        system = self.laplacian + (diags(self.mass / reach ** 2) if reach else 0 * diags(self.mass))
-        system = system.tocsc()
-        free = ~held
-        right = -(system[free][:, held] @ out[held])
-        out[free] = splu(system[free][:, free].tocsc()).solve(right)
+        key = (held.tobytes(), reach)
+        if key not in self.solved:
+            system = self.laplacian + (diags(self.mass / reach ** 2) if reach else 0 * diags(self.mass))
+            rows = system.tocsc()[~held]
+            self.solved[key] = rows[:, held], splu(rows[:, ~held].tocsc())
+        to_held, solver = self.solved[key]
+        out[~held] = solver.solve(-(to_held @ out[held]))
         return out
 
     def bump(self, centre, radius):
