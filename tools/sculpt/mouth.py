@@ -112,7 +112,7 @@ def lips(s, side):
     swell = np.where(above, 0.0036 + tubercle, 0.0040 + lobes) * full[:, 0]
     ridge = 0.0005 * full[:, 0] ** 0.5
     points = np.array([np.stack([height, base + ridge], -1),
-                       np.stack([height * np.where(above, 0.62, 0.80), base + 1.10 * swell], -1),
+                       np.stack([height * np.where(above, 0.64, 0.72), base + np.where(above, 1.0, 0.92) * swell], -1),
                        np.stack([0 * height, inner + 0.0012 * full[:, 0] + 1.35 * swell], -1),
                        np.stack([0 * height, inner - 0.0030 * (1 - full[:, 0])], -1)])
     t = np.linspace(0, 1, 101)[:, None, None]

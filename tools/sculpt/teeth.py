@@ -151,10 +151,10 @@ def tongue():
     tip = front() - OVERJET - TONGUE_TIP
     tongue = np.column_stack([wide * c, middle + np.where(s > 0, above, below) * s, TONGUE_ROOT + (tip - TONGUE_ROOT) * far])
     dorsum = np.maximum(s, 0)
-    tongue[:, 1] -= dorsum * 0.0014 * np.exp(-(tongue[:, 0] / 0.0034) ** 2) * (far * (1 - far) * 4) ** 0.7
+    tongue[:, 1] -= dorsum * 0.0024 * np.exp(-(tongue[:, 0] / 0.0048) ** 2) * (far * (1 - far) * 4) ** 0.7
     moves = np.zeros((len(tongue), 3, 3))
     lift = np.clip((far - 0.42) / 0.58, 0, 1)[:, None] ** 1.7
-    moves[:, :, 0] = lift * (0, 0.0125, -0.0022)
+    moves[:, :, 0] = lift * (0, 0.0125, -0.0006)
     back = np.exp(-((far - 0.34) / 0.24) ** 2)[:, None]
     moves[:, :, 1] = back * (0, 0.0110, 0.0008) + np.clip((far - 0.5) / 0.5, 0, 1)[:, None] * (0, -0.0010, -0.0070)
     ahead = np.clip((far - 0.05) / 0.95, 0, 1)[:, None]
