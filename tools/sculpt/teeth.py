@@ -44,7 +44,7 @@ def arch(way, name):
     """Places [N,2] (x, z) on a dental arch's outer side, way [N] metres from the midline to the left, and the normals [N,2]."""
     wide, deep = ARCHES[name]
     turn = np.linspace(0, np.pi / 2, 4001)
-    x, z = wide * np.sin(turn) ** (1 / 1.2), -deep * (1 - np.cos(turn) ** (1 / 1.2))
+    x, z = wide * np.sin(turn) ** (1 / 1.1), -deep * (1 - np.cos(turn) ** (1 / 1.1))
     run = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
 
     def at(t):
