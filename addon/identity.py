@@ -128,7 +128,7 @@ def show(head):
     away = is_now.jaw[:, None] * (shift - joints[2])
     keys = {50 + axis: away @ turn.T for axis, turn in enumerate(np.array(told.jaw_turns).reshape(3, 3, 3))}
     keys |= {60: lids[..., 0], 61: lids[..., 1]}
-    rig.reshape(head, shift, joints, keys, who.tolist())
+    rig.reshape(head, shift, joints, keys, who.tolist() if who.any() else ())
 
 
 def read(given):

@@ -247,7 +247,8 @@ def lip_gap(obj, values):
 
 def reshape(obj, shift, joints, keys, identity):
     """Move the neutral face of our head obj by shift [N,3], all its shape keys with it and those of channels {channel: [N,3]} by so
-    much more, its bones by joints [5,3]: metres in FLAME's axes. identity: the coefficients [300] that it then has.
+    much more, its bones by joints [5,3]: metres in FLAME's axes. identity: the coefficients [300] that it then
+    has, () if none.
 
     Animation, sculpted keys, materials and transforms stay. What obj shares with other objects it gets of its own first."""
     axes = np.array(obj[PROPERTY]["axes"]).reshape(3, 3)
@@ -261,7 +262,10 @@ def reshape(obj, shift, joints, keys, identity):
         _move(obj.data.vertices, shift)
         obj.data.update()
         _move_bones(obj, armature(obj), joints @ axes.T)
-    obj[PROPERTY]["identity"] = list(identity)
+    if len(identity):
+        obj[PROPERTY]["identity"] = list(identity)
+    elif "identity" in obj[PROPERTY]:
+        del obj[PROPERTY]["identity"]
 
 
 @contextlib.contextmanager

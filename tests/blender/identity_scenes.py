@@ -1,0 +1,246 @@
+"""Who the built-in head is, in Blender (tests/blender/test_identity.py plays these).
+
+sys.argv: the built-in head's bundle, and those of the character of seed 5 and of one slider, as model_runtime makes them.
+"""
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+import addon
+
+addon.register()
+from addon import axes, bake, command, head as heads_room, identity, jobs, perform, rig  # noqa: E402
+from addon.errors import UtterError  # noqa: E402
+from tests.blender import heads  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
+BUNDLE, CHARACTER, SLIDER = sys.argv[1:4]
+SEED = 5
+
+
+def built_in(name="Tester"):
+    head = rig.build(BUNDLE, name=name)
+    heads_room.choose(bpy.context.scene, head)
+    return head
+
+
+def shape(head):
+    """All that an identity moves: {key: points} and {bone: place}."""
+    keys = {block.name: rig._key_points(block) for block in head.data.shape_keys.key_blocks}
+    vertices = np.empty(3 * len(head.data.vertices), np.float32)
+    head.data.vertices.foreach_get("co", vertices)
+    return keys | {"vertices": vertices.reshape(-1, 3)} | {
+        f"bone {bone.name}": np.array(bone.head_local) for bone in rig.armature(head).data.bones}
+
+
+def away(one, other):
+    """The furthest that anything lies from where it lies in the other shape, metres."""
+    assert one.keys() == other.keys()
+    return max(np.abs(one[key] - other[key]).max() for key in one)
+
+
+def of_bundle(path):
+    """The shape that a head freshly made of that bundle has."""
+    head = rig.build(path, name="Fresh")
+    found, armature = shape(head), rig.armature(head)
+    bpy.data.objects.remove(head), bpy.data.objects.remove(armature)
+    return found
+
+
+def scene_a_character_moves_everything_as_a_fresh_bundle_has_it():
+    head = built_in()
+    identity.become(head, SEED)
+    assert away(shape(head), of_bundle(CHARACTER)) < 2e-6
+    told = np.array(rig.describe(head).identity)
+    with np.load(CHARACTER) as arrays:
+        np.testing.assert_allclose(told, arrays["beta"], atol=1e-5)
+    assert head.utter.identity.character == SEED and any(getattr(head.utter.identity, identity.key(name)) for name in identity.SLIDERS)
+
+
+def scene_a_slider_shows_at_once_and_comes_back():
+    head = built_in()
+    neutral = shape(head)
+    head.utter.identity.eye_distance = 0.6
+    moved = shape(head)
+    assert away(moved, of_bundle(SLIDER)) < 2e-6
+    assert moved["bone eye_left"][0] - neutral["bone eye_left"][0] > 0.0005
+    head.utter.identity.eye_distance = 0
+    assert away(shape(head), neutral) < 1e-6
+
+
+def scene_lids_still_shut_on_a_character():
+    head = built_in()
+    with np.load(identity.FILE) as file:
+        margins = [file[f"lid_margin_{lid}"] for lid in ("upper", "lower")]
+    for seed in (None, 1, 2, 3):
+        if seed is not None:
+            identity.become(head, seed)
+        shut = shape(head)
+        place = shut["lid_left"] + shut["lid_right"] - shut["Basis"]
+        upper, lower = (place[margin] for margin in margins)
+        for side in (0, 1):
+            apart = np.linalg.norm(upper[side][:, None] - lower[side][None], axis=-1)
+            assert max(apart.min(0).max(), apart.min(1).max()) < 0.0012, (seed, apart.min(0).max(), apart.min(1).max())
+
+
+def scene_animation_keys_materials_and_place_stay():
+    head = built_in()
+    head.location, head.utter.emotion = (1, 2, 3), "happy"
+    bake.bake(head, heads.motion(60), 1, fps=30)
+    block = head.data.shape_keys.key_blocks["lid_left"]
+    block.keyframe_insert("value", frame=11)
+    own = head.shape_key_add(name="Scar", from_mix=False)
+    own.points[7].co.x += 0.01
+    pins, curves = bake.read_pins(head, 1, 60, fps=30), bake.sample(head, [5, 11, 40])
+    materials, actions = [slot.material for slot in head.material_slots], [action.name for action in bpy.data.actions]
+    neutral = shape(head)
+    identity.become(head, SEED)
+    assert np.array_equal(bake.sample(head, [5, 11, 40]), curves) and [action.name for action in bpy.data.actions] == actions
+    for before, after in zip(pins, bake.read_pins(head, 1, 60, fps=30)):
+        assert np.array_equal(before, after)
+    assert [slot.material for slot in head.material_slots] == materials and tuple(head.location) == (1, 2, 3)
+    changed = shape(head)
+    np.testing.assert_allclose(changed["Scar"] - changed["Basis"], neutral["Scar"] - neutral["Basis"], atol=1e-7)
+    np.testing.assert_allclose(changed["Exp3"] - changed["Basis"], neutral["Exp3"] - neutral["Basis"], atol=1e-7)
+
+
+def scene_performing_tells_who_it_is():
+    head = built_in()
+    head.utter.voice = VOICE
+    assert perform.perform_job(bpy.context.scene, head).fields["identity"] is None
+    identity.become(head, SEED)
+    told = perform.perform_job(bpy.context.scene, head).fields["identity"]
+    assert len(told) == 300 and json.dumps(told) and np.linalg.norm(told) > 10
+    assert np.array_equal(told, rig.describe(head).identity)
+    bpy.ops.utter.reset_identity()
+    assert perform.perform_job(bpy.context.scene, head).fields["identity"] is None
+
+
+def scene_undo_and_redo():
+    head = built_in()
+    name = head.name
+    bpy.ops.ed.undo_push(message="head")
+    neutral = shape(head)
+    bpy.ops.utter.random_character(seed=SEED)
+    bpy.ops.ed.undo_push(message="Random Character")
+    person = shape(head)
+    assert away(person, neutral) > 0.002
+    bpy.ops.ed.undo()
+    head = bpy.data.objects[name]
+    assert away(shape(head), neutral) < 1e-9 and head.utter.identity.character == -1 and not rig.describe(head).identity
+    head.utter.identity.age = 0.5  # sliders start from what undo restored
+    head.utter.identity.age = 0
+    assert away(shape(head), neutral) < 1e-6
+    bpy.ops.ed.undo_push(message="age")
+    bpy.ops.utter.random_character(seed=SEED)
+    assert away(shape(head), person) < 2e-6
+
+
+def scene_save_and_reload():
+    head = built_in()
+    identity.become(head, SEED)
+    head.utter.identity.age += 0.1
+    before, told = shape(head), rig.describe(head).identity
+    path = str(Path(tempfile.mkdtemp()) / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    head = bpy.data.objects["Tester"]
+    assert away(shape(head), before) < 1e-9 and rig.describe(head).identity == told and head.utter.identity.character == SEED
+    bpy.ops.utter.reset_identity()
+    assert away(shape(head), of_bundle(BUNDLE)) < 2e-6
+
+
+def scene_duplicates_and_two_heads():
+    head, other = built_in(), built_in("Other")
+    identity.become(other, 2)
+    for duplicate, linked in ((True, False), (True, True), (False, False)):
+        for obj in bpy.context.selected_objects:
+            obj.select_set(False)
+        head.select_set(True)
+        if duplicate and not linked:
+            rig.armature(head).select_set(True)
+        bpy.context.view_layer.objects.active = head
+        bpy.ops.object.duplicate(linked=linked)
+        copy = bpy.context.view_layer.objects.active
+        assert copy != head
+        before, others = shape(head), shape(other)
+        identity.become(copy, SEED)
+        assert away(shape(head), before) == 0 and away(shape(other), others) == 0 and away(shape(copy), before) > 0.002
+        assert rig.armature(copy) != rig.armature(head) and rig.describe(head).identity == ()
+        head.utter.identity.weight = 0.3
+        assert away(shape(copy), of_bundle(CHARACTER)) < 2e-6
+        head.utter.identity.weight = 0
+
+
+def scene_modes_and_hidden_rigs():
+    head = built_in()
+    armature, layer = rig.armature(head), bpy.context.view_layer
+    layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="POSE")
+    head.utter.identity.chin = 0.5
+    assert armature.mode == "POSE" and layer.objects.active == armature
+    bpy.ops.object.mode_set(mode="OBJECT")
+    layer.objects.active = head
+    bpy.ops.object.mode_set(mode="EDIT")
+    head.utter.identity.chin = 1
+    assert head.mode == "EDIT"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    armature.hide_set(True)
+    armature.hide_viewport = True
+    head.utter.identity.chin = 0
+    assert armature.hide_viewport and layer.objects.active == head and armature.users_collection == head.users_collection
+    assert away(shape(head), of_bundle(BUNDLE)) < 2e-6
+
+
+def scene_other_heads_say_why_not():
+    folder = Path(tempfile.mkdtemp())
+    heads.write(folder / "bundle.npz")
+    for path, word in (("/heads/mine.npz", "Only the built-in head"), ("", "another version")):
+        head = rig.build(folder / "bundle.npz", head_path=path)
+        heads_room.choose(bpy.context.scene, head)
+        before = shape(head)
+        assert word in identity.refusal(head) and not bpy.ops.utter.random_character.poll()
+        head.utter.identity.age = 1
+        assert away(shape(head), before) == 0
+        try:
+            identity.become(head, 1)
+            raise AssertionError("it must refuse")
+        except UtterError as error:
+            assert word in str(error)
+
+
+def scene_the_command_line_takes_characters():
+    head = built_in()
+    command.identity.set_sliders(head, *identity.read(str(SEED)))
+    assert away(shape(head), of_bundle(CHARACTER)) < 2e-6
+    path = Path(tempfile.mkdtemp()) / "who.json"
+    path.write_text('{"Eye Distance": 0.6}')
+    identity.set_sliders(head, *identity.read(str(path)))
+    assert away(shape(head), of_bundle(SLIDER)) < 2e-6
+    for text in ("[1]", "no json", '{"Nonsense": 1}', '{"Age": "old"}', '{"seed": "x"}'):
+        path.write_text(text)
+        try:
+            identity.read(str(path))
+            raise AssertionError(f"{text} must be refused")
+        except UtterError:
+            pass
+    try:
+        identity.read("nowhere.json")
+        raise AssertionError("a missing file must be refused")
+    except UtterError:
+        pass
+
+
+def scene_nothing_changes_while_a_job_runs():
+    head = built_in()
+    jobs.current = jobs.Job("Perform", "perform", "perform", lambda result: None, jobs.temporary_folder())
+    try:
+        assert not bpy.ops.utter.random_character.poll() and not bpy.ops.utter.reset_identity.poll()
+    finally:
+        jobs.current = None
+    assert head.utter.identity.character == -1 and bpy.ops.utter.random_character.poll()
