@@ -90,6 +90,12 @@ def rings(edge, upper=0.0, lower=0.0):
     hood = 0.0010 * np.minimum(1, top / 0.35) * unfolded
     out.append(np.column_stack([crest, over(crest, skin + hood - sink)]))
     out.append(np.column_stack([crease, over(crease, skin - depth)]))
+    # Even out the lower lid's way into the cheek.
+    column = np.array([edge[:, 2] - EYE[2]] + [ring[:, 2] for ring in out])
+    for _ in range(8):
+        column[1:-1] += 0.5 * np.clip(-s / 0.4, 0, 1) * (0.5 * (column[2:] + column[:-2]) - column[1:-1])
+    for ring, z in zip(out, column[1:]):
+        ring[:, 2] = z
     near = lid + (along * 0.0009)
     for xy in (0.5 * (crease + near), near):
         out.append(np.column_stack([xy, over(xy, skin + 0.0001)]))
@@ -105,7 +111,8 @@ def rings(edge, upper=0.0, lower=0.0):
     for t in (0.22, 0.57, 1.0):
         course = inside / reach * (1 - t) + side * t
         course /= np.linalg.norm(course, axis=1, keepdims=True)
-        out.append(course * (reach + (EYE_RADIUS + 0.0012 - reach) * t + 0.0003 * (1 - t) * (1 + 3 * np.maximum(amount, 0))[:, None]))
+        lift = 0.0003 * (1 - t) * (1 + 3 * np.maximum(amount, 0))[:, None]
+        out.append(course * (reach + (EYE_RADIUS + 0.0012 - reach) * t + lift))
     return np.array(out) + EYE
 
 

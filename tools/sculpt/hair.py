@@ -26,7 +26,8 @@ def brow(skin):
     middle, width = arch(t)
     root = middle + np.column_stack([0 * t, width * across])
     down = np.where(t < 0.5, 0, 0.9 * (t - 0.5))
-    rise = np.radians(62 * (1 - np.minimum(t / 0.35, 1)) ** 1.3 + 14) - 0.35 * across * np.minimum(t / 0.2, 1) - down + 0.35 * vary
+    rise = np.radians(14 + 62 * (1 - np.minimum(t / 0.35, 1)) ** 1.3) - 0.35 * across * np.minimum(t / 0.2, 1) - down
+    rise = rise + 0.35 * vary
     length = (0.0070 - 0.0018 * t) * (1 + 0.35 * vary)
     heading = np.column_stack([np.cos(rise), np.sin(rise)])
     bend = np.column_stack([0.30 + 0 * t, -0.25 - 0.25 * t])     # hairs curve outwards and down towards their tips
@@ -41,7 +42,8 @@ def brow(skin):
     middle, width = arch(np.linspace(0.08, 0.96, 14))            # a thin shade between the hairs, seen from afar
     shade = np.concatenate([middle + np.column_stack([0 * width, reach * width]) for reach in (-0.55, 0.65)])
     z, on = drop(skin, np.concatenate([places.reshape(-1, 2), shade]))
-    z += np.concatenate([0.0003 + np.tile(lift, BROW_HAIRS), np.full(len(shade), 0.0002)])
+    tail = np.maximum(on @ skin.vertices[:, 0] - 0.036, 0)      # there the skin turns aside: the same height takes more of z
+    z += np.concatenate([0.0003 + np.tile(lift, BROW_HAIRS), np.full(len(shade), 0.0002)]) + 0.04 * tail
     v = np.column_stack([np.concatenate([places.reshape(-1, 2), shade]), z])
     hair = np.array([[0, 1, 3], [0, 3, 2], [2, 3, 4]])
     return v, np.concatenate([(5 * k[:, None, None] + hair).reshape(-1, 3), 5 * BROW_HAIRS + shapes.strip(2, 14)]), on
@@ -114,7 +116,7 @@ def lashes(skin):
             tip = root + length * (heading + np.array([0.10 * fan, curl, -0.12]))
             add(np.vstack(sections + [tip]), CONE, near, root)
     # The line that the roots make, a ribbon along the upper margin's edge.
-    for c in range(1, half - 3):
+    for c in range(1, half - 5):
         near = loops[eyes.OUTER_RINGS - 1:eyes.OUTER_RINGS + 2][:, [c, c + 1]]
         lower = front[c:c + 2] * 0.55 + inner[c:c + 2] * 0.45
         upper = front[c:c + 2] * 0.85 + skin.vertices[near[0]] * 0.15
