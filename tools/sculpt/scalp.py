@@ -14,8 +14,8 @@ MIDDLE = np.array([0.0, 0.055, -0.010])
 PARTING = 0.030          # x of the parting
 # The hairline: degrees round, degrees down; forehead, temple, sideburn, over and behind the ear, nape.
 HAIRLINE = np.array([
-    (0, 60), (15, 59), (28, 60), (38, 61), (48, 65), (56, 74), (62, 86), (67, 96), (71, 108), (74, 114), (78, 114), (81, 105),
-    (85, 92), (95, 86), (104, 91), (110, 102), (116, 117), (122, 130), (138, 139), (160, 144), (180, 145)], float)
+    (0, 60), (15, 59), (28, 60), (38, 61), (48, 65), (56, 74), (62, 86), (66, 96), (69.5, 108), (72.5, 114), (76, 114), (79, 104),
+    (84, 91), (94, 86), (104, 91), (110, 102), (116, 117), (122, 130), (138, 139), (160, 144), (180, 145)], float)
 COLUMNS = np.array([0, 11, 22, 32, 41, 49, 55, 61, 66, 71, 75, 79, 83, 87, 94, 102, 110, 118, 127, 139, 153, 167, 180])
 DEPTHS = np.array([0.16, 0.34, 0.52, 0.69, 0.83, 0.92, 0.97, 1.0])    # of the hairline's way down
 down = PchipInterpolator(*HAIRLINE.T)
@@ -65,10 +65,13 @@ def flow(p):
     top = smooth(y, 0.080, 0.122)[:, None]
     over = smooth(PARTING - x, -0.004, 0.004)[:, None]
     back = smooth(-z, 0.035, 0.085)[:, None]
+    crown = smooth(-z, -0.010, 0.035)[:, None]
     front = (smooth(z, 0.040, 0.068) * smooth(y, 0.08, 0.1))[:, None]
     swept = over * ((-0.85, 0.0, -0.60) * (1 - front) + front * (-0.55, 0.5, -0.75)) + (1 - over) * np.array([0.75, -0.2, -0.75])
-    side = np.array([0.0, -0.62, -0.80]) * (1 - back) + back * np.array([0.0, -1.0, 0.0])
-    fall = back * np.array([-0.25, -0.9, -0.1]) + (1 - back) * swept
+    swept = swept * (1 - crown) + crown * (np.array([-0.35, 0.0, -1.0]) + np.column_stack([6 * x, 0 * x, 0 * x]))
+    wave = np.column_stack([-4 * x + 0.30 * np.sin(90 * y), -1 + 0 * x, 0 * x])
+    side = np.array([0.0, -0.62, -0.80]) * (1 - back) + back * wave
+    fall = back * (wave + (-0.25, 0.0, -0.1)) + (1 - back) * swept
     d = top * fall + (1 - top) * side
     n = normals(p)
     d -= (d * n).sum(1, keepdims=True) * n
@@ -91,9 +94,9 @@ def cap():
     return v, np.concatenate([strip, fan]), foot
 
 
-SECTION = np.array([(-1, -0.30), (-0.45, 0.75), (0.25, 1.0), (1, -0.30), (0, -0.9)])     # across, up
+SECTION = np.array([(-1, -0.35), (-0.42, 0.90), (0.36, 1.05), (1, -0.35)])     # across, up
 STEPS = 5
-ROWS = 0.97, 0.78, 0.58, 0.38, 0.17        # rows of locks: the way to the hairline where they grow
+ROWS = 0.97, 0.80, 0.61, 0.43, 0.26, 0.10        # rows of locks: the way to the hairline where they grow
 
 
 def seeds():
@@ -110,10 +113,12 @@ def seeds():
         below = (way + 0.025 * np.sin(1.7 * k + 2 * row) * (row > 0)) * down(np.abs(at))
         places.append(place(aim(at, below)))
     places = np.concatenate(places)
+    places = places[depth(places + 0.006 * flow(places)) < 1]        # none grows over the hairline
     k = np.arange(len(places))
     top, back = smooth(places[:, 1], 0.07, 0.12), smooth(-places[:, 2], 0.0, 0.06)
-    long = (0.040 + 0.024 * top + 0.030 * back * (1 - top)) * (1 + 0.15 * np.sin(2.9 * k))
-    return places, long, 0.0130 + 0.0020 * top + 0.0040 * back, 0.0026 + 0.0022 * top + 0.0014 * back
+    long = (0.040 + 0.026 * top + 0.034 * back) * (1 + 0.15 * np.sin(2.9 * k))
+    ear = np.exp(-(((places * np.sign(places[:, :1] * (1, 0, 0) + (0, 1, 1)) - (0.072, 0.040, -0.008)) / 0.032) ** 2).sum(1))
+    return places, long * (1 - 0.3 * ear), (0.0130 + 0.0020 * top + 0.0040 * back) * (1 - 0.5 * ear), 0.0026 + 0.0022 * top + 0.0008 * back
 
 
 def locks():
@@ -133,7 +138,7 @@ def locks():
     n = normals(path.reshape(-1, 3)).reshape(path.shape)
     across = np.cross(np.gradient(path, axis=1), n)
     across /= np.linalg.norm(across, axis=2, keepdims=True)
-    width = wide[:, None] * np.interp(t, [0, 0.3, 1], [0.55, 1, 0.12]) ** 1.1
+    width = wide[:, None] * np.interp(t, [0, 0.35, 0.7, 1], [0.55, 1, 0.72, 0.1])
     bulk = high[:, None] * np.interp(t, [0, 0.35, 1], [0.25, 1, 0.35])
     thick = thickness(path.reshape(-1, 3)).reshape(count, -1)
     lift = thick * np.interp(t, [0, 0.25, 1], [0.70, 0.92, 1]) - 0.0012 + 0.0030 * t
