@@ -113,7 +113,6 @@ def seeds():
         below = (way + 0.025 * np.sin(1.7 * k + 2 * row) * (row > 0)) * down(np.abs(at))
         places.append(place(aim(at, below)))
     places = np.concatenate(places)
-    places = places[depth(places + 0.006 * flow(places)) < 1]        # none grows over the hairline
     k = np.arange(len(places))
     top, back = smooth(places[:, 1], 0.07, 0.12), smooth(-places[:, 2], 0.0, 0.06)
     long = (0.040 + 0.026 * top + 0.034 * back) * (1 + 0.15 * np.sin(2.9 * k))
@@ -121,18 +120,23 @@ def seeds():
     return places, long * (1 - 0.3 * ear), (0.0130 + 0.0020 * top + 0.0040 * back) * (1 - 0.5 * ear), 0.0026 + 0.0022 * top + 0.0008 * back
 
 
+def sweep(p, long):
+    """The way [N,4 STEPS + 1,3] over the skin from places [N,3] along the flow, for metres [N]."""
+    path = [p]
+    for _ in range(4 * STEPS):
+        p = surface.project(p + flow(p) * long[:, None] / (4 * STEPS), 2)
+        path.append(p)
+    return np.stack(path, 1)
+
+
 def locks():
     """Tapered locks from their seeds along the flow: vertices [N,3], triangles, the skin's place under each vertex."""
     p, long, wide, high = seeds()
-    path = [p]
-    for k in range(4 * STEPS):
-        step = flow(p) * long[:, None] / (4 * STEPS)
-        leaves = depth(p + step) > depth(p)                        # no lock runs far beyond the hairline
-        step *= (1 - 0.98 * leaves * smooth(depth(p), 0.93, 1.02))[:, None]
-        p = surface.project(p + step, 2)
-        if k % 4 == 3:
-            path.append(p)
-    path = np.stack(path, 1)                                       # [locks,STEPS+1,3]
+    path = sweep(p, long)
+    within = np.cumprod(depth(path.reshape(-1, 3)).reshape(path.shape[:2]) < 1.01, 1).mean(1)
+    keep = within > 0.35                                           # the rest would run out over the hairline
+    wide, high = wide[keep], high[keep] * (0.5 + 0.5 * within[keep])
+    path = sweep(p[keep], long[keep] * within[keep])[:, ::4]       # [locks,STEPS+1,3]
     count, size = len(path), len(SECTION)
     t = np.linspace(0, 1, STEPS + 1)
     n = normals(path.reshape(-1, 3)).reshape(path.shape)
