@@ -27,11 +27,11 @@ PHONES = {
     "IH": dict(jawOpen=0.40, mouthSmile=0.16, mouthStretch=0.10, mouthLowerDown=0.18, mouthUpperUp=0.08, tongue_tip_up=0.2),
     "IY": dict(jawOpen=0.26, mouthSmile=0.30, mouthStretch=0.26, mouthLowerDown=0.22, mouthUpperUp=0.14, tongue_tip_up=0.3),
     "UH": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.26, mouthLowerDown=0.06, tongue_back_up=0.35),
-    "UW": dict(jawOpen=0.24, jawForward=0.04, mouthFunnel=0.16, mouthPucker=0.80, tongue_back_up=0.5),
+    "UW": dict(jawOpen=0.20, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.84, tongue_back_up=0.5),
     "P": dict(jawOpen=0.07, mouthShrugLower=0.10), "B": dict(jawOpen=0.07, mouthShrugLower=0.08),
     "M": dict(jawOpen=0.07, mouthShrugLower=0.05),
-    "F": dict(jawOpen=0.06, mouthUpperUp=0.30, mouthRollLower=0.75, mouthShrugLower=0.10),
-    "V": dict(jawOpen=0.06, mouthUpperUp=0.26, mouthRollLower=0.65, mouthShrugLower=0.08),
+    "F": dict(jawOpen=0.06, mouthUpperUp=0.36, mouthRollLower=0.75, mouthShrugLower=0.10),
+    "V": dict(jawOpen=0.06, mouthUpperUp=0.32, mouthRollLower=0.65, mouthShrugLower=0.08),
     "TH": dict(jawOpen=0.15, mouthLowerDown=0.12, mouthUpperUp=0.06, tongue_tip_up=0.25, tongue_out=0.45),
     "DH": dict(jawOpen=0.14, mouthLowerDown=0.10, mouthUpperUp=0.05, tongue_tip_up=0.25, tongue_out=0.35),
     "S": dict(jawOpen=0.05, mouthSmile=0.14, mouthStretch=0.10, mouthLowerDown=0.26, mouthUpperUp=0.10, tongue_tip_up=0.75),
@@ -64,7 +64,7 @@ SPOKEN = 0.6    # of a loud vowel's jaw: an ordinary stressed one
 # 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it.
 FACES = {
     "neutral": {},
-    "happy": dict(mouthSmile=0.84, cheekSquint=0.65, eyeSquint=0.30, mouthDimple=0.12, mouthUpperUp=0.16, browOuterUp=0.12,
+    "happy": dict(mouthSmile=0.84, cheekSquint=0.65, eyeSquint=0.30, mouthDimple=0.10, mouthUpperUp=0.30, browOuterUp=0.12,
                   browInnerUp=0.06),
     "sad": dict(browInnerUp=0.85, browDown=0.20, eyeSquint=0.12, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
     "angry": dict(browDown=0.95, eyeWide=0.22, eyeSquint=0.45, noseSneer=0.36, mouthFrown=0.22, mouthPress=0.20,

@@ -130,8 +130,9 @@ def mouth_wholes(t):
     fields["mouthShrugLower"] = slide(still, 0.0058 * pull + 0.0046 * chin, 0.0030 * pull + 0.0022 * chin
                                       - 0.0022 * patch((0, y - 0.019), 0.018, 0.006))
     fields["mouthShrugLower"] += t.lips(((0, 0, 0), (0, 0, 0)), ((0, -0.0008, 0.0012), (0, -0.0010, 0.0028)))
-    fields["mouthLeft"] = slide(0.0115 * patch((0, y), 0.036, 0.026, power=1.5, depth=0.040),
-                                0.0016 * patch((mouth.MOUTH_HALF, y), 0.016, 0.016), 0.0024 * patch((0.040, y), 0.010, 0.014))
+    fields["mouthLeft"] = slide(0.0104 * patch((0, y), 0.036, 0.026, power=1.5, depth=0.040),
+                                0.0016 * patch((mouth.MOUTH_HALF, y), 0.016, 0.016),
+                                0.0024 * patch((0.040, y), 0.010, 0.014) + 0.0012 * ring)
     puff = patch((0.039, -0.040), 0.017, 0.019, depth=0.035)
     puff = puff + puff[rig.skin.mirror]
     front = patch((0, y + 0.013), 0.022, 0.008) + patch((0, y - 0.017), 0.022, 0.008)

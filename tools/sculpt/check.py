@@ -87,7 +87,7 @@ def all_poses(head):
     names = head.action_names.tolist()
     poses = {"neutral": {}}
     poses |= {name: {name: 1} for name in names}
-    poses["mouthClose"] = dict(jawOpen=1, mouthClose=1)         # neither is an expression without the other
+    poses["mouthClose"] = dict(jawOpen=0.5, mouthClose=0.5)     # lips reach no further, and not without the jaw
     poses["tongueOut"] = dict(jawOpen=0.4, tongueOut=1)
     for tenth in range(1, 6):
         poses[f"closed over jawOpen .{tenth}"] = dict(jawOpen=tenth / 10, mouthClose=tenth / 10)
@@ -130,7 +130,8 @@ def combination(names, rng):
     """A random sparse combination within range, the sides mostly together.
 
     Left out is what no face can do: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
-    corners of the mouth up and down at once, lips closed further than the jaw is open, the tongue out between shut lips.
+    corners of the mouth up and down at once, lips closed further than the jaw is open or over a jaw more
+    than half open, the tongue out between shut lips.
     """
     stems = [name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name
              for name in names if not name.startswith("eyeLook")]
@@ -140,6 +141,7 @@ def combination(names, rng):
         if on[one] and on[other]:
             on[one if rng.random() < 0.5 else other] = 0
     if on["mouthClose"]:
+        on["mouthClose"] *= 0.5
         on["jawOpen"] = max(on["jawOpen"], on["mouthClose"])
     if on["tongueOut"]:
         on["jawOpen"], on["mouthClose"] = max(on["jawOpen"], 0.4), 0
