@@ -215,7 +215,7 @@ def test_the_file_is_what_the_code_makes(fields, skin):
     """Cheap part of the recipe, run again: same mesh, same actions, and the basis' seed gives the same coefficients."""
     np.testing.assert_allclose(skin.vertices, fields["v_template"], atol=2e-6)
     np.testing.assert_array_equal(skin.quads, fields["f_quad"])
-    linear = Rig(skin).linear_actions()
+    linear = actions.linear_actions(Rig(skin))
     names = fields["action_names"].tolist()
     for name in ("mouthPucker", "mouthClose", "browDownLeft"):
         np.testing.assert_allclose(linear[name], fields["actions"][:, :, names.index(name)], atol=1e-5)
