@@ -9,19 +9,19 @@ import numpy as np
 
 TONE, EYES, HAIR, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Hair on Scalp"
 KIND = "utter_kind"  # custom property of a material: what it is made for
-DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.25, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
+DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.30, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
 STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the hair's colour
 
 # In the viewport: colour, alpha, roughness.
 PLAIN = {
-    "skin": ((0.66, 0.39, 0.29), 1, 0.5), "lip": ((0.50, 0.20, 0.17), 1, 0.35), "mouth": ((0.16, 0.03, 0.03), 1, 0.3),
+    "skin": ((0.66, 0.39, 0.29), 1, 0.5), "lip": ((0.50, 0.20, 0.17), 1, 0.35), "mouth": ((0.20, 0.04, 0.035), 1, 0.3),
     "eye": ((0.80, 0.78, 0.74), 1, 0.1), "iris": (DEFAULT_EYES, 1, 0.1), "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
     "cornea": ((1.0, 1.0, 1.0), 0.08, 0.0), "tear": ((1.0, 1.0, 1.0), 0.2, 0.0), "caruncle": ((0.55, 0.22, 0.19), 1, 0.2),
     "teeth": ((0.74, 0.69, 0.58), 1, 0.2), "gums": ((0.45, 0.15, 0.14), 1, 0.3), "tongue": ((0.50, 0.18, 0.17), 1, 0.35),
     **{kind: (tuple(light * part for part in DEFAULT_HAIR), 1, 0.5) for kind, light in STRANDS.items()},
 }
 OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
-TONES = ((0.0, (0.86, 0.62, 0.52)), (0.35, (0.66, 0.39, 0.28)), (0.68, (0.37, 0.18, 0.11)), (1.0, (0.095, 0.044, 0.027)))
+TONES = ((0.0, (0.86, 0.59, 0.47)), (0.35, (0.70, 0.37, 0.24)), (0.68, (0.38, 0.18, 0.105)), (1.0, (0.095, 0.042, 0.025)))
 DEEP = (1.0, 0.36, 0.20)   # how far red, green and blue light go in flesh, of the distance below
 DEPTH = 0.0035             # metres
 
@@ -67,11 +67,12 @@ def skin(graph):
     broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 900, 3)
 
     colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, DEFAULT_TONE)}, stops=TONES)
-    blood = graph.add((cheeks, 0.75), (nose, 0.65), (ears, 0.75), (lids, 0.45), (broad, 0.5), (blotch, 0.7), (None, -0.65))
-    colour = graph.multiply(graph.math("MULTIPLY", blood, 0.60), colour, (1.0, 0.66, 0.60))
+    blood = graph.add((cheeks, 0.85), (nose, 0.75), (ears, 0.75), (lids, 0.22), (broad, 0.7), (blotch, 0.9), (None, -0.80))
+    colour = graph.multiply(graph.math("MULTIPLY", blood, 0.70), colour, (1.0, 0.62, 0.56))
     colour = graph.multiply(graph.math("MULTIPLY", lids, 0.35), colour, (0.86, 0.80, 0.82))
     colour = graph.multiply(graph.math("MULTIPLY", forehead, 0.5), colour, (1.03, 1.07, 1.05))
-    colour = graph.multiply(graph.smooth(graph.noise(rest, 420, 2), 0.58, 0.80, 0, 0.22), colour, (0.80, 0.66, 0.56))  # freckles
+    freckles = graph.math("MULTIPLY", graph.smooth(graph.noise(rest, 380, 2), 0.60, 0.74), graph.add((cheeks, 0.40), (nose, 0.40), (None, 0.10)))
+    colour = graph.multiply(freckles, colour, (0.78, 0.60, 0.48))
     colour = graph.multiply(graph.smooth(fine, 0.3, 0.7, 0.12, 0), colour, (0.80, 0.68, 0.62))
     folds = graph.noise(graph.scale(rest, (1.0, 0.14, 0.30)), 1500, 2)  # the lips' fine lines run up and down
     red = graph.multiply(1.0, colour, (0.80, 0.44, 0.43))
@@ -80,7 +81,7 @@ def skin(graph):
     colour = graph.mix(graph.smooth(edge, 0.15, 0.85), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
     colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, DEFAULT_HAIR))
-    colour = graph.mix(inside, colour, (0.17, 0.028, 0.026))
+    colour = graph.mix(inside, colour, (0.34, 0.062, 0.055))
 
     oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
     height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.6))
@@ -110,7 +111,7 @@ def eye(graph, behind_glass):
     ring = graph.math("ADD", radius, graph.math("MULTIPLY_ADD", crypts, 0.35, -0.17))
     colour = graph.mix(graph.smooth(ring, 0.62, 0.46, 0, 0.55), colour, (0.20, 0.105, 0.035))  # warm about the pupil
     colour = graph.multiply(graph.smooth(radius, 0.70, 0.97, 0, 0.9), colour, (0.20, 0.22, 0.25))  # limbal ring
-    light = graph.smooth(y, 0.75, -0.8, 0.40, 1.9)  # the cornea gathers light from above on the far side
+    light = graph.smooth(y, 0.75, -0.8, *((0.75, 2.6) if behind_glass else (0.40, 1.9)))  # the cornea gathers light from above on the far side
     colour = graph.node("VectorMath", {"Vector": colour, "Scale": light}, operation="SCALE")
     colour = graph.mix(graph.smooth(radius, 0.385, 0.335), colour, (0.002, 0.002, 0.002))
 
@@ -140,7 +141,7 @@ def teeth(graph):
     gum, deep = graph.mask("gum"), graph.mask("inside")
     colour = graph.mix(graph.smooth(graph.noise(rest, 300, 2), 0.3, 0.7, 0, 0.25), (0.78, 0.735, 0.635), (0.72, 0.655, 0.53))
     colour = graph.mix(graph.smooth(gum, 0.10, 0.75, 0, 0.75), colour, (0.66, 0.49, 0.33))
-    colour = graph.multiply(graph.smooth(deep, 0.15, 1.0, 0, 0.9), colour, (0.35, 0.20, 0.17))
+    colour = graph.multiply(graph.smooth(deep, 0.3, 1.0, 0, 0.8), colour, (0.50, 0.32, 0.27))
     return graph.principled({
         "Base Color": colour, "Roughness": 0.25, "Subsurface Weight": 0.5, "Subsurface Radius": (1.0, 0.75, 0.5),
         "Subsurface Scale": 0.0015, "Coat Weight": 0.5, "Coat Roughness": 0.08,
@@ -153,7 +154,7 @@ def flesh(graph, colour, bumps):
     grain, blotch = graph.noise(rest, 1100, 2), graph.noise(rest, 220, 3)
     tint = graph.multiply(graph.smooth(blotch, 0.35, 0.7, 0, 0.5), (*colour, 1), (0.75, 0.60, 0.60))
     tint = graph.mix(graph.smooth(grain, 0.5, 0.75, 0, 0.30), tint, tuple(min(1, 1.5 * c + 0.08) for c in colour))
-    tint = graph.multiply(graph.smooth(graph.mask("inside"), 0.2, 1.0, 0, 0.85), tint, (0.30, 0.18, 0.18))
+    tint = graph.multiply(graph.smooth(graph.mask("inside"), 0.4, 1.0, 0, 0.6), tint, (0.45, 0.32, 0.32))
     return graph.principled({
         "Base Color": tint, "Roughness": 0.38, "Subsurface Weight": 0.7, "Subsurface Radius": DEEP, "Subsurface Scale": DEPTH,
         "Coat Weight": 0.55, "Coat Roughness": 0.15, "Normal": graph.bump(grain, 0.6, bumps)})

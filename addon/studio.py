@@ -15,12 +15,12 @@ FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.22, 0.17)}  # height of the view 
 #                                                            both over the lips' distance from the crown
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
-    "Key": (-38, 30, 0.75, 1.0, (1.0, 0.93, 0.85)),
-    "Fill": (58, 4, 1.6, 0.30, (0.84, 0.92, 1.0)),
-    "Rim": (152, 28, 0.8, 0.75, (1.0, 0.95, 0.90)),
+    "Key": (-36, 25, 0.75, 1.0, (1.0, 0.92, 0.83)),
+    "Fill": (40, -8, 1.6, 0.24, (0.90, 0.95, 1.0)),
+    "Rim": (150, 26, 0.8, 0.9, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2
-LIGHT_WATTS = 70.0         # of the key light, for a view one metre high
+LIGHT_WATTS = 74.0         # of the key light, for a view one metre high
 BACKDROP = ((0.105, 0.115, 0.125), (0.018, 0.021, 0.026))  # behind the head, and towards the corners
 
 
