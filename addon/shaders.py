@@ -163,11 +163,13 @@ def flesh(graph, colour, bumps):
 def hair(graph, light):
     """Strands: streaks of darker and lighter hair. light: against the artist's hair colour."""
     rest = graph.attribute("rest", 1)
-    streak = graph.noise(graph.scale(rest, (1.0, 0.25, 0.5)), 900, 3, 0.6)
+    across = graph.node("CombineXYZ", {"X": graph.mask("strand"), "Y": graph.noise(rest, 60, 1)})
+    streak, tuft = graph.noise(graph.scale(across, (1.0, 0.0010, 1.0)), 1300, 3, 0.65), graph.noise(graph.scale(across, (1.0, 0.004, 1.0)), 240, 2)
     own = graph.colour(HAIR, DEFAULT_HAIR)
-    colour = graph.mix(graph.smooth(streak, 0.35, 0.70), graph.multiply(1.0, own, (0.55 * light,) * 3), graph.multiply(1.0, own, (1.7 * light,) * 3))
-    return graph.principled({"Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", streak, 0.25, 0.32),
-                             "Specular IOR Level": 0.4, "Normal": graph.bump(streak, 0.5, 0.0006)})
+    colour = graph.mix(graph.smooth(streak, 0.30, 0.72), graph.multiply(1.0, own, (0.45 * light,) * 3), graph.multiply(1.0, own, (1.8 * light,) * 3))
+    colour = graph.multiply(graph.smooth(tuft, 0.35, 0.65, 0.5, 0), colour, (0.50, 0.47, 0.45))
+    return graph.principled({"Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", streak, 0.35, 0.34),
+                             "Specular IOR Level": 0.35, "Specular Tint": (1.0, 0.86, 0.74, 1), "Normal": graph.bump(graph.add((streak, 0.7), (tuft, 1.0)), 0.8, 0.0012)})
 
 
 def backdrop(middle, edge, reach):

@@ -1,8 +1,10 @@
 """Where a head's look changes: smooth weights per vertex that shaders read as mesh attributes (docs/architecture.md, "Bundle")."""
 import numpy as np
 from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
-NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "scalp", "inside", "gum", "eye_x", "eye_y", "eye_z")
+NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "scalp", "inside", "gum", "strand", "eye_x", "eye_y", "eye_z")
 APART = 0.065    # metres between the eyes of the head on which the lengths below were chosen
 LIMBUS = 0.48    # radius of the iris over that of the eyeball, where no part tells it
 
@@ -10,8 +12,9 @@ LIMBUS = 0.48    # radius of the iris over that of the eyeball, where no part te
 def masks(head):
     """Masks float32 [len(NAMES), V + Vp] of the neutral head, skin first; zero where the head has nothing of the kind.
 
-    lips, ears, scalp, inside (of the mouth): the regions with a soft edge; for teeth and tongue `inside` is how deep they lie.
-    cheeks, nose, forehead, lids: 1 in the middle of each, fading over a centimetre or two. gum: 1 where a tooth leaves its gum.
+    lips, ears, inside (of the mouth): the regions with a soft edge; for teeth and tongue `inside` is how deep they lie.
+    cheeks, nose, forehead, lids: 1 in the middle of each, fading over a centimetre or two. scalp: 1 under the hair, fading beyond
+    its edge. gum: 1 where a tooth leaves its gum. strand: metres across a lock of hair.
     eye_x, eye_y, eye_z: place about the eyeball's centre, the edge of the iris being 1 from its axis; +x to the temple.
     """
     skin, parts = head.v_template, np.zeros((0, 3)) if head.parts_v is None else head.parts_v
@@ -30,8 +33,10 @@ def masks(head):
             found["inside"][len(skin):][mouth] = np.clip((lips - parts[mouth, 2] - 0.008 * unit) / (0.035 * unit), 0, 1)
         teeth, gums = kinds == "teeth", kinds == "gums"
         if teeth.any() and gums.any():
-            far = np.linalg.norm(parts[teeth][:, None] - parts[gums], axis=-1).min(1)
+            far = cKDTree(parts[gums]).query(parts[teeth])[0]
             found["gum"][len(skin):][teeth] = np.exp(-far / (0.002 * unit))
+        if (kinds == "hair").any():
+            _comb(head, kinds, unit, found)
     return np.stack([found[name] for name in NAMES]).astype(np.float32)
 
 
@@ -55,12 +60,32 @@ def _soften_regions(head, found):
     edges = coo_matrix((np.ones(len(a)), (a, b)), (count, count)).tocsr()
     edges = edges + edges.T
     degree = np.maximum(np.asarray(edges.sum(1)).ravel(), 1)
-    for name, region, rounds in (("lips", "lips", 1), ("ears", "ears", 4), ("scalp", "scalp", 6), ("inside", "mouth_inside", 1)):
+    for name, region, rounds in (("lips", "lips", 1), ("ears", "ears", 4), ("inside", "mouth_inside", 1)):
         if region in head.region_names:
             value = head.region(region).astype(float)
             for _ in range(rounds):
                 value = 0.5 * value + 0.5 * (edges @ value) / degree
             found[name][:count] = value
+
+
+def _comb(head, kinds, unit, found):
+    """scalp and strand, from the hair's own shape: a lock is a piece of its mesh, longest the way its hairs run."""
+    parts, faces = head.parts_v, head.parts_f[(kinds == "hair")[head.parts_f].all(1)]
+    weights = np.array([(i, j, 5 - i - j) for i in range(6) for j in range(6 - i)]) / 5
+    spread = np.einsum("wk,fkc->fwc", weights, parts[faces]).reshape(-1, 3)
+    far = cKDTree(spread).query(head.v_template, distance_upper_bound=0.03 * unit)[0]
+    found["scalp"][:len(head.v_template)] = np.exp(-(np.maximum(far - 0.002 * unit, 0) / (0.004 * unit)) ** 2)
+
+    a, b = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]]).T
+    _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (len(parts),) * 2), directed=False)
+    strand = found["strand"][len(head.v_template):]
+    for number, lock in enumerate(np.unique(piece[np.unique(faces)])):
+        own = np.flatnonzero(piece == lock)
+        place = parts[own] - parts[own].mean(0)
+        if np.ptp(place, axis=0).max() > 0.12 * unit:   # no lock but what lies under them: hair falls from the crown
+            strand[own] = 0.08 * np.arctan2(np.abs(place[:, 0]), place[:, 2])
+        else:
+            strand[own] = place @ np.linalg.svd(place, full_matrices=False)[2][1] + 0.05 * number
 
 
 def _fade_from_landmarks(head, joints, unit, found):
