@@ -4,6 +4,7 @@ import pytest
 
 from model_runtime.flame import identity, lbs
 from model_runtime.flame.head import load_head
+from model_runtime.flame.poses import pose
 from tools.sculpt import check
 
 NEAR = 1.25       # of a slider: 2.5 standard deviations
@@ -29,7 +30,7 @@ def test_contact_holds(head, person):
     beta = beta_of(head, person)
     poses = {"neutral": {}, "half shut": dict(eyeBlinkLeft=0.5, eyeBlinkRight=0.5), "shut": dict(eyeBlinkLeft=1, eyeBlinkRight=1),
              "looking down": dict(eyeLookDownLeft=1, eyeLookDownRight=1, eyeBlinkLeft=0.4, eyeBlinkRight=0.4)}
-    names, values = list(poses), np.stack([check.to_motion(head, pose) for pose in poses.values()])
+    names, values = list(poses), np.stack([pose(head, amounts) for amounts in poses.values()])
     skin, parts = lbs.pose(head, values, beta), lbs.pose_parts(head, values, beta)
     assert np.isfinite(skin).all() and np.abs(skin[0] - head.v_template).max() < 0.04
     for finding in check.lids(head, values, names, skin, parts):
