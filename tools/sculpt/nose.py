@@ -4,7 +4,7 @@ import numpy as np
 from tools.sculpt import surface
 from tools.sculpt.surface import NOSTRIL
 
-LONG, WIDE = 0.0041, 0.0024                       # half axes of the opening
+LONG, WIDE = 0.0040, 0.0022                       # half axes of the opening
 FORWARD = np.array([-0.28, 0.22, 0.93])           # along it, towards the tip
 FORWARD /= np.linalg.norm(FORWARD)
 SIDEWAYS = np.array([0.95, 0.12, 0.25])           # across it, towards the wing
