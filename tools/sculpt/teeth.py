@@ -19,7 +19,7 @@ OVERJET = 0.0024
 ARCHES = {"upper": (0.0300, 0.046), "lower": (0.0275, 0.0435)}     # half width and depth
 # From the midline: kind, width along the arch, height, thickness, and edge over the place where the lips meet, millimetres.
 TEETH = {
-    "upper": (("incisor", 8.5, 10.5, 6.6, -2.2), ("incisor", 6.5, 9.2, 6.0, -1.7), ("canine", 7.6, 10.2, 7.4, -2.4),
+    "upper": (("incisor", 8.5, 10.5, 6.6, -2.2), ("incisor", 6.5, 9.2, 6.0, -1.7), ("canine", 7.6, 10.2, 7.2, -2.1),
               ("premolar", 7.0, 8.6, 8.6, -1.5), ("premolar", 6.8, 8.2, 8.6, -1.2), ("molar", 10.2, 7.5, 10.4, -0.9),
               ("molar", 9.2, 7.0, 10.2, -0.6)),
     "lower": (("incisor", 5.2, 8.8, 5.6, -0.3), ("incisor", 5.7, 9.0, 5.8, -0.4), ("canine", 6.8, 9.8, 6.8, -0.2),
@@ -44,7 +44,7 @@ def arch(way, name):
     """Places [N,2] (x, z) on a dental arch's outer side, way [N] metres from the midline to the left, and the normals [N,2]."""
     wide, deep = ARCHES[name]
     turn = np.linspace(0, np.pi / 2, 4001)
-    x, z = wide * np.sin(turn) ** (1 / 1.1), -deep * (1 - np.cos(turn) ** (1 / 1.1))
+    x, z = wide * np.sin(turn) ** (1 / 1.06), -deep * (1 - np.cos(turn) ** (1 / 1.06))
     run = np.concatenate([[0], np.cumsum(np.hypot(np.diff(x), np.diff(z)))])
 
     def at(t):
@@ -159,5 +159,5 @@ def tongue():
     moves[:, :, 1] = back * (0, 0.0110, 0.0008) + np.clip((far - 0.5) / 0.5, 0, 1)[:, None] * (0, -0.0010, -0.0070)
     ahead = np.clip((far - 0.05) / 0.95, 0, 1)[:, None]
     moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0355) + ahead ** 1.5 * np.column_stack([0 * s, 0.0087 - 0.0023 * s, 0 * s])
-    moves[:, 0, 2] = -0.25 * tongue[:, 0] * ahead[:, 0] ** 3
+    moves[:, 0, 2] = -0.36 * tongue[:, 0] * ahead[:, 0] ** 1.5
     return tongue, triangles, moves
