@@ -51,7 +51,7 @@ def mouth_halves(t):
     apple = patch((0.037, -0.010), 0.021, 0.015, 30) * eyeless
     tuck = patch((0.0285, y + 0.002), 0.009, 0.008)
     fields["mouthSmile"] = slide(0.0100 * pull, 0.0118 * lift + 0.0034 * apple,
-                                 0.0046 * apple - 0.0012 * groove + 0.0010 * roll - 0.0016 * tuck - 0.0012 * pull)
+                                 0.0036 * apple - 0.0012 * groove + 0.0010 * roll - 0.0016 * tuck - 0.0012 * pull)
     fields["mouthSmile"] += t.lips(((0, -0.0012, -0.0006), (0, -0.0004, -0.0010)), ((0, 0.0016, -0.0006), (0, 0.0004, -0.0012)),
                                    (0, 0, -0.0006)) * left[:, None] + 0.22 * rig.lid_lower
 
@@ -70,7 +70,7 @@ def mouth_halves(t):
 
     # Buccinator: the corner in and back, a fold before it.
     pull = patch(corner, 0.013, 0.010)
-    fields["mouthDimple"] = slide(0.0055 * pull, 0.0014 * pull, -0.0052 * patch((0.029, y), 0.0085, 0.0085)
+    fields["mouthDimple"] = slide(0.0055 * pull, 0.0014 * pull, -0.0044 * patch((0.029, y), 0.0100, 0.0095)
                                   + 0.0034 * patch((0.041, y + 0.001), 0.007, 0.012))
 
     # Levator labii superioris: the lip up beside the wing, which rises with it.
@@ -151,7 +151,7 @@ def upper_face_halves(t):
     fields = {}
     cheek = patch((0.036, 0.004), 0.021, 0.013, 10) * eyeless
     crow = patch((0.054, 0.022), 0.009, 0.012) * eyeless
-    fields["cheekSquint"] = slide(-0.0010 * crow, 0.0080 * cheek + 0.0012 * crow, 0.0052 * cheek + 0.0014 * crow)
+    fields["cheekSquint"] = slide(-0.0010 * crow, 0.0076 * cheek + 0.0012 * crow, 0.0034 * cheek + 0.0012 * crow)
     fields["cheekSquint"] += 0.45 * rig.lid_lower
     under = patch((0.034, 0.010), 0.018, 0.009) * eyeless
     fields["eyeSquint"] = slide(still, 0.0030 * under - 0.0014 * patch((0.034, 0.047), 0.018, 0.008) * eyeless,
