@@ -35,10 +35,10 @@ def margin(size, upper=0.0, lower=0.0):
     u, s = np.cos(angle), np.sin(angle)
     x = -0.0014 + 0.0144 * u
     line = -0.0002 + 0.0013 * u - 0.0005 * np.maximum(-u, 0) ** 3
-    arch = np.abs(s) ** np.where(u > 0, 1.15, 1.15 + 0.5 * u * u)
+    arch = np.abs(s) ** (1.15 + np.where(u > 0, 0.35, 0.5) * u * u)
     above = 0.0051 * arch * (1 - 0.10 * u)
     below = -0.0058 * arch * (1 + 0.12 * u)
-    shut = -0.0034 * np.abs(s) ** 1.3 * (1 + 0.05 * u)
+    shut = -0.0034 * np.abs(s) ** 1.9 * (1 + 0.05 * u)
     y = np.where(s >= 0, above + (shut - above) * upper, below + (shut - below) * lower)
     return np.column_stack([x, line + y])
 
@@ -102,7 +102,7 @@ def rings(edge, upper=0.0, lower=0.0):
     out.append(np.column_stack([lid, sheet(*lid.T, skin - 0.0001)]))
     # The margin's inner edge, and the back of the lids round to the eyeball's sides.
     rim = np.where(s < 0, 0.0004, -0.0002)
-    rim = (rim + (0.0006 - rim) * amount) * np.minimum(1, np.abs(s) / 0.4)     # the upper rim turns down, then in, as it shuts
+    rim = (rim + (0.0006 - rim) * amount) * np.minimum(1, (s / 0.5) ** 2)        # the upper rim turns down, then in, as it shuts
     xy = lid + np.column_stack([0 * s, rim])
     inside = np.column_stack([xy, sheet(*xy.T, clear)])
     out.append(inside)
