@@ -13,9 +13,8 @@ CORNEA = EYE_RADIUS + 0.00035    # farthest that an eyeball reaches from its cen
 IRIS = 0.0061                    # radius of the iris
 PUPIL = 0.0022
 THICK = 0.0013                   # of the lids at their margin
-CREST, CREASE = 6, 7             # rings: the fold over the upper lid, and its bottom
+CREST = 6                        # ring at the fold over the upper lid; the next is the crease
 OUTER_RINGS = 10                 # ring at the lids' margin; the next is the margin's inner edge
-INNER_RINGS = 4                  # rings from there to the last, behind the lids
 
 
 def smooth_max(a, b, k):
@@ -44,7 +43,7 @@ def margin(size, upper=0.0, lower=0.0):
 
 
 def rings(edge, upper=0.0, lower=0.0):
-    """Places [OUTER_RINGS + INNER_RINGS,K,3] of the rings inside the hole's edge [K,3].
+    """Places [OUTER_RINGS + 4,K,3] of the rings inside the hole's edge [K,3]: outside, margin, and four behind it.
 
     upper, lower: how far each lid is shut (0 open, 1 shut, below 0 opened wider). Both lids' margins have the same x, column
     by column, so shut lids meet vertex to vertex.

@@ -9,7 +9,7 @@ from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import splu
 
 from tools.sculpt import eyes, mouth, surface
-from tools.sculpt.surface import EYE, EYE_RADIUS, JAW, MOUTH_Y, NECK
+from tools.sculpt.surface import EYE, JAW, MOUTH_Y, NECK
 
 ROOT = np.array([0.0, -0.1650, -0.0350])
 JAW_OPEN = 0.38          # radians at jawOpen = 1
