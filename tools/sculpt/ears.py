@@ -15,7 +15,7 @@ from tools.sculpt import surface
 TRAGUS = 0.0160, -0.0015     # y, z of the cheek where the ear grows from it
 # Unit axes of the ear's plane: it turns out by 22 degrees behind and 6 above, and leans back by 10.
 BACK, UP, OUT = Rotation.from_euler("YZX", [-22, -6, -10], degrees=True).apply([(0, 0, -1), (0, 1, 0), (1, 0, 0)])
-MIDDLE = surface.trace(np.array([0.14, *TRAGUS]), np.array([-1.0, 0, 0])) + 0.0105 * BACK + 0.0014 * OUT
+MIDDLE = surface.trace(np.array([0.14, *TRAGUS]), np.array([-1.0, 0, 0])) + 0.0105 * BACK + 0.0024 * OUT
 
 # The rim round the ear, by the way round it from the middle of the back, upward, to the front and below:
 # way, u, v, w of its edge; millimetres that it rolls in; how much it is a helix (0 a soft edge, 1 rolled in);
@@ -25,16 +25,16 @@ RIM = np.array([
     (0.08, 19.3, 13.0, 0.3, 4.8, 1.0, 1.0),
     (0.165, 14.0, 25.6, 0.6, 5.2, 1.0, 1.0),
     (0.235, 3.0, 31.0, 0.8, 5.4, 1.0, 1.0),
-    (0.30, -8.5, 27.0, 0.8, 5.0, 1.0, 1.0),
-    (0.355, -13.0, 18.5, 0.6, 4.4, 1.0, 0.5),
-    (0.415, -13.6, 10.0, 0.2, 4.0, 0.8, 0.0),
+    (0.30, -8.5, 27.0, 1.8, 5.0, 1.0, 1.0),
+    (0.355, -13.0, 18.5, 1.8, 4.4, 1.0, 0.5),
+    (0.415, -13.6, 10.0, 1.0, 4.0, 0.8, 0.0),
     (0.46, -12.4, 4.5, -0.8, 2.4, 0.2, 0.0),
     (0.50, -9.2, 0.0, 1.6, 2.4, 0.5, 0.0),
-    (0.545, -7.4, -4.5, 2.2, 2.4, 0.6, 0.0),
+    (0.545, -7.2, -4.5, 2.8, 2.4, 0.6, 0.0),
     (0.60, -9.6, -10.5, -1.6, 2.2, 0.1, 0.0),
-    (0.665, -11.2, -18.0, -1.6, 3.0, 0.0, 0.0),
-    (0.725, -9.6, -26.0, -1.4, 3.2, 0.0, 0.5),
-    (0.775, -3.0, -31.0, -1.0, 3.2, 0.0, 1.0),
+    (0.665, -11.2, -18.0, -0.6, 3.0, 0.0, 0.0),
+    (0.725, -9.6, -26.0, -0.4, 3.2, 0.0, 0.5),
+    (0.775, -3.0, -31.0, -0.6, 3.2, 0.0, 1.0),
     (0.83, 4.5, -26.5, -0.8, 3.2, 0.1, 1.0),
     (0.91, 12.8, -13.5, -0.4, 3.8, 0.7, 1.0)])
 # Where the ear is rooted in the head: u, v, once round the same way.
@@ -117,7 +117,7 @@ def rings(edge):
     skin = 1e3 * (base - MIDDLE) @ OUT
     rings = [surface.project(0.5 * (edge + base)), base]
 
-    behind = put(inside(2.4 * free - 2.6 * (1 - free)), (w - 3.4) * free + (0.6 * skin + 0.4 * w) * (1 - free))
+    behind = put(inside(2.4 * free - 2.2 * (1 - free)), (w - 3.4) * free + (0.6 * skin + 0.4 * w) * (1 - free))
     rise = ((behind - base) @ OUT)[:, None] * OUT       # the back climbs from the groove before it turns outward
     for t in (0.3, 0.65):
         rings.append(base + (behind - base) * t * t + 2 * t * (1 - t) * (0.9 * rise * free[:, None] + 0.5 * (behind - base) * (1 - free[:, None])))
@@ -128,6 +128,9 @@ def rings(edge):
     for share, drop in ((0.85, -0.5), (1.0, -2.2)):
         place = inside(roll * share)
         rings.append(put(place, (w + drop) * helix + front(place) * (1 - helix)))
+    for ring, clear in zip(rings[2:], (0.0005, 0.0010, 0.0014, 0.0020, 0.0026, 0.0030)):     # nothing of the rim sinks into the head
+        short = np.maximum(clear - surface.distance(ring), 0)
+        ring += short[:, None] * surface.gradient(ring)
     start = inside(roll + 0.4 * (1 - helix))
     across = (size // 2 + 1 - np.arange(size)) % size     # the vertex that each is sewn to
     middle = np.clip(0.4 * (v + v[across]) - 0.5, -24, 21)

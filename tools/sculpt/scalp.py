@@ -134,7 +134,7 @@ def locks():
     p, long, wide, high = seeds()
     path = sweep(p, long)
     within = np.cumprod(depth(path.reshape(-1, 3)).reshape(path.shape[:2]) < 1.01, 1).mean(1)
-    keep = within > 0.35                                           # the rest would run out over the hairline
+    keep = within > 0.50                                           # the rest would run out over the hairline
     wide, high = wide[keep], high[keep] * (0.5 + 0.5 * within[keep])
     path = sweep(p[keep], long[keep] * within[keep])[:, ::4]       # [locks,STEPS+1,3]
     count, size = len(path), len(SECTION)
@@ -164,8 +164,8 @@ def hair(skin):
     """Vertices [N,3], triangles [M,3] and the skin that each vertex follows, a sparse [N,V] of weights."""
     (v, f, feet), (more, g, under) = cap(), locks()
     v, f, feet = np.concatenate([v, more]), np.concatenate([f, g + len(v)]), np.concatenate([feet, under])
-    grid = np.unique(skin.loops["grid"][skin.loops["grid"] >= 0])
-    far, near = cKDTree(skin.vertices[grid]).query(feet, 6)
+    grows = np.setdiff1d(np.arange(len(skin.vertices)), [skin.loops["ear_left"][1:], skin.loops["ear_right"][1:]])
+    far, near = cKDTree(skin.vertices[grows]).query(feet, 6)
     weights = np.exp(-(far / 0.006) ** 2) + 1e-9
     weights /= weights.sum(1, keepdims=True)
-    return v, f, csr_matrix((weights.ravel(), grid[near].ravel(), np.arange(len(v) + 1) * 6), (len(v), len(skin.vertices)))
+    return v, f, csr_matrix((weights.ravel(), grows[near].ravel(), np.arange(len(v) + 1) * 6), (len(v), len(skin.vertices)))
