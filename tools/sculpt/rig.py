@@ -167,7 +167,8 @@ class Rig:
         contact = loops[CONTACT]
         upper = np.where((self.side >= 0)[:, None], posed[contact], posed[contact[pair]])
         lower = np.where((self.side >= 0)[:, None], posed[contact[pair]], posed[contact])
-        target = upper + share * (lower - upper)
+        # Towards the corners both lips go half of the way, as the corner itself does.
+        target = upper + (share + (0.5 - share) * self.s ** 2)[:, None] * (lower - upper)
         w = self.weights[contact, 2]
         rest = np.stack([np.linalg.solve((1 - a) * np.eye(3) + a * turn, q - a * (JAW - turn @ JAW)) for a, q in zip(w, target)])
         rest -= self.posedirs[contact][:, :, 9:18] @ (turn - np.eye(3)).ravel()
