@@ -130,8 +130,8 @@ def combination(names, rng):
     """A random sparse combination within range, the sides mostly together.
 
     Left out is what no face can do: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
-    corners of the mouth up and down at once, lips closed further than the jaw is open or over a jaw more
-    than half open, the tongue out between shut lips.
+    corners of the mouth up and down at once, lips closed further than the jaw is open or over a jaw more than a quarter open
+    (8 mm), the tongue out between lips that are shut, pursed, rolled in or pressed.
     """
     stems = [name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name
              for name in names if not name.startswith("eyeLook")]
@@ -141,10 +141,11 @@ def combination(names, rng):
         if on[one] and on[other]:
             on[one if rng.random() < 0.5 else other] = 0
     if on["mouthClose"]:
-        on["mouthClose"] *= 0.5
+        on["mouthClose"] *= 0.25
         on["jawOpen"] = max(on["jawOpen"], on["mouthClose"])
     if on["tongueOut"]:
-        on["jawOpen"], on["mouthClose"] = max(on["jawOpen"], 0.4), 0
+        on["jawOpen"] = max(on["jawOpen"], 0.4)
+        on |= dict.fromkeys(("mouthClose", "mouthPucker", "mouthRollUpper", "mouthRollLower", "mouthPress", "mouthShrugLower"), 0)
     amounts = {}
     for name, stem in zip((name for name in names if not name.startswith("eyeLook")), stems):
         if on[stem]:
@@ -410,9 +411,10 @@ def areas(vertices, quads):
     return 0.5 * np.cross(vertices[:, quads[:, 2]] - vertices[:, quads[:, 0]], vertices[:, quads[:, 3]] - vertices[:, quads[:, 1]])
 
 
-def flipped(head, values, skin, least=2e-8):
-    """Area of flipped quads [T] in mm2; a quad squeezed below `least` m2 has no side to show."""
-    quads = head.f_quad
+def flipped(head, values, skin, least=2e-8, slim=0.3):
+    """Area of flipped quads [T] in mm2. Slivers have no side to show: quads squeezed below `least` m2, and those whose area in the
+    neutral head is under `slim` of a rectangle's with such sides (deep in the corners of mouth and eyes)."""
+    quads = head.f_quad[~slivers(head.v_template[head.f_quad].astype(float), slim)]
     size = len(head.v_template)
     corner = csr_matrix((np.ones(4 * len(quads)), (quads.ravel(), np.repeat(np.arange(len(quads)), 4))), (size, len(quads)))
     rest = areas(head.v_template[None].astype(float), quads)[0]
@@ -428,6 +430,13 @@ def flipped(head, values, skin, least=2e-8):
         bad = ((now * carried).sum(1) < 0) & ((now * around).sum(1) < 0) & (size_now > least)
         total[k] = 1e6 * size_now[bad].sum()
     return total
+
+
+def slivers(corners, slim):
+    """bool [Q]: quads [Q,4,3] that are under `slim` of a rectangle with their mean sides."""
+    sides = np.linalg.norm(np.roll(corners, -1, 1) - corners, axis=2)
+    area = np.linalg.norm(np.cross(corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]), axis=1) / 2
+    return area < slim * (sides[:, 0] + sides[:, 2]) * (sides[:, 1] + sides[:, 3]) / 4
 
 
 def turn(vector):
