@@ -48,16 +48,16 @@ def model():
     """What the built-in head's file says of identities: basis, directions [I,300], shapes [N,3,300] and joints [5,3,300] (metres
     per unit of beta), jaw [N] (its weights), lids [N,3,2,E] and lids_amounts [E,300]. Skin first, then parts."""
     with np.load(FILE, allow_pickle=False) as file:
-        whole = {name: file[name] for name in ("shapedirs", "weights", "lids_identity")}
-        both = {name: np.concatenate([array[..., :COUNT] if name == "shapedirs" else array, file[f"parts_{name}"][..., :COUNT]])
-                for name, array in whole.items()}
-        skin = whole["shapedirs"].astype("<f4")
-        if file["identity_names"].tolist() != list(SLIDERS):
-            raise UtterError("The built-in head's file belongs to another version of Utter; install Utter again.")
+        skin, joints = file["shapedirs"].astype("<f4"), file["J_regressor"]
+        of_parts = lambda name: file[f"parts_{name}"]
+        behind = np.flatnonzero(joints.any(0))
         return SimpleNamespace(
-            basis=hashlib.sha256(skin.tobytes()).hexdigest(), directions=file["identity_directions"].astype(float),
-            shapes=both["shapedirs"].astype(np.float32), jaw=both["weights"][:, 2], lids=both["lids_identity"],
-            joints=np.tensordot(file["J_regressor"], skin[:, :, :COUNT], 1), lids_amounts=file["lids_amounts"].astype(float))
+            basis=hashlib.sha256(skin).hexdigest(), directions=file["identity_directions"].astype(float),
+            shapes=np.concatenate([skin[..., :COUNT], of_parts("shapedirs")[..., :COUNT].astype(np.float32)]),
+            joints=np.tensordot(joints[:, behind], skin[behind, :, :COUNT], 1),
+            jaw=np.concatenate([file["weights"], of_parts("weights")])[:, 2],
+            lids=np.concatenate([file["lids_identity"], of_parts("lids_identity")]).astype(np.float32),
+            lids_amounts=file["lids_amounts"].astype(float))
 
 
 def refusal(head):

@@ -62,6 +62,13 @@ def scene_a_character_moves_everything_as_a_fresh_bundle_has_it():
     assert head.utter.identity.character == SEED and any(getattr(head.utter.identity, identity.key(name)) for name in identity.SLIDERS)
 
 
+def scene_sliders_are_the_heads_own():
+    with np.load(identity.FILE) as file:
+        assert file["identity_names"].tolist() == list(identity.SLIDERS)
+    settings = bpy.types.PropertyGroup.bl_rna_get_subclass_py("Identity").bl_rna.properties.keys()
+    assert {identity.key(name) for name in identity.SLIDERS} | {"character"} <= set(settings)
+
+
 def scene_a_slider_shows_at_once_and_comes_back():
     head = built_in()
     neutral = shape(head)

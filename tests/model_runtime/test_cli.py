@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from model_runtime import cli
-from model_runtime.flame.head import load_head
+from model_runtime.flame.head import BUILT_IN, load_head
 from model_runtime.motion import load_motion
 
 
@@ -56,6 +56,21 @@ def test_mesh_and_landmarks(performed, tmp_path):
         assert np.allclose(l["landmarks"][:, names.index("lip_corner_left")], v["vertices"][:, index], atol=1e-5)
         chin = l["landmarks"][:, names.index("chin")]
         assert np.ptp(chin[:, 1]) > 0.001  # speech moves the chin
+
+
+def test_a_character_performs_and_shows(performed, short_voice, tmp_path):
+    """--identity: who the built-in head is, as a seed or as sliders, conditions the motion and shapes the mesh."""
+    who = tmp_path / "who.json"
+    who.write_text('{"Jaw Width": 1, "Age": 0.5}')
+    options = ("--quality", "draft", "--seed", 5, "--device", "cpu")
+    for name, given in (("one", "3"), ("again", "3"), ("told", who)):
+        assert run("perform", short_voice, "-o", tmp_path / f"{name}.npz", *options, "--identity", given) == 0
+    plain, one, again, told = (load_motion(p).values for p in (performed, *(tmp_path / f"{n}.npz" for n in ("one", "again", "told"))))
+    assert np.array_equal(one, again) and np.abs(one - plain).max() > 0.01 and np.abs(told - one).max() > 0.01
+    for name, extra in (("plain", ()), ("wide", ("--identity", who))):
+        assert run("mesh", tmp_path / "told.npz", "-o", tmp_path / f"{name}_v.npz", *extra) == 0
+    with np.load(tmp_path / "plain_v.npz") as v, np.load(tmp_path / "wide_v.npz") as w:
+        assert 0.003 < np.linalg.norm(w["vertices"] - v["vertices"], axis=2).max() < 0.05
 
 
 def test_actions(performed, tmp_path):
@@ -160,6 +175,10 @@ def test_any_rate_and_channels(sample, tmp_path, rate, channels):
     (["perform", "VOICE", "-o", "M", "--head", "BAD"], None),
     (["perform", "VOICE", "-o", "M", "--pins", "BAD"], ".npz"),
     (["perform", "VOICE", "-o", "M", "--emotion", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
+    (["perform", "VOICE", "-o", "M", "--identity", "GONE"], "neither"),
+    (["perform", "VOICE", "-o", "M", "--identity", "LIST"], "slider"),
+    (["perform", "VOICE", "-o", "M", "--identity", "BAD"], "JSON"),
+    (["perform", "VOICE", "-o", "M", "--identity", "3", "--head", "HEAD"], "built-in"),
     (["mesh", "BAD", "-o", "M"], None),
     (["actions", "GONE", "-o", "M"], "exist"),
     (["feel", ""], "words"),
@@ -170,7 +189,7 @@ def test_bad_arguments_say_one_sentence(arguments, words, short_voice, tmp_path,
     bad, wrong = tmp_path / "bad.npz", tmp_path / "list.json"
     bad.write_text("{ not this")
     wrong.write_text('[{"start": 3, "end": 1, "prompt": "sad"}]')
-    names = {"VOICE": short_voice, "M": tmp_path / "m.npz", "BAD": bad, "LIST": wrong, "GONE": tmp_path / "gone.npz"}
+    names = {"VOICE": short_voice, "M": tmp_path / "m.npz", "BAD": bad, "LIST": wrong, "GONE": tmp_path / "gone.npz", "HEAD": BUILT_IN}
     assert run(*(names.get(a, a) for a in arguments)) == 2
     sentence = capsys.readouterr().err.strip()
     assert sentence.endswith(".") and "\n" not in sentence and "unexpected" not in sentence, sentence

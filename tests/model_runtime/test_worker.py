@@ -70,6 +70,15 @@ def test_head_needs_no_torch(tmp_path):
     with np.load(event["output"]) as bundle:
         assert bundle["key_deltas"].shape == (len(bundle["key_names"]), len(bundle["vertices"]), 3)
         assert {"Exp1", "jaw_x", "lid_left"} <= set(bundle["key_names"])
+        plain = bundle["vertices"]
+    talk.send(request="head", id=2, head=None, output=str(tmp_path / "other.npz"), identity=[1.0] + [0.0] * 299)
+    event, _ = talk.wait("result", "error")
+    with np.load(event["output"]) as bundle:
+        assert 0.001 < np.abs(bundle["vertices"] - plain).max() < 0.05
+    for number, wrong in enumerate(([1.0], ["x"] * 300, [float("nan")] * 300, "seed"), 3):
+        talk.send(request="head", id=number, head=None, output=str(tmp_path / "wrong.npz"), identity=wrong)
+        event, _ = talk.wait("result", "error")
+        assert event["event"] == "error" and "300 numbers" in event["message"], event
     talk.process.kill()
 
 
