@@ -25,7 +25,7 @@ PHONES = {
     "EH": dict(jawOpen=0.68, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.20, mouthUpperUp=0.12, tongue_tip_up=0.1),
     "ER": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.18, mouthLowerDown=0.10, tongue_tip_up=0.45),
     "IH": dict(jawOpen=0.40, mouthSmile=0.16, mouthStretch=0.10, mouthLowerDown=0.18, mouthUpperUp=0.08, tongue_tip_up=0.2),
-    "IY": dict(jawOpen=0.26, mouthSmile=0.30, mouthStretch=0.26, mouthLowerDown=0.22, mouthUpperUp=0.14, tongue_tip_up=0.3),
+    "IY": dict(jawOpen=0.26, mouthSmile=0.34, mouthStretch=0.34, mouthLowerDown=0.22, mouthUpperUp=0.14, tongue_tip_up=0.3),
     "UH": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.26, mouthLowerDown=0.06, tongue_back_up=0.35),
     "UW": dict(jawOpen=0.20, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.84, tongue_back_up=0.5),
     "P": dict(jawOpen=0.07, mouthShrugLower=0.10), "B": dict(jawOpen=0.07, mouthShrugLower=0.08),
