@@ -59,7 +59,8 @@ def test_size_and_stance(skin):
     assert 58 < high < 65 and 31 < wide < 37, (high, wide)
     place = skin.vertices[skin.loops["ear_left"][RIM]]
     assert 0.038 < place[:, 1].max() < 0.054 and -0.024 < place[:, 1].min() < -0.010      # brow to the nose's base
-    assert 5 < np.degrees(np.arctan2(-ears.UP[2], ears.UP[1])) < 12 and 18 < np.degrees(np.arctan2(ears.BACK[0], -ears.BACK[2])) < 26
+    lean, flare = np.degrees([np.arctan2(-ears.UP[2], ears.UP[1]), np.arctan2(ears.BACK[0], -ears.BACK[2])])
+    assert 5 < lean < 12 and 18 < flare < 26
     stand = surface.distance(place)
     behind = ((place - ears.MIDDLE) @ ears.BACK) > 0.010
     assert stand[behind].min() > 0.006 and stand.min() > 0.001, "the rim stands off the skull and sinks nowhere"

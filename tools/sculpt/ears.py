@@ -41,7 +41,7 @@ RIM = np.array([
 ROOT = np.array([
     (8.5, 2.0), (8.0, 11.5), (2.5, 20.0), (-8.5, 22.5), (-16.0, 16.0), (-17.5, 8.0), (-17.0, 1.5), (-16.5, -4.0),
     (-16.0, -11.0), (-14.5, -18.0), (-10.0, -23.0), (-3.0, -20.0), (4.5, -10.0)])
-# The line in the middle that the loops of the front close round: v, u.
+# The line in the middle that the front's loops close round: u at each v.
 SLIT = PchipInterpolator([-24, -12, 0, 10, 20], [-3.0, -1.0, 0.5, 2.5, 3.0])
 
 
@@ -118,9 +118,11 @@ def rings(edge):
     rings = [surface.project(0.5 * (edge + base)), base]
 
     behind = put(inside(2.4 * free - 2.2 * (1 - free)), (w - 3.4) * free + (0.6 * skin + 0.4 * w) * (1 - free))
-    rise = ((behind - base) @ OUT)[:, None] * OUT       # the back climbs from the groove before it turns outward
+    whole = behind - base
+    rise = (whole @ OUT)[:, None] * OUT                   # where free, the back climbs from the groove before it turns outward
+    bend = 0.9 * rise * free[:, None] + 0.5 * whole * (1 - free[:, None])
     for t in (0.3, 0.65):
-        rings.append(base + (behind - base) * t * t + 2 * t * (1 - t) * (0.9 * rise * free[:, None] + 0.5 * (behind - base) * (1 - free[:, None])))
+        rings.append(base + whole * t * t + 2 * t * (1 - t) * bend)
     rings.append(behind)
     rings.append(put(inside(-0.9 * (1 - free)), (w - 1.7) * free + (0.2 * skin + 0.8 * w) * (1 - free)))
     rings.append(put(inside(0.7), w + 0.2 * free + 0.3 * (1 - free)))
@@ -128,7 +130,8 @@ def rings(edge):
     for share, drop in ((0.85, -0.5), (1.0, -2.2)):
         place = inside(roll * share)
         rings.append(put(place, (w + drop) * helix + front(place) * (1 - helix)))
-    for ring, clear in zip(rings[2:], (0.0005, 0.0010, 0.0014, 0.0020, 0.0026, 0.0030)):     # nothing of the rim sinks into the head
+    # Nothing of the back and the rim sinks into the head.
+    for ring, clear in zip(rings[2:], (0.0005, 0.0010, 0.0014, 0.0020, 0.0026, 0.0030)):
         short = np.maximum(clear - surface.distance(ring), 0)
         ring += short[:, None] * surface.gradient(ring)
     start = inside(roll + 0.4 * (1 - helix))

@@ -55,8 +55,8 @@ def thickness(p):
     top = smooth(y, 0.080, 0.130)
     front = smooth(z, 0.015, 0.070) * smooth(y, 0.085, 0.112)
     part = np.exp(-((x - PARTING) / 0.007) ** 2) * smooth(z, -0.040, 0.010) * smooth(y, 0.090, 0.115)
-    thick = 0.0040 + 0.0080 * top + 0.0100 * front * smooth(-x, -0.035, 0.0) + 0.0025 * smooth(-z, 0.04, 0.09) * smooth(y, -0.01, 0.05)
-    return thick - 0.0050 * part
+    behind = smooth(-z, 0.04, 0.09) * smooth(y, -0.01, 0.05)
+    return 0.0040 + 0.0080 * top + 0.0100 * front * smooth(-x, -0.035, 0.0) + 0.0025 * behind - 0.0050 * part
 
 
 def flow(p):
@@ -116,7 +116,8 @@ def seeds():
     k = np.arange(len(places))
     top, back = smooth(places[:, 1], 0.07, 0.12), smooth(-places[:, 2], 0.0, 0.06)
     long = (0.040 + 0.026 * top + 0.034 * back) * (1 + 0.15 * np.sin(2.9 * k))
-    ear = np.exp(-(((places * np.sign(places[:, :1] * (1, 0, 0) + (0, 1, 1)) - (0.072, 0.040, -0.008)) / 0.032) ** 2).sum(1))
+    from_ear = (np.abs(places[:, 0]) - 0.072, places[:, 1] - 0.040, places[:, 2] + 0.008)
+    ear = np.exp(-(np.linalg.norm(from_ear, axis=0) / 0.032) ** 2)
     return places, long * (1 - 0.3 * ear), (0.0130 + 0.0020 * top + 0.0040 * back) * (1 - 0.5 * ear), 0.0026 + 0.0022 * top + 0.0008 * back
 
 
