@@ -20,7 +20,7 @@ FLESH = 0.0025           # the bag keeps this far under the skin
 # The lips' inside and the bag, loop by loop: how far behind the contact, and above and below it, in the middle of the mouth.
 INSIDE = ((0.0009, 0, 0), (0.0018, 0.0004, 0.0004), (0.0024, 0.0026, 0.0028), (0.0026, 0.0062, 0.0068))
 # Half width, height above and below the contact; distance behind the face's surface of the loops in front, z of those behind.
-VESTIBULE = ((0.0300, 0.0118, 0.0130, 0.0031), (0.0335, 0.0150, 0.0172, 0.0085))
+VESTIBULE = ((0.0300, 0.0118, 0.0122, 0.0031), (0.0335, 0.0150, 0.0166, 0.0090))
 BAG = ((0.0345, 0.0166, 0.0192, 0.064), (0.0345, 0.0168, 0.0195, 0.049), (0.0320, 0.0158, 0.0180, 0.034),
        (0.0220, 0.0115, 0.0135, 0.021))
 
@@ -135,7 +135,9 @@ def bag(size):
     loops = []
     for wide, above, below, depth in VESTIBULE + BAG:
         x, y = wide * across, MOUTH_Y + np.where(s > 0, above, below) * up
-        z = surface.front(x, 0 * x + MOUTH_Y) - depth if (wide, above, below, depth) in VESTIBULE else 0 * x + depth
+        if (wide, above, below, depth) in VESTIBULE:      # lower teeth stand further back: leave the lower lip its flesh
+            depth = surface.front(x, 0 * x + MOUTH_Y) - depth - 0.0032 * (s < 0) * np.abs(s)
+        z = 0 * x + depth
         loops.append(np.stack([x, y, z], -1))
     p = np.concatenate(loops)
     for _ in range(6):

@@ -118,7 +118,7 @@ def gum(name, up):
     beside = shares ** 2.2                            # 0 at a crown's middle, 1 between two crowns
     neck = edge * up + height * 0.95                  # mm from the lips' meeting, into the skull or the jaw
     margin = neck - beside * 0.36 * height
-    top = np.full(len(ways), 11.8 if up > 0 else 13.5)
+    top = np.full(len(ways), 11.8 if up > 0 else 12.6)
     place, normal = arch(ways, name)
     ring = np.stack([np.stack(pair, -1) for pair in (
         (-2.4 + 0 * beside, top), (-0.35 - 0.40 * beside, 0.45 * margin + 0.55 * top), (-0.05 - 0.95 * beside, margin + 0.5),
