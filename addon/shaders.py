@@ -67,9 +67,9 @@ def skin(graph):
     broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 900, 3)
 
     colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, DEFAULT_TONE)}, stops=TONES)
-    blood = graph.add((cheeks, 0.85), (nose, 0.75), (ears, 0.75), (lids, 0.22), (broad, 0.7), (blotch, 0.9), (None, -0.80))
+    blood = graph.add((cheeks, 0.85), (nose, 0.75), (ears, 0.75), (lids, 0.10), (broad, 0.7), (blotch, 0.9), (None, -0.80))
     colour = graph.multiply(graph.math("MULTIPLY", blood, 0.70), colour, (1.0, 0.62, 0.56))
-    colour = graph.multiply(graph.math("MULTIPLY", lids, 0.35), colour, (0.86, 0.80, 0.82))
+    colour = graph.multiply(graph.math("MULTIPLY", lids, 0.25), colour, (0.90, 0.85, 0.86))
     colour = graph.multiply(graph.math("MULTIPLY", forehead, 0.5), colour, (1.03, 1.07, 1.05))
     freckles = graph.math("MULTIPLY", graph.smooth(graph.noise(rest, 380, 2), 0.60, 0.74), graph.add((cheeks, 0.40), (nose, 0.40), (None, 0.10)))
     colour = graph.multiply(freckles, colour, (0.78, 0.60, 0.48))

@@ -11,12 +11,12 @@ from .head import HeadPanel, chosen
 MARK = "utter_studio"      # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 8.0                 # degrees by which the camera stands to the subject's left: enough for depth
-FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.22, 0.17)}  # height of the view and how far its middle is above the lips,
+FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.02, 0.15)}  # height of the view and how far its middle is above the lips,
 #                                                            both over the lips' distance from the crown
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
-    "Key": (-36, 25, 0.75, 1.0, (1.0, 0.92, 0.83)),
-    "Fill": (40, -8, 1.6, 0.24, (0.90, 0.95, 1.0)),
+    "Key": (-32, 24, 0.75, 1.0, (1.0, 0.92, 0.83)),
+    "Fill": (44, -6, 1.6, 0.34, (0.90, 0.95, 1.0)),
     "Rim": (150, 26, 0.8, 0.9, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2
@@ -59,7 +59,9 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     for name, (around, upwards, wide, strength, colour) in LIGHTS.items():
         light = bpy.data.lights.new(name, "AREA")
         light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room ** 2
-        add(name, light, around, upwards, LIGHT_DISTANCE * room)
+        lamp = add(name, light, around, upwards, LIGHT_DISTANCE * room)
+        if name == "Fill":  # one light in each eye is enough
+            lamp.visible_glossy, light.specular_factor = False, 0.2
     backdrop = add("Backdrop", _make_backdrop(room), turn, 3.0, -2.5 * room)
     backdrop.visible_diffuse = backdrop.visible_glossy = backdrop.visible_shadow = False  # a picture, it lights nothing
     backdrop.hide_select = True

@@ -9,6 +9,7 @@ import numpy as np
 from addon import rig, studio
 from model_runtime.flame import bundle, identity, lbs, poses
 from model_runtime.flame.head import load_head
+from model_runtime.motion import EYES
 from tools import bake, render, sheet
 
 SAMPLES = 12
@@ -59,13 +60,21 @@ def looks(seed):
 
 def write_banner(path, stage, head):
     """A large portrait with six small faces beside it."""
-    large = sheet.read_picture(stage.shoot(size=(520, 650), turn=-28, samples=24))
-    small = [sheet.read_picture(stage.shoot(poses.pose(head, name), turn=TURN, frame="FACE", size=(320, 321), samples=16)) for name in BANNER]
+    shoot = lambda motion, turn, **options: sheet.read_picture(stage.shoot(to_camera(motion, turn), turn=turn, **options))
+    large = shoot(np.zeros(65), -26, size=(520, 650), samples=24)
+    small = [shoot(poses.pose(head, name), TURN, frame="FACE", size=(320, 321), samples=16) for name in BANNER]
     gap = 8
     column = lambda tiles: np.concatenate([tiles[0], np.ones((gap, tiles[0].shape[1], 3), np.float32), tiles[1]])
     columns = [large] + [column(small[k:k + 2]) for k in range(0, len(small), 2)]
     between = np.ones((len(large), gap, 3), np.float32)
     sheet.write_captioned(path, np.concatenate([part for tiles in columns for part in (between, tiles)][1:], axis=1), [])
+
+
+def to_camera(motion, turn):
+    """The motion [65] with the eyes turned back to a camera that the head has turned away from by so many degrees."""
+    motion = motion.copy()
+    motion[[EYES.start + 1, EYES.start + 3]] += 0.9 * math.radians(turn)  # their yaw
+    return motion
 
 
 class Stage:
