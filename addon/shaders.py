@@ -118,7 +118,7 @@ def eye(graph, behind_glass):
     corner = graph.smooth(graph.math("ABSOLUTE", x), 0.9, 2.0)
     web = graph.noise(place, 2.2, 5, 0.6, 1.2)
     veins = graph.smooth(graph.math("ABSOLUTE", graph.math("SUBTRACT", web, 0.5)), 0.035, 0.0)
-    white = graph.mix(graph.math("MULTIPLY", corner, 0.55), (0.80, 0.775, 0.74), (0.70, 0.42, 0.36))
+    white = graph.mix(graph.math("MULTIPLY", corner, 0.55), (0.89, 0.865, 0.83), (0.76, 0.47, 0.41))
     white = graph.mix(graph.math("MULTIPLY", veins, graph.smooth(corner, 0.0, 0.9, 0.02, 0.32)), white, (0.55, 0.10, 0.07))
     white = graph.multiply(graph.smooth(radius, 1.22, 1.0, 0, 0.55), white, (0.55, 0.60, 0.66))
     iris = graph.math("MULTIPLY", graph.smooth(radius, 1.05, 0.94), front)

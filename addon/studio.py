@@ -16,7 +16,7 @@ FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.02, 0.15)}  # height of the view 
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
     "Key": (-32, 24, 0.75, 1.0, (1.0, 0.92, 0.83)),
-    "Fill": (44, -6, 1.6, 0.34, (0.90, 0.95, 1.0)),
+    "Fill": (44, -6, 1.6, 0.26, (0.90, 0.95, 1.0)),
     "Rim": (150, 26, 0.8, 0.9, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2

@@ -26,7 +26,8 @@ def choose_engine(scene, size=(WIDTH, HEIGHT), samples=SAMPLES):
     cycles.use_denoising, cycles.denoiser, cycles.denoising_quality = True, "OPENIMAGEDENOISE", "FAST"
     cycles.denoising_prefilter = "FAST"
     cycles.use_animated_seed = False   # what noise is left stands still instead of boiling
-    scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Medium High Contrast"
+    scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Punchy"
+    scene.view_settings.exposure = 0.5  # stops; Punchy is dark
 
 
 def render_frames(scene, frames, folder, progress=lambda fraction: None):

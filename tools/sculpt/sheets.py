@@ -15,7 +15,7 @@ from tools import bake, render, sheet
 SAMPLES = 12
 TILE, WIDE = (208, 240), (240, 300)  # pixels: close on the face; head and shoulders
 TURN = 14.0                          # degrees: shows depth and both sides
-EYES = ((0.060, 0.030, 0.014), (0.075, 0.125, 0.115), (0.050, 0.105, 0.165), (0.080, 0.100, 0.040))  # brown, grey, blue, green
+IRISES = ((0.060, 0.030, 0.014), (0.075, 0.125, 0.115), (0.050, 0.105, 0.165), (0.080, 0.100, 0.040))  # brown, grey, blue, green
 HAIR = np.array(((0.018, 0.012, 0.009), (0.420, 0.240, 0.095)))  # darkest, fairest
 BANNER = ("happy", "surprised", "ou", "angry", "aa", "sad")
 
@@ -54,7 +54,7 @@ def looks(seed):
     draw = np.random.default_rng(seed)
     tone = draw.uniform(0.05, 0.95)
     light = draw.uniform(0, 1) ** 2 * max(0, 1 - 1.6 * tone)
-    eyes = EYES[int(draw.integers(len(EYES)))] if tone < 0.55 else EYES[0]
+    eyes = IRISES[int(draw.integers(len(IRISES)))] if tone < 0.55 else IRISES[0]
     return {"skin_tone": tone, "eye_colour": eyes, "hair_colour": HAIR[0] * (1 - light) + HAIR[1] * light}
 
 
