@@ -73,8 +73,13 @@ def _comb(head, kinds, unit, found):
     parts, faces = head.parts_v, head.parts_f[(kinds == "hair")[head.parts_f].all(1)]
     weights = np.array([(i, j, 5 - i - j) for i in range(6) for j in range(6 - i)]) / 5
     spread = np.einsum("wk,fkc->fwc", weights, parts[faces]).reshape(-1, 3)
-    far = cKDTree(spread).query(head.v_template, distance_upper_bound=0.03 * unit)[0]
-    found["scalp"][:len(head.v_template)] = np.exp(-(np.maximum(far - 0.002 * unit, 0) / (0.004 * unit)) ** 2)
+    skin = head.v_template
+    away = skin - spread[cKDTree(spread).query(skin)[1]]
+    up = (skin - spread.mean(0)) / np.linalg.norm(skin - spread.mean(0), axis=1, keepdims=True)
+    high = (away * up).sum(1, keepdims=True)            # how high the hair stands over the skin does not matter,
+    beside = np.linalg.norm(away - high * up, axis=1)   # only how far beside it lies
+    near = np.abs(high[:, 0]) < 0.03 * unit
+    found["scalp"][:len(skin)] = np.exp(-(np.maximum(beside - 0.002 * unit, 0) / (0.004 * unit)) ** 2) * near
 
     a, b = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]]).T
     _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (len(parts),) * 2), directed=False)
