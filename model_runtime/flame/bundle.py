@@ -17,8 +17,8 @@ def write_bundle(head, path, beta=None):
     """Write the bundle of a head with identity beta [300]. UtterError if it cannot be written.
 
     A shape key is a straight line and a turning jaw is an arc. Each jaw key is the least-squares line through the true positions
-    at angles spread evenly over JAW_RANGES; on the built-in head no vertex then strays by more than 1.2 mm in talk (up to 0.3
-    rad), 6 mm at 0.45 rad, the mouth wide open."""
+    at angles spread evenly over JAW_RANGES; on the built-in head no vertex then strays by more than 1.3 mm in talk (up to 0.3
+    rad), 7 mm at 0.45 rad, the mouth wide open."""
     polygons, uv = (head.f, None) if head.f_quad is None else (head.f_quad, head.uv_quad)
     skin = len(head.v_template)
     eyeballs = (head.weights[:, 3:] > 0.5).any(1)  # FLAME's own are part of the skin mesh
