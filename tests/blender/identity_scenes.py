@@ -107,9 +107,10 @@ def scene_animation_keys_materials_and_place_stay():
     materials, actions = [slot.material for slot in head.material_slots], [action.name for action in bpy.data.actions]
     neutral = shape(head)
     identity.become(head, SEED)
-    assert np.array_equal(bake.sample(head, [5, 11, 40]), curves) and [action.name for action in bpy.data.actions] == actions
+    np.testing.assert_allclose(bake.sample(head, [5, 11, 40]), curves, atol=1e-6)  # bones' axes are told anew, to a rounding
+    assert [action.name for action in bpy.data.actions] == actions
     for before, after in zip(pins, bake.read_pins(head, 1, 60, fps=30)):
-        assert np.array_equal(before, after)
+        np.testing.assert_allclose(after, before, atol=1e-6)
     assert [slot.material for slot in head.material_slots] == materials and tuple(head.location) == (1, 2, 3)
     changed = shape(head)
     np.testing.assert_allclose(changed["Scar"] - changed["Basis"], neutral["Scar"] - neutral["Basis"], atol=1e-7)
