@@ -270,7 +270,7 @@ def scene_the_built_in_head_moves_as_the_model_says():
     with np.load(sys.argv[2]) as told:
         motion, posed, openings = told["motion"], told["posed"], told["openings"]
     bpy.context.scene.render.fps = 30
-    for jaw, (talking, at_03, at_045) in (("KEYS", (3.0, 1.3, 7.0)), ("BONE", (2.0, 2.0, 3.0))):
+    for jaw, (talking, at_03, at_045) in (("KEYS", (3.0, 1.3, 7.0)), ("BONE", (6.0, 6.0, 9.0))):
         obj = rig.build(sys.argv[1], jaw=jaw)
         assert len(obj.data.vertices) == posed.shape[1] and not obj.data.validate(), "the mesh is sound as it comes"
         bake.bake(obj, motion, 1)
