@@ -59,8 +59,8 @@ def test_sliders_at_rest_are_the_template(builtin):
     assert np.abs(lbs.pose(builtin, NEUTRAL, beta)[0] - builtin.v_template).max() < 1e-7
 
 
-def test_one_is_about_two_standard_deviations(builtin):
-    """Of a person at once in one thing, or in a few together: far out, but believable."""
+def test_one_is_two_or_three_standard_deviations(builtin):
+    """Each in one thing, or in a few together: far out, but believable."""
     length = np.linalg.norm(builtin.identity_directions, axis=1)
     assert (length > 1.9).all() and (length < 6).all()
 
