@@ -19,6 +19,7 @@ from .errors import UtterError
 
 FILE = preferences.ROOT / "blender_assets" / "head" / "utter_head.npz"
 COUNT = 300
+FURTHEST = 0.75  # as in model_runtime/flame/identity.py
 SLIDERS = {  # the names are the head's own (identity_names)
     "Age": "Young or old: cheeks sink, folds deepen, nose and ears grow, lips thin",
     "Masculine": "Feminine or masculine: jaw, chin, brow ridge, nose, lips, neck",
@@ -87,7 +88,7 @@ def person(seed):
     directions = model().directions
     drawn = np.random.default_rng(seed).standard_normal(COUNT)
     values = drawn @ np.linalg.pinv(directions)
-    return np.clip(values, -1, 1), drawn - values @ directions
+    return np.clip(values, -FURTHEST, FURTHEST), drawn - values @ directions
 
 
 def set_sliders(head, values, character=-1):

@@ -9,6 +9,8 @@ import numpy as np
 from model_runtime.errors import UtterError
 from model_runtime.flame.head import IDENTITY
 
+FURTHEST = 0.75  # no random character lies further out than this by any slider: the last in a hundred look less like people
+
 
 def names(head):
     """The names of the head's sliders; none for a head without."""
@@ -59,4 +61,4 @@ def _person(directions, seed):
         raise UtterError("A seed is a whole number from 0 on.")
     drawn = np.random.default_rng(seed).standard_normal(IDENTITY)
     values = drawn @ np.linalg.pinv(directions)
-    return np.clip(values, -1, 1), drawn - values @ directions
+    return np.clip(values, -FURTHEST, FURTHEST), drawn - values @ directions

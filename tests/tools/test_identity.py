@@ -57,7 +57,8 @@ def test_the_eyeballs_stay_round_and_in_their_sockets(head):
             rest = np.linalg.norm(head.parts_v[ball] - middle, axis=1)
             grown = radius.mean() / rest.mean()
             assert 0.85 < grown < 1.15 and np.abs(radius / grown - rest).max() < 1e-4
-            np.testing.assert_allclose(centre - joints[joint], grown * (middle - head.J_regressor[joint] @ head.v_template), atol=2e-4)
+            offset = middle - head.J_regressor[joint] @ head.v_template
+            np.testing.assert_allclose(centre - joints[joint], grown * offset, atol=2e-4)
 
 
 def test_components_are_ordered_and_people_symmetric_on_average(head):

@@ -201,7 +201,7 @@ FEATURES = {
 
 
 def opened(q):
-    """Field about an eyeball's centre: the upper lid lies higher and the lower one a little lower, 1 on the upper margin; of lids."""
+    """Field about an eyeball's centre: the upper lid lies higher and the lower one a little lower, 1 on the upper margin."""
     amount = smoothstep(-0.002, 0.005, q[:, 1]) * (1 - 0.5 * smoothstep(0.007, 0.012, q[:, 1]))
     amount = (amount - 0.4 * smoothstep(-0.001, -0.005, q[:, 1])) * np.exp(-(q[:, 0] / 0.0125) ** 4)
     amount = amount * smoothstep(-0.001, 0.006, q[:, 2])
@@ -220,8 +220,9 @@ def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
     """(shapedirs [V,3,count], of the parts [Vp,3,count], slider names [I], directions [I,count], lids_identity, lids_amounts).
 
     skin [V,3], parts [Vp,3]: places; lids [V,3,2]; eye_of [Vp]: 0 for what moves with the left eyeball, 1 the right, -1 neither;
-    contact [C,3]: where the lips meet; lips [L,3]: lips and skin near; inside [V]: 1 deep in the mouth, 0 at the lips. Features are Gaussian and independent, so
-    the principal components of all people are found at once, without drawing any; a beta of standard normals is one of them.
+    contact [C,3]: where the lips meet; lips [L,3]: lips and skin near; inside [V]: 1 deep in the mouth, 0 at the lips. Features are
+    Gaussian and independent, so the principal components of all people are found at once, without drawing any; a beta of
+    standard normals is one of them.
     """
     rng = np.random.default_rng(SEED + 1)
     ends = np.cumsum([len(skin), len(parts), len(contact), len(lips)])

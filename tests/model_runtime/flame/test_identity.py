@@ -86,7 +86,7 @@ def test_a_characters_own_stays_under_moving_sliders(builtin):
     moved = identity.beta(builtin, sliders | {"Age": sliders["Age"] + 0.5}, 4)
     np.testing.assert_allclose(moved - beta, 0.5 * builtin.identity_directions[identity.names(builtin).index("Age")], atol=1e-5)
     own = beta - identity.beta(builtin, sliders)
-    if max(map(abs, sliders.values())) < 1:
+    if max(map(abs, sliders.values())) < identity.FURTHEST:
         np.testing.assert_allclose(builtin.identity_directions @ own, 0, atol=1e-3)
     assert np.linalg.norm(own) > 10
 
