@@ -40,8 +40,8 @@ def write_bundle(head, path, beta=None):
     deltas = {name: delta for name, delta in deltas.items() if np.abs(delta).max() > STILL}
     joints = head.J_regressor @ (head.v_template + head.shapedirs[:, :, :300] @ lbs.full_beta(() if beta is None else beta))
     write_npz(  # read once, by the Blender that waits for it: compressing would take longer than all else here
-        path, compressed=False, vertices=vertices, polygons=polygons.astype(np.int32), polygon_uv=polygon_uv, polygon_material=material,
-        material_names=np.array(materials), key_names=np.array(list(deltas)),
+        path, compressed=False, vertices=vertices, polygons=polygons.astype(np.int32), polygon_uv=polygon_uv,
+        polygon_material=material, material_names=np.array(materials), key_names=np.array(list(deltas)),
         key_channels=np.int32([KEYS[name] for name in deltas]),
         key_deltas=np.stack(list(deltas.values())).astype(np.float32), joint_names=np.array(JOINTS),
         joint_positions=joints.astype(np.float32), joint_parents=np.int32(PARENTS), jaw_turns=_jaw_turns().astype(np.float32),

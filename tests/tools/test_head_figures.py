@@ -4,8 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model_runtime.flame import lbs
 from model_runtime.flame.head import load_head
 from tools.sculpt import check
+from tools.sculpt.geometry import crosses
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,6 @@ def test_a_flipped_face_is_seen(head):
     shapes[[a, b], :, 300] += (head.v_template[[d, c]] - head.v_template[[a, b]]) * 3   # its first edge, folded over the other
     values = np.zeros((1, 65), np.float32)
     values[0, 0] = 1
-    from model_runtime.flame import lbs
     bent = replace(head, shapedirs=shapes)
     assert check.flipped(head, values, lbs.pose(head, values))[0, cheek] == 0
     assert check.flipped(bent, values, lbs.pose(bent, values))[0, cheek] > 1
@@ -89,4 +90,4 @@ def test_a_way_through_a_triangle_crosses_it():
     triangle = np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]]], float)
     start = np.array([[0.2, 0.2, 1], [0.9, 0.9, 1], [0.2, 0.2, 1]])
     end = np.array([[0.2, 0.2, -1], [0.9, 0.9, -1], [0.2, 0.2, 0.5]])
-    assert check.crosses(start, end, triangle).tolist() == [True, False, False]
+    assert crosses(start, end, triangle).tolist() == [True, False, False]
