@@ -15,13 +15,13 @@ MOUTH_HALF = 0.0255      # half of the mouth's width
 OUTER_RINGS = 7          # from the hole's edge to the vermilion border, that one included
 VERMILION_RINGS = 7      # from there to where the lips meet, that one included
 INNER_RINGS = 4          # the lips' inside
-FLESH = 0.0025           # the bag keeps this far under the skin
+FLESH = 0.0025           # the bag keeps this far under the skin, and twice as far in the cheeks
 
 # The lips' inside and the bag, loop by loop: how far behind the contact, and above and below it, in the middle of the mouth.
 INSIDE = ((0.0009, 0, 0), (0.0018, 0.0004, 0.0004), (0.0024, 0.0026, 0.0028), (0.0026, 0.0062, 0.0068))
 # Half width, height above and below the contact; distance behind the face's surface of the loops in front, z of those behind.
-VESTIBULE = ((0.0300, 0.0118, 0.0122, 0.0031), (0.0335, 0.0150, 0.0166, 0.0090))
-BAG = ((0.0345, 0.0166, 0.0192, 0.064), (0.0345, 0.0168, 0.0195, 0.049), (0.0320, 0.0158, 0.0180, 0.034),
+VESTIBULE = ((0.0290, 0.0118, 0.0122, 0.0031), (0.0315, 0.0150, 0.0166, 0.0090))
+BAG = ((0.0325, 0.0166, 0.0192, 0.064), (0.0328, 0.0168, 0.0195, 0.049), (0.0310, 0.0158, 0.0180, 0.034),
        (0.0220, 0.0115, 0.0135, 0.021))
 
 
@@ -91,7 +91,7 @@ def rings(edge):
     meet = profile[-1]
     fade = (1 - np.abs(s) ** 3)
     for back, up, down in INSIDE:
-        ring = meet + np.stack([s * 0.9 * back * np.abs(s) ** 3, np.where(side > 0, up, -down) * fade * (side != 0), 0 * s - back], -1)
+        ring = meet + np.stack([s * 0.9 * back * np.abs(s) ** 3, np.where(side > 0, up, -down) * fade * (side != 0), -back - 0.2 * down * fade * (side < 0)], -1)
         rings.append(ring)
     return np.array(rings + bag(len(edge)))
 
@@ -139,7 +139,7 @@ def bag(size):
             depth = surface.front(x, 0 * x + MOUTH_Y) - depth - 0.0032 * (s < 0) * np.abs(s)
         z = 0 * x + depth
         loops.append(np.stack([x, y, z], -1))
-    p = np.concatenate(loops)
+    p, flesh = np.concatenate(loops), FLESH * (1 + np.tile(across ** 2, len(loops)))
     for _ in range(6):
-        p = p - np.maximum(surface.distance(p) + FLESH, 0)[:, None] * surface.gradient(p)
+        p = p - np.maximum(surface.distance(p) + flesh, 0)[:, None] * surface.gradient(p)
     return list(p.reshape(len(loops), size, 3))
