@@ -10,7 +10,7 @@ from tools.sculpt import mouth, surface
 from tools.sculpt.rig import BORDER, CONTACT, INNER, MARGIN, smoothstep
 
 AXIS = 0.012             # z of the upright axis that the face is unrolled about
-NEAR, FAR = 0.008, 0.040  # behind the lips' contact, metres: the mouth's inside follows the lips up to here, not beyond there
+NEAR, FAR = 0.008, 0.025  # behind the lips' contact, metres: the mouth's inside follows the lips up to here, not beyond there
 
 
 class Tissue:
