@@ -76,7 +76,7 @@ def skin(graph):
     colour = graph.multiply(graph.smooth(fine, 0.3, 0.7, 0.12, 0), colour, (0.80, 0.68, 0.62))
     folds = graph.noise(graph.scale(rest, (1.0, 0.14, 0.30)), 1500, 2)  # the lips' fine lines run up and down
     red = graph.multiply(1.0, colour, (0.80, 0.44, 0.43))
-    red = graph.multiply(graph.smooth(folds, 0.35, 0.7, 0.35, 0), red, (0.78, 0.60, 0.60))
+    red = graph.multiply(graph.smooth(folds, 0.35, 0.7, 0.22, 0), red, (0.78, 0.60, 0.60))
     edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
     colour = graph.mix(graph.smooth(edge, 0.15, 0.85), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
@@ -84,7 +84,7 @@ def skin(graph):
     colour = graph.mix(inside, colour, (0.34, 0.062, 0.055))
 
     oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
-    height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.6))
+    height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.1))
     return graph.principled({
         "Base Color": colour, "Roughness": graph.math("SUBTRACT", 0.52, oil), "Specular IOR Level": 0.45,
         "Subsurface Weight": 1.0, "Subsurface Radius": DEEP, "Subsurface Scale": DEPTH,
