@@ -12,8 +12,8 @@ from model_runtime.flame.head import load_head
 from model_runtime.motion import EYES
 from tools import bake, render, sheet
 
-SAMPLES = 12
-TILE, WIDE = (208, 240), (240, 300)  # pixels: close on the face; head and shoulders
+SAMPLES = 10
+TILE, WIDE = (216, 250), (250, 312)  # pixels: close on the face; head and shoulders
 TURN = 14.0                          # degrees: shows depth and both sides
 IRISES = ((0.060, 0.030, 0.014), (0.075, 0.125, 0.115), (0.050, 0.105, 0.165), (0.080, 0.100, 0.040))  # brown, grey, blue, green
 HAIR = np.array(((0.018, 0.012, 0.009), (0.420, 0.240, 0.095)))  # darkest, fairest
@@ -40,7 +40,7 @@ def contents(head):
     actions["mouthClose"] = {"jawOpen": 0.5, "mouthClose": 0.5}  # it shuts what the jaw opens
     shown = {name: "mouthClose, jawOpen" if name == "mouthClose" else name for name in actions}
     return {
-        "turntable": (4, {f"{turn} degrees": {"turn": turn} for turn in range(0, 360, 45)}),
+        "turntable": (4, {f"{spin} degrees": {"turn": 0, "spin": spin} for spin in range(0, 360, 45)}),
         "actions": (9, {shown[name]: {"motion": poses.pose(head, face), "frame": "FACE"} for name, face in actions.items()}),
         "visemes": (5, {name: {"motion": poses.pose(head, name), "frame": "FACE"} for name in poses.VISEMES}),
         "emotions": (6, {f"{name} {strength:.2f}": {"motion": poses.pose(head, name, strength), "frame": "FACE"}
@@ -61,8 +61,8 @@ def looks(seed):
 def write_banner(path, stage, head):
     """A large portrait with six small faces beside it."""
     shoot = lambda motion, turn, **options: sheet.read_picture(stage.shoot(to_camera(motion, turn), turn=turn, **options))
-    large = shoot(np.zeros(65), -26, size=(520, 650), samples=24)
-    small = [shoot(poses.pose(head, name), TURN, frame="FACE", size=(320, 321), samples=16) for name in BANNER]
+    large = shoot(np.zeros(65), -26, size=(520, 652), samples=24)
+    small = [shoot(poses.pose(head, name), TURN, frame="FACE", size=(320, 322), samples=16) for name in BANNER]
     gap = 8
     column = lambda tiles: np.concatenate([tiles[0], np.ones((gap, tiles[0].shape[1], 3), np.float32), tiles[1]])
     columns = [large] + [column(small[k:k + 2]) for k in range(0, len(small), 2)]
@@ -71,7 +71,7 @@ def write_banner(path, stage, head):
 
 
 def to_camera(motion, turn):
-    """The motion [65] with the eyes turned back to a camera that the head has turned away from by so many degrees."""
+    """The motion [65] with the eyes turned to a camera that stands so many degrees to the head's left."""
     motion = motion.copy()
     motion[[EYES.start + 1, EYES.start + 3]] += 0.9 * math.radians(turn)  # their yaw
     return motion
@@ -88,20 +88,21 @@ class Stage:
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
         self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own
         self.looks = {name: value if isinstance(value, float) else tuple(value) for name, value in self.looks.items()}
-        smooth = self.obj.modifiers.new("Smooth", "SUBSURF")
-        smooth.levels = smooth.render_levels = 1
+        self.smooth = self.obj.modifiers.new("Smooth", "SUBSURF")
+        self.smooth.levels, self.smooth.render_levels = 0, 1
 
-    def shoot(self, motion=None, beta=None, looks=None, turn=TURN, frame="PORTRAIT", size=None, samples=SAMPLES):
-        """Path of a picture of one pose: motion [65], beta [300], looks {Object.utter's property: value}, turn in degrees by which
-        the head turns to its right."""
+    def shoot(self, motion=None, beta=None, looks=None, turn=TURN, spin=0, frame="PORTRAIT", size=None, samples=SAMPLES):
+        """Path of a picture of one pose: motion [65], beta [300], looks {Object.utter's property: value}, turn: degrees by which
+        the camera stands to the head's left, spin: by which the head turns away to its right under the lights."""
         scene = bpy.context.scene
         self.obj.rotation_euler = (0, 0, 0)
         self._pose(np.zeros(65), beta)
-        studio.build(scene, self.obj, turn=0, frame=frame)
+        studio.build(scene, self.obj, turn, frame)
         self._pose(np.zeros(65) if motion is None else motion, beta)
-        self.obj.rotation_euler = (0, 0, math.radians(-turn))
+        self.obj.rotation_euler = (0, 0, math.radians(-spin))
         for name, value in {**self.looks, **(looks or {})}.items():
             setattr(self.obj.utter, name, value)
+        self.smooth.show_render = size is not None  # large pictures alone are worth the time
         render.choose_engine(scene, size or (TILE if frame == "FACE" else WIDE), samples)
         self.count += 1
         path = self.folder / f"{self.count:03d}.png"
