@@ -31,10 +31,11 @@ from tools.sculpt.geometry import along, apply, areas, between_corners, crosses,
 RANDOM, SEED = 500, 7
 OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut")
 LIMITS = {  # figure: (unit, the most that counts as none seen, the most in a random combination, where each action adds its own)
+    # The mouth's lining may fold where a smile draws it: nobody sees it there.
     "lid in the eyeball": ("mm", 0.1, 0.1), "shut lids apart": ("mm", 0.1, 0.1), "shut lids crossed": ("mm", 0.1, 0.1),
     "shut lips apart": ("mm", 0.2, 0.6), "lips crossed": ("mm", 0.2, 0.5), "lower lip in the upper": ("mm", 0.2, 0.6),
     "teeth and gums through the skin": ("mm", 0, 0.4), "tongue through the skin": ("mm", 0, 0),
-    "flipped faces outside": ("mm2", 0, 0), "flipped faces within mouth and lids": ("mm2", 14, 18),  # the lining folds where a smile draws it; nobody sees it
+    "flipped faces outside": ("mm2", 0, 0), "flipped faces within mouth and lids": ("mm2", 14, 18),
     "action unlike its motion, mean": ("%", 3, 3), "action unlike its motion, most": ("mm", 0.5, 0.5),
     "neutral unlike the template": ("mm", 0.001, 0), "a component at 1, most": ("mm", 12, 12),
     "flipped faces outside, component at 2": ("mm2", 0, 0), "jawOpen 1 to 0: the lips' gap falls short of growing": ("mm", 0, 0)}
