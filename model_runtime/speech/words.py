@@ -1,0 +1,273 @@
+"""What is said, when somebody has written it down: words are aligned with what the ears hear, and sharpen Content.
+
+The words become phones (pronounce.py); a hidden Markov model walks through them along the voice, its emissions our own
+posteriors, so that no other recogniser is needed and any language goes whose sounds espeak-ng knows. Between two words there may be
+a pause, or speech that the text lacks; a word that is not spoken may be passed over. Words that fit what is heard replace it, as far
+as they fit; where they do not, the sound alone speaks. So wrong, partial or missing words do no harm.
+"""
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from model_runtime.errors import UtterError
+from model_runtime.speech import content as layout
+from model_runtime.speech.phones import ARTICULATORY, PHONES, VOWELS
+from model_runtime.speech.pronounce import ENGLISH, pronounce, share_known, words_of
+
+# In log-likelihood per frame of 20 ms unless said otherwise; tuned on LibriSpeech's and EmoDB's training speakers.
+PHONE, MADE = 0.6, 0.9        # how much the phone itself counts, and what makes it
+FLOOR = 0.02                  # the ears are never surer than this
+STRAY = 1.4                   # what speech that the text lacks costs against the best phone heard
+LEAVE = 1.2                   # for the whole phone: going on to the next
+SKIP = 12.0                   # for the whole word: passing over it
+BEAM = 1500                   # states looked at around the best one
+DOUBTED, TRUSTED = -0.9, -0.2  # fit of a word (against the best phones heard) from which it counts for nothing, for everything
+MISFIT = 0.4                  # share of the words that must fit, or the text belongs to another voice
+BLUR = 0.7                    # frames: phones do not begin at once
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """words: [start, end, word, fit 0..1] in seconds, those passed over left out; phones: [start, end, Sound, fit]; fits: the share of
+    the text's words that were found; language: as espeak-ng names it."""
+
+    words: list
+    phones: list
+    fits: float
+    language: str
+
+
+def read_words(source):
+    """A text, or the text of a .txt or .srt file named by source -> the text (str). UtterError if a file cannot be read."""
+    text = str(source)
+    if len(text) < 500 and "\n" not in text and text.lower().endswith((".txt", ".srt", ".vtt")):
+        try:
+            text = Path(text).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UtterError(f"{source} cannot be read as text; save it as UTF-8 and try again.", str(error)) from error
+        if not str(source).lower().endswith(".txt"):  # subtitles: numbers and times are nobody's words
+            text = re.sub(r"(?m)^\s*(\d+|WEBVTT.*|.*-->.*)\s*$", "", text)
+    return " ".join(text.split())
+
+
+def sharpen(content, text, language=None):
+    """Content [Tc,55] and the words said -> (Content [Tc,55], Alignment or None, a sentence about a misfit or "").
+
+    language: espeak-ng's code; None: English where its dictionary knows most of the words, else the best fitting of LANGUAGES.
+    """
+    words = words_of(text)
+    if not words:
+        return content, None, "There are no words in the text; the voice alone is heard."
+    found = align(content, words, language) if language else guess(content, words)
+    if found is None or found.fits < MISFIT:
+        return content, None, "The words do not fit the voice; the voice alone is heard."
+    note = "" if found.fits > 0.8 else f"{found.fits:.0%} of the words were found in the voice; elsewhere the voice alone is heard."
+    return blend(content, found.phones), found, note
+
+
+LANGUAGES = ("de", "fr-fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # tried for words that are not English
+
+
+def guess(content, words):
+    """The alignment in the language that fits best."""
+    if share_known(words) > 0.7:
+        return align(content, words, ENGLISH)
+    tried = [align(content, words, language) for language in (ENGLISH, *LANGUAGES)]
+    return max((found for found in tried if found), key=lambda found: found.fits, default=None)
+
+
+def align(content, words, language=ENGLISH):
+    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time."""
+    ways = pronounce(words, language)
+    spoken = [k for k, way in enumerate(ways) if way]
+    if not spoken or len(content) < 3:
+        return None
+    chosen = [ways[k][0] for k in spoken]
+    heard = Heard(content)
+    path = walk(heard, chosen)
+    if any(len(ways[k]) > 1 for k in spoken):  # each word is spoken in the way that fits best where it was found
+        chosen = [best_way(heard, ways[k], where) for k, where in zip(spoken, spans(path, chosen))]
+        path = walk(heard, chosen)
+    return told(heard, path, chosen, [words[k] for k in spoken], language, len(words))
+
+
+class Heard:
+    """Log-likelihoods of a voice: of any Sound, of silence, and of the best that could be said, each [Tc]."""
+
+    def __init__(self, content):
+        self.phones = np.log(np.clip(content[:, layout.PHONES], FLOOR, 1))
+        made = np.clip(content[:, layout.ARTICULATORY], FLOOR, 1 - FLOOR)
+        self.yes, self.no = np.log(made), np.log(1 - made)
+        self.known = {}
+        self.silence = PHONE * self.phones[:, PHONES.index("sil")] + MADE * self._made(frozenset({"pause"}))
+        self.best = np.max([self.of(phone, frozenset(classes), True) for phone, classes in _ENGLISH] + [self.silence], 0)
+
+    def __len__(self):
+        return len(self.phones)
+
+    def _made(self, classes):
+        held = np.array([name in classes for name in ARTICULATORY])
+        return (self.yes[:, held].sum(1) + self.no[:, ~held].sum(1)) / 3
+
+    def of(self, phone, classes, exact):
+        key = phone, classes, exact
+        if key not in self.known:
+            share = 1.0 if exact else 0.3  # what looks nearest need not sound near
+            self.known[key] = PHONE * share * self.phones[:, PHONES.index(phone)] + MADE * (2 - share) * self._made(classes)
+        return self.known[key]
+
+
+def _english():
+    from model_runtime.speech.phones import MADE_WITH
+    return [(phone, MADE_WITH[phone]) for phone in PHONES if phone != "sil"]
+
+
+_ENGLISH = _english()
+
+
+def walk(heard, words):
+    """The best way [Tc] through the states of words (lists of Sounds): before each word and after the last a gap, then its phones.
+
+    Viterbi search in a beam around the best state; a phone lasts a frame at least, a vowel two.
+    """
+    states, starts = _states(words)
+    sounds = [_key(state) for state in states]
+    kinds = list(dict.fromkeys(sounds))
+    gap = np.maximum(heard.silence, heard.best - STRAY)
+    table = np.stack([gap if kind is None else heard.of(*kind) for kind in kinds])      # [kinds, Tc]
+    row = np.array([kinds.index(sound) for sound in sounds])
+    S, T = len(states), len(heard)
+    back, cost = _ways_in(states, starts)                                              # [S, 4] each
+    score = np.full(S + 1, -np.inf)                                                   # the last: nowhere
+    first = [starts[0], min(starts[0] + 1, S - 1)]
+    score[first] = table[row[first], 0]
+    came = np.zeros((T, min(BEAM, S)), np.int8)
+    low = np.zeros(T, int)
+    for t in range(1, T):
+        middle = int(score[:S].argmax())
+        low[t] = min(max(middle - BEAM // 3, 0), max(S - BEAM, 0))
+        window = slice(low[t], min(low[t] + BEAM, S))
+        options = score[back[window]] - cost[window]
+        best = options.argmax(1)
+        fresh = np.full(S + 1, -np.inf)
+        fresh[window] = options[np.arange(len(best)), best] + table[row[window], t]
+        came[t, :len(best)] = best
+        score = fresh
+    ends = [S - 1, S - 2]
+    state = max(ends, key=lambda s: score[s])
+    if not np.isfinite(score[state]):
+        state = int(score[:S].argmax())
+    path = np.empty(T, int)
+    for t in range(T - 1, -1, -1):
+        path[t] = state
+        if t:
+            state = back[state, came[t, state - low[t]]]
+    return path
+
+
+def _key(state):
+    sound = state[1]
+    return None if sound is None else (sound.phone, sound.classes, sound.exact)
+
+
+def _states(words):
+    """([(word, Sound or None for the gap before it, number of the phone)], index of each word's gap)."""
+    states, starts = [], []
+    for number, word in enumerate([*words, []]):
+        starts.append(len(states))
+        states.append((number, None, -1))
+        for place, sound in enumerate(word):
+            states += [(number, sound, place)] * (2 if sound.phone in VOWELS else 1)
+    return states, starts
+
+
+def _ways_in(states, starts):
+    """For each state up to four it can be come to from, and what each costs: itself, the one before, past the gap, past a word."""
+    S = len(states)
+    back, cost = np.full((S, 4), S), np.zeros((S, 4))
+    for s in range(S):
+        back[s, 0] = s
+        if s:
+            back[s, 1] = s - 1
+            cost[s, 1] = LEAVE if states[s - 1][2] != states[s][2] or states[s - 1][0] != states[s][0] else 0
+    for number, start in enumerate(starts):
+        if start and start + 1 < S:
+            back[start + 1, 2], cost[start + 1, 2] = start - 1, LEAVE
+        if number:
+            back[start, 3], cost[start, 3] = starts[number - 1], SKIP
+    return back, cost
+
+
+def spans(path, words):
+    """Where each word was found: (first frame, frame after the last), or None."""
+    states, _ = _states(words)
+    owner = np.array([number if sound is not None else -1 for number, sound, _ in states])[path]
+    found = []
+    for number in range(len(words)):
+        frames = np.flatnonzero(owner == number)
+        found.append((frames[0], frames[-1] + 1) if len(frames) else None)
+    return found
+
+
+def best_way(heard, ways, where):
+    """Which of the ways to speak a word fits the frames where it was found."""
+    if len(ways) == 1 or where is None:
+        return ways[0]
+    first, last = where
+    scores = []
+    for way in ways:
+        table = np.stack([heard.of(sound.phone, sound.classes, sound.exact)[first:last] for sound in way])
+        score = np.full(len(way), -np.inf)
+        score[0] = table[0, 0]
+        for t in range(1, last - first):
+            score = np.maximum(score, np.append(-np.inf, score[:-1] - LEAVE)) + table[:, t]
+        scores.append(score[-1])
+    return ways[int(np.argmax(scores))]
+
+
+def told(heard, path, chosen, words, language, asked):
+    """The Alignment of a path."""
+    states, _ = _states(chosen)
+    found, phones, fitting = [], [], 0.0
+    for number, where in enumerate(spans(path, chosen)):
+        if where is None:
+            continue
+        first, last = where
+        frames = np.arange(first, last)
+        own = np.array([heard.of(*_key(states[s]))[t] for t, s in zip(frames, path[frames]) if states[s][1] is not None])
+        fit = float(np.clip(((own - heard.best[frames][:len(own)]).mean() - DOUBTED) / (TRUSTED - DOUBTED), 0, 1))
+        fitting += fit > 0.25
+        found.append([first / layout.FPS, last / layout.FPS, words[number], fit])
+        place = np.array([states[s][2] for s in path[frames]])
+        for k, sound in enumerate(chosen[number]):
+            inside = frames[place == k]
+            if len(inside):
+                phones.append([(inside[0] - 0.5) / layout.FPS, (inside[-1] + 0.5) / layout.FPS, sound, len(found) - 1])
+    # A word that is heard badly between words that are heard well was said all the same.
+    fits = np.array([word[3] for word in found])
+    around = np.convolve(np.pad(fits, 2, mode="edge"), np.ones(5) / 5, "valid") if len(fits) else fits
+    trust = np.clip(1.6 * np.maximum(fits, around), 0, 1)
+    phones = [[start, end, sound, float(trust[number])] for start, end, sound, number in phones]
+    return Alignment(found, phones, fitting / asked, language)
+
+
+def blend(content, phones):
+    """Content with the phones [start, end, Sound, fit] told to it, each as far as it fits."""
+    said, weight = np.zeros_like(content), np.zeros(len(content), np.float32)
+    time = np.arange(len(content)) / layout.FPS
+    for start, end, sound, fit in phones:
+        inside = (time >= start) & (time < end)
+        said[inside, PHONES.index(sound.phone)] = 1
+        for name in sound.classes:
+            said[inside, len(PHONES) + ARTICULATORY.index(name)] = 1
+        weight[inside] = fit
+    said = gaussian_filter1d(said, BLUR, axis=0)
+    weight = gaussian_filter1d(weight, BLUR)[:, None]
+    out = content.copy()
+    heard = slice(0, layout.PROSODY.start)
+    out[:, heard] = content[:, heard] * (1 - weight) + said[:, heard] * weight
+    out[:, layout.PHONES] /= np.maximum(out[:, layout.PHONES].sum(1, keepdims=True), 1e-6)
+    return out
