@@ -68,7 +68,7 @@ def sharpen(content, text, language=None):
     return blend(content, found.phones), found, note
 
 
-LANGUAGES = ("de", "fr-fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # tried for words that are not English
+LANGUAGES = ("de", "fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # tried for words that are not English
 
 
 def guess(content, words):

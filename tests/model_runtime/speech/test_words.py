@@ -1,0 +1,125 @@
+"""Words sharpen what is heard where they fit, and do no harm where they do not."""
+import numpy as np
+import pytest
+
+from model_runtime.errors import UtterError
+from model_runtime.speech import content as layout
+from model_runtime.speech import words
+from model_runtime.speech.phones import ARTICULATORY, PHONES
+from model_runtime.speech.pronounce import arpabet, from_ipa, pronounce, words_of
+
+TEXT = "Please bring the big paper bag from my room before five"
+GERMAN = "Heute Abend könnte ich es ihm sagen bevor wir schlafen"
+
+
+def voice(text, language="en-us", frames=4, sure=0.6, pause=10, seed=0):
+    """(Content as doubtful ears hear the text, [[start, end, phone], ...]): every phone that long, a pause at both ends."""
+    rng = np.random.default_rng(seed)
+    told, at, rows = [], pause, []
+    silence = np.zeros(layout.COLUMNS)
+    silence[[PHONES.index("sil"), len(PHONES) + ARTICULATORY.index("pause")]] = 1
+    rows += [silence] * pause
+    for way in pronounce(words_of(text), language):
+        for sound in way[0]:
+            row = np.zeros(layout.COLUMNS)
+            row[PHONES.index(sound.phone)] = 1
+            row[[len(PHONES) + ARTICULATORY.index(name) for name in sound.classes]] = 1
+            rows += [row] * frames
+            told.append([at / 50, (at + frames) / 50, sound.phone])
+            at += frames
+    rows += [silence] * pause
+    exact = np.array(rows, np.float32)
+    doubt = rng.random(exact.shape).astype(np.float32) ** 3
+    doubt[:, layout.PHONES] /= doubt[:, layout.PHONES].sum(1, keepdims=True)
+    heard = sure * exact + (1 - sure) * doubt
+    heard[:, layout.PROSODY] = 0.5
+    return heard, told
+
+
+def accuracy(content, told):
+    right = [PHONES[content[int((start + end) * 25), layout.PHONES].argmax()] == phone for start, end, phone in told]
+    return np.mean(right)
+
+
+@pytest.mark.parametrize("text, language", [(TEXT, None), (GERMAN, "de"), (GERMAN, None)])
+def test_words_are_found_where_they_are_said(text, language):
+    heard, told = voice(text, "de" if text is GERMAN else "en-us")
+    sharp, found, note = words.sharpen(heard, text, language)
+    assert note == "" and found.fits == 1 and [word for _, _, word, _ in found.words] == words_of(text)
+    mine = np.array([start for start, _, _, _ in found.phones])
+    true = np.array([start for start, _, _ in told])
+    assert len(mine) == len(true) and np.median(np.abs(mine - true)) <= 0.02
+
+
+def test_words_settle_what_the_ears_doubt():
+    heard, told = voice(TEXT, sure=0.09)
+    sharp, found, _ = words.sharpen(heard, TEXT)
+    assert accuracy(heard, told) + 0.05 < accuracy(sharp, told)
+    assert (sharp[:, layout.PROSODY] == heard[:, layout.PROSODY]).all()
+    np.testing.assert_allclose(sharp[:, layout.PHONES].sum(1), 1, atol=1e-3)
+
+
+def test_words_of_another_voice_change_nothing():
+    heard, _ = voice(TEXT)
+    sharp, found, note = words.sharpen(heard, "Yesterday nobody could have known how the ocean sleeps until winter", "en-us")
+    assert found is None and (sharp == heard).all() and note.endswith("the voice alone is heard.")
+    assert words.sharpen(heard, " ... ")[1] is None
+
+
+def test_missing_words_leave_the_sound_as_it_is():
+    """The text lacks the middle of what is said: the rest is still found in its place."""
+    heard, told = voice(TEXT)
+    sharp, found, note = words.sharpen(heard, "Please bring the from my room before five")
+    assert note == "" and found.fits == 1
+    start = next(s for s, _, word, _ in found.words if word == "from")
+    spelt = [len(way[0]) for way in pronounce(words_of(TEXT))]
+    assert abs(start - told[sum(spelt[:words_of(TEXT).index("from")])][0]) < 0.05
+    assert accuracy(sharp, told) > 0.95
+
+
+def test_words_that_are_not_said_are_passed_over():
+    heard, told = voice(TEXT)
+    sharp, found, _ = words.sharpen(heard, "Please bring the wonderful elephants big paper bag from my room before five")
+    assert found.fits < 1 and accuracy(sharp, told) > 0.95
+
+
+def test_a_word_is_spoken_the_way_that_fits():
+    def say(phones):
+        row = np.full((len(phones) * 5, layout.COLUMNS), 0.01, np.float32)
+        for k, sound in enumerate(arpabet(phones)):
+            row[5 * k:5 * k + 5, PHONES.index(sound.phone)] = 0.9
+            row[5 * k:5 * k + 5, [40 + ARTICULATORY.index(name) for name in sound.classes]] = 0.9
+        return row
+    for vowel in ("IY", "EH"):  # to read, has read
+        found = words.align(say(["R", vowel, "D"]), ["read"])
+        assert [sound.phone for _, _, sound, _ in found.phones] == ["R", vowel, "D"]
+
+
+def test_files_and_subtitles(tmp_path):
+    (tmp_path / "a.txt").write_text("Grüß\n dich", encoding="utf-8-sig")
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nGoodbye.\n")
+    assert words.read_words(tmp_path / "a.txt") == "Grüß dich"
+    assert words.read_words(tmp_path / "a.srt") == "Hello there. Goodbye."
+    assert words.read_words("just words") == "just words"
+    with pytest.raises(UtterError, match="UTF-8"):
+        words.read_words(tmp_path / "missing.txt")
+    assert words_of("[laughs] Don't — well-known, o'clock (softly) 42!") == ["Don't", "well-known", "o'clock", "42"]
+
+
+def test_an_unknown_language_is_said_in_a_sentence():
+    with pytest.raises(UtterError, match="no language"):
+        pronounce(["hello"], "klingon-north")
+
+
+def test_ipa_says_what_the_mouth_does():
+    assert [sound.phone for sound in from_ipa("ˈpaɪpɐ")] == ["P", "AY", "P", "AH"]
+    assert [set(sound.classes) for sound in from_ipa("yːpf")] == [{"rounded", "voiced"}, {"labiodental"}]
+
+
+def test_long_voices_are_walked_in_a_beam():
+    long = " ".join([TEXT] * 40)
+    heard, told = voice(long)
+    assert sum(len(way[0]) for way in pronounce(words_of(long))) * 1.3 > 1000
+    found = words.align(heard, words_of(long))
+    mine = np.array([start for start, _, _, _ in found.phones])
+    assert found.fits == 1 and np.median(np.abs(mine - np.array([s for s, _, _ in told])[:len(mine)])) <= 0.03
