@@ -39,6 +39,11 @@ def parser():
         sub.add_argument("--identity", metavar="SEED|I.json", help="who the built-in head is: the seed of a random character, or a file "
                          "of sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
 
+    def words(sub):
+        sub.add_argument("--words", metavar="TEXT|FILE", help="what is said, a .txt or .srt file of it, or a folder of such files "
+                         "called as the voices are: lips get sharper; words that do not fit the voice do no harm")
+        sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
+
     sub = verb("perform", perform, "voices to Motion files")
     sub.add_argument("voices", nargs="+", metavar="VOICE", help="sound files, or folders of them")
     sub.add_argument("-o", "--output", required=True, metavar="M.npz|FOLDER/", help="a file for one voice, a folder for several")
@@ -49,11 +54,13 @@ def parser():
     sub.add_argument("--seed", type=int, default=0, help="another seed, another take (default 0)")
     sub.add_argument("--quality", choices=("draft", "final"), default="final")
     identity(sub)
+    words(sub)
     device(sub)
 
     sub = verb("listen", listen, "what the ears hear in a voice: Content at 50 Hz")
     sub.add_argument("voice")
     sub.add_argument("-o", "--output", required=True, metavar="C.npz")
+    words(sub)
     device(sub)
 
     sub = verb("mesh", mesh, "vertices or landmarks of a Motion")
@@ -102,6 +109,8 @@ def perform(args):
     jobs = plan(args.voices, args.output)
     if args.pins and len(jobs) > 1:
         raise UtterError("Pins belong to one voice; perform that voice alone.")
+    if args.words and len(jobs) > 1 and not Path(args.words).is_dir():
+        raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
     passages = read_passages(args.passages) if args.passages else ()
     performer = Performer(args.device)
     who = read_identity(args.identity, performer.builtin) if args.identity else None
@@ -109,7 +118,8 @@ def perform(args):
     for voice, output in jobs:
         try:
             motion = performer.perform(voice, args.head, args.emotion, passages, args.pins, args.seed, args.quality, who,
-                                       progress=show(voice))
+                                       words=words_for(voice, args.words), language=args.language, progress=show(voice),
+                                       note=say(voice))
             save_motion(motion, output)
             print(f"{voice} -> {output}", flush=True)
         except UtterError as error:
@@ -118,6 +128,18 @@ def perform(args):
             failed += 1
             print(f"{voice}: {error}", file=sys.stderr, flush=True)
     return 3 if failed else 0
+
+
+def words_for(voice, words):
+    """The words of one voice: as given, or the file called as the voice is in the folder given; None without."""
+    if not words or len(words) > 255 or not Path(words).is_dir():
+        return words
+    return next((path for suffix in (".txt", ".srt", ".vtt") if (path := Path(words) / (Path(voice).stem + suffix)).is_file()), None)
+
+
+def say(voice):
+    """A note about a voice goes to stderr."""
+    return lambda sentence: print(f"{voice}: {sentence}", file=sys.stderr, flush=True)
 
 
 def plan(voices, output):
@@ -178,7 +200,7 @@ def listen(args):
     from model_runtime.motion import write_npz
     from model_runtime.pipeline import Performer
     from model_runtime.speech.content import FPS, NAMES
-    content = Performer(args.device).listen(args.voice)
+    content = Performer(args.device).listen(args.voice, words_for(args.voice, args.words), args.language, say(args.voice))
     write_npz(args.output, content=content, names=np.array(NAMES), fps=np.float64(FPS))
 
 

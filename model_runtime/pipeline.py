@@ -67,17 +67,33 @@ class Performer:
                                     identity(target, self.builtin) if other else np.zeros(300, np.float32))
         return self.fitted[1]
 
-    def listen(self, voice):
-        """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES)."""
-        return self.encoder.listen(load_voice(voice))
+    def listen(self, voice, words=None, language=None, note=lambda sentence: None):
+        """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES).
+
+        words: what is said, a text or a .txt or .srt file; language: its code (en, de, fr ...), None: found out.
+        note(sentence) hears where the words do not fit the voice."""
+        return self.sharpen(self.encoder.listen(load_voice(voice)), words, language, note)
+
+    def sharpen(self, content, words, language, note):
+        """Content with the words, if there are any."""
+        from model_runtime.speech.words import read_words, sharpen
+        if not words:
+            return content
+        content, _, sentence = sharpen(content, read_words(words), language)
+        if sentence:
+            note(sentence)
+        return content
 
     def perform(self, voice, head=None, emotion=None, passages=(), pins=None, seed=0, quality="final", identity=None,
-                progress=lambda stage, fraction: None, cancelled=lambda: False):
+                words=None, language=None, progress=lambda stage, fraction: None, cancelled=lambda: False,
+                note=lambda sentence: None):
         """Motion at 30 fps for a voice file, in the basis of head (path; None: the built-in one).
 
         emotion: words for the whole; passages: list of {start, end, prompt, strength, fade} in seconds, over it; without
         either the feeling comes from the voice. pins: path of an .npz with values [T, 65] and mask [T, 65] bool in that head's basis.
         identity: beta [300] of the built-in head (None: its own face); another head is who its file says.
+        words, language: as listen() takes them; note(sentence) hears where they do not fit the voice.
+        words, language: as listen() takes them; note(sentence) hears where they do not fit the voice.
         progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled.
         """
         from model_runtime.diffusion import sample
@@ -96,6 +112,9 @@ class Performer:
         step("Reading the voice", 0.0)
         samples = load_voice(voice)
         frames = frame_count(len(samples))
+        if words:
+            from model_runtime.speech.words import read_words
+            words = read_words(words)  # a file that cannot be read is said before anything is computed
         pins = load_pins(pins, frames) if pins else None
         step("Fitting the head", 0.02)
         target, head_map, beta = self.fit(head)
@@ -103,6 +122,7 @@ class Performer:
 
         step("Listening", 0.05)
         content = self.encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
+        content = self.sharpen(content, words, language, note)
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
         if emotion:

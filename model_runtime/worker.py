@@ -129,13 +129,15 @@ class Worker:
                 last[:] = stage, now
                 self.channel.send("progress", id=number, stage=stage, fraction=round(float(fraction), 4))
 
+        notes = []
         motion = self.performer.perform(
             request["voice"], head=request.get("head"), emotion=request.get("emotion"), passages=request.get("passages") or (),
             pins=request.get("pins"), seed=int(request.get("seed", 0)), quality=request.get("quality", "final"),
-            identity=request.get("identity"), progress=progress, cancelled=lambda: self.is_cancelled(number))
+            identity=request.get("identity"), words=request.get("words"), language=request.get("language"), progress=progress,
+            cancelled=lambda: self.is_cancelled(number), note=notes.append)
         save_motion(motion, request["output"])
         return {"output": str(request["output"]), "frames": len(motion.values), "fps": motion.fps, "basis": motion.basis,
-                "seconds": round(time.monotonic() - began, 3)}
+                "seconds": round(time.monotonic() - began, 3), "notes": notes}
 
 
 ALL = object()  # in Worker.cancelled: every job

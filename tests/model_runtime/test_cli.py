@@ -217,3 +217,16 @@ def test_plan_names_outputs_after_voices(tmp_path):
     assert names == ["a.flac.npz", "a.wav.npz", "b.npz"]
     names = [output.name for _, output in cli.plan([str(tmp_path / "b.wav")] * 2, "x/")]
     assert len(set(names)) == 2
+
+
+def test_words_of_a_file_or_a_folder(short_voice, tmp_path, capfd):
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / f"{short_voice.stem}.txt").write_text("nobody says any of these extraordinary syllables today or tomorrow")
+    assert run("listen", short_voice, "-o", tmp_path / "plain.npz", "--device", "cpu") == 0
+    for words in (tmp_path / "texts", tmp_path / "texts" / f"{short_voice.stem}.txt"):
+        assert run("listen", short_voice, "-o", tmp_path / "c.npz", "--device", "cpu", "--words", words) == 0
+        assert "the voice alone is heard" in capfd.readouterr().err
+        with np.load(tmp_path / "plain.npz") as plain, np.load(tmp_path / "c.npz") as told:
+            assert (plain["content"] == told["content"]).all()
+    assert run("perform", short_voice, short_voice, "-o", tmp_path / "m", "--words", "one text for two voices") == 2
+    assert "folder of .txt" in capfd.readouterr().err
