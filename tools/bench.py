@@ -143,6 +143,7 @@ def bench_head(args):
     runs = 3 if args.quick else 9
     loads = [timed(load_head) for _ in range(runs)]
     yield "loading the built-in head, median", statistics.median(loads), "s", "< 0.2"
+    yield "the same in processor time, median", statistics.median(timed(load_head, time.process_time) for _ in range(runs)), "s", ""
     with enabled():
         jobs.run(head.add_job(bpy.context))     # starts the worker
         adds = [timed(lambda: jobs.run(head.add_job(bpy.context))) for _ in range(runs)]
@@ -153,16 +154,23 @@ def bench_head(args):
         scene.render.fps, length = 30, 300
         values = np.sin(np.random.default_rng(0).normal(0, 0.1, (length, 65)).cumsum(axis=0)).astype(np.float32)
         bake.bake(obj, values, 1)
-        played = [timed(lambda: [scene.frame_set(frame) for frame in range(1, length + 1)]) for _ in range(3)]
-    rate = length / statistics.median(played)
-    yield f"playing {len(obj.data.shape_keys.key_blocks) - 1} keys on {len(obj.data.vertices)} vertices, frames a second", rate, "", ">= 60"
+
+        def play():
+            for frame in range(1, length + 1):
+                scene.frame_set(frame)
+
+        rate, worked = (length / statistics.median(timed(play, clock) for _ in range(3))
+                        for clock in (time.perf_counter, time.process_time))
+    keys, vertices = len(obj.data.shape_keys.key_blocks) - 1, len(obj.data.vertices)
+    yield f"playing {keys} keys on {vertices} vertices, frames a second", rate, "", ">= 60"
+    yield "the same per second of processor time", worked, "", ""
 
 
-def timed(function):
-    """Seconds that a call takes."""
-    began = time.perf_counter()
+def timed(function, clock=time.perf_counter):
+    """Seconds that a call takes, by the clock's time or the processor's."""
+    began = clock()
     function()
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def bench_worker(args):
