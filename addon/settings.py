@@ -1,7 +1,7 @@
 """What is saved with the file: the chosen head on the scene, everything that makes a performance on the head's object."""
 import bpy
-from bpy.props import (BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty,
-                       StringProperty)
+from bpy.props import (BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty,
+                       PointerProperty, StringProperty)
 
 from . import identity, look, rig, shaders, takes, voice
 

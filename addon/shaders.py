@@ -1,6 +1,6 @@
-"""What the parts of a head are made of: node materials without pictures, for EEVEE and Cycles and, in plain colours, the viewport.
+"""What a head's parts are made of: node materials without pictures, for EEVEE and Cycles and, in plain colours, the viewport.
 
-They read the head's masks as mesh attributes (docs/architecture.md, "Bundle") and its place at rest, `rest`, so that pores and
+They read the head's masks as mesh attributes (docs/architecture.md, "Masks") and its place at rest, `rest`, so that pores and
 freckles stay on the skin that moves. A head without masks has plain skin and white eyes. What the artist sets (look.py) stands in
 nodes with these names, in every material that needs it.
 """
@@ -71,7 +71,8 @@ def skin(graph):
     colour = graph.multiply(graph.math("MULTIPLY", blood, 0.70), colour, (1.0, 0.62, 0.56))
     colour = graph.multiply(graph.math("MULTIPLY", lids, 0.25), colour, (0.90, 0.85, 0.86))
     colour = graph.multiply(graph.math("MULTIPLY", forehead, 0.5), colour, (1.03, 1.07, 1.05))
-    freckles = graph.math("MULTIPLY", graph.smooth(graph.noise(rest, 380, 2), 0.60, 0.74), graph.add((cheeks, 0.40), (nose, 0.40), (None, 0.10)))
+    freckled = graph.add((cheeks, 0.40), (nose, 0.40), (None, 0.10))
+    freckles = graph.math("MULTIPLY", graph.smooth(graph.noise(rest, 380, 2), 0.60, 0.74), freckled)
     colour = graph.multiply(freckles, colour, (0.78, 0.60, 0.48))
     colour = graph.multiply(graph.smooth(fine, 0.3, 0.7, 0.12, 0), colour, (0.80, 0.68, 0.62))
     folds = graph.noise(graph.scale(rest, (1.0, 0.14, 0.30)), 1500, 2)  # the lips' fine lines run up and down
@@ -102,7 +103,8 @@ def eye(graph, behind_glass):
     around = graph.node("VectorMath", {"Vector": flat}, operation="NORMALIZE")
     front = graph.math("GREATER_THAN", z, 0.01)
 
-    spokes = graph.node("VectorMath", {"Vector": graph.scale(around, (5, 5, 5)), "Vector_001": graph.scale(flat, (0.9, 0.9, 0.9))}, operation="ADD")
+    spokes = graph.node("VectorMath", {"Vector": graph.scale(around, (5,) * 3), "Vector_001": graph.scale(flat, (0.9,) * 3)},
+                        operation="ADD")  # varies quickly round the pupil, slowly away from it
     fibres = graph.noise(spokes, 1.6, 4, 0.65)
     crypts = graph.noise(graph.scale(spokes, (0.5, 0.5, 0.5)), 1.9, 2)
     own = graph.colour(EYES, DEFAULT_EYES)
@@ -111,7 +113,8 @@ def eye(graph, behind_glass):
     ring = graph.math("ADD", radius, graph.math("MULTIPLY_ADD", crypts, 0.35, -0.17))
     colour = graph.mix(graph.smooth(ring, 0.62, 0.46, 0, 0.55), colour, (0.20, 0.105, 0.035))  # warm about the pupil
     colour = graph.multiply(graph.smooth(radius, 0.70, 0.97, 0, 0.9), colour, (0.20, 0.22, 0.25))  # limbal ring
-    light = graph.smooth(y, 0.75, -0.8, *((0.75, 2.6) if behind_glass else (0.40, 1.9)))  # the cornea gathers light from above on the far side
+    # The cornea gathers light from above on the far side, below the pupil.
+    light = graph.smooth(y, 0.75, -0.8, *((0.75, 2.6) if behind_glass else (0.40, 1.9)))
     colour = graph.node("VectorMath", {"Vector": colour, "Scale": light}, operation="SCALE")
     colour = graph.mix(graph.smooth(radius, 0.385, 0.335), colour, (0.002, 0.002, 0.002))
 
@@ -125,7 +128,8 @@ def eye(graph, behind_glass):
     colour = graph.mix(iris, white, colour)
     return graph.principled({
         "Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", iris, 0.25, 0.22), "Specular IOR Level": 0.25,
-        "Subsurface Weight": graph.math("MULTIPLY_ADD", iris, -0.25, 0.25), "Subsurface Radius": (1.0, 0.6, 0.5), "Subsurface Scale": 0.002,
+        "Subsurface Weight": graph.math("MULTIPLY_ADD", iris, -0.25, 0.25), "Subsurface Radius": (1.0, 0.6, 0.5),
+        "Subsurface Scale": 0.002,
         "Coat Weight": graph.math("SUBTRACT", 1.0, iris) if behind_glass else 1.0, "Coat Roughness": 0.03, "Coat IOR": 1.45})
 
 
@@ -163,13 +167,16 @@ def flesh(graph, colour, bumps):
 def hair(graph, light):
     """Strands: streaks of darker and lighter hair. light: against the artist's hair colour."""
     rest = graph.attribute("rest", 1)
-    across = graph.node("CombineXYZ", {"X": graph.mask("strand"), "Y": graph.noise(rest, 60, 1)})
-    streak, tuft = graph.noise(graph.scale(across, (1.0, 0.0010, 1.0)), 1300, 3, 0.65), graph.noise(graph.scale(across, (1.0, 0.004, 1.0)), 240, 2)
+    across = graph.node("CombineXYZ", {"X": graph.mask("strand"), "Y": graph.noise(rest, 60, 1)})  # with a wave, or it were combed
+    streak = graph.noise(graph.scale(across, (1.0, 0.001, 1.0)), 1300, 3, 0.65)
+    tuft = graph.noise(graph.scale(across, (1.0, 0.004, 1.0)), 240, 2)
     own = graph.colour(HAIR, DEFAULT_HAIR)
-    colour = graph.mix(graph.smooth(streak, 0.30, 0.72), graph.multiply(1.0, own, (0.45 * light,) * 3), graph.multiply(1.0, own, (1.8 * light,) * 3))
+    dark, bright = (graph.multiply(1.0, own, (times * light,) * 3) for times in (0.45, 1.8))
+    colour = graph.mix(graph.smooth(streak, 0.30, 0.72), dark, bright)
     colour = graph.multiply(graph.smooth(tuft, 0.35, 0.65, 0.5, 0), colour, (0.50, 0.47, 0.45))
     return graph.principled({"Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", streak, 0.35, 0.34),
-                             "Specular IOR Level": 0.35, "Specular Tint": (1.0, 0.86, 0.74, 1), "Normal": graph.bump(graph.add((streak, 0.7), (tuft, 1.0)), 0.8, 0.0012)})
+                             "Specular IOR Level": 0.35, "Specular Tint": (1.0, 0.86, 0.74, 1),
+                             "Normal": graph.bump(graph.add((streak, 0.7), (tuft, 1.0)), 0.8, 0.0012)})
 
 
 def backdrop(middle, edge, reach):
@@ -261,7 +268,8 @@ class Graph:
         return self.node("VectorMath", {"Vector": vector, "Vector_001": factors}, operation="MULTIPLY")
 
     def noise(self, vector, scale, detail, roughness=0.5, distortion=0.0):
-        return self.node("TexNoise", {"Vector": vector, "Scale": scale, "Detail": detail, "Roughness": roughness, "Distortion": distortion})
+        return self.node("TexNoise", {"Vector": vector, "Scale": scale, "Detail": detail, "Roughness": roughness,
+                                      "Distortion": distortion})
 
     def bump(self, height, strength, distance):
         return self.node("Bump", {"Height": height, "Strength": strength, "Distance": distance})

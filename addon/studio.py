@@ -28,8 +28,8 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     """Put lights, backdrop and camera round a head of ours (its mesh object), in place of an earlier studio of ours; the camera
     becomes the scene's. Nothing else of the scene changes. Returns the collection.
 
-    turn: degrees by which the camera stands to the head's left. frame: "PORTRAIT" from above the scalp to below the chin with room
-    for the head to move, "FACE" from the forehead to the chin.
+    turn: degrees by which the camera stands to the head's left. frame: "PORTRAIT" from above the scalp to below the chin with
+    room for the head to move, "FACE" from the forehead to the chin.
     """
     clear(scene)
     bpy.context.view_layer.update()  # a head that was moved or made just now stands where it is said to
@@ -119,7 +119,8 @@ class UTTER_OT_studio(bpy.types.Operator):
     frame: bpy.props.EnumProperty(name="Frame", items=(("PORTRAIT", "Portrait", "From above the scalp to below the chin"),
                                                        ("FACE", "Face", "From the forehead to the chin")))
     engine: bpy.props.EnumProperty(name="Render Engine", items=(
-        ("KEEP", "As It Is", "Leave the scene's render engine"), ("EEVEE", "EEVEE", "Quick"), ("CYCLES", "Cycles", "True to light")))
+        ("KEEP", "As It Is", "Leave the scene's render engine"), ("EEVEE", "EEVEE", "Quick"),
+        ("CYCLES", "Cycles", "True to light")))
 
     @classmethod
     def poll(cls, context):

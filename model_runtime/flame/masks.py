@@ -1,4 +1,4 @@
-"""Where a head's look changes: smooth weights per vertex that shaders read as mesh attributes (docs/architecture.md, "Bundle")."""
+"""Where a head's look changes: smooth weights per vertex, which shaders read as mesh attributes (docs/architecture.md, "Masks")."""
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components

@@ -1,4 +1,4 @@
-"""Materials, hair and studio of a head, played in every Blender (tests/blender/test_look.py); arguments: a bundle of the built-in head."""
+"""Materials, hair and studio of a head, played in every Blender (test_look.py); argument: a bundle of the built-in head."""
 import sys
 
 import bpy
@@ -53,7 +53,8 @@ def scene_shaders_read_what_the_mesh_has():
         rest = np.empty(count * 3, np.float32)
         head.data.attributes["rest"].data.foreach_get("vector", rest)
         np.testing.assert_array_equal(rest.reshape(-1, 3), bundle["vertices"])
-    asked = {node.attribute_name for m in head.data.materials for node in m.node_tree.nodes if node.bl_idname == "ShaderNodeAttribute"}
+    nodes = [node for m in head.data.materials for node in m.node_tree.nodes]
+    asked = {node.attribute_name for node in nodes if node.bl_idname == "ShaderNodeAttribute"}
     assert len(asked) > 8 and all(name in head.data.attributes for name in asked), asked
 
 
@@ -102,7 +103,8 @@ def scene_the_studio_stands_once_and_leaves_what_was_there():
         assert scene.camera in list(collection.objects) and scene.camera != camera
         assert (scene.camera.location.x > 0.05) == (turn > 0), "the camera goes round to the head's left"
     assert {lamp, camera} <= set(scene.objects) and (scene.render.engine, scene.world) == (engine, world)
-    assert [len(bpy.data.lights), len(bpy.data.cameras), len([m for m in bpy.data.materials if "backdrop" in m.name])] == [4, 2, 1]
+    assert (len(bpy.data.lights), len(bpy.data.cameras)) == (4, 2)
+    assert len([m for m in bpy.data.materials if "backdrop" in m.name]) == 1
     from bpy_extras.object_utils import world_to_camera_view
     bpy.context.view_layer.update()
     for vertex in list(head.data.vertices)[::97]:

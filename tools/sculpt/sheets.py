@@ -45,7 +45,8 @@ def contents(head):
         "visemes": (5, {name: {"motion": poses.pose(head, name), "frame": "FACE"} for name in poses.VISEMES}),
         "emotions": (6, {f"{name} {strength:.2f}": {"motion": poses.pose(head, name, strength), "frame": "FACE"}
                          for name in poses.EMOTIONS for strength in poses.STRENGTHS}),
-        "identities": (6, {f"character {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24} for seed in range(12)}),
+        "identities": (6, {f"character {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24}
+                           for seed in range(12)}),
     }
 
 
