@@ -369,8 +369,8 @@ def _make_mesh(bundle, name):
         layer = mesh.uv_layers.new(name="UVMap")
         layer.data.foreach_set("uv", bundle["polygon_uv"][corners].astype(np.float32).ravel())
     kinds = [str(kind) for kind in bundle.get("material_names", ())]
-    for kind in kinds:
-        mesh.materials.append(shaders.make(kind, kinds))
+    for material in shaders.make_all(kinds):
+        mesh.materials.append(material)
     if "polygon_material" in bundle:
         mesh.polygons.foreach_set("material_index", bundle["polygon_material"].astype(np.int32))
     mesh.polygons.foreach_set("use_smooth", np.ones(len(polygons), bool))

@@ -21,22 +21,29 @@ PLAIN = {
     **{kind: (tuple(light * part for part in DEFAULT_HAIR), 1, 0.5) for kind, light in STRANDS.items()},
 }
 OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
+FAMILIES = ("skin", "lip", "mouth"), ("eye", "iris", "pupil")  # look alike but in the viewport: their borders are masks
 TONES = ((0.0, (0.86, 0.59, 0.47)), (0.35, (0.70, 0.37, 0.24)), (0.68, (0.38, 0.18, 0.105)), (1.0, (0.095, 0.042, 0.025)))
 DEEP = (1.0, 0.36, 0.20)   # how far red, green and blue light go in flesh, of the distance below
 DEPTH = 0.0035             # metres
 
 
+def make_all(kinds):
+    """New materials for the parts of one head, one for each kind, in their order."""
+    made = {}
+    for kind in kinds:
+        like = next((other for family in FAMILIES if kind in family for other in made if other in family), None)
+        made[kind] = make(kind, kinds) if like is None else _name(made[like].copy(), kind)
+    return list(made.values())
+
+
 def make(kind, kinds=()):
     """A new material for that kind of part, on a head that has parts of those kinds."""
-    material = bpy.data.materials.new(f"Utter {kind}")
-    colour, alpha, roughness = PLAIN.get(kind, OTHER)
-    material[KIND] = kind
-    material.diffuse_color, material.roughness = (*colour, alpha), roughness
+    material = _name(bpy.data.materials.new(kind), kind)
     material.use_nodes = True
     graph = Graph(material.node_tree)
-    if kind in ("skin", "lip", "mouth"):
+    if kind in FAMILIES[0]:
         surface = skin(graph)
-    elif kind in ("eye", "iris", "pupil"):
+    elif kind in FAMILIES[1]:
         surface = eye(graph, behind_glass="cornea" in kinds)
     elif kind in ("cornea", "tear"):
         surface = glass(graph)
@@ -46,11 +53,19 @@ def make(kind, kinds=()):
     elif kind == "teeth":
         surface = teeth(graph)
     elif kind in ("gums", "tongue", "caruncle"):
-        surface = flesh(graph, colour, bumps=0.0006 if kind == "tongue" else 0.0002)
+        surface = flesh(graph, PLAIN[kind][0], bumps=0.0006 if kind == "tongue" else 0.0002)
     else:
-        surface = graph.principled({"Base Color": (*colour, 1), "Roughness": roughness})
+        surface = graph.principled({"Base Color": OTHER[0], "Roughness": OTHER[2]})
     graph.node("OutputMaterial", {"Surface": surface})
     graph.arrange()
+    return material
+
+
+def _name(material, kind):
+    """Say what the material is for, and give it its plain colour; returns it."""
+    material.name, material[KIND] = f"Utter {kind}", kind
+    colour, alpha, material.roughness = PLAIN.get(kind, OTHER)
+    material.diffuse_color = (*colour, alpha)
     return material
 
 
@@ -276,10 +291,13 @@ class Graph:
 
     def arrange(self):
         """Put the nodes in columns from left to right, each left of all that it feeds."""
-        column = {node: 0 for node in self.tree.nodes}
-        for _ in column:
-            for link in self.tree.links:
-                column[link.from_node] = max(column[link.from_node], column[link.to_node] + 1)
+        column, links = {node: 0 for node in self.tree.nodes}, [(link.from_node, link.to_node) for link in self.tree.links]
+        moved = True
+        while moved:
+            moved = False
+            for left, right in links:
+                if column[left] <= column[right]:
+                    column[left], moved = column[right] + 1, True
         filled = {}
         for node, place in column.items():
             filled[place] = filled.get(place, 0) + 1

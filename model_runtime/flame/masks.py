@@ -71,7 +71,7 @@ def _soften_regions(head, found):
 def _comb(head, kinds, unit, found):
     """scalp and strand, from the hair's own shape: a lock is a piece of its mesh, longest the way its hairs run."""
     parts, faces = head.parts_v, head.parts_f[(kinds == "hair")[head.parts_f].all(1)]
-    weights = np.array([(i, j, 5 - i - j) for i in range(6) for j in range(6 - i)]) / 5
+    weights = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)]) / 3
     spread = np.einsum("wk,fkc->fwc", weights, parts[faces]).reshape(-1, 3)
     skin = head.v_template
     away = skin - spread[cKDTree(spread).query(skin)[1]]
@@ -79,7 +79,7 @@ def _comb(head, kinds, unit, found):
     high = (away * up).sum(1, keepdims=True)            # how high the hair stands over the skin does not matter,
     beside = np.linalg.norm(away - high * up, axis=1)   # only how far beside it lies
     near = np.abs(high[:, 0]) < 0.03 * unit
-    found["scalp"][:len(skin)] = np.exp(-(np.maximum(beside - 0.002 * unit, 0) / (0.004 * unit)) ** 2) * near
+    found["scalp"][:len(skin)] = np.exp(-(np.maximum(beside - 0.003 * unit, 0) / (0.004 * unit)) ** 2) * near
 
     a, b = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]]).T
     _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (len(parts),) * 2), directed=False)

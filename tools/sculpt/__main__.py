@@ -13,15 +13,19 @@ HEAD = ROOT / "blender_assets" / "head" / "utter_head.npz"
 def main():
     parser = argparse.ArgumentParser(prog="build.py head", description="Make the built-in head.")
     parser.add_argument("--output", type=Path, default=HEAD, help="where to write it (default: %(default)s)")
-    parser.add_argument("--sheets", action="store_true", help="only render that file's contact sheets into docs/pictures/")
+    parser.add_argument("--sheets", nargs="*", metavar="NAME", help=(
+        "only render that file's contact sheets into docs/pictures/: all, or those of turntable, actions, visemes, emotions, "
+        "identities, banner"))
     parser.add_argument("--check", action="store_true", help="only measure whether that file keeps to its figures")
     options = parser.parse_args()
     if options.check:
         from tools.sculpt import check
         return check.main([str(options.output)])
-    if options.sheets:
+    if options.sheets is not None:
         from tools.sculpt import sheets
-        for path in sheets.draw(options.output, ROOT / "docs" / "pictures"):
+        if set(options.sheets) - set(sheets.NAMES):
+            parser.error(f"--sheets: choose from {', '.join(sheets.NAMES)}")
+        for path in sheets.draw(options.output, ROOT / "docs" / "pictures", options.sheets):
             print(path, flush=True)
         return 0
     from tools.sculpt.head import make

@@ -12,6 +12,7 @@ from model_runtime.flame.head import load_head
 from model_runtime.motion import EYES
 from tools import bake, render, sheet
 
+NAMES = ("turntable", "actions", "visemes", "emotions", "identities", "banner")
 SAMPLES = 10
 TILE, WIDE = (216, 250), (250, 312)  # pixels: close on the face; head and shoulders
 TURN = 14.0                          # degrees: shows depth and both sides
@@ -20,18 +21,21 @@ HAIR = np.array(((0.018, 0.012, 0.009), (0.420, 0.240, 0.095)))  # darkest, fair
 BANNER = ("happy", "surprised", "ou", "angry", "aa", "sad")
 
 
-def draw(path, folder):
-    """Draw all sheets of the head file at path into folder; yields their paths one by one."""
+def draw(path, folder, names=()):
+    """Draw the named sheets of the head file at path, or all, into folder; yields their paths one by one."""
     head = load_head(path)
     folder.mkdir(parents=True, exist_ok=True)
     with bake.enabled(), tempfile.TemporaryDirectory() as scratch:
         stage = Stage(head, Path(scratch))
         for name, (columns, tiles) in contents(head).items():
+            if names and name not in names:
+                continue
             pictures = [stage.shoot(**tile) for tile in tiles.values()]
             sheet.write_grid(folder / f"head_{name}.jpg", pictures, list(tiles), columns)
             yield folder / f"head_{name}.jpg"
-        write_banner(folder / "head.jpg", stage, head)
-        yield folder / "head.jpg"
+        if not names or "banner" in names:
+            write_banner(folder / "head.jpg", stage, head)
+            yield folder / "head.jpg"
 
 
 def contents(head):
