@@ -42,7 +42,8 @@ def contents(head):
     """{sheet: (columns, {caption: what Stage.shoot takes})}."""
     actions = {name: {name: 1.0} for name in head.action_names.tolist()}
     actions["mouthClose"] = {"jawOpen": 0.5, "mouthClose": 0.5}  # it shuts what the jaw opens
-    shown = {name: "mouthClose, jawOpen" if name == "mouthClose" else name for name in actions}
+    actions["tongueOut"] = {"jawOpen": 0.5, "tongueOut": 1}      # and the tongue needs a way out
+    shown = {name: f"{name}, jawOpen" if name in ("mouthClose", "tongueOut") else name for name in actions}
     return {
         "turntable": (4, {f"{spin} degrees": {"turn": 0, "spin": spin} for spin in range(0, 360, 45)}),
         "actions": (9, {shown[name]: {"motion": poses.pose(head, face), "frame": "FACE"} for name, face in actions.items()}),
