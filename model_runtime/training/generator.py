@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import torch
-from torch import distributed as dist
 from torch.nn import functional as F
 
 from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Generator, save
@@ -18,6 +17,7 @@ from model_runtime.emotion import LABELS
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
 from model_runtime.speech.content import PROSODY
 from model_runtime.training.dataset import load_dataset
+from model_runtime.training.together import agree, rank, world
 
 SEED = 3
 MINUTES = 35.0
@@ -155,8 +155,7 @@ class Losses:
 
 
 def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE,
-size=None,
-          device="cpu", report=print):
+          size=None, device="cpu", report=print):
     """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of
     either.
 
@@ -164,8 +163,7 @@ size=None,
     the bit.
     """
     torch.manual_seed(seed)
-    worker = dist.get_rank() if dist.is_initialized() else 0
-    rng = np.random.default_rng([seed, worker])
+    rng = np.random.default_rng([seed, rank()])
     bank = feeling_bank(feelings)
     batches = Batches(data, bank, rng)
     if start is not None:  # its normalisation is part of what it learned
@@ -175,7 +173,7 @@ size=None,
         denoiser = Denoiser(**(size or {}))
     denoiser.to(device)
     average = {name: value.detach().clone() for name, value in denoiser.state_dict().items()}
-    torch.manual_seed(seed + 1000 * worker)  # the same start, other noise
+    torch.manual_seed(seed + 1000 * rank())  # the same start, other noise
     losses = Losses(head, batches.mean, batches.std, device)
     kept = schedule("final").alphas_cumprod
     matrices = [p for p in denoiser.blocks.parameters() if p.ndim == 2]
@@ -185,7 +183,7 @@ size=None,
     full = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     began = saved = time.monotonic()
     step, sums, passed = 0, {}, 0.0
-    first = not (dist.is_initialized() and dist.get_rank())
+    first = rank() == 0
     report(f"{sum(p.numel() for p in denoiser.parameters()) / 1e6:.2f} M parameters, {len(data.performances)} performances")
     while passed < 1:
         share = min(1.0, (step + 1) / 50) * (0.02 + 0.98 * (1 + np.cos(np.pi * passed)) / 2)
@@ -215,20 +213,6 @@ size=None,
         report(f"{step} steps; {path}")
 
 
-def agree(denoiser, passed):
-    """Average the gradients over the processes that train together (torch.distributed; none: nothing to do), and how far the
-    run is."""
-    if not dist.is_initialized():
-        return passed
-    gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in denoiser.parameters()]
-    flat = torch.cat([*(g.flatten() for g in gradients), gradients[0].new_tensor([passed])])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for p, part in zip(denoiser.parameters(), flat[:-1].split([g.numel() for g in gradients])):
-        p.grad = part.view_as(p)
-    return flat[-1].item()
-
-
 def one_batch(denoiser, batches, losses, kept, rng):
     content, clean, feeling, beta = batches.draw(BATCH)
     clean, mask = draw_pins(clean, rng)
@@ -256,7 +240,7 @@ def doubted(content):
 
 def finish(denoiser, average, batches, head, metadata, step, path):
     """Write the averaged weights."""
-    windows = BATCH * (dist.get_world_size() if dist.is_initialized() else 1)
+    windows = BATCH * world()
     best = Denoiser(**denoiser.size)
     best.load_state_dict({name: value.cpu() for name, value in average.items()})
     recipe = {"recipe": f"training/generator.py, {step} steps of {windows} windows", "seed": str(SEED)}
