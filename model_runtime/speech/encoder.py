@@ -1,8 +1,9 @@
-"""The ears: a small convolutional network that hears phones in any voice.
+"""The ears: a small network that hears phones in any voice.
 
 Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution
-and a two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory
-facts at 50 Hz. It sees 1.2 s to either side and no more, so a long voice heard in chunks is heard as at once.
+and a two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> two gated recurrent layers that read forwards
+and backwards -> logits of 40 phones and 12 articulatory facts at 50 Hz. A long voice is heard in chunks that overlap by EDGE on
+either side, after which what lies further away no longer shows.
 """
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from model_runtime.speech import features
 from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES, PHONES, PROSODY, frames_of
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "ears.safetensors"
-VERSION = "1"
-WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4, 8, 1, 2, 4, 8)
-REACH = KERNEL // 2 * sum(DILATIONS) + 2  # Content frames that the network sees to either side
-CHUNK = 30 * FPS                          # Content frames heard at once
+VERSION = "2"
+WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4)
+MEMORY, DROPOUT = 256, 0.2                # of the recurrent layers, each way
+CHUNK, EDGE = 30 * FPS, 2 * FPS           # Content frames heard at once, and beside them
 
 
 class Block(nn.Module):
@@ -45,14 +46,18 @@ class Network(nn.Module):
         self.second = nn.Conv1d(192, WIDTH, 5, stride=2, padding=2)                # output i is centred on mel frame 2 i
         self.blocks = nn.ModuleList(Block(dilation) for dilation in DILATIONS)
         self.norm = nn.LayerNorm(WIDTH)
-        self.out = nn.Linear(WIDTH, ARTICULATORY.stop)
+        self.context = nn.GRU(WIDTH, MEMORY, 2, batch_first=True, dropout=DROPOUT, bidirectional=True)
+        self.drop = nn.Dropout(DROPOUT)
+        self.out = nn.Linear(WIDTH + 2 * MEMORY, ARTICULATORY.stop)
 
     def forward(self, mel):
         x = F.gelu(self.first(mel.transpose(1, 2)))                                # [B, 192, 2 T]
         x = F.gelu(self.second(x)).transpose(1, 2)                                 # [B, T, WIDTH]
         for block in self.blocks:
             x = block(x)
-        return self.out(self.norm(x))                                              # [B, T, 52]
+        x = self.drop(self.norm(x))
+        around, _ = self.context(x)                                                # [B, T, 2 MEMORY]
+        return self.out(torch.cat([x, self.drop(around)], -1))                     # [B, T, 52]
 
 
 def levelled(mel, level):
@@ -76,10 +81,9 @@ class Encoder:
         content = np.zeros((frames_of(len(samples)), COLUMNS), np.float32)
         content[:, PROSODY] = features.prosody(samples)
         level = features.loud_level(features.loudness(samples))
-        edge = REACH + 2                                                           # and the mel windows' own width
         for first in range(0, len(content), CHUNK):
             last = min(first + CHUNK, len(content))
-            start, stop = max(first - edge, 0), min(last + edge, len(content))
+            start, stop = max(first - EDGE, 0), min(last + EDGE, len(content))
             heard = torch.from_numpy(samples[start * HOP:stop * HOP]).to(self.device)
             mel = features.log_mel(heard)[None, :2 * (stop - start)]
             logits = self.network(levelled(mel, level))[0, first - start:last - start]

@@ -15,10 +15,11 @@ import torch
 from scipy.signal import fftconvolve, resample_poly
 from torch.nn import functional as F
 
-from model_runtime.speech import features, phones
+from model_runtime.speech import features, phones, words
 from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
 from model_runtime.speech.encoder import WEIGHTS, Network, Encoder, levelled, load_encoder, save_network
 from model_runtime.training import align, corpus
+from model_runtime.training.together import agree, rank
 
 RATE = features.RATE
 SECONDS, BATCH = 3.0, 12            # of a crop; crops a step
@@ -27,8 +28,10 @@ GRID = 200                          # Hz at which labels are kept
 LEVEL = -20.0                       # dB: every clip is brought to this loud level
 RELEASE = 0.3                       # the last part of a stop is its release, where nobody marked it
 ROUNDS = (900, 3300)                # steps
-SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.0, "picovoice_keywords": 0.6,
-          "misc_cc": 0.6, "ljspeech": 0.4, "pocketsphinx_librivox": 0.05, "jfk": 0.02}  # how often each folder is drawn from
+SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.2, "picovoice_keywords": 0.8,
+          "misc_cc": 0.9, "ljspeech": 1.0, "pocketsphinx_librivox": 0.8, "jfk": 0.8}  # how often each folder is drawn from ...
+FEW = 200                           # ... if it has that many clips; one with fewer as much less often
+LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
 HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1,
          "facegood_mocap": 0.2}     # the same for what has no text, in round two
 
@@ -57,12 +60,27 @@ def main(args):
 
 # ---- what is known of a clip, frame by frame
 
+def spoken(phones, seconds):
+    """The phones of a words.Alignment as records hold them, pauses between them."""
+    told, made, at = [], [], 0.0
+    for start, end, sound, _ in phones:
+        start, end = max(start, at), min(end, seconds)
+        if start - at > 0.005:
+            told.append([at, start, "sil"]), made.append(None)
+        if end > start:
+            told.append([start, end, sound.phone]), made.append(None if sound.exact else sorted(sound.classes))
+            at = end
+    if seconds - at > 0.005:
+        told.append([at, seconds, "sil"]), made.append(None)
+    return {"phones": told, "classes": made}
+
+
 def labels(record, seconds):
     """-> (phone index uint8 [n], articulatory facts float32 [n, 12]) at GRID Hz."""
     count = int(seconds * GRID) + 1
     phone_of, made = np.full(count, phones.PHONES.index("sil"), np.uint8), np.zeros((count, 12), bool)
     made[:, phones.ARTICULATORY.index("pause")] = True
-    sounds = record.get("sounds") or [None] * len(record["phones"])
+    sounds = record.get("classes") or record.get("sounds") or [None] * len(record["phones"])
 
     def put(start, end, classes):
         made[at(start):at(end)] = [name in classes for name in phones.ARTICULATORY]
@@ -72,7 +90,9 @@ def labels(record, seconds):
     for (start, end, name), sound in zip(record["phones"], sounds):
         phone = phones.bare(name)
         phone_of[at(start):at(end)] = phones.PHONES.index(phone)
-        if sound in phones.GERMAN:
+        if isinstance(sound, list):
+            put(start, end, sound)
+        elif sound in phones.GERMAN:
             put(start, end, phones.GERMAN[sound][1])
         elif phone in phones.GLIDES:
             middle = start + 0.55 * (end - start)
@@ -107,11 +127,20 @@ class Voices:
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
     def add_heard(self, encoder, args):
-        """Label the clips that have neither text nor alignment by ear; they join as folders of their own."""
+        """Label by ear what is not aligned yet: clips with a text by aligning it with what is heard, where it fits; the others as
+        they are heard, as folders of their own."""
         known = {record["clip"] for records in self.clips.values() for record in records}
         for clip in corpus.clips(args.data):
             folder = clip.name.split("/")[0]
-            if clip.name not in known and clip.kind == "sound" and clip.split == "train" and folder in HEARD:
+            if clip.name in known or clip.split != "train":
+                continue
+            if clip.kind == "text" and folder in SHARES and clip.language in LANGUAGES:
+                heard = encoder.listen(self.sound(clip.name, clip.path))
+                found = words.align(heard, words.words_of(clip.text), LANGUAGES[clip.language])
+                if found is not None and found.fits > 0.8:
+                    self.clips.setdefault(folder, []).append(
+                        {"clip": clip.name, "path": str(clip.path), **spoken(found.phones, len(heard) / 50)})
+            elif clip.kind == "sound" and folder in HEARD:
                 posteriors = encoder.listen(self.sound(clip.name, clip.path))[:, :ARTICULATORY.stop].astype(np.float16)
                 heard = f"{folder} by ear"
                 self.clips.setdefault(heard, []).append({"clip": clip.name, "path": str(clip.path), "heard": posteriors})
@@ -125,7 +154,7 @@ class Voices:
     def piece(self, frames):
         """Up to that many Content frames of a random clip at a random speed -> (samples, phones [t, 40], made [t, 12])."""
         folders = [folder for folder in self.shares if folder in self.clips]
-        shares = np.array([self.shares[folder] for folder in folders])
+        shares = np.array([self.shares[folder] * min(1, len(self.clips[folder]) / FEW) for folder in folders])
         clips = self.clips[self.rng.choice(folders, p=shares / shares.sum())]
         record = clips[self.rng.integers(len(clips))]
         if "samples" not in record:
@@ -192,6 +221,7 @@ class Voices:
         curve = rng.standard_normal((count, 6)) * rng.uniform(0, 0.35, (count, 1))
         curve = np.stack([np.interp(np.linspace(0, 5, bands), np.arange(6), row) for row in curve])
         curve += rng.normal(0, 0.2, (count, 1))
+        mel = warped(mel, rng.uniform(0.9, 1.12, count))
         mel = mel + torch.from_numpy(curve.astype(np.float32)).to(mel.device)[:, None]
         quiet = mel.amin((1, 2))
         for row in range(count):
@@ -205,6 +235,15 @@ class Voices:
         return mel
 
 
+def warped(mel, factor):
+    """Log-mel [B, L, BANDS] with formants (and pitch) factor [B] times as high, times unchanged: the vocal tract of another size
+    (Jaitly and Hinton 2013)."""
+    bands = mel.shape[-1]
+    place = (torch.arange(bands)[None] / torch.from_numpy(factor.astype(np.float32))[:, None]).clamp(0, bands - 1.001).to(mel.device)
+    low, part = place.long()[:, None].expand_as(mel), place.frac()[:, None]
+    return mel.gather(2, low) * (1 - part) + mel.gather(2, low + 1) * part
+
+
 # ---- learning
 
 def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
@@ -212,9 +251,9 @@ def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.02, betas=(0.9, 0.98))
     averaged = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     contacts = torch.tensor([2.0 if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
-    began, step, recent = time.monotonic(), 0, []
+    began, step, recent, done = time.monotonic(), 0, [], 0.0
     network.train()
-    while (done := max(step / steps, (time.monotonic() - began) / 60 / minutes)) < 1:
+    while done < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 60) * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
         mel, phone, made = voices.batch(device)
@@ -225,13 +264,14 @@ def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
                 + 4 * F.binary_cross_entropy_with_logits(logits[..., ARTICULATORY], made, pos_weight=contacts))
         optimizer.zero_grad()
         loss.backward()
+        step += 1
+        done = agree(network, max(step / steps, (time.monotonic() - began) / 60 / minutes))
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        step += 1
         for name, tensor in network.state_dict().items():
-            averaged[name].lerp_(tensor, max(0.01, 1 / step))
+            averaged[name].lerp_(tensor, max(0.003, 1 / step))
         recent.append(loss.item())
-        if step % report_every == 0:
+        if step % report_every == 0 and rank() == 0:
             print(f"step {step}  {done:.0%}  loss {np.mean(recent[-report_every:]):.3f}", flush=True)
     network.load_state_dict(averaged)
     return network.eval()
