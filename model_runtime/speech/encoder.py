@@ -75,21 +75,29 @@ class Encoder:
         self.network, self.device = network.eval().to(device), device
 
     @torch.inference_mode()
+    def hear(self, samples, progress=lambda fraction: None):
+        """Posteriors float32 [frames_of(N), 52], phones and articulatory facts, of float32 [N] at 16 kHz: what listen() says
+        without prosody."""
+        samples = np.ascontiguousarray(samples, np.float32)
+        heard = np.zeros((frames_of(len(samples)), ARTICULATORY.stop), np.float32)
+        level = features.loud_level(features.loudness(samples))
+        for first in range(0, len(heard), CHUNK):
+            last = min(first + CHUNK, len(heard))
+            start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
+            piece = torch.from_numpy(samples[start * HOP:stop * HOP]).to(self.device)
+            mel = features.log_mel(piece)[None, :2 * (stop - start)]
+            logits = self.network(levelled(mel, level))[0, first - start:last - start]
+            heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
+            heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
+            progress(last / len(heard))
+        return heard
+
     def listen(self, samples, progress=lambda fraction: None):
         """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
-        content = np.zeros((frames_of(len(samples)), COLUMNS), np.float32)
+        content = np.empty((frames_of(len(samples)), COLUMNS), np.float32)
+        content[:, :ARTICULATORY.stop] = self.hear(samples, progress)
         content[:, PROSODY] = features.prosody(samples)
-        level = features.loud_level(features.loudness(samples))
-        for first in range(0, len(content), CHUNK):
-            last = min(first + CHUNK, len(content))
-            start, stop = max(first - EDGE, 0), min(last + EDGE, len(content))
-            heard = torch.from_numpy(samples[start * HOP:stop * HOP]).to(self.device)
-            mel = features.log_mel(heard)[None, :2 * (stop - start)]
-            logits = self.network(levelled(mel, level))[0, first - start:last - start]
-            content[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
-            content[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
-            progress(last / len(content))
         return content
 
 

@@ -2,9 +2,9 @@
 
 Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands,
 clipping and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory
-facts, where a missed lip contact counts double. Round one learns from aligned clips; then the network labels what could not be
-aligned, clean, and round two learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy
-student improves ImageNet classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
+facts, where a missed lip contact counts double. Round one learns from aligned clips; then every clip that no person labelled is
+labelled again, clean, by the aligner, by the network, and by its text aligned with what the network hears, and round two learns to
+hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 """
 import json
 import time
@@ -31,6 +31,7 @@ ROUNDS = (900, 3300)                # steps
 SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.2, "picovoice_keywords": 0.8,
           "misc_cc": 0.9, "ljspeech": 1.0, "pocketsphinx_librivox": 0.8, "jfk": 0.8}  # how often each folder is drawn from ...
 FEW = 200                           # ... if it has that many clips; one with fewer as much less often
+TRUSTED = ("hand", "mfa", "synthetic")    # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
 HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1,
          "facegood_mocap": 0.2}     # the same for what has no text, in round two
@@ -107,6 +108,29 @@ def labels(record, seconds):
     return phone_of, made.astype(np.float32)
 
 
+def opinions(encoder, clip, record, samples):
+    """What the network hears in a clip, what an aligner said (record, or None) and what the clip's text says where it fits what is
+    heard, each counting the same: {"clip", "path", "heard" float16 [T, 52] at 50 Hz, "opinions": how many}."""
+    heard = encoder.hear(samples)
+    told = [heard]
+    if record:
+        told.append(rows(record, len(samples) / RATE, len(heard)))
+    if clip.kind == "text" and clip.language in LANGUAGES:
+        found = words.align(heard, words.words_of(clip.text), LANGUAGES[clip.language])
+        if found is not None and found.fits > 0.8:
+            told.append(rows(spoken(found.phones, len(samples) / RATE), len(samples) / RATE, len(heard)))
+    return {"clip": clip.name, "path": str(clip.path), "heard": np.mean(told, 0).astype(np.float16), "opinions": len(told)}
+
+
+def rows(record, seconds, count):
+    """A record's labels as the network would say them, float32 [count, 52] at 50 Hz: means over each frame."""
+    phone_of, made = labels(record, seconds)
+    each = np.concatenate([np.eye(40, dtype=np.float32)[phone_of], made], 1)
+    step = GRID // 50
+    each = np.pad(each, ((step // 2, max(0, count * step - len(each))), (0, 0)), mode="edge")
+    return each[:count * step].reshape(count, step, -1).mean(1)
+
+
 class Voices:
     """Draws batches: (log-mel [B, 2 T, BANDS], phone posteriors [B, T, 40], articulatory facts [B, T, 12])."""
 
@@ -127,24 +151,25 @@ class Voices:
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
     def add_heard(self, encoder, args):
-        """Label by ear what is not aligned yet: clips with a text by aligning it with what is heard, where it fits; the others as
-        they are heard, as folders of their own."""
-        known = {record["clip"] for records in self.clips.values() for record in records}
+        """Label again what no person labelled, from all that is known of it by now (opinions); what is only heard joins as folders
+        of its own."""
+        known = {record["clip"]: record for records in self.clips.values() for record in records}
+        self.clips = {folder: [record for record in records if record.get("source") in TRUSTED]
+                      for folder, records in self.clips.items()}
         for clip in corpus.clips(args.data):
-            folder = clip.name.split("/")[0]
-            if clip.name in known or clip.split != "train":
+            record, folder = known.get(clip.name), clip.name.split("/")[0]
+            if clip.split != "train" or record and record.get("source") in TRUSTED or not record and folder not in (SHARES | HEARD):
                 continue
-            if clip.kind == "text" and folder in SHARES and clip.language in LANGUAGES:
-                heard = encoder.listen(self.sound(clip.name, clip.path))
-                found = words.align(heard, words.words_of(clip.text), LANGUAGES[clip.language])
-                if found is not None and found.fits > 0.8:
-                    self.clips.setdefault(folder, []).append(
-                        {"clip": clip.name, "path": str(clip.path), **spoken(found.phones, len(heard) / 50)})
-            elif clip.kind == "sound" and folder in HEARD:
-                posteriors = encoder.listen(self.sound(clip.name, clip.path))[:, :ARTICULATORY.stop].astype(np.float16)
-                heard = f"{folder} by ear"
-                self.clips.setdefault(heard, []).append({"clip": clip.name, "path": str(clip.path), "heard": posteriors})
-                self.shares[heard] = HEARD[folder]
+            self.add(opinions(encoder, clip, record, self.sound(clip.name, clip.path)))
+        for record in known.values():
+            if record["clip"].startswith("synthetic/"):
+                self.add(record)
+
+    def add(self, record):
+        folder = record["clip"].split("/")[0]
+        if record.get("opinions") == 1:
+            folder, self.shares[f"{folder} by ear"] = f"{folder} by ear", HEARD.get(folder, SHARES.get(folder, 0) / 3)
+        self.clips.setdefault(folder, []).append(record)
 
     def sound(self, name, path):
         samples = corpus.sound(name, path, self.cache).astype(np.float32) / 32768
@@ -171,11 +196,14 @@ class Voices:
         count = min(len(samples) // HOP, frames)
         moments = start / RATE + np.arange(count) / 50 * down / up
         if "heard" in record:
-            rows = record["heard"][np.minimum(np.round(moments * 50).astype(int), len(record["heard"]) - 1)].astype(np.float32)
-            return samples[:count * HOP], rows[:, PHONES], rows[:, ARTICULATORY]
+            frame = np.minimum(moments * 50, len(record["heard"]) - 1.001).clip(0)
+            part = (frame % 1)[:, None].astype(np.float32)
+            low = frame.astype(int)
+            told = record["heard"][low] * (1 - part) + record["heard"][np.minimum(low + 1, len(record["heard"]) - 1)] * part
+            return samples[:count * HOP], told[:, PHONES], told[:, ARTICULATORY]
         phone_of, made = record["labels"]
-        rows = np.minimum(np.round(moments * GRID).astype(int), len(phone_of) - 1)
-        return samples[:count * HOP], np.eye(40, dtype=np.float32)[phone_of[rows]], made[rows]
+        row = np.minimum(np.round(moments * GRID).astype(int), len(phone_of) - 1)
+        return samples[:count * HOP], np.eye(40, dtype=np.float32)[phone_of[row]], made[row]
 
     def crop(self):
         """SECONDS of speech, of one clip or several one after another, disturbed."""
@@ -297,10 +325,10 @@ def report(encoder, records, args, split="dev"):
     for record in records:
         if record["split"] != split:
             continue
-        content = encoder.listen(corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768)
+        content = encoder.hear(corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768)
         phone_of, made = labels(record, len(content) / 50)
-        rows = np.minimum(np.arange(len(content)) * GRID // 50, len(phone_of) - 1)
-        truth, made = phone_of[rows], made[rows]
+        row = np.minimum(np.arange(len(content)) * GRID // 50, len(phone_of) - 1)
+        truth, made = phone_of[row], made[row]
         spoken = truth != phones.PHONES.index("sil")
         shape_of = np.array([phones.VISEMES.index(phones.VISEME_OF[phone]) for phone in phones.PHONES])
         folder = record["clip"].split("/")[0]
