@@ -113,8 +113,8 @@ def _library():
     import espeakng_loader
     library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    synchronous = 2
-    if library.espeak_Initialize(synchronous, 0, str(espeakng_loader.get_data_path()).encode(), 0) < 0:
+    synchronous, phoneme_events_in_ipa = 2, 0x01 | 0x02  # the events are training/synthetic.py's
+    if library.espeak_Initialize(synchronous, 0, str(espeakng_loader.get_data_path()).encode(), phoneme_events_in_ipa) < 0:
         raise UtterError("espeak-ng could not be started; install the extension again.")
     return library
 

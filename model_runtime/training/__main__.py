@@ -1,17 +1,18 @@
 """python build.py train STEP: train the shipped weights again, or on recordings of your own.
 
     align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
+    synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
     speech     the ears: sound to Content                               -> blender_assets/models/ears.safetensors
     emotion    the feelings: words, labels, voice and motion in one space
     generator  the diffusion model that performs
-    all        the four, in this order
+    all        all of these, in this order
 """
 import argparse
 import importlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("align", "speech", "emotion", "generator")
+STEPS = ("align", "synthetic", "speech", "emotion", "generator")
 
 
 def main(argv=None):

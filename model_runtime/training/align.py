@@ -35,12 +35,15 @@ def path_of(cache):
 
 def load(cache=".cache/training", split=None):
     """The aligned clips as dicts (see the module's first lines), of one split or all. [] before `train align` has run."""
-    path = path_of(cache)
+    return [record for record in read(path_of(cache)) if split in (None, record["split"])]
+
+
+def read(path):
+    """The records of such a file; [] where there is none."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines if line.endswith("}")]  # a stopped run may have left half a line
-    return [record for record in records if split in (None, record["split"])]
+    return [json.loads(line) for line in lines if line.endswith("}")]  # a stopped run may have left half a line
 
 
 def main(args):

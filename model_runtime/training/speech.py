@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from model_runtime.speech import features, phones, words
 from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
 from model_runtime.speech.encoder import WEIGHTS, Network, Encoder, levelled, load_encoder, save_network
-from model_runtime.training import align, corpus
+from model_runtime.training import align, corpus, synthetic
 from model_runtime.training.together import agree, rank
 
 RATE = features.RATE
@@ -29,7 +29,8 @@ LEVEL = -20.0                       # dB: every clip is brought to this loud lev
 RELEASE = 0.3                       # the last part of a stop is its release, where nobody marked it
 ROUNDS = (900, 3300)                # steps
 SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.2, "picovoice_keywords": 0.8,
-          "misc_cc": 0.9, "ljspeech": 1.0, "pocketsphinx_librivox": 0.8, "jfk": 0.8}  # how often each folder is drawn from ...
+          "misc_cc": 0.9, "ljspeech": 1.0, "pocketsphinx_librivox": 0.8, "jfk": 0.8,
+          "synthetic": 1.0}         # how often each folder is drawn from ...
 FEW = 200                           # ... if it has that many clips; one with fewer as much less often
 TRUSTED = ("hand", "mfa", "synthetic")    # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
@@ -44,6 +45,7 @@ def main(args):
     if not records:
         align.main(args)
         records = align.load(args.cache)
+    records += synthetic.load(args.cache)
     minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
     first = Path(args.cache) / "ears_round1.safetensors"
     voices = Voices(records, args, np.random.default_rng(args.seed))
