@@ -2,7 +2,7 @@
 
 Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands,
 clipping and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory
-facts, where a missed lip contact counts double. Round one learns from aligned clips; then every clip that no person labelled is
+facts, where a missed lip contact counts three times. Round one learns from aligned clips; then every clip that no person labelled is
 labelled again, clean, by the aligner, by the network, and by its text aligned with what the network hears, and round two learns to
 hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 """
@@ -163,9 +163,6 @@ class Voices:
             if clip.split != "train" or record and record.get("source") in TRUSTED or not record and folder not in (SHARES | HEARD):
                 continue
             self.add(opinions(encoder, clip, record, self.sound(clip.name, clip.path)))
-        for record in known.values():
-            if record["clip"].startswith("synthetic/"):
-                self.add(record)
 
     def add(self, record):
         folder = record["clip"].split("/")[0]
@@ -280,7 +277,7 @@ def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
     """Train network for that many steps, or fewer if the minutes are over; returns it with averaged weights, in eval mode."""
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=0.02, betas=(0.9, 0.98))
     averaged = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-    contacts = torch.tensor([2.0 if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
+    contacts = torch.tensor([3.0 if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
     began, step, recent, done = time.monotonic(), 0, [], 0.0
     network.train()
     while done < 1:
