@@ -167,7 +167,9 @@ class Voices:
     def add(self, record):
         folder = record["clip"].split("/")[0]
         if record.get("opinions") == 1:
-            folder, self.shares[f"{folder} by ear"] = f"{folder} by ear", HEARD.get(folder, SHARES.get(folder, 0) / 3)
+            share = HEARD.get(folder, SHARES.get(folder, 0) / 3)
+            folder += " by ear"
+            self.shares[folder] = share
         self.clips.setdefault(folder, []).append(record)
 
     def sound(self, name, path):
