@@ -34,8 +34,7 @@ SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, 
 FEW = 200                           # ... if it has that many clips; one with fewer as much less often
 TRUSTED = ("hand", "mfa", "synthetic")    # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
-HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1,
-         "facegood_mocap": 0.2}     # the same for what has no text, in round two
+HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1}     # the same for what has no text, in round two
 
 
 def main(args):
