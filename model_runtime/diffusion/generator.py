@@ -90,11 +90,12 @@ class Block(nn.Module):
 
 
 class Denoiser(nn.Module):
-    def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS):
+    def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS, content=CONTENT):
+        """content: columns of what it hears; another number than 55 for hidden states (speech/plugin.py)."""
         super().__init__()
-        self.size = {"width": width, "depth": depth, "heads": heads}
+        self.size = {"width": width, "depth": depth, "heads": heads, "content": content}
         self.motion_in = nn.Linear(3 * CHANNELS, width)
-        self.content_in = nn.Sequential(nn.Conv1d(CONTENT, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
+        self.content_in = nn.Sequential(nn.Conv1d(content, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
         self.feeling_in = nn.Sequential(nn.Linear(FEELING, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.identity_in = nn.Sequential(nn.Linear(IDENTITY, width), nn.GELU(), nn.Linear(width, width))
         self.step_in = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
@@ -106,7 +107,7 @@ class Denoiser(nn.Module):
     def forward(self, noisy, step, content, feeling, beta, pins, mask, hears=None, feels=None):
         """-> clean Motion [B, T, 65].
 
-        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, 55]; feeling [B, T, 128];
+        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, C]; feeling [B, T, 128];
         beta [B, 300]; hears, feels [B] bool: False drops that condition (None: nothing dropped).
         """
         x = self.motion_in(torch.cat([noisy, pins * mask, mask], -1))
@@ -137,6 +138,11 @@ class Generator:
     basis: str
     device: object = "cpu"
     metadata: dict = field(default_factory=dict)
+
+    @property
+    def ears(self):
+        """The kind of the ears that it learned from: "ears", "phones:..." or "hidden:..." (speech/plugin.py)."""
+        return self.metadata.get("encoder", "ears")
 
 
 def save(generator, path=PATH):

@@ -12,6 +12,7 @@ from model_runtime.diffusion.lips import seal
 from model_runtime.diffusion.pins import Pins
 from model_runtime.errors import Cancelled, UtterError
 from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
+from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
 BATCH = 16                                    # windows denoised at once
@@ -64,19 +65,23 @@ def guidance(prompted):
 
 @torch.no_grad()
 def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
-           progress=lambda stage, fraction: None, cancelled=lambda: False):
+           progress=lambda stage, fraction: None, cancelled=lambda: False, heard=None):
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
 
-    content30 [T, 55] Content at 30 fps; feeling [T, 128]; prompted [T] 0..1: where words asked for the feeling; beta [300];
+    content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1: where words asked for the feeling; beta [300];
     pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft (6 steps) or final (20).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
-    UtterError if the arrays' lengths differ or a number in them is not finite.
+    heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they are shut; None: no seal.
+    UtterError if the arrays' lengths differ, a number in them is not finite, or the generator listens with other ears.
     """
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
     T = len(content)
     if T == 0 or len(feeling) != T or len(prompted) != T:
         raise UtterError("The voice is too short to perform; choose a longer one." if T == 0 else
                          "Content and Feeling must be equally long.", f"{T}, {len(feeling)}, {len(prompted)} frames")
+    if content.shape[1] != generator.denoiser.size["content"]:
+        raise UtterError(f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that belong "
+                         "together.", f"{content.shape[1]} columns, not {generator.denoiser.size['content']}")
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()
@@ -103,7 +108,9 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
         clean = pins.hold(steady(clean / cover))
         x = scheduler.step(clean, step, x).prev_sample
     values = clean * std + mean   # the last prediction: what x is at the end, without rounding
-    values = seal(generator, values, content, beta, pins)
+    heard = content if content.shape[1] == CONTENT else heard
+    if heard is not None:
+        values = seal(generator, values, torch.as_tensor(np.asarray(heard, np.float32)), beta, pins)
     values = limit(values)
     progress("diffusing", 1.0)
     return pins.put_back(values).numpy().astype(np.float32)

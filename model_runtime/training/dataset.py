@@ -8,6 +8,8 @@ In the cache, as .npy, in three layers, each of which can be made again alone (a
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity           (after changing
     the head)
 
+content-*.npy [M, C] is the same heard by plug-in ears (speech/plugin.py), where a generator is to learn from them.
+
 clips.json lists the clips with their start and length in content; performances.json lists the performances with their clip,
 content_start, start, length and seed, and betas.npy [P, 300] their identities.
 """
@@ -51,11 +53,13 @@ class Dataset:
         return (self.spoken if spoken else self.content)[heard], self.values[done], self.share[done], self.strength[done]
 
 
-def load_dataset(cache):
-    """FileNotFoundError before build() has run."""
+def load_dataset(cache, ears="ears"):
+    """ears: the kind of those that heard. FileNotFoundError before build() has run."""
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
-    return Dataset(read("content"), read("spoken"), read("values"), read("share"), read("strength"), read("betas"),
+    content = read(heard_by(ears))
+    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # nobody knows what hidden states should be
+    return Dataset(content, spoken, read("values"), read("share"), read("strength"), read("betas"),
                    json.loads((cache / "performances.json").read_text()), (cache / "values.basis").read_text())
 
 
@@ -102,6 +106,29 @@ def write_content(cache, encoder, report=print):
     np.save(cache / "content.npy", np.concatenate(heard))
     np.save(cache / "spoken.npy", np.concatenate(said))
     (cache / "clips.json").write_text(json.dumps(rows))
+
+
+def heard_by(ears):
+    """Name of the array that ears of that kind heard."""
+    return "content" if ears == "ears" else "content-" + ears.replace(":", "-")
+
+
+def write_heard(cache, encoder, report=print):
+    """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
+    cache = Path(cache)
+    clips, out = json.loads((cache / "clips.json").read_text()), None
+    path = cache / f"{heard_by(encoder.kind)}.npy"
+    for number, clip in enumerate(clips):
+        samples, _ = soundfile.read(clip["path"], dtype="float32", frames=LONGEST * RATE // FPS)
+        heard = content_module.resample(encoder.listen(samples), FPS, clip["length"])
+        if out is None:
+            size = clips[-1]["start"] + clips[-1]["length"], heard.shape[1]
+            out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, size)
+        out[clip["start"]:clip["start"] + clip["length"]] = heard
+        if number % 100 == 0:
+            report(f"{number} of {len(clips)} clips heard")
+    out.flush()
+    path.with_suffix(".part").replace(path)
 
 
 def write_performances(cache, report=print):
@@ -196,12 +223,16 @@ def oracle(phones, samples):
     return out
 
 
-def ensure(cache, head, report=print):
-    """Build what is missing or belongs to another head. The ears must have been trained."""
+def ensure(cache, head, report=print, encoder=None):
+    """Build what is missing or belongs to another head. The ears must have been trained. encoder: plug-in ears that hear, too."""
     cache = Path(cache)
     if not (cache / "clips.json").exists():
         from model_runtime.speech.encoder import load_encoder
         write_content(cache, load_encoder("cpu"), report)
+    if encoder is not None:
+        path = cache / f"{heard_by(encoder.kind)}.npy"
+        if not path.exists() or len(np.load(path, mmap_mode="r")) != len(np.load(cache / "content.npy", mmap_mode="r")):
+            write_heard(cache, encoder, report)
     if not (cache / "performances.json").exists():
         write_performances(cache, report)
     if not (cache / "values.basis").exists() or (cache / "values.basis").read_text() != head.basis:

@@ -141,3 +141,32 @@ def test_bad_pins_are_refused(generator):
         sampler.sample(generator, *scene(30), pins=(nowhere[:9], nowhere[:9] == 0))
     with pytest.raises(UtterError, match="not a finite number"):
         sampler.sample(generator, *scene(30), pins=(nowhere, np.ones((30, CHANNELS), bool)))
+
+
+def test_hidden_states_are_heard_and_content_seals_the_lips(generator, monkeypatch):
+    """A generator of hidden states: any width; other ears are refused; the seal is fed by Content, or left out."""
+    torch.manual_seed(3)
+    net = g.Denoiser(width=32, depth=1, heads=2, content=19).eval()
+    for value in net.parameters():
+        torch.nn.init.normal_(value, std=0.1)
+    hidden = g.Generator(net, generator.mean, generator.std, generator.spread, "x", metadata={"encoder": "hidden:hubert-0:9"})
+    content, *rest = scene(50)
+    states = np.random.default_rng(1).standard_normal((50, 19)).astype(np.float32)
+    sealed = []
+    monkeypatch.setattr(sampler, "seal", lambda generator, values, content, *more: sealed.append(content.numpy()) or values)
+    first = sampler.sample(hidden, states, *rest, quality="draft")
+    assert first.shape == (50, CHANNELS) and not sealed
+    again = sampler.sample(hidden, -states, *rest, quality="draft", heard=content)
+    assert np.abs(first - again).max() > 1e-3 and np.array_equal(sealed[0], content)
+    with pytest.raises(UtterError, match="hidden:hubert-0:9"):
+        sampler.sample(hidden, content, *rest)
+    with pytest.raises(UtterError, match="other ears"):
+        sampler.sample(generator, states, *rest)
+
+
+def test_a_checkpoint_says_how_wide_its_content_is(tmp_path):
+    made = g.Generator(g.Denoiser(width=32, depth=1, heads=2, content=19), torch.zeros(CHANNELS), torch.ones(CHANNELS), torch.eye(CHANNELS),
+                       "a", metadata={"encoder": "hidden:hubert-0:9"})
+    g.save(made, tmp_path / "g.safetensors")
+    read = g.load(tmp_path / "g.safetensors", basis="a")
+    assert read.denoiser.size["content"] == 19 and read.ears == "hidden:hubert-0:9"
