@@ -5,14 +5,11 @@ posteriors, so that no other recogniser is needed and any language goes whose so
 a pause, or speech that the text lacks; a word that is not spoken may be passed over. Words that fit what is heard replace it, as far
 as they fit; where they do not, the sound alone speaks. So wrong, partial or missing words do no harm.
 """
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from model_runtime.errors import UtterError
 from model_runtime.speech import content as layout
 from model_runtime.speech.phones import ARTICULATORY, PHONES, VOWELS
 from model_runtime.speech.pronounce import ENGLISH, pronounce, share_known, words_of
@@ -25,32 +22,21 @@ LEAVE = 1.2                   # for the whole phone: going on to the next
 SKIP = 12.0                   # for the whole word: passing over it
 BEAM = 1500                   # states looked at around the best one
 DOUBTED, TRUSTED = -0.9, -0.2  # fit of a word (against the best phones heard) from which it counts for nothing, for everything
-MISFIT = 0.4                  # share of the words that must fit, or the text belongs to another voice
+MISFIT = 0.35                 # how well the text's phones must fit in the mean, or it belongs to another voice
+ENGLISH_ENOUGH = 0.7          # share of the words in the English dictionary from which the text is English
 BLUR = 0.7                    # frames: phones do not begin at once
 
 
 @dataclass(frozen=True)
 class Alignment:
     """words: [start, end, word, fit 0..1] in seconds, those passed over left out; phones: [start, end, Sound, fit]; fits: the share of
-    the text's words that were found; language: as espeak-ng names it."""
+    the text's words that were found; fit: of all its phones, in the mean; language: as espeak-ng names it."""
 
     words: list
     phones: list
     fits: float
+    fit: float
     language: str
-
-
-def read_words(source):
-    """A text, or the text of a .txt or .srt file named by source -> the text (str). UtterError if a file cannot be read."""
-    text = str(source)
-    if len(text) < 500 and "\n" not in text and text.lower().endswith((".txt", ".srt", ".vtt")):
-        try:
-            text = Path(text).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UtterError(f"{source} cannot be read as text; save it as UTF-8 and try again.", str(error)) from error
-        if not str(source).lower().endswith(".txt"):  # subtitles: numbers and times are nobody's words
-            text = re.sub(r"(?m)^\s*(\d+|WEBVTT.*|.*-->.*)\s*$", "", text)
-    return " ".join(text.split())
 
 
 def sharpen(content, text, language=None):
@@ -62,10 +48,15 @@ def sharpen(content, text, language=None):
     if not words:
         return content, None, "There are no words in the text; the voice alone is heard."
     found = align(content, words, language) if language else guess(content, words)
-    if found is None or found.fits < MISFIT:
+    if not fits(found):
         return content, None, "The words do not fit the voice; the voice alone is heard."
     note = "" if found.fits > 0.8 else f"{found.fits:.0%} of the words were found in the voice; elsewhere the voice alone is heard."
     return blend(content, found.phones), found, note
+
+
+def fits(found):
+    """Whether an Alignment, or None, is of words that were said. Long words count for more: short ones are soon found anywhere."""
+    return found is not None and found.fit >= MISFIT
 
 
 LANGUAGES = ("de", "fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # tried for words that are not English
@@ -73,10 +64,10 @@ LANGUAGES = ("de", "fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # 
 
 def guess(content, words):
     """The alignment in the language that fits best."""
-    if share_known(words) > 0.7:
+    if share_known(words) > ENGLISH_ENOUGH:
         return align(content, words, ENGLISH)
     tried = [align(content, words, language) for language in (ENGLISH, *LANGUAGES)]
-    return max((found for found in tried if found), key=lambda found: found.fits, default=None)
+    return max((found for found in tried if found), key=lambda found: found.fit, default=None)
 
 
 def align(content, words, language=ENGLISH):
@@ -231,7 +222,7 @@ def best_way(heard, ways, where):
 def told(heard, path, chosen, words, language, asked):
     """The Alignment of a path."""
     states, _ = _states(chosen)
-    found, phones, fitting = [], [], 0.0
+    found, phones, fitting, whole = [], [], 0.0, 0.0
     for number, where in enumerate(spans(path, chosen)):
         if where is None:
             continue
@@ -240,6 +231,7 @@ def told(heard, path, chosen, words, language, asked):
         own = np.array([heard.of(*_key(states[s]))[t] for t, s in zip(frames, path[frames]) if states[s][1] is not None])
         fit = float(np.clip(((own - heard.best[frames][:len(own)]).mean() - DOUBTED) / (TRUSTED - DOUBTED), 0, 1))
         fitting += fit > 0.25
+        whole += fit * len(chosen[number])
         found.append([first / layout.FPS, last / layout.FPS, words[number], fit])
         place = np.array([states[s][2] for s in path[frames]])
         for k, sound in enumerate(chosen[number]):
@@ -251,7 +243,7 @@ def told(heard, path, chosen, words, language, asked):
     around = np.convolve(np.pad(fits, 2, mode="edge"), np.ones(5) / 5, "valid") if len(fits) else fits
     trust = np.clip(1.6 * np.maximum(fits, around), 0, 1)
     phones = [[start, end, sound, float(trust[number])] for start, end, sound, number in phones]
-    return Alignment(found, phones, fitting / asked, language)
+    return Alignment(found, phones, fitting / asked, whole / max(sum(map(len, chosen)), 1), language)
 
 
 def blend(content, phones):
