@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.speech import content as layout
-from model_runtime.speech.phones import ARTICULATORY, PHONES, VOWELS
+from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, VOWELS
 from model_runtime.speech.pronounce import ENGLISH, pronounce, share_known, words_of
 
 # In log-likelihood per frame of 20 ms unless said otherwise; tuned on LibriSpeech's and EmoDB's training speakers.
@@ -25,6 +25,9 @@ DOUBTED, TRUSTED = -0.9, -0.2  # fit of a word (against the best phones heard) f
 MISFIT = 0.35                 # how well the text's phones must fit in the mean, or it belongs to another voice
 ENGLISH_ENOUGH = 0.7          # share of the words in the English dictionary from which the text is English
 BLUR = 0.7                    # frames: phones do not begin at once
+
+
+ENGLISH_SOUNDS = [(phone, classes) for phone, classes in MADE_WITH.items() if phone != "sil"]
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,25 @@ def guess(content, words):
     """The alignment in the language that fits best."""
     if share_known(words) > ENGLISH_ENOUGH:
         return align(content, words, ENGLISH)
-    tried = [align(content, words, language) for language in (ENGLISH, *LANGUAGES)]
+    heard = Heard(content)
+    tried = [align(content, words, language, heard) for language in (ENGLISH, *LANGUAGES)]
     return max((found for found in tried if found), key=lambda found: found.fit, default=None)
 
 
-def align(content, words, language=ENGLISH):
-    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time."""
+def align(content, words, language=ENGLISH, heard=None):
+    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time. heard: what Heard
+    makes of that Content, where it is at hand."""
     ways = pronounce(words, language)
     spoken = [k for k, way in enumerate(ways) if way]
     if not spoken or len(content) < 3:
         return None
-    chosen = [ways[k][0] for k in spoken]
-    heard = Heard(content)
-    path = walk(heard, chosen)
+    heard = heard or Heard(content)
+    chain = Chain([ways[k][0] for k in spoken])
+    path = walk(heard, chain)
     if any(len(ways[k]) > 1 for k in spoken):  # each word is spoken in the way that fits best where it was found
-        chosen = [best_way(heard, ways[k], where) for k, where in zip(spoken, spans(path, chosen))]
-        path = walk(heard, chosen)
-    return told(heard, path, chosen, [words[k] for k in spoken], language, len(words))
+        chain = Chain([best_way(heard, ways[k], where) for k, where in zip(spoken, spans(path, chain))])
+        path = walk(heard, chain)
+    return told(heard, path, chain, [words[k] for k in spoken], language, len(words))
 
 
 class Heard:
@@ -94,7 +99,7 @@ class Heard:
         self.yes, self.no = np.log(made), np.log(1 - made)
         self.known = {}
         self.silence = PHONE * self.phones[:, PHONES.index("sil")] + MADE * self._made(frozenset({"pause"}))
-        self.best = np.max([self.of(phone, frozenset(classes), True) for phone, classes in _ENGLISH] + [self.silence], 0)
+        self.best = np.max([self.of(phone, frozenset(classes), True) for phone, classes in ENGLISH_SOUNDS] + [self.silence], 0)
 
     def __len__(self):
         return len(self.phones)
@@ -111,20 +116,25 @@ class Heard:
         return self.known[key]
 
 
-def _english():
-    from model_runtime.speech.phones import MADE_WITH
-    return [(phone, MADE_WITH[phone]) for phone in PHONES if phone != "sil"]
+class Chain:
+    """The states of words (lists of Sounds): before each word and after the last a gap, then its phones, a vowel's twice.
 
-
-_ENGLISH = _english()
-
-
-def walk(heard, words):
-    """The best way [Tc] through the states of words (lists of Sounds): before each word and after the last a gap, then its phones.
-
-    Viterbi search in a beam around the best state; a phone lasts a frame at least, a vowel two.
+    states: (number of the word, Sound or None for the gap, number of the phone or -1); starts: the place of each word's gap.
     """
-    states, starts = _states(words)
+
+    def __init__(self, words):
+        self.words, self.states, self.starts = words, [], []
+        for number, word in enumerate([*words, []]):
+            self.starts.append(len(self.states))
+            self.states.append((number, None, -1))
+            for place, sound in enumerate(word):
+                self.states += [(number, sound, place)] * (2 if sound.phone in VOWELS else 1)
+
+
+def walk(heard, chain):
+    """The best way [Tc] through the states of a Chain: Viterbi search in a beam around the best state. A phone lasts a frame at least,
+    a vowel two."""
+    states, starts = chain.states, chain.starts
     sounds = [_key(state) for state in states]
     kinds = list(dict.fromkeys(sounds))
     gap = np.maximum(heard.silence, heard.best - STRAY)
@@ -164,17 +174,6 @@ def _key(state):
     return None if sound is None else (sound.phone, sound.classes, sound.exact)
 
 
-def _states(words):
-    """([(word, Sound or None for the gap before it, number of the phone)], index of each word's gap)."""
-    states, starts = [], []
-    for number, word in enumerate([*words, []]):
-        starts.append(len(states))
-        states.append((number, None, -1))
-        for place, sound in enumerate(word):
-            states += [(number, sound, place)] * (2 if sound.phone in VOWELS else 1)
-    return states, starts
-
-
 def _ways_in(states, starts):
     """For each state up to four it can be come to from, and what each costs: itself, the one before, past the gap, past a word."""
     S = len(states)
@@ -192,12 +191,11 @@ def _ways_in(states, starts):
     return back, cost
 
 
-def spans(path, words):
+def spans(path, chain):
     """Where each word was found: (first frame, frame after the last), or None."""
-    states, _ = _states(words)
-    owner = np.array([number if sound is not None else -1 for number, sound, _ in states])[path]
+    owner = np.array([number if sound is not None else -1 for number, sound, _ in chain.states])[path]
     found = []
-    for number in range(len(words)):
+    for number in range(len(chain.words)):
         frames = np.flatnonzero(owner == number)
         found.append((frames[0], frames[-1] + 1) if len(frames) else None)
     return found
@@ -219,11 +217,11 @@ def best_way(heard, ways, where):
     return ways[int(np.argmax(scores))]
 
 
-def told(heard, path, chosen, words, language, asked):
-    """The Alignment of a path."""
-    states, _ = _states(chosen)
+def told(heard, path, chain, words, language, asked):
+    """The Alignment of a path; asked: of how many words."""
+    states = chain.states
     found, phones, fitting, whole = [], [], 0.0, 0.0
-    for number, where in enumerate(spans(path, chosen)):
+    for number, where in enumerate(spans(path, chain)):
         if where is None:
             continue
         first, last = where
@@ -231,10 +229,10 @@ def told(heard, path, chosen, words, language, asked):
         own = np.array([heard.of(*_key(states[s]))[t] for t, s in zip(frames, path[frames]) if states[s][1] is not None])
         fit = float(np.clip(((own - heard.best[frames][:len(own)]).mean() - DOUBTED) / (TRUSTED - DOUBTED), 0, 1))
         fitting += fit > 0.25
-        whole += fit * len(chosen[number])
+        whole += fit * len(chain.words[number])
         found.append([first / layout.FPS, last / layout.FPS, words[number], fit])
         place = np.array([states[s][2] for s in path[frames]])
-        for k, sound in enumerate(chosen[number]):
+        for k, sound in enumerate(chain.words[number]):
             inside = frames[place == k]
             if len(inside):
                 phones.append([(inside[0] - 0.5) / layout.FPS, (inside[-1] + 0.5) / layout.FPS, sound, len(found) - 1])
@@ -243,7 +241,7 @@ def told(heard, path, chosen, words, language, asked):
     around = np.convolve(np.pad(fits, 2, mode="edge"), np.ones(5) / 5, "valid") if len(fits) else fits
     trust = np.clip(1.6 * np.maximum(fits, around), 0, 1)
     phones = [[start, end, sound, float(trust[number])] for start, end, sound, number in phones]
-    return Alignment(found, phones, fitting / asked, whole / max(sum(map(len, chosen)), 1), language)
+    return Alignment(found, phones, fitting / asked, whole / max(sum(map(len, chain.words)), 1), language)
 
 
 def blend(content, phones):
