@@ -45,6 +45,15 @@ def join(x):
     return x.transpose(1, 2).flatten(2)
 
 
+def attend(q, k, v):
+    """Attention of [B, heads, n, width / heads] -> [B, n, width]. A CPU's backward pass of it is nine times slower in bfloat16
+    (torch 2.13), so training there does this in float32."""
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
+        with torch.autocast("cpu", enabled=False):
+            return join(F.scaled_dot_product_attention(q.float(), k.float(), v.float())).to(q.dtype)
+    return join(F.scaled_dot_product_attention(q, k, v))
+
+
 class SelfAttention(nn.Module):
     """Every frame of the window looks at every other."""
 
@@ -56,7 +65,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)   # each [B, heads, T, n]
-        return self.out(join(F.scaled_dot_product_attention(rotate(q), rotate(k), v)))
+        return self.out(attend(rotate(q), rotate(k), v))
 
 
 class AlignedAttention(nn.Module):
@@ -88,9 +97,7 @@ class CrossAttention(nn.Module):
     def forward(self, x, content):
         """x [B, T, width], content [B, T, width] -> [B, T, width]."""
         key, value = self.pair(content).chunk(2, -1)
-        read = F.scaled_dot_product_attention(rotate(split(self.query(x), self.heads)), rotate(split(key, self.heads)),
-                                              split(value, self.heads))
-        return self.out(join(read))
+        return self.out(attend(rotate(split(self.query(x), self.heads)), rotate(split(key, self.heads)), split(value, self.heads)))
 
 
 class PairAttention(nn.Module):
@@ -115,8 +122,8 @@ class PairAttention(nn.Module):
         read = 0
         for stream, layer in ((motion, self.of_motion), (feeling, self.of_feeling)):
             key, value = layer(stream).chunk(2, -1)
-            read = read + F.scaled_dot_product_attention(q, split(key, self.heads), split(value, self.heads))
-        return self.out(join(read))
+            read = read + attend(q, split(key, self.heads), split(value, self.heads))
+        return self.out(read)
 
 
 class TokenAttention(nn.Module):
@@ -134,8 +141,7 @@ class TokenAttention(nn.Module):
     def forward(self, x, tokens):
         """x [B, T, width], tokens [B, K, width] -> [B, T, width]."""
         key, value = self.pair(tokens).chunk(2, -1)
-        return self.out(join(F.scaled_dot_product_attention(split(self.query(x), self.heads), split(key, self.heads),
-                                                            split(value, self.heads))))
+        return self.out(attend(split(self.query(x), self.heads), split(key, self.heads), split(value, self.heads)))
 
 
 def modulate(x, scale_shift):

@@ -39,6 +39,27 @@ def test_noise_belongs_to_the_frame_not_to_the_clip():
     assert np.abs(np.corrcoef(draws[:-64].ravel(), draws[64:].ravel())[0, 1]) < 0.01   # blocks are not repeated
 
 
+def test_takes_share_the_mouths_noise_and_nothing_else():
+    mouth = torch.linalg.qr(torch.randn(CHANNELS, 5, generator=torch.Generator().manual_seed(0)))[0]
+    one, other = (sampler.noise(4000, seed, mouth) for seed in (1, 2))
+    torch.testing.assert_close(one @ mouth, other @ mouth, atol=1e-4, rtol=1e-4)
+    rest = torch.eye(CHANNELS) - mouth @ mouth.T
+    assert abs(np.corrcoef((one @ rest).ravel(), (other @ rest).ravel())[0, 1]) < 0.01
+    torch.testing.assert_close(torch.cov(one.T), torch.eye(CHANNELS), atol=0.1, rtol=0)      # still N(0, I)
+
+
+def test_regression_is_one_pass_and_knows_no_seed(monkeypatch):
+    torch.manual_seed(2)
+    net = g.Denoiser(width=32, depth=1, heads=2, diffuses=False).eval()
+    regression = g.Generator(net, torch.zeros(CHANNELS), torch.full((CHANNELS,), 0.1), torch.eye(CHANNELS), "x")
+    passes = []
+    forward = g.Denoiser.forward
+    monkeypatch.setattr(g.Denoiser, "forward", lambda self, noisy, *rest: passes.append(noisy) or forward(self, noisy, *rest))
+    first, other = (sampler.sample(regression, *scene(100), seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(first, other)
+    assert len(passes) == 2 and not passes[0].any() and len(passes[0]) == 1
+
+
 def test_windows_cover_every_frame_smoothly():
     for T in (1, 119, 120, 121, 209, 210, 211, 1000):
         starts, fade = sampler.windows(T)
