@@ -185,7 +185,8 @@ class Denoiser(nn.Module):
 
     def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS, content=CONTENT, fusion=False, aligned=True, diffuses=True):
         super().__init__()
-        self.size = {"width": width, "depth": depth, "heads": heads, "content": content, "fusion": fusion, "aligned": aligned, "diffuses": diffuses}
+        self.size = {"width": width, "depth": depth, "heads": heads, "content": content, "fusion": fusion, "aligned": aligned,
+                     "diffuses": diffuses}
         self.diffuses = diffuses
         self.motion_in = nn.Linear(3 * CHANNELS, width)
         self.content_in = nn.Sequential(nn.Conv1d(content, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
