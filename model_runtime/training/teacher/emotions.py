@@ -118,7 +118,7 @@ def join(speech, feeling, speaking):
     stretch = feeling[:, INDEX["mouthStretchLeft"]]
     speech, feeling = speech.copy(), feeling.copy()
     rounded = [INDEX["mouthFunnel"], INDEX["mouthPucker"]]
-    roundness = np.clip(speech[:, rounded].sum(1), 0, 1)
+    roundness = np.clip(1.5 * speech[:, rounded].sum(1), 0, 1)
     speech[:, rounded] *= (1 - 0.12 * np.maximum(smile, stretch))[:, None]
     for name, give in YIELDS.items():
         feeling[:, columns(name)] *= 1 - give * roundness[:, None]
