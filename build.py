@@ -6,6 +6,7 @@
     bake    voices to .blend files without a Blender install
     zip     build and validate the extension
     bench   speed and memory, as ratios within one run
+    evaluate  how well voices of strangers are heard and performed
     train   train the shipped weights again, or on recordings of your own
     head    make the built-in head
 
@@ -25,6 +26,7 @@ VERBS = {  # verb -> what .venv's Python runs
     "bake": ["-m", "tools.bake"],
     "zip": ["-m", "tools.zip"],
     "bench": ["-m", "tools.bench"],
+    "evaluate": ["-m", "tools.evaluate"],
     "train": ["-m", "model_runtime.training"],
     "head": ["-m", "tools.sculpt"],
 }

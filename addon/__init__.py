@@ -3,8 +3,8 @@ import atexit
 import importlib
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
-MODULES = ("preferences", "settings", "jobs", "head", "identity", "studio", "voice", "passages", "perform", "pins", "takes", "overlay",
-           "command")
+MODULES = ("preferences", "settings", "jobs", "head", "identity", "studio", "voice", "words", "passages", "perform", "pins", "takes",
+           "overlay", "command")
 
 _undo = []  # what takes the registration back, newest last
 

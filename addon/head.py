@@ -98,6 +98,8 @@ class Starts:
             job = self.job(context)
             if job is not None:
                 jobs.do(job)
+                for note in job.notes:  # without a window it is done by now
+                    self.report({"WARNING"}, note)
         except UtterError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -28,17 +28,18 @@ class Job:
 
     label: the undo step's name.  room: the panel that shows its progress ("head" or "perform").
     request: kind of request.  apply(result): changes the scene, on the main thread.  folder: temporary, gone afterwards.
+    error, notes: in the end, why it failed, and what else the worker has to say to the artist.
     """
 
     def __init__(self, label, room, request, apply, folder, **fields):
         self.label, self.room, self.request, self.apply, self.folder, self.fields = label, room, request, apply, folder, fields
-        self.id, self.stage, self.fraction, self.error = None, "Starting", 0.0, ""
+        self.id, self.stage, self.fraction, self.error, self.notes = None, "Starting", 0.0, "", ()
 
 
 class Message:
     """What the last job left to be read in its panel."""
 
-    room, text, icon = "", "", "NONE"
+    room, text, icon, notes = "", "", "NONE", ()
 
     @classmethod
     def is_error(cls):
@@ -132,7 +133,10 @@ def draw_progress(layout, room):
 def draw_message(layout, room, width):
     """Draw what the last job left to say, wrapped to the region's width (pixels)."""
     if Message.text and Message.room == room:
-        draw_text(layout.box(), Message.text, width, Message.icon, dismiss=True)
+        box = layout.box()
+        draw_text(box, Message.text, width, Message.icon, dismiss=True)
+        for note in Message.notes:
+            draw_text(box, note, width, "ERROR")
 
 
 def draw_text(layout, text, width, icon="NONE", dismiss=False):
@@ -147,8 +151,8 @@ def draw_text(layout, text, width, icon="NONE", dismiss=False):
             row.operator("utter.dismiss", text="", icon="X", emboss=False)
 
 
-def say(room, text, icon="NONE"):
-    Message.room, Message.text, Message.icon = room, text, icon
+def say(room, text, icon="NONE", notes=()):
+    Message.room, Message.text, Message.icon, Message.notes = room, text, icon, notes
     _redraw()
 
 
@@ -218,11 +222,12 @@ def _finish(result=None, error="", icon="ERROR"):
             traceback.print_exc()
             error = f"Something unexpected went wrong ({type(defect).__name__}); the system console tells more."
         else:
+            job.notes = tuple(result.get("notes", ()))
             if not bpy.app.background:
                 bpy.ops.ed.undo_push(message=job.label)
     job.error = error
     shutil.rmtree(job.folder, ignore_errors=True)
-    say(job.room, error or note or "", icon if error else "CHECKMARK")
+    say(job.room, error or note or "", icon if error else "CHECKMARK", job.notes)
 
 
 def _redraw():

@@ -5,7 +5,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import bake, jobs, passages, rig, takes, voice
+from . import bake, jobs, passages, rig, takes, voice, words
 from .errors import UtterError
 from .head import HeadPanel, Starts, chosen
 
@@ -25,7 +25,7 @@ def perform_job(scene, head, rediffuse=False):
     start, jaw, quality = settings.start, settings.jaw, settings.quality
     fields = {"voice": voice.path_of(head), "head": seen.path or None, "emotion": settings.emotion.strip() or None,
               "passages": passages.in_seconds(settings, fps), "pins": None, "seed": settings.seed, "quality": quality,
-              "identity": list(seen.identity) or None}
+              "identity": list(seen.identity) or None, "words": words.of(head), "language": words.language(settings)}
     pins = bake.read_pins(head, start, settings.frames, fps=fps) if rediffuse else None
     if rediffuse and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
@@ -60,8 +60,11 @@ def perform_job(scene, head, rediffuse=False):
 
 
 def perform_now(scene, head, progress=lambda stage, fraction: None, rediffuse=False):
-    """Perform and bake before returning, calling progress(stage, fraction) on the way. UtterError if it fails."""
-    jobs.run(perform_job(scene, head, rediffuse), progress)
+    """Perform and bake before returning, calling progress(stage, fraction) on the way; returns the worker's notes (sentences).
+    UtterError if it fails."""
+    job = perform_job(scene, head, rediffuse)
+    jobs.run(job, progress)
+    return job.notes
 
 
 class UTTER_OT_perform(Starts, bpy.types.Operator):

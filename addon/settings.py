@@ -3,7 +3,7 @@ import bpy
 from bpy.props import (BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty,
                        PointerProperty, StringProperty)
 
-from . import identity, look, rig, shaders, takes, voice
+from . import identity, look, rig, shaders, takes, voice, words
 
 FEELINGS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous", "neutral", "holding back tears",
             "barely hiding his anger", "warm and reassuring", "tired and resigned", "nervous, forcing a smile", "proud", "in love")
@@ -52,6 +52,11 @@ class HeadSettings(bpy.types.PropertyGroup):
     seconds: FloatProperty(options={"HIDDEN"})          # length of the voice; 0 unknown
     refusal: StringProperty(options={"HIDDEN"})         # why the voice cannot be used, ""
     frames: IntProperty(options={"HIDDEN"})             # 30-fps frames of the last performance
+
+    words: StringProperty(name="Words", search=words.suggest, search_options={"SUGGESTION"}, description="What is said in the voice, for "
+                          "sharper lips: the words, a .txt or .srt file, or the name of a text of this file. Words that do not fit "
+                          "do no harm")
+    language: EnumProperty(name="Language", description="Language of the words", items=words.ITEMS)
 
     identity: PointerProperty(type=Identity)
 

@@ -10,6 +10,7 @@ from .errors import UtterError
 from .head import HeadPanel, chosen
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+STRIP = "Voice of "  # what our strips are called, before the head's name
 
 
 def path_of(head):
@@ -37,7 +38,7 @@ def place(scene, head):
         return
     taken = {strip.channel for strip in compat.strips(scene)}
     channel = next((number for number in range(1, 129) if number not in taken), 1)
-    strip = compat.strips(scene).new_sound(f"Voice of {head.name}", path, channel, settings.start)
+    strip = compat.strips(scene).new_sound(f"{STRIP}{head.name}", path, channel, settings.start)
     settings.strip = strip.name
     if strip.sound.channels == "INVALID":
         remove(scene, head)

@@ -1,5 +1,6 @@
 """python -m model_runtime VERB: the runtime's command line. Errors are one sentence on stderr, exit 2."""
 import argparse
+import itertools
 import json
 import sys
 import traceback
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from model_runtime import __version__
+from model_runtime.batch import COLUMNS, read_list, row
 from model_runtime.errors import UtterError
 
 AUDIO = (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
@@ -17,8 +19,7 @@ class Parser(argparse.ArgumentParser):
     """argparse that says what is wrong in one sentence, without the usage before it."""
 
     def error(self, message):
-        print(f"{self.prog}: {message}; see --help.", file=sys.stderr)
-        sys.exit(2)
+        raise UtterError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
 
 
 def parser():
@@ -45,8 +46,11 @@ def parser():
         sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
 
     sub = verb("perform", perform, "voices to Motion files")
-    sub.add_argument("voices", nargs="+", metavar="VOICE", help="sound files, or folders of them")
-    sub.add_argument("-o", "--output", required=True, metavar="M.npz|FOLDER/", help="a file for one voice, a folder for several")
+    sub.add_argument("voices", nargs="*", metavar="VOICE", help="sound files, or folders of them")
+    sub.add_argument("--list", metavar="FILE.csv", help="instead of voices: a row for each, with the columns " + ", ".join(COLUMNS) +
+                     "; paths in it are relative to it")
+    sub.add_argument("-o", "--output", "--out", metavar="M.npz|FOLDER/", help="a file for one voice, a folder for several; "
+                     "with a list the folder that its column out refers to, default: the list's own")
     sub.add_argument("--head", help="FLAME-format head (.npz, .pkl) or neutral mesh (.obj, .ply); default: the built-in head")
     sub.add_argument("--emotion", metavar="TEXT", help="what the whole should feel like, in words; default: what the voice feels like")
     sub.add_argument("--passages", metavar="P.json", help="list of {start, end, prompt, strength, fade} in seconds")
@@ -56,6 +60,7 @@ def parser():
     identity(sub)
     words(sub)
     device(sub)
+    sub.set_defaults(parser=sub)
 
     sub = verb("listen", listen, "what the ears hear in a voice: Content at 50 Hz")
     sub.add_argument("voice")
@@ -84,9 +89,10 @@ def parser():
 
 
 def main(arguments=None):
-    """Run the command line; returns the exit code: 0 done, 2 bad input, 3 some voices failed."""
-    args = parser().parse_args(arguments)
+    """Run the command line; returns the exit code: 0 done, 2 bad input and nothing done, 3 some voices failed."""
+    args = argparse.Namespace(debug=False)
     try:
+        args = parser().parse_args(arguments)
         return args.function(args) or 0
     except UtterError as error:
         print(error, file=sys.stderr)
@@ -104,30 +110,79 @@ def main(arguments=None):
 
 
 def perform(args):
-    from model_runtime.motion import save_motion
     from model_runtime.pipeline import Performer
+    if bool(args.voices) == bool(args.list):
+        raise UtterError("Name voices, or a list of them with --list.")
+    performer, failed = Performer(args.device), 0
+    asked(args, performer)  # a mistake on the command line is said once, before anything is computed
+    tasks = listed(args) if args.list else named(args)
+    for title, voice, output, options in tasks:
+        try:
+            if isinstance(options, UtterError):
+                raise options
+            perform_one(performer, voice, output, options)
+            print(f"{voice} -> {output}", flush=True)
+        except UtterError as error:
+            if len(tasks) == 1 and not args.list:
+                raise
+            failed += 1
+            print(f"{title}: {error}", file=sys.stderr, flush=True)
+    return 0 if not failed else 2 if failed == len(tasks) else 3
+
+
+def perform_one(performer, voice, output, options):
+    """Perform one voice with the options of `perform` (a Namespace) and write its Motion."""
+    from model_runtime.motion import save_motion
+    passages, who = asked(options, performer)
+    motion = performer.perform(voice, options.head, options.emotion, passages, options.pins, options.seed, options.quality, who,
+                               words=words_for(voice, options.words), language=options.language, progress=show(voice), note=say(voice))
+    save_motion(motion, output)
+
+
+def asked(options, performer):
+    """(passages, identity) of the files that the options name."""
+    return (read_passages(options.passages) if options.passages else (),
+            read_identity(options.identity, performer.builtin) if options.identity else None)
+
+
+def named(args):
+    """[(title, voice, output, options)] of the voices named on the command line."""
+    if not args.output:
+        raise UtterError("Say with --output where the Motion goes.")
     jobs = plan(args.voices, args.output)
     if args.pins and len(jobs) > 1:
         raise UtterError("Pins belong to one voice; perform that voice alone.")
     if args.words and len(jobs) > 1 and not Path(args.words).is_dir():
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
-    passages = read_passages(args.passages) if args.passages else ()
-    performer = Performer(args.device)
-    who = read_identity(args.identity, performer.builtin) if args.identity else None
-    failed = 0
-    for voice, output in jobs:
+    return [(voice, voice, output, args) for voice, output in jobs]
+
+
+def listed(args):
+    """The same of a batch list. A row is a command line of its own, with this one's options where it has none; one that cannot be
+    used has an UtterError for its options."""
+    folder, tasks, taken = Path(args.list).parent, [], set()
+    target = Path(args.output or folder)
+    for title, cells in read_list(args.list):
+        voice = output = None
         try:
-            motion = performer.perform(voice, args.head, args.emotion, passages, args.pins, args.seed, args.quality, who,
-                                       words=words_for(voice, args.words), language=args.language, progress=show(voice),
-                                       note=say(voice))
-            save_motion(motion, output)
-            print(f"{voice} -> {output}", flush=True)
+            asked = row(cells, folder)
+            voice, out = asked.pop("voice"), asked.pop("out", None)
+            options = args.parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()], argparse.Namespace(**vars(args)))
+            output = name_output(target, out, voice, taken)
         except UtterError as error:
-            if len(jobs) == 1:
-                raise
-            failed += 1
-            print(f"{voice}: {error}", file=sys.stderr, flush=True)
-    return 3 if failed else 0
+            options = error
+        tasks.append((title, voice, output, options))
+    return tasks
+
+
+def name_output(target, out, voice, taken):
+    """The Motion's path: out in the folder target, or called as the voice is; UtterError if an earlier row has it."""
+    name = out.removesuffix(".npz") if out else next(name for number in itertools.count(1) if (
+        name := Path(voice).stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
+    if name.lower() in taken:
+        raise UtterError(f"An earlier row goes to {out} as well.")
+    taken.add(name.lower())
+    return target / f"{name}.npz"
 
 
 def words_for(voice, words):

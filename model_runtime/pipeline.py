@@ -70,16 +70,11 @@ class Performer:
     def listen(self, voice, words=None, language=None, note=lambda sentence: None):
         """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES).
 
-        words: what is said, a text or a .txt or .srt file; language: its code (en, de, fr ...), None: found out.
+        words: what is said, a text or a .txt, .srt or .vtt file; language: its code (en, de, fr ...), None: found out.
         note(sentence) hears where the words do not fit the voice."""
-        return self.sharpen(self.encoder.listen(load_voice(voice)), words, language, note)
-
-    def sharpen(self, content, words, language, note):
-        """Content with the words, if there are any."""
-        from model_runtime.speech.words import read_words, sharpen
-        if not words:
-            return content
-        content, _, sentence = sharpen(content, read_words(words), language)
+        from model_runtime.speech.script import read_script, sharpen
+        script = read_script(words)  # a file that cannot be read is said before anything is computed
+        content, sentence = sharpen(self.encoder.listen(load_voice(voice)), script, language)
         if sentence:
             note(sentence)
         return content
@@ -93,12 +88,12 @@ class Performer:
         either the feeling comes from the voice. pins: path of an .npz with values [T, 65] and mask [T, 65] bool in that head's basis.
         identity: beta [300] of the built-in head (None: its own face); another head is who its file says.
         words, language: as listen() takes them; note(sentence) hears where they do not fit the voice.
-        words, language: as listen() takes them; note(sentence) hears where they do not fit the voice.
         progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled.
         """
         from model_runtime.diffusion import sample
         from model_runtime.emotion.timeline import compose
         from model_runtime.speech.content import resample
+        from model_runtime.speech.script import read_script, sharpen
 
         def step(stage, fraction):
             if cancelled():
@@ -112,9 +107,7 @@ class Performer:
         step("Reading the voice", 0.0)
         samples = load_voice(voice)
         frames = frame_count(len(samples))
-        if words:
-            from model_runtime.speech.words import read_words
-            words = read_words(words)  # a file that cannot be read is said before anything is computed
+        script = read_script(words)
         pins = load_pins(pins, frames) if pins else None
         step("Fitting the head", 0.02)
         target, head_map, beta = self.fit(head)
@@ -122,7 +115,9 @@ class Performer:
 
         step("Listening", 0.05)
         content = self.encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
-        content = self.sharpen(content, words, language, note)
+        content, sentence = sharpen(content, script, language, lambda: step("Listening", 0.25))
+        if sentence:
+            note(sentence)
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
         if emotion:

@@ -1,16 +1,16 @@
 """The generator: what the mouth says and the face feels, diffused into Motion."""
 
 
-def load_generator(device="cpu"):
-    """The shipped Generator (generator.py). UtterError if the weights are missing, damaged, or made for another head."""
-    from model_runtime.diffusion.generator import load
+def load_generator(device="cpu", path=None):
+    """The Generator of a checkpoint, None: the shipped one. UtterError if it is missing, damaged, or made for another head."""
+    from model_runtime.diffusion.generator import PATH, load
 
-    return load(device=device)
+    return load(path or PATH, device)
 
 
 def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
-           progress=lambda stage, fraction: None, cancelled=lambda: False):
+           progress=lambda stage, fraction: None, cancelled=lambda: False, heard=None):
     """Diffuse a performance -> values float32 [T, 65]; see sampler.sample."""
     from model_runtime.diffusion.sampler import sample
 
-    return sample(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, cancelled)
+    return sample(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, cancelled, heard)

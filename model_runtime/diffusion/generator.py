@@ -21,6 +21,7 @@ PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "generator.safe
 STEPS = 1000        # of the diffusion, as trained
 WINDOW = 120        # frames that attention sees at once: four seconds
 WIDTH, DEPTH, HEADS = 128, 5, 4
+TOKENS = 8          # in which motion and feeling are fused
 IDENTITY = 300
 
 
@@ -34,6 +35,25 @@ def rotate(x):
     return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)
 
 
+def split(x, heads):
+    """[B, n, width] -> [B, heads, n, width / heads]."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def join(x):
+    """[B, heads, n, width / heads] -> [B, n, width]."""
+    return x.transpose(1, 2).flatten(2)
+
+
+def attend(q, k, v):
+    """Attention of [B, heads, n, width / heads] -> [B, n, width]. A CPU's backward pass of it is nine times slower in bfloat16
+    (torch 2.13), so training there does this in float32."""
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
+        with torch.autocast("cpu", enabled=False):
+            return join(F.scaled_dot_product_attention(q.float(), k.float(), v.float())).to(q.dtype)
+    return join(F.scaled_dot_product_attention(q, k, v))
+
+
 class SelfAttention(nn.Module):
     """Every frame of the window looks at every other."""
 
@@ -45,7 +65,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x):
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)   # each [B, heads, T, n]
-        return self.out(F.scaled_dot_product_attention(rotate(q), rotate(k), v).transpose(1, 2).flatten(2))
+        return self.out(attend(rotate(q), rotate(k), v))
 
 
 class AlignedAttention(nn.Module):
@@ -64,6 +84,66 @@ class AlignedAttention(nn.Module):
         return self.out(self.value(content))
 
 
+class CrossAttention(nn.Module):
+    """Content-aware attention without the alignment mask: every frame looks at the content of the whole window (for ablation)."""
+
+    def __init__(self, width=WIDTH, heads=HEADS):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.pair = nn.Linear(width, 2 * width)         # key and value
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x, content):
+        """x [B, T, width], content [B, T, width] -> [B, T, width]."""
+        key, value = self.pair(content).chunk(2, -1)
+        return self.out(attend(rotate(split(self.query(x), self.heads)), rotate(split(key, self.heads)), split(value, self.heads)))
+
+
+class PairAttention(nn.Module):
+    """Fusion tokens that attend to all pairs (motion_i, feeling_j) of concatenated features (LSF-Animation, HIFB).
+
+    Key and value are linear in the pair, so its logit is a sum a_i + b_j: the softmax over all T x T pairs is the product of a
+    softmax over i and one over j, and what it reads is the sum of two ordinary attentions. Exact, and linear in T. (The tests hold
+    it against the pairs.)
+    """
+
+    def __init__(self, width=WIDTH, heads=HEADS):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.of_motion = nn.Linear(width, 2 * width)    # key and value
+        self.of_feeling = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, tokens, motion, feeling):
+        """tokens [B, K, width], motion, feeling [B, T, width] -> [B, K, width]."""
+        q = split(self.query(tokens), self.heads)
+        read = 0
+        for stream, layer in ((motion, self.of_motion), (feeling, self.of_feeling)):
+            key, value = layer(stream).chunk(2, -1)
+            read = read + attend(q, split(key, self.heads), split(value, self.heads))
+        return self.out(read)
+
+
+class TokenAttention(nn.Module):
+    """Every frame reads the fusion tokens. Begins as nothing."""
+
+    def __init__(self, width=WIDTH, heads=HEADS):
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.pair = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x, tokens):
+        """x [B, T, width], tokens [B, K, width] -> [B, T, width]."""
+        key, value = self.pair(tokens).chunk(2, -1)
+        return self.out(attend(split(self.query(x), self.heads), split(key, self.heads), split(value, self.heads)))
+
+
 def modulate(x, scale_shift):
     """Normalise each frame over its features, then scale and shift it: FiLM for the step, AdaIN for the feeling."""
     scale, shift = scale_shift.chunk(2, -1)
@@ -71,10 +151,15 @@ def modulate(x, scale_shift):
 
 
 class Block(nn.Module):
-    def __init__(self, width=WIDTH, heads=HEADS):
+    """fusion: whether motion and feeling meet in the fusion tokens here; aligned: whether content is read through the mask."""
+
+    def __init__(self, width=WIDTH, heads=HEADS, fusion=False, aligned=True):
         super().__init__()
         self.attention = SelfAttention(width, heads)
-        self.content = AlignedAttention(width)
+        self.content = AlignedAttention(width) if aligned else CrossAttention(width, heads)
+        self.aligned, self.fusion = aligned, fusion
+        if fusion:
+            self.fuse, self.read = PairAttention(width, heads), TokenAttention(width, heads)
         self.film = nn.Linear(width, 2 * width)       # diffusion step and identity, one for all frames
         self.adain = nn.Linear(width, 2 * width)      # third layer of the feeling's MLP, frame by frame
         self.feed = nn.Sequential(nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width))
@@ -82,31 +167,43 @@ class Block(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x, content, feeling, clip):
-        """x, content, feeling [B, T, width]; clip [B, 1, width]."""
+    def forward(self, x, tokens, content, feeling, clip):
+        """x, content, feeling [B, T, width]; tokens [B, TOKENS, width]; clip [B, 1, width] -> (x, tokens)."""
         x = x + self.attention(modulate(x, self.film(clip)))
-        x = x + self.content(content)
-        return x + self.feed(modulate(x, self.adain(feeling)))
+        x = x + (self.content(content) if self.aligned else self.content(F.layer_norm(x, x.shape[-1:]), content))
+        if self.fusion:
+            level = F.layer_norm(x, x.shape[-1:])
+            tokens = tokens + self.fuse(F.layer_norm(tokens, tokens.shape[-1:]), level, feeling)
+            x = x + self.read(level, F.layer_norm(tokens, tokens.shape[-1:]))
+        return x + self.feed(modulate(x, self.adain(feeling))), tokens
 
 
 class Denoiser(nn.Module):
-    def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS):
+    """fusion: HIFB fusion tokens in every second block; aligned: content through the alignment mask; diffuses False: a regression
+    of Motion from everything but noise, one forward pass (the ablation).
+    content: columns of what it hears; another number than 55 for hidden states (speech/plugin.py)."""
+
+    def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS, content=CONTENT, fusion=False, aligned=True, diffuses=True):
         super().__init__()
-        self.size = {"width": width, "depth": depth, "heads": heads}
+        self.size = {"width": width, "depth": depth, "heads": heads, "content": content, "fusion": fusion, "aligned": aligned,
+                     "diffuses": diffuses}
+        self.diffuses = diffuses
         self.motion_in = nn.Linear(3 * CHANNELS, width)
-        self.content_in = nn.Sequential(nn.Conv1d(CONTENT, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
+        self.content_in = nn.Sequential(nn.Conv1d(content, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
         self.feeling_in = nn.Sequential(nn.Linear(FEELING, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.identity_in = nn.Sequential(nn.Linear(IDENTITY, width), nn.GELU(), nn.Linear(width, width))
         self.step_in = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.no_content = nn.Parameter(torch.zeros(width))
         self.no_feeling = nn.Parameter(torch.zeros(width))
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        if fusion:
+            self.tokens = nn.Parameter(torch.randn(TOKENS, width))
+        self.blocks = nn.ModuleList(Block(width, heads, fusion and number % 2 == 1, aligned) for number in range(depth))
         self.motion_out = nn.Linear(width, CHANNELS)
 
     def forward(self, noisy, step, content, feeling, beta, pins, mask, hears=None, feels=None):
         """-> clean Motion [B, T, 65].
 
-        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, 55]; feeling [B, T, 128];
+        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, C]; feeling [B, T, 128];
         beta [B, 300]; hears, feels [B] bool: False drops that condition (None: nothing dropped).
         """
         x = self.motion_in(torch.cat([noisy, pins * mask, mask], -1))
@@ -120,8 +217,9 @@ class Denoiser(nn.Module):
         speed = torch.exp(-math.log(10000) * torch.arange(width // 2, device=x.device) / (width // 2))
         angle = step.float()[:, None] * speed
         clip = self.step_in(torch.cat([angle.sin(), angle.cos()], -1)) + self.identity_in(beta)   # [B, width]
+        tokens = self.tokens.to(x.dtype).expand(len(x), -1, -1) if self.size["fusion"] else None
         for block in self.blocks:
-            x = block(x, content, feeling, clip[:, None])
+            x, tokens = block(x, tokens, content, feeling, clip[:, None])
         return self.motion_out(F.layer_norm(x, (width,)))
 
 
@@ -137,6 +235,11 @@ class Generator:
     basis: str
     device: object = "cpu"
     metadata: dict = field(default_factory=dict)
+
+    @property
+    def ears(self):
+        """The kind of the ears that it learned from: "ears", "phones:..." or "hidden:..." (speech/plugin.py)."""
+        return self.metadata.get("encoder", "ears")
 
 
 def save(generator, path=PATH):

@@ -5,7 +5,7 @@ everybody does.
 """
 import torch
 
-from model_runtime.motion import EXPRESSION, JAW
+from model_runtime.motion import CHANNELS, EXPRESSION, JAW, NECK
 from model_runtime.speech.content import NAMES
 
 BILABIAL = NAMES.index("bilabial")
@@ -26,6 +26,28 @@ def lip_tensors(generator):
         pair = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
         generator.lips = lbs.tensors(head, pair), float(head.jaw_open_gap)
     return generator.lips
+
+
+def mouth(generator):
+    """The directions of normalised Motion that move the lips, orthonormal [65, k]; kept with the generator.
+
+    Singular vectors of the lip landmarks' slope at the mean Motion, those that carry all but a hundredth of its square. The neck
+    moves no lip against its face.
+    """
+    if "mouth" not in generator.__dict__:
+        from model_runtime.flame import lbs
+        from model_runtime.flame.head import load_head
+        head = load_head()
+        lips = [head.landmark(name) for name in head.landmark_names if str(name).startswith("lip_")]
+        tensors, mean, std = lbs.tensors(head, lips), generator.mean.cpu(), generator.std.cpu()
+        free = torch.ones(CHANNELS)
+        free[NECK] = 0
+        nudged = mean + NUDGE * torch.diag(free * std)
+        slope = (lbs.pose_torch(tensors, nudged, torch.zeros(300)) - lbs.pose_torch(tensors, mean[None], torch.zeros(300))).flatten(1)
+        directions, size, _ = torch.linalg.svd(slope, full_matrices=False)
+        share = size.square().cumsum(0) / size.square().sum()
+        generator.mouth = directions[:, :int((share < 0.99).sum()) + 1]
+    return generator.mouth
 
 
 def parting(tensors, values, beta):

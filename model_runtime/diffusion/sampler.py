@@ -8,10 +8,11 @@ import torch
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from model_runtime.diffusion.generator import STEPS, WINDOW
-from model_runtime.diffusion.lips import seal
+from model_runtime.diffusion.lips import mouth, seal
 from model_runtime.diffusion.pins import Pins
 from model_runtime.errors import Cancelled, UtterError
 from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
+from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
 BATCH = 16                                    # windows denoised at once
@@ -34,12 +35,22 @@ def schedule(quality):
     return scheduler
 
 
-def noise(T, seed, block=64):
+def noise(T, seed, mouth=None, block=64):
     """float32 [T, 65]: drawn per absolute frame, so a frame's noise is the same however long the clip and wherever the windows
-    fall."""
-    stream = lambda number: np.random.Generator(np.random.Philox(key=int(seed) % 2 ** 64, counter=[0, number, 0, 0]))
-    draws = [stream(number).standard_normal((block, CHANNELS), np.float32) for number in range(-(-T // block))]
-    return torch.from_numpy(np.concatenate(draws)[:T])
+    fall.
+
+    mouth [65, k], orthonormal: in these directions the draw is the same for every seed. The draw of each seed is N(0, I) still
+    (an orthogonal split of two such draws), so takes differ in brows, head and gaze and agree on what the lips do.
+    """
+    def draw(key, lane):
+        stream = lambda number: np.random.Generator(np.random.Philox(key=key, counter=[0, number, lane, 0]))
+        blocks = [stream(number).standard_normal((block, CHANNELS), np.float32) for number in range(-(-T // block))]
+        return torch.from_numpy(np.concatenate(blocks)[:T])
+
+    own = draw(int(seed) % 2 ** 64, 0)
+    if mouth is None:
+        return own
+    return own + (draw(0, 1) - own) @ mouth @ mouth.T
 
 
 def windows(T):
@@ -64,46 +75,56 @@ def guidance(prompted):
 
 @torch.no_grad()
 def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
-           progress=lambda stage, fraction: None, cancelled=lambda: False):
+           progress=lambda stage, fraction: None, cancelled=lambda: False, heard=None):
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
 
-    content30 [T, 55] Content at 30 fps; feeling [T, 128]; prompted [T] 0..1: where words asked for the feeling; beta [300];
+    content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1: where words asked for the feeling; beta [300];
     pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft (6 steps) or final (20).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
-    UtterError if the arrays' lengths differ or a number in them is not finite.
+    heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they are shut; None: no seal.
+    UtterError if the arrays' lengths differ, a number in them is not finite, or the generator listens with other ears.
     """
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
     T = len(content)
     if T == 0 or len(feeling) != T or len(prompted) != T:
         raise UtterError("The voice is too short to perform; choose a longer one." if T == 0 else
                          "Content and Feeling must be equally long.", f"{T}, {len(feeling)}, {len(prompted)} frames")
+    if content.shape[1] != generator.denoiser.size["content"]:
+        raise UtterError(f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that belong "
+                         "together.", f"{content.shape[1]} columns, not {generator.denoiser.size['content']}")
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()
     pins = Pins(pins, T, mean, std)
     weights = guidance(prompted)
     branches = [k for k in range(3) if weights[:, k].abs().max() > 1e-4]
-    scheduler = schedule(quality)
+    if not generator.denoiser.diffuses:  # no noise, one pass, nothing to guide
+        branches, weights = [2], torch.ones(T, 3)
     starts, fade = windows(T)
     cover = torch.zeros(T, 1)
     for start in starts:
         cover[start:start + len(fade), 0] += fade
-    x = noise(T, seed)
-    for number, step in enumerate(scheduler.timesteps):
+    scheduler = schedule(quality) if generator.denoiser.diffuses else None
+    timesteps = scheduler.timesteps if scheduler else torch.tensor([STEPS - 1])
+    x = noise(T, seed, mouth(generator)) if scheduler else torch.zeros(T, CHANNELS)
+    for number, step in enumerate(timesteps):
         clean = torch.zeros(T, CHANNELS)
         for first in range(0, len(starts), BATCH):
             if cancelled():
                 raise Cancelled
-            progress("diffusing", (number + first / len(starts)) / len(scheduler.timesteps))
+            progress("diffusing", (number + first / len(starts)) / len(timesteps))
             batch = starts[first:first + BATCH]
             seen = denoise(generator, branches, step, beta, *(torch.stack([a[s:s + len(fade)] for s in batch])
                                                                for a in (x, content, feeling, pins.values, pins.mask, weights)))
             for start, window in zip(batch, seen):
                 clean[start:start + len(fade)] += window * fade[:, None]
         clean = pins.hold(steady(clean / cover))
-        x = scheduler.step(clean, step, x).prev_sample
+        if scheduler:
+            x = scheduler.step(clean, step, x).prev_sample
     values = clean * std + mean   # the last prediction: what x is at the end, without rounding
-    values = seal(generator, values, content, beta, pins)
+    heard = content if content.shape[1] == CONTENT else heard
+    if heard is not None:
+        values = seal(generator, values, torch.as_tensor(np.asarray(heard, np.float32)), beta, pins)
     values = limit(values)
     progress("diffusing", 1.0)
     return pins.put_back(values).numpy().astype(np.float32)

@@ -9,7 +9,7 @@ these same tables.
 import numpy as np
 
 from model_runtime.errors import UtterError
-from model_runtime.flame.actions import to_motion
+from model_runtime.flame.actions import sides, to_motion
 from model_runtime.motion import TONGUE
 
 TONGUE_CHANNELS = ("tongue_tip_up", "tongue_back_up", "tongue_out")
@@ -80,17 +80,10 @@ FACES = {
 PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")   # a mild feeling keeps the lips together
 PARTS_AT = 1 / 3                                         # the strength from which it parts them
 
-UNPAIRED = frozenset("""jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthRollLower
-mouthRollUpper mouthShrugLower mouthShrugUpper browInnerUp cheekPuff tongueOut""".split())
-
 
 def sided(amounts):
     """{action, with or without its side: amount} with every paired action named by its side."""
-    out = {}
-    for name, amount in amounts.items():
-        whole = name in UNPAIRED or name in TONGUE_CHANNELS or name.endswith(("Left", "Right"))
-        out |= {name + side: amount for side in (("",) if whole else ("Left", "Right"))}
-    return out
+    return {side: amount for name, amount in amounts.items() for side in sides(name)}
 
 
 def _viseme(name):

@@ -27,6 +27,7 @@ def frames_of(samples):
 
 def resample(content, fps, frames):
     """Content [Tc, 55] at 50 Hz -> float32 [frames, 55] at fps, frame i at i / fps s; past the end the last frame holds.
+    Other columns than Content's (hidden states) go linearly.
 
     Linear in time, except for lip contacts: a frame takes the highest of those within half a frame of it, so that a closure
     shorter than a frame stays as strong as it was heard. Phone posteriors are scaled to sum to one again.
@@ -37,6 +38,8 @@ def resample(content, fps, frames):
     right = np.minimum(left + 1, len(content) - 1)
     weight = (time - left)[:, None].astype(np.float32)
     out = content[left] * (1 - weight) + content[right] * weight
+    if out.shape[1] != COLUMNS:
+        return out
     reach = FPS / fps / 2
     for shift in range(-int(np.ceil(reach)), int(np.ceil(reach)) + 1):
         near = np.clip(np.round(time).astype(int) + shift, 0, len(content) - 1)

@@ -71,6 +71,8 @@ def levelled(mel, level):
 class Encoder:
     """The trained network on a device (torch.device)."""
 
+    kind = "ears"  # what a generator is told that it learned from
+
     def __init__(self, network, device):
         self.network, self.device = network.eval().to(device), device
 

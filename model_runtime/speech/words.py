@@ -5,16 +5,13 @@ posteriors, so that no other recogniser is needed and any language goes whose so
 a pause, or speech that the text lacks; a word that is not spoken may be passed over. Words that fit what is heard replace it, as far
 as they fit; where they do not, the sound alone speaks. So wrong, partial or missing words do no harm.
 """
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from model_runtime.errors import UtterError
 from model_runtime.speech import content as layout
-from model_runtime.speech.phones import ARTICULATORY, PHONES, VOWELS
+from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, VOWELS
 from model_runtime.speech.pronounce import ENGLISH, pronounce, share_known, words_of
 
 # In log-likelihood per frame of 20 ms unless said otherwise; tuned on LibriSpeech's and EmoDB's training speakers.
@@ -25,32 +22,24 @@ LEAVE = 1.2                   # for the whole phone: going on to the next
 SKIP = 12.0                   # for the whole word: passing over it
 BEAM = 1500                   # states looked at around the best one
 DOUBTED, TRUSTED = -0.9, -0.2  # fit of a word (against the best phones heard) from which it counts for nothing, for everything
-MISFIT = 0.4                  # share of the words that must fit, or the text belongs to another voice
+MISFIT = 0.35                 # how well the text's phones must fit in the mean, or it belongs to another voice
+ENGLISH_ENOUGH = 0.7          # share of the words in the English dictionary from which the text is English
 BLUR = 0.7                    # frames: phones do not begin at once
+
+
+ENGLISH_SOUNDS = [(phone, classes) for phone, classes in MADE_WITH.items() if phone != "sil"]
 
 
 @dataclass(frozen=True)
 class Alignment:
     """words: [start, end, word, fit 0..1] in seconds, those passed over left out; phones: [start, end, Sound, fit]; fits: the share of
-    the text's words that were found; language: as espeak-ng names it."""
+    the text's words that were found; fit: of all its phones, in the mean; language: as espeak-ng names it."""
 
     words: list
     phones: list
     fits: float
+    fit: float
     language: str
-
-
-def read_words(source):
-    """A text, or the text of a .txt or .srt file named by source -> the text (str). UtterError if a file cannot be read."""
-    text = str(source)
-    if len(text) < 500 and "\n" not in text and text.lower().endswith((".txt", ".srt", ".vtt")):
-        try:
-            text = Path(text).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UtterError(f"{source} cannot be read as text; save it as UTF-8 and try again.", str(error)) from error
-        if not str(source).lower().endswith(".txt"):  # subtitles: numbers and times are nobody's words
-            text = re.sub(r"(?m)^\s*(\d+|WEBVTT.*|.*-->.*)\s*$", "", text)
-    return " ".join(text.split())
 
 
 def sharpen(content, text, language=None):
@@ -62,10 +51,15 @@ def sharpen(content, text, language=None):
     if not words:
         return content, None, "There are no words in the text; the voice alone is heard."
     found = align(content, words, language) if language else guess(content, words)
-    if found is None or found.fits < MISFIT:
+    if not fits(found):
         return content, None, "The words do not fit the voice; the voice alone is heard."
     note = "" if found.fits > 0.8 else f"{found.fits:.0%} of the words were found in the voice; elsewhere the voice alone is heard."
     return blend(content, found.phones), found, note
+
+
+def fits(found):
+    """Whether an Alignment, or None, is of words that were said. Long words count for more: short ones are soon found anywhere."""
+    return found is not None and found.fit >= MISFIT
 
 
 LANGUAGES = ("de", "fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # tried for words that are not English
@@ -73,25 +67,27 @@ LANGUAGES = ("de", "fr", "es", "it", "pt-br", "nl", "pl", "ru", "cmn", "ja")  # 
 
 def guess(content, words):
     """The alignment in the language that fits best."""
-    if share_known(words) > 0.7:
+    if share_known(words) > ENGLISH_ENOUGH:
         return align(content, words, ENGLISH)
-    tried = [align(content, words, language) for language in (ENGLISH, *LANGUAGES)]
-    return max((found for found in tried if found), key=lambda found: found.fits, default=None)
+    heard = Heard(content)
+    tried = [align(content, words, language, heard) for language in (ENGLISH, *LANGUAGES)]
+    return max((found for found in tried if found), key=lambda found: found.fit, default=None)
 
 
-def align(content, words, language=ENGLISH):
-    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time."""
+def align(content, words, language=ENGLISH, heard=None):
+    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time. heard: what Heard
+    makes of that Content, where it is at hand."""
     ways = pronounce(words, language)
     spoken = [k for k, way in enumerate(ways) if way]
     if not spoken or len(content) < 3:
         return None
-    chosen = [ways[k][0] for k in spoken]
-    heard = Heard(content)
-    path = walk(heard, chosen)
+    heard = heard or Heard(content)
+    chain = Chain([ways[k][0] for k in spoken])
+    path = walk(heard, chain)
     if any(len(ways[k]) > 1 for k in spoken):  # each word is spoken in the way that fits best where it was found
-        chosen = [best_way(heard, ways[k], where) for k, where in zip(spoken, spans(path, chosen))]
-        path = walk(heard, chosen)
-    return told(heard, path, chosen, [words[k] for k in spoken], language, len(words))
+        chain = Chain([best_way(heard, ways[k], where) for k, where in zip(spoken, spans(path, chain))])
+        path = walk(heard, chain)
+    return told(heard, path, chain, [words[k] for k in spoken], language, len(words))
 
 
 class Heard:
@@ -103,7 +99,7 @@ class Heard:
         self.yes, self.no = np.log(made), np.log(1 - made)
         self.known = {}
         self.silence = PHONE * self.phones[:, PHONES.index("sil")] + MADE * self._made(frozenset({"pause"}))
-        self.best = np.max([self.of(phone, frozenset(classes), True) for phone, classes in _ENGLISH] + [self.silence], 0)
+        self.best = np.max([self.of(phone, frozenset(classes), True) for phone, classes in ENGLISH_SOUNDS] + [self.silence], 0)
 
     def __len__(self):
         return len(self.phones)
@@ -120,20 +116,25 @@ class Heard:
         return self.known[key]
 
 
-def _english():
-    from model_runtime.speech.phones import MADE_WITH
-    return [(phone, MADE_WITH[phone]) for phone in PHONES if phone != "sil"]
+class Chain:
+    """The states of words (lists of Sounds): before each word and after the last a gap, then its phones, a vowel's twice.
 
-
-_ENGLISH = _english()
-
-
-def walk(heard, words):
-    """The best way [Tc] through the states of words (lists of Sounds): before each word and after the last a gap, then its phones.
-
-    Viterbi search in a beam around the best state; a phone lasts a frame at least, a vowel two.
+    states: (number of the word, Sound or None for the gap, number of the phone or -1); starts: the place of each word's gap.
     """
-    states, starts = _states(words)
+
+    def __init__(self, words):
+        self.words, self.states, self.starts = words, [], []
+        for number, word in enumerate([*words, []]):
+            self.starts.append(len(self.states))
+            self.states.append((number, None, -1))
+            for place, sound in enumerate(word):
+                self.states += [(number, sound, place)] * (2 if sound.phone in VOWELS else 1)
+
+
+def walk(heard, chain):
+    """The best way [Tc] through the states of a Chain: Viterbi search in a beam around the best state. A phone lasts a frame at least,
+    a vowel two."""
+    states, starts = chain.states, chain.starts
     sounds = [_key(state) for state in states]
     kinds = list(dict.fromkeys(sounds))
     gap = np.maximum(heard.silence, heard.best - STRAY)
@@ -173,17 +174,6 @@ def _key(state):
     return None if sound is None else (sound.phone, sound.classes, sound.exact)
 
 
-def _states(words):
-    """([(word, Sound or None for the gap before it, number of the phone)], index of each word's gap)."""
-    states, starts = [], []
-    for number, word in enumerate([*words, []]):
-        starts.append(len(states))
-        states.append((number, None, -1))
-        for place, sound in enumerate(word):
-            states += [(number, sound, place)] * (2 if sound.phone in VOWELS else 1)
-    return states, starts
-
-
 def _ways_in(states, starts):
     """For each state up to four it can be come to from, and what each costs: itself, the one before, past the gap, past a word."""
     S = len(states)
@@ -201,12 +191,11 @@ def _ways_in(states, starts):
     return back, cost
 
 
-def spans(path, words):
+def spans(path, chain):
     """Where each word was found: (first frame, frame after the last), or None."""
-    states, _ = _states(words)
-    owner = np.array([number if sound is not None else -1 for number, sound, _ in states])[path]
+    owner = np.array([number if sound is not None else -1 for number, sound, _ in chain.states])[path]
     found = []
-    for number in range(len(words)):
+    for number in range(len(chain.words)):
         frames = np.flatnonzero(owner == number)
         found.append((frames[0], frames[-1] + 1) if len(frames) else None)
     return found
@@ -228,11 +217,11 @@ def best_way(heard, ways, where):
     return ways[int(np.argmax(scores))]
 
 
-def told(heard, path, chosen, words, language, asked):
-    """The Alignment of a path."""
-    states, _ = _states(chosen)
-    found, phones, fitting = [], [], 0.0
-    for number, where in enumerate(spans(path, chosen)):
+def told(heard, path, chain, words, language, asked):
+    """The Alignment of a path; asked: of how many words."""
+    states = chain.states
+    found, phones, fitting, whole = [], [], 0.0, 0.0
+    for number, where in enumerate(spans(path, chain)):
         if where is None:
             continue
         first, last = where
@@ -240,9 +229,10 @@ def told(heard, path, chosen, words, language, asked):
         own = np.array([heard.of(*_key(states[s]))[t] for t, s in zip(frames, path[frames]) if states[s][1] is not None])
         fit = float(np.clip(((own - heard.best[frames][:len(own)]).mean() - DOUBTED) / (TRUSTED - DOUBTED), 0, 1))
         fitting += fit > 0.25
+        whole += fit * len(chain.words[number])
         found.append([first / layout.FPS, last / layout.FPS, words[number], fit])
         place = np.array([states[s][2] for s in path[frames]])
-        for k, sound in enumerate(chosen[number]):
+        for k, sound in enumerate(chain.words[number]):
             inside = frames[place == k]
             if len(inside):
                 phones.append([(inside[0] - 0.5) / layout.FPS, (inside[-1] + 0.5) / layout.FPS, sound, len(found) - 1])
@@ -251,7 +241,7 @@ def told(heard, path, chosen, words, language, asked):
     around = np.convolve(np.pad(fits, 2, mode="edge"), np.ones(5) / 5, "valid") if len(fits) else fits
     trust = np.clip(1.6 * np.maximum(fits, around), 0, 1)
     phones = [[start, end, sound, float(trust[number])] for start, end, sound, number in phones]
-    return Alignment(found, phones, fitting / asked, language)
+    return Alignment(found, phones, fitting / asked, whole / max(sum(map(len, chain.words)), 1), language)
 
 
 def blend(content, phones):

@@ -4,15 +4,16 @@
     synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
     speech     the ears: sound to Content                               -> blender_assets/models/ears.safetensors
     emotion    the feelings: words, labels, voice and motion in one space
-    generator  the diffusion model that performs
-    all        all of these, in this order
+    sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
+    generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
+    all        these, in this order
 """
 import argparse
 import importlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("align", "synthetic", "speech", "emotion", "generator")
+STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
 
 
 def main(argv=None):
@@ -21,6 +22,10 @@ def main(argv=None):
     parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (default: %(default)s)")
     parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder for what is computed once (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="how long to train (default: the step's own)")
+    parser.add_argument("--steps", type=int, help="train that many steps instead: repeatable to the bit (sync, generator)")
+    parser.add_argument("--output", type=Path, help="write the weights there (sync, generator)")
+    parser.add_argument("--start", type=Path, help="go on from these weights (generator)")
+    parser.add_argument("--variant", default="full", help="an ablation of training/variants.py (generator; default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)

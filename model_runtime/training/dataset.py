@@ -8,26 +8,41 @@ In the cache, as .npy, in three layers, each of which can be made again alone (a
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity           (after changing
     the head)
 
+content-*.npy [M, C] is the same heard by plug-in ears (speech/plugin.py), where a generator is to learn from them.
+
 clips.json lists the clips with their start and length in content; performances.json lists the performances with their clip,
 content_start, start, length and seed, and betas.npy [P, 300] their identities.
+
+Besides aligned recordings, of as many speakers as there are, there are rhythms (phone times without a sound, played once, faster
+or slower), stretches of nothing but microphone noise, and recordings with such stretches before and after them.
 """
+import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.emotion import LABELS
+from model_runtime.flame.head import load_head
 from model_runtime.motion import FPS
 from model_runtime.speech import content as content_module
+from model_runtime.speech.features import loudness
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, bare
 from model_runtime.training import align, teacher
-from model_runtime.training.teacher import prosody
+from model_runtime.training.teacher import prosody, rhythm
 
 SEED = 11
 PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev: there they doubt as they do with strangers
-PER_SPEAKER = 12 * 60       # seconds at most
+RECORDED = 118 * 60         # seconds of recordings ...
+PER_SPEAKER = 12 * 60       # ... at most so many of a speaker
+RHYTHMS = 36 * 60           # seconds of phones without a sound
+TEMPO = 0.78, 1.22          # ... stretched by this
+QUIET = 40                  # clips of noise alone
+PADDED = 0.25               # of the recordings are longer by noise at either end
+MILD, WIDE = 0.4, 0.15      # identities: so many are the built-in one; so many have a slider of the panel far out
 RATE = 16000
 SHORTEST, LONGEST = 15, 20 * FPS  # frames: of shorter clips nothing is learned, of longer ones the beginning
 
@@ -51,12 +66,18 @@ class Dataset:
         return (self.spoken if spoken else self.content)[heard], self.values[done], self.share[done], self.strength[done]
 
 
-def load_dataset(cache):
-    """FileNotFoundError before build() has run."""
+def load_dataset(cache, ears="ears"):
+    """ears: the kind of those that heard. FileNotFoundError before build() has run."""
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
-    return Dataset(read("content"), read("spoken"), read("values"), read("share"), read("strength"), read("betas"),
-                   json.loads((cache / "performances.json").read_text()), (cache / "values.basis").read_text())
+    content = read(heard_by(ears))
+    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # nobody knows what hidden states should be
+    rows, betas = json.loads((cache / "performances.json").read_text()), read("betas")
+    if spoken is content:    # rhythms have only what would be said
+        kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
+        rows, betas = [rows[number] for number in kept], betas[kept]
+    return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows,
+                   (cache / "values.basis").read_text())
 
 
 def build(cache, head, encoder=None, report=print):
@@ -66,42 +87,141 @@ def build(cache, head, encoder=None, report=print):
     write_values(cache, head, report)
 
 
-def choose(records, per_speaker=PER_SPEAKER):
-    """The clips to learn from: of each speaker so many seconds, of every kind and length, in a fixed order."""
-    left, chosen = {}, []
+def choose(records, seconds=RECORDED, per_speaker=PER_SPEAKER):
+    """The recordings to learn from, in a fixed order: the next one is always of the speaker who was heard least."""
+    waiting, chosen, total = {}, [], 0.0
     for index in np.random.default_rng(SEED).permutation(len(records)):
-        record = records[index]
-        seconds = record["phones"][-1][1]
-        if record["split"] in PERFORMANCES and left.setdefault(record["speaker"], per_speaker) >= seconds:
-            left[record["speaker"]] -= seconds
+        if records[index]["split"] in PERFORMANCES:
+            waiting.setdefault(records[index]["speaker"], []).append(records[index])
+    heard = dict.fromkeys(waiting, 0.0)
+    while heard and total < seconds:
+        speaker = min(heard, key=heard.get)
+        record = waiting[speaker].pop()
+        length = min(record["phones"][-1][1], LONGEST / FPS)
+        if heard[speaker] + length <= per_speaker:
             chosen.append(record)
+            heard[speaker] += length
+            total += length
+        if not waiting[speaker]:
+            del heard[speaker]
     return chosen
+
+
+def rhythms(records, rng, seconds=RHYTHMS):
+    """[[start, end, phone], ...] of sentences nobody hears, from the aligner's files beside the recordings; at other tempos."""
+    files = sorted({path for record in records for path in Path(record["path"]).parents[1].glob("*alignments*.jsonl.gz")})
+    lines = [line for path in files for line in gzip.open(path, "rt", encoding="utf-8")]
+    out = []
+    for index in rng.permutation(len(lines)):
+        phones, slower = json.loads(lines[index])["phones"], rng.uniform(*TEMPO)
+        if any(phone == "spn" for *_, phone in phones):   # nobody knows what was spoken there
+            continue
+        out.append([[start * slower, end * slower, phone if bare(phone) != "sil" else "sil"] for start, end, phone in phones])
+        seconds -= out[-1][-1][1]
+        if seconds < 0:
+            break
+    return out
+
+
+def sound(clip):
+    """A clip's samples float32 [N] with the noise around them; None of a clip that is a rhythm alone."""
+    samples = np.zeros(0, np.float32)
+    if clip["path"]:
+        samples, _ = soundfile.read(clip["path"], dtype="float32", frames=LONGEST * RATE // FPS)
+    if clip.get("noise") is None:
+        return samples if clip["path"] else None
+    before, after, seed = clip["noise"]
+    rng = np.random.default_rng(seed)
+    floor = np.percentile(loudness(samples), 5) if len(samples) else rng.uniform(-85, -40)
+    made = microphone(int((before + after) * RATE), np.clip(floor + rng.uniform(-3, 3), -90, -35), rng)
+    at = int(before * RATE)
+    return np.concatenate([made[:at], samples, made[at:]])
+
+
+def microphone(samples, level, rng):
+    """Noise float32 [samples] at that level in dB: a microphone's hiss, more or less brown, and at times the mains' hum."""
+    frequency = np.fft.rfftfreq(max(samples, 2), 1 / RATE)
+    spectrum = rng.standard_normal((2, len(frequency))).T @ [1, 1j] / np.maximum(frequency, 40) ** rng.uniform(0, 1)
+    out = np.fft.irfft(spectrum, max(samples, 2))[:samples]
+    out /= max(out.std(), 1e-12) if samples else 1
+    if rng.random() < 0.3:
+        out += rng.uniform(0.3, 1.5) * np.sin(2 * np.pi * rng.choice([50, 60]) * np.arange(samples) / RATE)
+    return (out * 10 ** (level / 20)).astype(np.float32)
+
+
+def listed(records):
+    """What to hear, dicts of `clip`, `split`, `path`, `phones`, `noise` (seconds before, seconds after, seed; or None), `times`."""
+    rng, out = np.random.default_rng(SEED), []
+    for record in choose(records):
+        clip = {name: record[name] for name in ("clip", "split", "path", "phones")} | {"noise": None}
+        if rng.random() < PADDED:
+            before, after, seed = rng.uniform(0, 1.5), rng.uniform(0.2, 2.5), int(rng.integers(1 << 31))
+            end = min(clip["phones"][-1][1], LONGEST / FPS)
+            phones = [[start + before, min(stop, end) + before, phone] for start, stop, phone in clip["phones"] if start < end]
+            clip |= {"phones": [[0.0, before, "sil"], *phones, [end + before, end + before + after, "sil"]],
+                     "noise": [before, after, seed]}
+        out.append(clip | {"times": PERFORMANCES[clip["split"]]})
+    share = sum(clip["phones"][-1][1] for clip in out) / RECORDED    # a few recordings want little company
+    for number, phones in enumerate(rhythms(records, rng, RHYTHMS * share)):
+        out.append({"clip": f"rhythm/{number}", "split": "train", "path": None, "phones": phones, "noise": None, "times": 1})
+    for number in range(round(QUIET * share)):
+        seconds = float(rng.uniform(1, 10))
+        out.append({"clip": f"quiet/{number}", "split": "train", "path": None, "phones": [[0.0, seconds, "sil"]],
+                    "noise": [seconds, 0.0, int(rng.integers(1 << 31))], "times": 2})
+    return out
 
 
 def write_content(cache, encoder, report=print):
     """The first layer: what is heard and what is said."""
     cache = Path(cache)
-    heard, said, rows, at = [], [], [], 0
-    records = choose(align.load(cache))
-    for number, record in enumerate(records):
+    heard, spoken, rows, at = [], [], [], 0
+    clips = listed(align.load(cache))
+    rng = np.random.default_rng(SEED)
+    for number, clip in enumerate(clips):
         try:
-            samples, _ = soundfile.read(record["path"], dtype="float32", frames=LONGEST * RATE // FPS)
+            samples = sound(clip)
         except Exception as error:
-            report(f"{record['clip']} is left out: {error}")
+            report(f"{clip['clip']} is left out: {error}")
             continue
-        T = -(-len(samples) * FPS // RATE)
+        melody = prosody(samples) if samples is not None else imagined(clip["phones"], rng)
+        T = -(-len(samples) * FPS // RATE) if samples is not None else len(melody) * FPS // content_module.FPS
+        T = min(T, 2 * LONGEST)
         if T < SHORTEST:
             continue
-        spoken = oracle(record["phones"], samples)
-        said.append(content_module.resample(spoken, FPS, T).astype(np.float16))
-        heard.append(content_module.resample(encoder.listen(samples), FPS, T).astype(np.float16) if encoder else said[-1])
-        rows.append({name: record[name] for name in ("clip", "split", "path", "phones")} | {"start": at, "length": T})
+        spoken.append(content_module.resample(said(clip["phones"], melody), FPS, T).astype(np.float16))
+        listened = encoder.listen(samples) if encoder and samples is not None else None
+        heard.append(spoken[-1] if listened is None else content_module.resample(listened, FPS, T).astype(np.float16))
+        rows.append(clip | {"start": at, "length": T})
         at += T
         if number % 100 == 0:
-            report(f"{number} of {len(records)} clips heard")
+            report(f"{number} of {len(clips)} clips heard")
     np.save(cache / "content.npy", np.concatenate(heard))
-    np.save(cache / "spoken.npy", np.concatenate(said))
+    np.save(cache / "spoken.npy", np.concatenate(spoken))
     (cache / "clips.json").write_text(json.dumps(rows))
+
+
+def heard_by(ears):
+    """Name of the array that ears of that kind heard."""
+    return "content" if ears == "ears" else "content-" + ears.replace(":", "-")
+
+
+def write_heard(cache, encoder, report=print):
+    """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
+    cache = Path(cache)
+    clips, out = json.loads((cache / "clips.json").read_text()), None
+    path = cache / f"{heard_by(encoder.kind)}.npy"
+    for number, clip in enumerate(clips):
+        samples = sound(clip)
+        if samples is not None:
+            heard = content_module.resample(encoder.listen(samples), FPS, clip["length"])
+            if out is None:
+                size = clips[-1]["start"] + clips[-1]["length"], heard.shape[1]
+                out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, size)
+            out[clip["start"]:clip["start"] + clip["length"]] = heard
+        if number % 100 == 0:
+            report(f"{number} of {len(clips)} clips heard")
+    out.flush()
+    path.with_suffix(".part").replace(path)
 
 
 def write_performances(cache, report=print):
@@ -109,10 +229,12 @@ def write_performances(cache, report=print):
     cache = Path(cache)
     acted, channels, shares, strengths, rows, at = [], [], [], [], [], 0
     clips = json.loads((cache / "clips.json").read_text())
+    spoken = np.load(cache / "spoken.npy", mmap_mode="r")
     for number, clip in enumerate(clips):
-        samples, _ = soundfile.read(clip["path"], dtype="float32", frames=LONGEST * RATE // FPS)
-        melody, T = prosody(samples), clip["length"]
-        for k in range(PERFORMANCES[clip["split"]]):
+        T = clip["length"]
+        energy, _, f0 = np.array(spoken[clip["start"]:clip["start"] + T, content_module.PROSODY], float).T
+        melody = {"energy": energy, "f0": f0, "fps": FPS}
+        for k in range(clip.get("times", PERFORMANCES[clip["split"]])):
             seed = SEED * 1_000_003 + number * 101 + k
             share, strength = feeling_plan(T, np.random.default_rng(seed))
             performance, more = teacher.actions(clip["phones"], melody, share, strength, seed, T)
@@ -121,17 +243,27 @@ def write_performances(cache, report=print):
             shares.append(share.astype(np.float16))
             strengths.append(strength.astype(np.float16))
             rows.append({"clip": clip["clip"], "split": clip["split"], "content_start": clip["start"], "start": at, "length": T,
-                         "seed": seed})
+                         "seed": seed, "sound": bool(clip["path"] or clip.get("noise"))})
             at += T
         if number % 200 == 0:
             report(f"{number} of {len(clips)} clips performed")
     for name, parts in (("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths)):
         np.save(cache / f"{name}.npy", np.concatenate(parts))
-    rng = np.random.default_rng(SEED)
-    size = np.where(rng.random(len(rows)) < 0.4, 0, rng.uniform(0.3, 1, len(rows)))  # two in five: the built-in identity itself
-    np.save(cache / "betas.npy", (size[:, None] * rng.standard_normal((len(rows), 300))).astype(np.float32))
+    np.save(cache / "betas.npy", identities(len(rows), np.random.default_rng(SEED)))
     (cache / "performances.json").write_text(json.dumps(rows))
     report(f"{len(rows)} performances, {at / FPS / 60:.0f} minutes")
+
+
+def identities(count, rng):
+    """beta float32 [count, 300]: the built-in identity itself, people of every size of difference, and sliders pulled far out."""
+    kind = rng.random(count)
+    size = np.where(kind < MILD, 0, rng.uniform(0.3, 1, count))
+    beta = size[:, None] * rng.standard_normal((count, 300))
+    sliders = load_head().identity_directions
+    if sliders is not None:
+        far = np.flatnonzero(kind > 1 - WIDE)
+        beta[far] = 0.5 * beta[far] + rng.uniform(-1, 1, (len(far), 1)) * sliders[rng.integers(len(sliders), size=len(far))]
+    return beta.astype(np.float32)
 
 
 def write_values(cache, head, report=print):
@@ -175,10 +307,13 @@ def feeling_plan(T, rng):
 
 def oracle(phones, samples):
     """Content [Tc, 55] at 50 Hz from the phones' own times, blurred and doubted as ears would."""
-    from scipy.ndimage import gaussian_filter1d
-    frames = content_module.frames_of(len(samples))
-    out = np.zeros((frames, content_module.COLUMNS), np.float32)
-    time = np.arange(frames) / content_module.FPS
+    return said(phones, prosody(samples))
+
+
+def said(phones, melody):
+    """The same with that prosody [Tc, 3]."""
+    out = np.zeros((len(melody), content_module.COLUMNS), np.float32)
+    time = np.arange(len(out)) / content_module.FPS
     out[:, PHONES.index("sil")] = 1
     for start, end, phone in phones:
         inside = (time >= start) & (time < end)
@@ -191,17 +326,28 @@ def oracle(phones, samples):
     out[pause, len(PHONES):] = 0
     out[pause, len(PHONES) + ARTICULATORY.index("pause")] = 1
     out[:, :52] = gaussian_filter1d(out[:, :52], 0.7, axis=0)
-    melody = prosody(samples)[:frames]
-    out[:len(melody), content_module.PROSODY] = melody
+    out[:, content_module.PROSODY] = melody
     return out
 
 
-def ensure(cache, head, report=print):
-    """Build what is missing or belongs to another head. The ears must have been trained."""
+def imagined(phones, rng):
+    """Prosody [Tc, 3] of phones that nobody said, in a room that is never quite silent."""
+    melody = rhythm(phones, rng)
+    room = rng.uniform(0, 0.35) + 0.03 * rng.standard_normal(len(melody))
+    melody[:, 0] = np.clip(np.maximum(melody[:, 0], room), 0, 1)
+    return melody
+
+
+def ensure(cache, head, report=print, encoder=None):
+    """Build what is missing or belongs to another head. The ears must have been trained. encoder: plug-in ears that hear, too."""
     cache = Path(cache)
     if not (cache / "clips.json").exists():
         from model_runtime.speech.encoder import load_encoder
         write_content(cache, load_encoder("cpu"), report)
+    if encoder is not None:
+        path = cache / f"{heard_by(encoder.kind)}.npy"
+        if not path.exists() or len(np.load(path, mmap_mode="r")) != len(np.load(cache / "content.npy", mmap_mode="r")):
+            write_heard(cache, encoder, report)
     if not (cache / "performances.json").exists():
         write_performances(cache, report)
     if not (cache / "values.basis").exists() or (cache / "values.basis").read_text() != head.basis:

@@ -15,7 +15,6 @@ from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Gen
 from model_runtime.diffusion.sampler import schedule
 from model_runtime.emotion import LABELS
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
-from model_runtime.speech.content import PROSODY
 from model_runtime.training.dataset import load_dataset
 from model_runtime.training.together import agree, rank, world
 
@@ -170,7 +169,7 @@ def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=No
         batches.mean, batches.std = start.mean.numpy(), start.std.numpy()
         denoiser = start.denoiser.train()
     else:
-        denoiser = Denoiser(**(size or {}))
+        denoiser = Denoiser(**{"content": data.content.shape[1]} | (size or {}))
     denoiser.to(device)
     average = {name: value.detach().clone() for name, value in denoiser.state_dict().items()}
     torch.manual_seed(seed + 1000 * rank())  # the same start, other noise
@@ -231,11 +230,11 @@ def one_batch(denoiser, batches, losses, kept, rng):
 
 
 def doubted(content):
-    """content [B, L, 55] as ears doubt: for moments, a part of what is heard belongs to another clip; and a little noise."""
+    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and a little noise."""
     B, L, _ = content.shape
     doubt = F.interpolate(torch.rand(B, 1, L // 4 + 2), size=L, mode="linear") * torch.rand(B, 1, 1) * DOUBT
-    heard = torch.lerp(content[..., :PROSODY.start], content.roll(1, 0)[..., :PROSODY.start], doubt.transpose(1, 2))
-    return torch.cat([heard, content[..., PROSODY]], -1) + 0.03 * torch.randn_like(content)
+    heard = torch.lerp(content[..., :-3], content.roll(1, 0)[..., :-3], doubt.transpose(1, 2))
+    return torch.cat([heard, content[..., -3:]], -1) + 0.03 * torch.randn_like(content)
 
 
 def finish(denoiser, average, batches, head, metadata, step, path):

@@ -16,7 +16,7 @@ FAKE = str(ROOT / "tests" / "addon" / "fake_worker.py")
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
 
 addon.register()
-from addon import bake, head as heads_room, jobs, passages, perform, pins, rig, takes, voice  # noqa: E402
+from addon import bake, head as heads_room, jobs, passages, perform, pins, rig, takes, voice, words  # noqa: E402
 
 
 def with_head():
@@ -132,6 +132,70 @@ def scene_passages_in_frames_and_seconds():
     assert len(head.utter.passages) == 1 and head.utter.passage == 0
 
 
+def asked(head):
+    """What a performance would ask of the worker about words."""
+    job = perform.perform_job(bpy.context.scene, head)
+    shutil.rmtree(job.folder)
+    return job.fields["words"], job.fields["language"]
+
+
+def scene_words_of_a_field_a_file_or_a_text():
+    head = with_head()
+    head.utter.voice = VOICE
+    assert asked(head) == (None, None)
+    head.utter.words, head.utter.language = "  I like pie. ", "en"
+    assert asked(head) == ("I like pie.", "en")
+    folder = Path(tempfile.mkdtemp())
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
+    (folder / "Zeile 1.SRT").write_text("1\n00:00:00,000 --> 00:00:01,000\nHi\n")
+    head.utter.words, head.utter.language = "//Zeile 1.SRT", "auto"
+    assert asked(head) == (str(folder / "Zeile 1.SRT"), None)
+    (folder / "Zeile 1.SRT").unlink()
+    assert "Zeile 1.SRT does not exist" in refusal(bpy.ops.utter.perform)
+    bpy.data.texts.new("Scene 3.txt").from_string("Ich mag\nKuchen.\n")
+    head.utter.words = "Scene 3.txt"
+    assert asked(head) == ("Ich mag\nKuchen.", None) and "Scene 3.txt" in words.suggest(head.utter, bpy.context, "")
+
+    (folder / "words.txt").write_text("I like pie")
+    assert "text file" in refusal(bpy.ops.utter.choose_words, filepath=VOICE)
+    bpy.ops.utter.choose_words(filepath=str(folder / "words.txt"))
+    assert asked(head)[0] == str(folder / "words.txt")
+    head.utter.language = "pt-br"
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "shot.blend"))
+    settings = bpy.context.scene.utter.head.utter
+    assert (settings.words, settings.language) == (str(folder / "words.txt"), "pt-br"), "saved with the file"
+
+
+def scene_words_from_the_strips_name():
+    head = with_head()
+    assert "Choose a voice first." in refusal(bpy.ops.utter.words_from_strip)
+    head.utter.voice = named_voice("take_04.flac")
+    assert "not called by the words" in refusal(bpy.ops.utter.words_from_strip)
+    head.utter.voice = named_voice("SC03_Das will_sie_am-Mittwoch_abgeben_02.flac")
+    bpy.ops.utter.words_from_strip()
+    assert head.utter.words == "Das will sie am Mittwoch abgeben"
+    if bpy.app.build_options.audaspace:  # the artist's own strip of that recording
+        path = bpy.path.abspath(head.utter.voice)
+        voice.compat.strips(bpy.context.scene).new_sound("She wants it on Wednesday.", path, 5, 1)
+        bpy.ops.utter.words_from_strip()
+        assert head.utter.words == "She wants it on Wednesday"
+
+
+def scene_words_that_do_not_fit_are_said_and_nothing_is_lost():
+    head = with_head()
+    head.utter.words = "nobody says this"
+    slow_job(head)
+    job = jobs.current
+    finish_with_motion(job, notes=["The words do not fit the voice; the voice alone is heard."])
+    assert bake.actions(head) and not job.error and not jobs.Message.is_error()
+    assert jobs.Message.text.startswith("Performed") and jobs.Message.notes == ("The words do not fit the voice; the voice alone is heard.",)
+    slow_job(head)
+    assert jobs.Message.notes == (), "the next job begins with nothing said"
+    finish_with_motion(jobs.current)
+    assert jobs.Message.notes == ()
+
+
 def scene_death_of_the_worker_changes_nothing():
     head = with_head()
     head.utter.voice = named_voice("die.wav")
@@ -181,11 +245,11 @@ def scene_another_file_during_a_job():
     assert "holds no sound" in refusal(bpy.ops.utter.perform), "the late end of the old job is not taken for the new one's"
 
 
-def finish_with_motion(job, frames=60):
+def finish_with_motion(job, frames=60, notes=()):
     """Apply the job's result as if the worker had sent it."""
     values = 0.2 * np.random.default_rng(1).normal(size=(frames, 65)).astype(np.float32)
     np.savez(job.fields["output"], motion=values)
-    jobs._finish({"output": job.fields["output"], "fps": 30.0, "seconds": 0.1})
+    jobs._finish({"output": job.fields["output"], "fps": 30.0, "seconds": 0.1, "notes": list(notes)})
     return values
 
 
@@ -291,7 +355,10 @@ def scene_the_real_worker_performs_and_rediffuses():
     key.co[1] = value
     curve.update()
     assert pins.count(head) == 1
+    assert jobs.Message.notes == ()
+    head.utter.words = "nobody utters any of these extraordinary syllables today or tomorrow"
     bpy.ops.utter.rediffuse()
+    assert jobs.Message.notes[0].startswith("The words do not fit the voice"), jobs.Message
     after = bake.sample(head, frames)
     assert abs(after[int(frame) - 1, 0] - value) < 1e-4, "the pinned value is met exactly"
     assert np.abs(after[int(frame) - 3, 0] - before[int(frame) - 3, 0]) > 0.05, "its neighbours follow"

@@ -230,3 +230,48 @@ def test_words_of_a_file_or_a_folder(short_voice, tmp_path, capfd):
             assert (plain["content"] == told["content"]).all()
     assert run("perform", short_voice, short_voice, "-o", tmp_path / "m", "--words", "one text for two voices") == 2
     assert "folder of .txt" in capfd.readouterr().err
+
+
+def test_a_list_of_voices(short_voice, tmp_path, capfd):
+    """Every row as if it were performed alone; one that fails does not stop the others."""
+    (tmp_path / "Zeilen").mkdir()
+    (tmp_path / "Zeilen" / "a,b.wav").write_bytes(short_voice.read_bytes())
+    (tmp_path / "line.txt").write_text("nobody says any of these extraordinary syllables today or tomorrow")
+    rows = ['\ufeffVoice,words,emotion,seed,out', '"Zeilen/a,b.wav",line.txt,"happy, a little",3,sub/glücklich', '', "missing.wav,,,,",
+            '"Zeilen/a,b.wav",,,three,', '"Zeilen/a,b.wav",No, I, will, not, go', '"Zeilen/a,b.wav",,,,sub/glücklich.npz', ',hello,,,',
+            '"Zeilen/a,b.wav",,,,']
+    (tmp_path / "shots.csv").write_text("\n".join(rows), encoding="utf-8")
+    common = ("--quality", "draft", "--device", "cpu", "--seed", 5)
+    assert run("perform", "--list", tmp_path / "shots.csv", "-o", tmp_path / "out", *common) == 3
+    printed = capfd.readouterr()
+    assert "shots.csv row 4: " in printed.err and "missing.wav" in printed.err
+    assert "shots.csv row 5: Argument --seed: invalid int value: 'three'" in printed.err
+    assert "row 6: It has more cells" in printed.err and "row 7: An earlier row" in printed.err and "row 8: It names no voice." in printed.err
+    assert "a,b.wav: The words do not fit" in printed.err and len(printed.out.splitlines()) == 2
+    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.npz")) == ["a,b.npz", "sub/glücklich.npz"]
+    run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "alone.npz", "--emotion", "happy, a little", "--seed", 3, *common[:4])
+    run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "plain.npz", *common)
+    for one, other in (("out/sub/glücklich.npz", "alone.npz"), ("out/a,b.npz", "plain.npz")):
+        assert np.array_equal(load_motion(tmp_path / one).values, load_motion(tmp_path / other).values)
+
+
+@pytest.mark.parametrize("text, sentence", [
+    ("voice,emotoin\na.wav,sad\n", r'Row 1 of l.csv names a column "emotoin"; columns are voice, words, language'),
+    ("voice;voice\na.wav;b.wav\n", "each once"),
+    ("a.wav,sad\n", "first line with the names of its columns, voice among them"),
+    ("voice\n\n", "names no voices"),
+    ("", "first line"),
+    ("voice\n\"a.wav\n", "CSV in UTF-8"),
+    ("voice;words\n\nnone.wav;Grüß dich\n".encode("latin-1"), "CSV in UTF-8"),
+    ("voice\tseed\nnone.wav\t3\n", "row 2: .*none.wav does not exist"),
+    (None, "does not exist"),
+])
+def test_a_list_that_cannot_be_used_is_one_sentence(text, sentence, tmp_path, capsys):
+    import re
+    if text is not None:
+        (tmp_path / "l.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert run("perform", "--list", tmp_path / "l.csv", "-o", tmp_path / "out") == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(sentence, told) and "\n" not in told, told
+    assert run("perform", "a.wav", "--list", tmp_path / "l.csv", "-o", tmp_path / "out") == 2
+    assert "Name voices, or a list" in capsys.readouterr().err

@@ -4,10 +4,10 @@ import pytest
 from scipy.spatial import cKDTree
 
 from model_runtime.flame import lbs
+from model_runtime.flame.actions import ARKIT
 from model_runtime.flame.head import load_head
 from tools.sculpt import actions, basis, identity, mesh, surface
 from tools.sculpt.__main__ import HEAD
-from tools.sculpt.actions import ARKIT
 from tools.sculpt.rig import Rig
 
 SHUT = 0.03       # of jaw_open_gap

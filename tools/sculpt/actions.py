@@ -10,19 +10,12 @@ from tools.sculpt.rig import JAW_OPEN, JAW_SIDE, smoothstep
 from tools.sculpt.surface import EYE, MOUTH_Y
 from tools.sculpt.tissue import Tissue
 
-ARKIT = """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
-eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight
-jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
-mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUpper
-mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft
-mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
-
 BROW = EYE[1] + 0.0190           # height of the brows
 JAW_FORWARD = np.array([0, -0.0006, 0.0068])
 # Folds on the subject's left, from above: beside wing and corner, and below the corner.
 NASOLABIAL = ((0.0165, -0.0070), (0.0255, -0.0210), (0.0325, -0.0330), (0.0350, -0.0420))
 MARIONETTE = ((0.0305, -0.0450), (0.0325, -0.0570), (0.0300, -0.0680))
+
 
 def linear_actions(rig):
     """{name: [V,3]} displacement at 1 of every action that expression coefficients make (jaw turns, blinks and gaze aside)."""

@@ -2,8 +2,8 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
+from model_runtime.flame.actions import ARKIT
 from tools.sculpt import actions, basis, identity, mesh, parts, surface
-from tools.sculpt.actions import ARKIT
 from tools.sculpt.rig import (
     BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor, smoothstep)
 

@@ -16,9 +16,14 @@ ONSET = DECAY = 0.120   # seconds; JALI section 4.2
 HEAVY = 0.150           # lip-heavy phones: protrusion starts 150 ms early
 LIGHT = 0.05            # dominance left at the ends of onset and decay
 SUSTAIN = 0.75          # of the phone
-JAW_LATE = 0.25         # of the phone: the jaw's apex, later than the lips' (it follows loudness, see above)
+JAW_LATE = 0.25         # of the phone: the jaw's apex, later than the lips' (it follows loudness, see above) ...
+LATE = 0.5              # frames: ... and so much behind the sound besides, as the capture's
+CARRIED = 0.36, 0.22    # of the jaw: (how much of it speech carries whatever the phone, how open that is)
 PAUSE = 0.25            # a longer silence shuts the mouth
+STEEP = 1.45, 1.5       # gain of the jaw at full loudness, and the power of loudness that it follows
 MIN_SHUT = 0.067        # the shortest closure that two frames at 30 fps are sure to see
+MEET = 0.005            # seconds: lips count as shut (lip gap 0.03) so much before the ramp ends
+MIN_BITE = 0.036         # the shortest f or v that one frame is sure to see
 CHUNK = 600             # frames computed at once: memory stays bounded
 
 
@@ -40,7 +45,8 @@ def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
         before, after = np.maximum(s - now[:, None], 0), np.maximum(now[:, None] - held, 0)
         quick = fade(before, ONSET) * fade(after, DECAY)
         slow = np.where(heavy[near], fade(before, HEAVY) * fade(after, HEAVY), quick)
-        late = fade(np.maximum(s + JAW_LATE * (e - s) - now[:, None], 0), ONSET) * fade(after, DECAY)
+        behind = now[:, None] - LATE / FPS
+        late = fade(np.maximum(s + JAW_LATE * (e - s) - behind, 0), ONSET) * fade(np.maximum(behind - held, 0), DECAY)
         for g, (group, columns) in enumerate(GROUPS.items()):
             weight = {"jaw": late, "round": slow}.get(group, quick) * w[:, g] + 1e-9
             tracks[first:first + CHUNK, columns] = weight @ goal[:, columns] / weight.sum(1, keepdims=True)
@@ -52,9 +58,10 @@ def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
 
 
 def following(energy):
-    """Gain of the jaw [T] that follows loudness (0 to 1) a frame later, as captures show."""
-    late = gaussian_filter1d(np.r_[energy[:1], energy[:-1]], 0.8, mode="nearest")
-    return np.interp(late, [0.2, 0.6, 0.85, 1.0], [0.45, 0.75, 1.0, 1.2])
+    """Gain of the jaw [T] that follows loudness (0 to 1), half a frame later, steeper than in proportion (see above)."""
+    frames = np.arange(len(energy))
+    late = np.interp(frames - LATE, frames, gaussian_filter1d(energy, 0.6, mode="nearest"))
+    return STEEP[0] * np.maximum(late, 0) ** STEEP[1]
 
 
 def fade(tau, reach):
@@ -99,9 +106,11 @@ def segments(phones, share, style, T):
     vowel = np.array([PHONES[n].vowel for n in names])
     opening = np.array([row[3] for row in rows])
     jaw, lips = style.articulation * style.jaw, style.articulation * style.lips
-    targets[:, TRACK["jawOpen"]] *= jaw * np.where(vowel, opening, 1)
+    part, carried = CARRIED
+    own = (1 - part) * targets[:, TRACK["jawOpen"]] * np.where(vowel, opening, 1)
+    targets[:, TRACK["jawOpen"]] = jaw * (own + part * carried * np.array([n != "sil" for n in names]))
     bared = [TRACK["mouthLowerDown"], TRACK["mouthUpperUp"]]
-    targets[:, bared] *= style.teeth * np.where(vowel, 0.4 + opening, 1)[:, None]
+    targets[:, bared] *= style.teeth * np.where(vowel, 0.55 + 0.25 * opening, 1)[:, None]
     targets[:, [TRACK["mouthSmile"], TRACK["mouthStretch"]]] *= lips
     targets[:, TRACK["mouthFunnel"]] *= lips * (1 - 0.15 * style.rounding)
     targets[:, TRACK["mouthPucker"]] *= lips * (1 + 0.15 * style.rounding)
@@ -128,16 +137,17 @@ def bilabials(phones):
 
 
 def closure(phones, t):
-    """1 while p, b or m hold the lips shut, with ramps of at most 100 ms (0.7 of a shorter neighbour)."""
+    """1 while p, b or m hold the lips shut, with ramps of at most 100 ms (0.7 of a shorter neighbour; f and v want theirs)."""
     out = np.zeros(len(t))
     shut = bilabials(phones)
-    sounds = [(start, end) for start, end, label in phones if name(label) not in BILABIALS]
+    sounds = [(start, end, 0.02 if name(label) in LABIODENTAL else max(0.7 * (end - start), 0.045))
+              for start, end, label in phones if name(label) not in BILABIALS]
     for start, end in shut:
-        closing = min([0.7 * (e - s) for s, e in sounds if abs(e - start) < 0.02] + [0.10])
-        opening = min([0.7 * (e - s) for s, e in sounds if abs(s - end) < 0.05] + [0.10])
+        closing = min([ramp for s, e, ramp in sounds if abs(e - start) < 0.02] + [0.10])
+        opening = min([ramp for s, e, ramp in sounds if abs(s - end) < 0.05] + [0.10])
         lack = max(0.0, MIN_SHUT - (end - start)) / 2
-        start, end = start - lack, end + lack
-        window(out, t, start, end, max(closing, 0.045), max(opening, 0.045), soft=False)
+        start, end = start - lack + MEET, end + lack
+        window(out, t, start, end, closing, opening, soft=False)
     return out
 
 
@@ -161,11 +171,15 @@ def rest(phones, t, style, rng):
 
 
 def labiodental(phones, t):
-    """1 while the lower lip is on the upper teeth for f or v."""
+    """1 while the lower lip is on the upper teeth for f or v; for one frame at least, which it does not take from p, b, m."""
     out = np.zeros(len(t))
-    for start, end, label in phones:
-        if name(label) in LABIODENTAL:
-            window(out, t, start, end - 0.1 * (end - start), 0.07, 0.07)
+    names = [name(label) for *_, label in phones]
+    for (start, end, _), before, here in zip(phones, ["sil", *names], names):
+        if here in LABIODENTAL:
+            end -= 0.1 * (end - start)
+            lack = max(0.0, MIN_BITE - (end - start))
+            first = start - (0 if before in BILABIALS else lack / 2)
+            window(out, t, first, max(end, first + MIN_BITE), 0.07, 0.07)
     return out
 
 

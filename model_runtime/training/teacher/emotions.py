@@ -42,13 +42,13 @@ EMOTIONS = {
         jaw=0.72, consonants=0.85, lids=0.20, gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
     "angry": Emotion(
         pause={"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
-        jaw=1.15, consonants=1.25, restless=0.7, blinks=0.7, head=(0.05, 0, 0), lively=1.2),
+        jaw=1.15, consonants=1.25, restless=0.7, blinks=0.85, head=(0.05, 0, 0), lively=1.2),
     "surprised": Emotion(
         pause={"jawOpen": 0.10},
-        part=0.8, jaw=1.15, restless=0.8, blinks=0.7, head=(-0.07, 0, 0), lively=1.1),
+        part=0.8, jaw=1.15, restless=0.8, blinks=0.85, head=(-0.07, 0, 0), lively=1.1),
     "afraid": Emotion(
         pause={"mouthStretch": 0.08},
-        part=0.6, jaw=0.9, restless=1.8, blinks=1.35, head=(-0.05, 0.02, 0), lively=0.9),
+        part=0.6, jaw=0.9, restless=1.8, blinks=1.15, head=(-0.05, 0.02, 0), lively=0.9),
     "disgusted": Emotion(
         pause={"mouthShrugUpper": 0.12},
         jaw=0.95, lids=0.06, gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
@@ -56,6 +56,8 @@ EMOTIONS = {
         pause={"mouthPressRight": 0.12},
         jaw=0.9, lids=0.14, gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
 }
+# How much of a feeling rounded lips hold back.
+YIELDS = {"mouthSmile": 0.7, "mouthStretch": 0.75, "mouthDimple": 0.7, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "mouthFrown": 0.3}
 INERTIA = 3.5   # frames: a face takes about half a second from one feeling to the next
 FACES = np.array([face(poses.EMOTIONS[name]) for name in LABELS])    # [8, 52]
 PARTED = [k for name in poses.PARTED for k in columns(name)]
@@ -98,7 +100,7 @@ def layer(share, speaking, energy, style, rng):
         np.maximum(wave, size * np.clip(np.minimum((t - at) / rise, (at + rise + hold + fall - t) / fall), 0, 1), out=wave)
         at += rise + hold + fall + rng.uniform(0.2, 2.5)
     loud = gaussian_filter1d(energy, 6, mode="nearest")
-    swell = 0.78 + 0.22 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean()) * speaking
+    swell = 0.72 + 0.28 * gaussian_filter1d(wave, 4, mode="nearest") + 0.16 * (loud - loud.mean()) * speaking
     total = share.sum(1, keepdims=True)
     held = share @ FACES
     held[:, PARTED] *= poses.parting(total) / np.maximum(total, 1e-6)
@@ -109,16 +111,16 @@ def layer(share, speaking, energy, style, rng):
 def join(speech, feeling, speaking):
     """Speech and feeling in one face, [T, 52].
 
-    A smile widens vowels and takes some rounding; rounding takes some smile. Speech keeps the mouth's own work: the
-    feeling's jaw gives way to it.
+    Speech keeps the mouth's own work: rounded lips let go of the smile and of whatever else spreads or bares them, and lose
+    little of their own; the feeling's jaw gives way to the voice's.
     """
     smile = (feeling[:, INDEX["mouthSmileLeft"]] + feeling[:, INDEX["mouthSmileRight"]]) / 2
     stretch = feeling[:, INDEX["mouthStretchLeft"]]
     speech, feeling = speech.copy(), feeling.copy()
     rounded = [INDEX["mouthFunnel"], INDEX["mouthPucker"]]
-    roundness = np.clip(speech[:, rounded].sum(1), 0, 1)
-    speech[:, rounded] *= (1 - 0.3 * np.maximum(smile, stretch))[:, None]
-    for name in ("mouthSmile", "mouthStretch", "mouthDimple"):
-        feeling[:, columns(name)] *= 1 - 0.45 * roundness[:, None]
+    roundness = np.clip(1.5 * speech[:, rounded].sum(1), 0, 1)
+    speech[:, rounded] *= (1 - 0.12 * np.maximum(smile, stretch))[:, None]
+    for name, give in YIELDS.items():
+        feeling[:, columns(name)] *= 1 - give * roundness[:, None]
     feeling[:, INDEX["jawOpen"]] *= 1 - 0.5 * speaking
     return 1 - (1 - np.clip(speech, 0, 1)) * (1 - np.clip(feeling, 0, 1))

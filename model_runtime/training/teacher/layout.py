@@ -1,6 +1,6 @@
 """Names and places of everything the teacher writes.
 
-actions   [T, 52] the ARKit face actions, 0 to 1 (NAMES)
+actions   [T, 52] the ARKit face actions, 0 to 1 (flame.actions.ARKIT)
 channels  [T, 15] what no face action says well, in this order:
 
 | slice | what | unit |
@@ -17,28 +17,20 @@ The first twelve are Motion's last twelve; the other three are what contact.solv
 """
 import numpy as np
 
-# Apple's order. Heads name their own (head.action_names); contact.py goes by name.
-NAMES = tuple("""eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
-eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight
-jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
-mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUpper
-mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft
-mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split())
+from model_runtime.flame.actions import ARKIT, sides
 
 FPS = 30
-ACTIONS = len(NAMES)
+ACTIONS = len(ARKIT)
 CHANNELS = 15
 NECK, EYES, LIDS, TONGUE = slice(0, 3), slice(3, 7), slice(7, 9), slice(9, 12)
 CLOSURE, LABIODENTAL, APERTURE = 12, 13, 14
 
-INDEX = {name: i for i, name in enumerate(NAMES)}
-PAIRED = {name[:-4] for name in NAMES if name.endswith("Left") and name[:-4] + "Right" in INDEX} - {"jaw", "mouth"}
+INDEX = {name: i for i, name in enumerate(ARKIT)}   # contact.py goes by name: heads name their own
 
 
 def columns(name):
     """Indices of an action named without its side: both sides of a pair, or the one."""
-    return [INDEX[name + "Left"], INDEX[name + "Right"]] if name in PAIRED else [INDEX[name]]
+    return [INDEX[side] for side in sides(name)]
 
 
 def face(weights):

@@ -50,7 +50,8 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
     posture, aside = emotions.blend(share, "head", np.zeros(3)), emotions.blend(share, "gaze", np.zeros(2))
     neck = head_motion.neck(found, energy, f0, speaking, style, lively, posture, for_head)
     eyes, saccades = upper_face.gaze(T, style, emotions.blend(share, "restless", 1), aside, neck, for_eyes)
-    blink = upper_face.blinks(T, style.blinks * emotions.blend(share, "blinks", 1), saccades, for_eyes)
+    pauses = np.flatnonzero(np.diff((rest > 0.5).astype(int)) == 1) / FPS   # people blink as a phrase ends
+    blink = upper_face.blinks(T, style.blinks * emotions.blend(share, "blinks", 1), [*saccades, *pauses], for_eyes)
     wide = face[:, INDEX["eyeWideLeft"]]
     channels[:, NECK], channels[:, EYES] = neck, eyes
     channels[:, LIDS] = upper_face.lids(blink, eyes, emotions.blend(share, "lids", 0), wide)
@@ -90,7 +91,7 @@ def shut_lips(face, channels, shut):
         face[:, places] = np.maximum(face[:, places], (least * teeth * (1 - closure))[:, None])
     face[:, [INDEX["mouthFunnel"], INDEX["mouthPucker"]]] *= (1 - 0.6 * teeth)[:, None]
     jaw = face[:, INDEX["jawOpen"]]
-    face[:, INDEX["jawOpen"]] = jaw = np.where(closure > 0, jaw * (1 - 0.35 * closure), jaw)
+    face[:, INDEX["jawOpen"]] = jaw = jaw * (1 - 0.35 * closure) * (1 - 0.4 * teeth * (1 - closure))
     face[:, INDEX["mouthClose"]] = np.maximum(closure * jaw, teeth * np.maximum(jaw - 0.07, 0))
 
 

@@ -44,6 +44,6 @@ def style(rng):
         expression=float(np.exp(rng.normal(0, 0.1))), mix=np.exp(rng.normal(0, 0.15, 52)),
         brows=float(np.exp(rng.normal(0, 0.3))), brow_rate=rng.uniform(0.2, 0.7), brow_seconds=rng.uniform(0.12, 0.25),
         blinks=float(np.clip(22.5 / 60 * np.exp(rng.normal(-0.02, 0.2)), 0.2, 0.6)), contact=rng.uniform(0.55, 0.85),
-        head=float(np.exp(rng.normal(-0.03, 0.25))), nod_rate=rng.uniform(0.15, 0.6),
+        head=float(np.exp(rng.normal(0.03, 0.25))), nod_rate=rng.uniform(0.15, 0.6),
         sway=rng.normal([[-0.025, 0.02], [0, 0], [0, 0]], [[0.015, 0.012], [0.02, 0.015], [0.015, 0.012]]),
         breath=rng.uniform(0.3, 0.8))

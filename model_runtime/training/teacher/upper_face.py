@@ -12,6 +12,7 @@ CLOSE, OPEN = 0.050, 0.100  # seconds a lid takes to shut and to open
 SHUT = 0.034                # ... and stays shut, so that one frame at 30 fps sees it
 REFRACTORY = 1.5            # seconds before the next blink
 DOUBLE = 0.15               # of blinks come twice
+COUPLED = 0.4               # seconds: a blink that is due waits so long for a saccade or a pause, or comes so much early
 REACH = np.array([0.40, 0.55])  # radians, the farthest an eye turns: pitch, yaw; its look actions at 1
 
 
@@ -51,10 +52,11 @@ def brows(found, T, style, lively, rng):
     return out
 
 
-def blinks(T, rate, saccades, rng):
-    """A lid's blinks [T], 0 open to 1 shut. rate [T]: a second. A big saccade often takes the next blink along.
+def blinks(T, rate, moments, rng):
+    """A lid's blinks [T], 0 open to 1 shut. rate [T]: a second. moments: times that take the next blink along, in order.
 
-    Intervals are log-normal after a refractory 1.5 s; 50 ms to shut, 100 ms to open; 15 % are double.
+    Intervals are log-normal after a refractory 1.5 s; 50 ms to shut, 100 ms to open; 15 % are double. The series starts long
+    before the clip, so that its first second is like any other.
     """
     lid, t = np.zeros(T), np.arange(T) / FPS
 
@@ -62,7 +64,7 @@ def blinks(T, rate, saccades, rng):
         here = rate[min(max(int(moment * FPS), 0), T - 1)] / (1 + DOUBLE)
         return max(1 / max(here, 0.02) - REFRACTORY, 0.3)
 
-    at = rng.uniform(-REFRACTORY, 0) + rng.uniform() * (mean_wait(0) + 0.5)
+    at = -rng.uniform(20, 25)
     while at < T / FPS:
         for start in [at] + [at + rng.uniform(0.25, 0.4)] * (rng.uniform() < DOUBLE):
             ramp = np.minimum((t - start) / CLOSE, (start + CLOSE + SHUT + OPEN * 1.3 - t) / (OPEN * 1.3))
@@ -70,8 +72,8 @@ def blinks(T, rate, saccades, rng):
             lid = np.maximum(lid, depth * np.sin(np.pi / 2 * np.clip(ramp, 0, 1)))
         wait = mean_wait(at) * np.exp(0.6 * rng.standard_normal() - 0.18)
         due = at + REFRACTORY + wait
-        near = [s for s in saccades if abs(s - due) < 0.4]
-        at = max(near[0], at + REFRACTORY) if near else due
+        near = [moment for moment in moments if abs(moment - due) < COUPLED] if due > COUPLED else []
+        at = max(min(near, key=lambda moment: abs(moment - due)), at + REFRACTORY) if near else due
     return lid
 
 

@@ -21,6 +21,8 @@ def lively(**size):
     for block in net.blocks:
         torch.nn.init.normal_(block.film.weight, std=0.1)
         torch.nn.init.normal_(block.adain.weight, std=0.1)
+        if block.fusion:
+            torch.nn.init.normal_(block.read.out.weight, std=0.1)
     torch.nn.init.normal_(net.no_content)
     torch.nn.init.normal_(net.no_feeling)
     return net
@@ -35,6 +37,18 @@ def test_aligned_attention_equals_the_masked_form():
     only_own = torch.eye(9, dtype=torch.bool)
     masked = F.scaled_dot_product_attention(heads(query), heads(key), heads(aligned.value(content)), only_own)
     torch.testing.assert_close(aligned(content), aligned.out(masked.transpose(1, 2).flatten(2)))
+
+
+def test_pair_attention_equals_attention_to_all_pairs():
+    torch.manual_seed(0)
+    fuse, K, T = g.PairAttention(16, heads=2), 3, 7
+    tokens, motion, feeling = torch.randn(2, K, 16), torch.randn(2, T, 16), torch.randn(2, T, 16)
+    pairs = torch.cat([motion[:, :, None].expand(-1, -1, T, -1), feeling[:, None].expand(-1, T, -1, -1)], -1).flatten(1, 2)
+    weight = torch.cat([fuse.of_motion.weight, fuse.of_feeling.weight], 1)      # one linear map of the concatenated pair
+    key, value = (pairs @ weight.T + fuse.of_motion.bias + fuse.of_feeling.bias).chunk(2, -1)
+    heads = lambda x: x.unflatten(-1, (2, 8)).transpose(1, 2)
+    read = F.scaled_dot_product_attention(heads(fuse.query(tokens)), heads(key), heads(value))
+    torch.testing.assert_close(fuse(tokens, motion, feeling), fuse.out(read.transpose(1, 2).flatten(2)))
 
 
 def test_positions_differ_along_time_and_depend_on_distance_only():
@@ -55,9 +69,13 @@ def test_shuffled_motion_is_another_motion():
         assert (net(x[:, order], *rest) - net(x, *rest)[:, order]).abs().max() > 1e-3
 
 
+SIZES = [{}, {"fusion": True}, {"aligned": False}]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("which, index", [("content", 2), ("feeling", 3), ("identity", 4), ("step", 1), ("pins", 5)])
-def test_every_condition_reaches_the_motion(which, index):
-    net, args = lively(), inputs()
+def test_every_condition_reaches_the_motion(which, index, size):
+    net, args = lively(**size), inputs()
     with torch.no_grad():
         before = net(*args)
         args[index] = args[index] + (1 if which == "step" else torch.ones_like(args[index]))
@@ -66,8 +84,20 @@ def test_every_condition_reaches_the_motion(which, index):
         assert (net(*args) - before).abs().max() > 1e-4
 
 
-def test_a_dropped_condition_is_not_heard():
-    net, args = lively(), inputs()
+def test_fusion_begins_as_nothing():
+    """So weights trained without it are gone on from, not begun again."""
+    torch.manual_seed(0)
+    net, args = g.Denoiser(width=32, depth=2, heads=2, fusion=True).eval(), inputs()
+    plain = g.Denoiser(width=32, depth=2, heads=2).eval()
+    missing = plain.load_state_dict(net.state_dict(), strict=False)
+    assert not missing.missing_keys and any("fuse" in key for key in missing.unexpected_keys)
+    with torch.no_grad():
+        torch.testing.assert_close(net(*args), plain(*args))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_dropped_condition_is_not_heard(size):
+    net, args = lively(**size), inputs()
     drop = torch.zeros(2, dtype=torch.bool)
     with torch.no_grad():
         before = net(*args, hears=drop, feels=drop)
@@ -77,7 +107,7 @@ def test_a_dropped_condition_is_not_heard():
 
 
 def test_feeling_acts_on_its_own_frames():
-    """AdaIN is per frame: with attention and content silenced, another feeling at frame 3 changes frame 3 alone."""
+    """AdaIN is per frame: with all that looks at other frames silenced, another feeling at frame 3 changes frame 3 alone."""
     net, args = lively(), inputs(B=1)
     for block in net.blocks:
         torch.nn.init.zeros_(block.attention.out.weight)
@@ -89,18 +119,20 @@ def test_feeling_acts_on_its_own_frames():
     assert moved[3] > 1e-4 and moved[torch.arange(24) != 3].max() < 1e-6
 
 
-def tiny(basis="a" * 64):
-    return g.Generator(lively(), torch.randn(CHANNELS), torch.rand(CHANNELS) + 0.5, torch.eye(CHANNELS), basis)
+def tiny(basis="a" * 64, **size):
+    return g.Generator(lively(**size), torch.randn(CHANNELS), torch.rand(CHANNELS) + 0.5, torch.eye(CHANNELS), basis)
 
 
-def test_a_checkpoint_comes_back(tmp_path):
-    made = tiny()
+@pytest.mark.parametrize("size", [*SIZES, {"diffuses": False}], ids=str)
+def test_a_checkpoint_comes_back(tmp_path, size):
+    made = tiny(**size)
     g.save(made, tmp_path / "generator.safetensors")
     read = g.load(tmp_path / "generator.safetensors", basis=made.basis)
     args = inputs()
     with torch.no_grad():
         torch.testing.assert_close(read.denoiser(*args), made.denoiser(*args), atol=2e-2, rtol=2e-2)  # kept as float16
     torch.testing.assert_close(read.mean, made.mean)
+    assert read.denoiser.size == made.denoiser.size
     assert [p.name for p in tmp_path.iterdir()] == ["generator.safetensors"]
 
 

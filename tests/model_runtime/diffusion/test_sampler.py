@@ -39,6 +39,27 @@ def test_noise_belongs_to_the_frame_not_to_the_clip():
     assert np.abs(np.corrcoef(draws[:-64].ravel(), draws[64:].ravel())[0, 1]) < 0.01   # blocks are not repeated
 
 
+def test_takes_share_the_mouths_noise_and_nothing_else():
+    mouth = torch.linalg.qr(torch.randn(CHANNELS, 5, generator=torch.Generator().manual_seed(0)))[0]
+    one, other = (sampler.noise(4000, seed, mouth) for seed in (1, 2))
+    torch.testing.assert_close(one @ mouth, other @ mouth, atol=1e-4, rtol=1e-4)
+    rest = torch.eye(CHANNELS) - mouth @ mouth.T
+    assert abs(np.corrcoef((one @ rest).ravel(), (other @ rest).ravel())[0, 1]) < 0.01
+    torch.testing.assert_close(torch.cov(one.T), torch.eye(CHANNELS), atol=0.1, rtol=0)      # still N(0, I)
+
+
+def test_regression_is_one_pass_and_knows_no_seed(monkeypatch):
+    torch.manual_seed(2)
+    net = g.Denoiser(width=32, depth=1, heads=2, diffuses=False).eval()
+    regression = g.Generator(net, torch.zeros(CHANNELS), torch.full((CHANNELS,), 0.1), torch.eye(CHANNELS), "x")
+    passes = []
+    forward = g.Denoiser.forward
+    monkeypatch.setattr(g.Denoiser, "forward", lambda self, noisy, *rest: passes.append(noisy) or forward(self, noisy, *rest))
+    first, other = (sampler.sample(regression, *scene(100), seed=seed) for seed in (1, 2))
+    np.testing.assert_array_equal(first, other)
+    assert len(passes) == 2 and not passes[0].any() and len(passes[0]) == 1
+
+
 def test_windows_cover_every_frame_smoothly():
     for T in (1, 119, 120, 121, 209, 210, 211, 1000):
         starts, fade = sampler.windows(T)
@@ -141,3 +162,32 @@ def test_bad_pins_are_refused(generator):
         sampler.sample(generator, *scene(30), pins=(nowhere[:9], nowhere[:9] == 0))
     with pytest.raises(UtterError, match="not a finite number"):
         sampler.sample(generator, *scene(30), pins=(nowhere, np.ones((30, CHANNELS), bool)))
+
+
+def test_hidden_states_are_heard_and_content_seals_the_lips(generator, monkeypatch):
+    """A generator of hidden states: any width; other ears are refused; the seal is fed by Content, or left out."""
+    torch.manual_seed(3)
+    net = g.Denoiser(width=32, depth=1, heads=2, content=19).eval()
+    for value in net.parameters():
+        torch.nn.init.normal_(value, std=0.1)
+    hidden = g.Generator(net, generator.mean, generator.std, generator.spread, "x", metadata={"encoder": "hidden:hubert-0:9"})
+    content, *rest = scene(50)
+    states = np.random.default_rng(1).standard_normal((50, 19)).astype(np.float32)
+    sealed = []
+    monkeypatch.setattr(sampler, "seal", lambda generator, values, content, *more: sealed.append(content.numpy()) or values)
+    first = sampler.sample(hidden, states, *rest, quality="draft")
+    assert first.shape == (50, CHANNELS) and not sealed
+    again = sampler.sample(hidden, -states, *rest, quality="draft", heard=content)
+    assert np.abs(first - again).max() > 1e-3 and np.array_equal(sealed[0], content)
+    with pytest.raises(UtterError, match="hidden:hubert-0:9"):
+        sampler.sample(hidden, content, *rest)
+    with pytest.raises(UtterError, match="other ears"):
+        sampler.sample(generator, states, *rest)
+
+
+def test_a_checkpoint_says_how_wide_its_content_is(tmp_path):
+    made = g.Generator(g.Denoiser(width=32, depth=1, heads=2, content=19), torch.zeros(CHANNELS), torch.ones(CHANNELS), torch.eye(CHANNELS),
+                       "a", metadata={"encoder": "hidden:hubert-0:9"})
+    g.save(made, tmp_path / "g.safetensors")
+    read = g.load(tmp_path / "g.safetensors", basis="a")
+    assert read.denoiser.size["content"] == 19 and read.ears == "hidden:hubert-0:9"

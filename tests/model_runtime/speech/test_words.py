@@ -95,14 +95,7 @@ def test_a_word_is_spoken_the_way_that_fits():
         assert [sound.phone for _, _, sound, _ in found.phones] == ["R", vowel, "D"]
 
 
-def test_files_and_subtitles(tmp_path):
-    (tmp_path / "a.txt").write_text("Grüß\n dich", encoding="utf-8-sig")
-    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\nHello there.\n\n2\n00:00:03,000 --> 00:00:04,000\nGoodbye.\n")
-    assert words.read_words(tmp_path / "a.txt") == "Grüß dich"
-    assert words.read_words(tmp_path / "a.srt") == "Hello there. Goodbye."
-    assert words.read_words("just words") == "just words"
-    with pytest.raises(UtterError, match="UTF-8"):
-        words.read_words(tmp_path / "missing.txt")
+def test_words_of_a_text():
     assert words_of("[laughs] Don't — well-known, o'clock (softly) 42!") == ["Don't", "well-known", "o'clock", "42"]
 
 

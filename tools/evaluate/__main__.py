@@ -1,0 +1,131 @@
+"""How well voices of strangers are heard and performed: one table, with targets; out/evaluate.json with every clip's numbers; plots.
+
+Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the ears' do not). English is
+LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; labels, not faces, are the truth
+of the lips. Motion is compared with the teacher's performance of the same labels, of which several are drawn, for captured FLAME
+motion may not be had; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
+"""
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from model_runtime.errors import UtterError
+from tools.evaluate.material import CONDITIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = "shipped"
+TOGETHER = 2    # trainings at once
+
+
+def main(argv):
+    args = parse(argv)
+    try:
+        return run(args)
+    except UtterError as error:
+        print(f"build.py evaluate: {error}", file=sys.stderr)
+        return 2
+
+
+def parse(argv):
+    from tools.evaluate.measure import SECTIONS
+    parser = argparse.ArgumentParser("build.py evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose voices (default: dev; test is for final figures)")
+    parser.add_argument("--models", nargs="+", metavar="NAME",
+                        help=f"{SHIPPED}, or NAME of .cache/training/ablations/NAME.safetensors (default: all there are)")
+    parser.add_argument("--ablations", type=int, metavar="STEPS", help="first train the variants that are missing there, each so many steps")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS), metavar="CONDITION",
+                        help="; ".join(CONDITIONS) + " (at 10 dB); models after the first are measured voice only")
+    parser.add_argument("--quality", choices=("final", "draft"), default="final")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
+    parser.add_argument("--quick", action="store_true", help="three clips of each language, one seed, 20 s of the capture: for looking")
+    parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (default: %(default)s)")
+    parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder of the training's cache (default: %(default)s)")
+    parser.add_argument("--ablated", type=Path, metavar="FOLDER", help="folder of the ablations' weights (default: ablations in the cache)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")
+    args = parser.parse_args(argv)
+    if args.quick:
+        args.seeds, args.clips = 1, args.clips or 3
+    if args.seeds < 1 or args.clips is not None and args.clips < 1:
+        parser.error("--seeds and --clips are at least 1")
+    if "motion" in args.only and ("voices" not in args.only or CONDITIONS[0] not in args.conditions):
+        parser.error("motion is measured on the performances of voices, voice only: ask for both")
+    args.ablated = args.ablated or Path(args.cache) / "ablations"
+    return args
+
+
+def run(args):
+    from model_runtime.pipeline import Performer
+    from tools.evaluate import material, measure, plots, table
+    if args.ablations:
+        train_ablations(args)
+    performer = Performer(args.device)
+    models = load_models(args, performer)
+    bench = measure.Bench(args, performer, models, table.Tally(), material.voices(args.split, args.data, args.cache, args.clips),
+                          material.noises(args.data))
+    for name in args.only:
+        measure.SECTIONS[name](bench)
+    rows = table.figures(bench.tally)
+    print("\n".join([f"split {args.split}, {args.quality}, {args.seeds} seeds, {len(bench.voices)} clips", *table.lines(rows), ""]))
+    args.out.mkdir(parents=True, exist_ok=True)
+    record = {"split": args.split, "quality": args.quality, "seeds": args.seeds, "models": list(models), "quick": args.quick,
+              "seconds": round(time.monotonic() - bench.began, 1), "figures": rows, "counts": bench.tally.counts}
+    write(args.out / "evaluate.json", json.dumps(record, indent=1))
+    for path in (args.out / "evaluate.json", *plots.write(bench, rows, args.out)):
+        print(path)
+    return 0
+
+
+def write(path, text):
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(text + "\n", encoding="utf-8")
+    beside.replace(path)
+
+
+def load_models(args, performer):
+    """{name: Generator} of the chosen names, in that order."""
+    from model_runtime.diffusion.generator import load
+    there = sorted(path.stem for path in args.ablated.glob("*.safetensors"))
+    models = {}
+    for name in args.models or [SHIPPED, *there]:
+        if name != SHIPPED and name not in there:
+            raise UtterError(f"There are no weights {args.ablated / name}.safetensors; train them with --ablations STEPS, or choose of "
+                             f"{', '.join([SHIPPED, *there])}.")
+        models[name] = performer.generator if name == SHIPPED else load(args.ablated / f"{name}.safetensors", performer.device)
+    return models
+
+
+def train_ablations(args):
+    """Train every variant that has no weights yet, each from nothing, on the same data with the same seed and steps."""
+    from model_runtime.training.variants import VARIANTS
+    args.ablated.mkdir(parents=True, exist_ok=True)
+    missing = [name for name in args.models or VARIANTS if name in VARIANTS and not (args.ablated / f"{name}.safetensors").exists()]
+    running = {}
+    while missing or running:
+        while missing and len(running) < TOGETHER:
+            name = missing.pop(0)
+            print(f"training {name}, {args.ablations} steps: {args.ablated / name}.log", file=sys.stderr, flush=True)
+            log = open(args.ablated / f"{name}.log", "w", encoding="utf-8")
+            beside = args.ablated / f".{name}.safetensors"    # a name of its own until it is whole
+            running[name] = log, beside, subprocess.Popen(
+                [sys.executable, "-m", "model_runtime.training", "generator", "--variant", name, "--steps", str(args.ablations),
+                 "--output", str(beside), "--data", args.data, "--cache", args.cache], cwd=ROOT, stdout=log, stderr=log)
+        time.sleep(1)
+        for name, (log, beside, process) in list(running.items()):
+            if process.poll() is not None:
+                log.close()
+                del running[name]
+                if process.returncode:
+                    for *_, other in running.values():
+                        other.terminate()
+                    raise UtterError(f"{name} could not be trained; {log.name} says why.")
+                beside.replace(args.ablated / f"{name}.safetensors")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

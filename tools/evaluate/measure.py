@@ -1,0 +1,307 @@
+"""The measurements, section by section of the table. Each goes over the same clips and seeds for every model."""
+import sys
+import time
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+
+from model_runtime.audio import load_voice
+from model_runtime.diffusion import sample
+from model_runtime.emotion import LABELS
+from model_runtime.flame import actions, lbs
+from model_runtime.motion import EYES, FPS, JAW, LIDS, NECK
+from model_runtime.pipeline import frame_count
+from model_runtime.speech import content as layout
+from model_runtime.speech import phones
+from model_runtime.training import corpus, speech, teacher
+from tools.evaluate import closures, material, metrics, mouth
+
+DRAWS = 3              # of the teacher, that stand for the truth
+FIRST_DRAW = 1000      # the teacher's seeds begin here; what is compared with the draws is drawn with the others' seeds
+TEN = 10
+UPPER = ("brows", "eyes", "forehead")
+FACE = ("lips", "mouth", "jaw", "nose", "cheeks", *UPPER)
+EVERY = 8              # of the vertices of face and upper face one in so many is measured, of the lips all
+UPPER_ACTIONS = ("brow", "eyeSquint", "eyeWide", "eyeBlink", "cheekSquint", "noseSneer")
+CAPTURED_JAW = "mouth_stretch_c"
+
+
+@dataclass
+class Bench:
+    """What every measurement needs. models: {name: Generator}, the first is measured in every condition."""
+
+    args: object
+    performer: object
+    models: dict
+    tally: object
+    voices: list
+    noise: dict
+    played: dict = field(default_factory=dict)   # (model, clip): [values of each seed], voice only
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def head(self):
+        return self.performer.builtin
+
+    @property
+    def seeds(self):
+        return range(self.args.seeds)
+
+    def say(self, sentence):
+        print(f"{time.monotonic() - self.began:6.0f} s  {sentence}", file=sys.stderr, flush=True)
+
+    def play(self, model, heard, seed, feeling=None):
+        """values [T, 65] of that model for what was heard; feeling [128]: asked for, instead of the voice's own."""
+        T = len(heard.content30)
+        asked = feeling is not None
+        return sample(self.models[model], heard.content30, np.tile(feeling, (T, 1)) if asked else heard.feeling,
+                      np.full(T, float(asked), np.float32), np.zeros(300, np.float32), seed=seed, quality=self.args.quality)
+
+    def teach(self, voice, seed, feeling=None):
+        """The teacher's performance of the clip's labels, feeling what is heard in the voice, or one label [name] at full strength."""
+        heard = self.listen(voice)
+        share, strength = (feeling, 1.0) if feeling else shares(self.performer.feelings, heard.feeling)
+        return teacher.perform(voice.record["phones"], melody(heard.content), share, strength, seed, self.head, T=voice.frames)
+
+    def listen(self, voice, condition="voice only", seed=0):
+        return material.listen(self.performer, voice, condition, seed, self.noise, self.voices.index(voice))
+
+
+def melody(content):
+    return np.asarray(content[:, layout.PROSODY], float)
+
+
+def shares(feelings, feeling):
+    """Points of the space [T, 128] as the teacher is told them: (weights of the labels [T, 8], strength [T])."""
+    import torch
+    strength = np.linalg.norm(feeling, axis=1)
+    points = torch.from_numpy((feeling / np.maximum(strength, 1e-6)[:, None]).astype(np.float32))
+    with torch.inference_mode():
+        return feelings.space.logits(points).softmax(-1).numpy().astype(float), np.minimum(strength, 1)
+
+
+# ---- English and German, in every condition
+
+def voices(bench):
+    """What is heard and what the lips do, against the labels."""
+    for number, voice in enumerate(bench.voices):
+        for condition in bench.args.conditions:
+            section = f"{voice.language}, {condition}"
+            for seed in bench.seeds:
+                heard = bench.listen(voice, condition, seed)
+                known = hearing(voice, heard.content)
+                by_ear = known.pop("met")
+                bench.tally.add_all(section, "ears", voice.name, seed, known)
+                for model in bench.models if condition == "voice only" else list(bench.models)[:1]:
+                    values = bench.play(model, heard, seed)
+                    bench.tally.add_all(section, model, voice.name, seed, lips(bench.head, voice, values, by_ear))
+                    if condition == "voice only":
+                        bench.played.setdefault((model, voice.name), []).append(values)
+                if condition == "voice only":
+                    values = bench.teach(voice, seed)
+                    bench.tally.add_all(section, "teacher", voice.name, seed, lips(bench.head, voice, values, by_ear))
+                    bench.played.setdefault(("teacher", voice.name), []).append(values)
+        bench.say(f"voices: {number + 1} of {len(bench.voices)}, {voice.name}")
+
+
+def hearing(voice, content):
+    """Ears: phones and visemes of speech frames (as training/speech.py's report counts them), closures of the bilabial posterior
+    at 0.5; "met": which p, b, m were heard to be shut."""
+    phone_of, _ = speech.labels(voice.record, len(content) / layout.FPS)
+    truth = phone_of[np.minimum(np.arange(len(content)) * speech.GRID // layout.FPS, len(phone_of) - 1)]
+    spoken = truth != phones.PHONES.index("sil")
+    shape_of = np.array([phones.VISEMES.index(phones.VISEME_OF[phone]) for phone in phones.PHONES])
+    shut = speech.closed(content)
+    return {"phone": ((content[spoken][:, layout.PHONES].argmax(1) == truth[spoken]).sum(), spoken.sum()),
+            "viseme": ((layout.visemes(content)[spoken].argmax(1) == shape_of[truth[spoken]]).sum(), spoken.sum()),
+            **closures.score(voice.units, shut, voice.seconds), "met": met(voice, shut)}
+
+
+def met(voice, shut):
+    shut = closures.cut(closures.union(shut), 0, voice.seconds)
+    return [closures.meets(*span, shut, closures.TOLERANCE) for span in voice.units["bilabial"]]
+
+
+def lips(head, voice, values, by_ear):
+    """closures.score of a performance, and which p, b, m it misses: those that were not heard, those that were."""
+    found = mouth.events(mouth.curves(head, values))
+    missed = [heard for heard, shut in zip(by_ear, met(voice, found["closed"])) if not shut]
+    return {**closures.score(voice.units, found["closed"], voice.seconds, found["labiodental"], found["rounded"]),
+            "unheard": (len(missed) - sum(missed), len(by_ear)), "unperformed": (sum(missed), len(by_ear))}
+
+
+# ---- against the teacher's performance of the same labels
+
+@cache
+def places(head):
+    """{"lips", "face", "upper": rows of posed[:, "all"]}, and those vertices; landmarks of the lips and of the brows."""
+    inside = head.region("mouth_inside")
+    lips_ = np.flatnonzero(head.region("lips"))
+    part = lambda names: np.flatnonzero(np.any([head.region(name) for name in names], 0) & ~inside)[::EVERY]
+    marks = lambda start: np.array([head.landmark(name) for name in head.landmark_names if str(name).startswith(start)])
+    sets = {"lips": lips_, "face": part(FACE), "upper": part(UPPER), "brows": marks("brow_"),
+            "lip landmarks": np.r_[marks("lip_"), head.lip_inner_upper[::2], head.lip_inner_lower[::2]]}
+    every = np.unique(np.concatenate(list(sets.values())))
+    return every, {name: np.searchsorted(every, rows) for name, rows in sets.items()}
+
+
+def motion(bench):
+    """Distances to the teacher's draws of the same labels (no captured FLAME motion may be had), liveliness, beats. The column
+    `teacher` holds other draws of the teacher against these: no model that does not know the draw comes nearer."""
+    every, where = places(bench.head)
+    neutral = bench.head.v_template[every] * 1000
+    pose = lambda values: lbs.pose(bench.head, mouth.still(values), None, every) * 1000
+    expert = sync_expert()
+    for number, voice in enumerate(bench.voices):
+        true = np.stack([pose(bench.teach(voice, FIRST_DRAW + k)) for k in range(DRAWS)])
+        for model in (*bench.models, "teacher"):
+            performances = bench.played[model, voice.name]
+            samples = np.stack([pose(values) for values in performances])
+            add = lambda figure, seed, hits, count=1.0: bench.tally.add("Motion", figure, model, voice.name, seed, hits, count)
+            T = voice.frames
+            for seed, (values, vertices) in enumerate(zip(performances, samples)):
+                part = lambda name: (vertices[:, where[name]], draw[:, where[name]])
+                totals = {"LVE": 0, "MVE": 0, "LMD": 0, "FDD": 0}
+                for draw in true:
+                    totals["LVE"] += metrics.lip_errors(*part("lips")).sum() / DRAWS
+                    totals["MVE"] += metrics.mean_errors(*part("face")).sum() / DRAWS
+                    totals["LMD"] += metrics.mean_errors(*part("lip landmarks")).sum() / DRAWS
+                    totals["FDD"] += metrics.dynamics_deviation(*part("upper"), neutral[where["upper"]]) / DRAWS
+                for figure, total in totals.items():
+                    add(figure, seed, total, 1 if figure == "FDD" else T)
+                add("blinks", seed, len(metrics.blinks(values[:, LIDS].mean(1), FPS)), T / FPS)
+                for figure, score in beats(bench, voice, values, vertices[:, where["brows"]], seed).items():
+                    add(figure, seed, score)
+                if expert:
+                    add("sync", seed, expert(bench.listen(voice).content30, values, bench.head))
+            lip_samples, lip_true = samples[:, :, where["lips"]], true[:, :, where["lips"]]
+            add("MEE", 0, np.mean([metrics.mean_estimate_errors(lip_samples, draw).sum() for draw in lip_true]), T)
+            add("CE", 0, np.mean([metrics.coverage_errors(lip_samples, draw).sum() for draw in lip_true]), T)
+            if len(samples) > 1:
+                add("diversity lips", 0, metrics.diversity(lip_samples) * T, T)
+                add("diversity upper face", 0, metrics.diversity(samples[:, :, where["upper"]]) * T, T)
+            acted = actions.from_motion(bench.head, performances[0][::2])
+            upper = [k for k, name in enumerate(bench.head.action_names) if str(name).startswith(UPPER_ACTIONS)]
+            add("AU-std", 0, metrics.action_spread(acted))
+            add("AU-std upper face", 0, metrics.action_spread(acted[:, upper]))
+        bench.say(f"motion: {number + 1} of {len(bench.voices)}, {voice.name}")
+
+
+def beats(bench, voice, values, brows, seed, rotations=20):
+    """Beat consistency of head and brows with the voice's accents, and of the same movements at other times."""
+    prosody = melody(bench.listen(voice).content)
+    heard = metrics.accents(prosody[:, 0], prosody[:, 2], layout.FPS)
+    rng, found = np.random.default_rng(seed), {}
+    for name, motion_ in (("head", values[:, NECK]), ("brow", brows.reshape(len(brows), -1))):
+        moved = metrics.movement_beats(motion_, FPS)
+        found[f"{name} beats"] = metrics.beat_consistency(heard, moved)
+        found[f"{name} beats by chance"] = np.mean([metrics.beat_consistency(heard, (moved + shift) % voice.seconds)
+                                                    for shift in rng.uniform(0, voice.seconds, rotations)])
+    return found
+
+
+def sync_expert():
+    """confidence(content30, values, head) of the sync expert, or None where none was trained."""
+    try:
+        from model_runtime.training import sync
+    except ImportError:
+        return None
+    try:
+        expert = sync.load_expert()
+    except (OSError, sync.UtterError):
+        return None
+    return lambda *performance: sync.confidence(expert, *performance)
+
+
+# ---- feelings asked for
+
+def feelings(bench):
+    """Every label asked for by its point at full strength, on a few voices; felt by the motion encoder of the same space."""
+    space = bench.performer.feelings
+    for voice in few(bench, 1 if bench.args.quick else 2):
+        for model in (*bench.models, "teacher"):
+            for seed, name in enumerate(LABELS):
+                point = space.label(name)
+                values = bench.teach(voice, seed, name) if model == "teacher" else bench.play(model, bench.listen(voice), seed, point)
+                felt = space.motion(values)
+                likely, _ = space.describe(felt)
+                clip = f"{voice.name} {name}"
+                bench.tally.add("Feelings asked for", "Emo-sim", model, clip, 0, metrics.cosine(felt, point))
+                bench.tally.add("Feelings asked for", "felt as asked", model, clip, 0, max(likely, key=likely.get) == name)
+        bench.say(f"feelings: {voice.name}")
+
+
+def few(bench, most):
+    """So many voices of each language, those of middle length."""
+    chosen = []
+    for language in material.LANGUAGES:
+        own = sorted((voice for voice in bench.voices if voice.language == language), key=lambda voice: voice.seconds)
+        middle = max(0, (len(own) - most) // 2)
+        chosen += own[middle:middle + most]
+    return chosen
+
+
+# ---- ten seeds of one voice
+
+def seeds(bench):
+    """How alike the lips of several seeds are, and how different the rest, beside the teacher's own draws."""
+    _, where = places(bench.head)
+    count = 2 if bench.args.quick else TEN
+    brow_rows = np.array([bench.head.landmark(name) for name in bench.head.landmark_names if str(name).startswith("brow_")])
+
+    def moved(values):
+        """What is compared: brows in mm, head and gaze in degrees, each [T, n, k]."""
+        return {"brows": lbs.pose(bench.head, mouth.still(values), None, brow_rows) * 1000,
+                "head": np.degrees(values[:, None, NECK]), "gaze": np.degrees(values[:, None, EYES])}
+
+    def spread(performances):
+        each = [moved(values) for values in performances]
+        return {name: metrics.diversity([one[name] for one in each]) for name in each[0]}
+
+    for voice in few(bench, 1 if bench.args.quick else 2):
+        draws = [bench.teach(voice, FIRST_DRAW + k) for k in range(count)]
+        own = spread(draws)
+        for model in (*bench.models, "teacher"):
+            ready = bench.played.get((model, voice.name), [])
+            performances = draws if model == "teacher" else \
+                [ready[seed] if seed < len(ready) else bench.play(model, bench.listen(voice), seed) for seed in range(count)]
+            gaps = [lbs.lip_gap(bench.head, values) for values in performances]
+            bench.tally.add("Ten seeds", "lips", model, voice.name, 0, metrics.agreement(gaps))
+            for name, distance in spread(performances).items():
+                bench.tally.add("Ten seeds", name, model, voice.name, 0, distance, own[name])
+        bench.say(f"seeds: {voice.name}")
+
+
+# ---- real capture
+
+def capture(bench):
+    """Jaw opening against FACEGOOD's captured mouth, audio alone in. Column `loudness`: the voice's loudness in place of a jaw."""
+    takes = [clip for clip in corpus.clips(bench.args.data) if clip.name.startswith("facegood_mocap/")]
+    for take in takes[:1] if bench.args.quick else takes:
+        with np.load(take.path.parent.parent / "bs" / f"{take.path.stem}.npz", allow_pickle=False) as kept:
+            true = kept["weights"][:, list(kept["names"]).index(CAPTURED_JAW)].astype(float)
+        samples = load_voice(take.path)
+        if bench.args.quick:
+            samples = samples[:20 * material.RATE]
+        content = bench.performer.encoder.listen(samples)
+        T = frame_count(len(samples))
+        heard = material.Heard(content, layout.resample(content, FPS, T), bench.performer.feelings.voice(samples, T))
+        compare(bench, "loudness", take.name, 0, {"jaw": heard.content30[:, layout.NAMES.index("energy")]}, true)
+        for model in bench.models:
+            for seed in bench.seeds:
+                values = bench.play(model, heard, seed)
+                compare(bench, model, take.name, seed, {"jaw": values[:, JAW.start], "gap": lbs.lip_gap(bench.head, values)}, true)
+                bench.played.setdefault((model, take.name), []).append(values)
+        bench.played["capture", take.name] = true
+        bench.say(f"capture: {take.name}")
+
+
+def compare(bench, model, clip, seed, curves, true):
+    for name, curve in curves.items():
+        r = metrics.lagged(curve, true)
+        best = max(r, key=r.get)
+        bench.tally.add_all("Capture", model, clip, seed, {name: (r[0], 1), f"{name}, best lag": (r[best], 1), f"{name} lag": (best, 1)})
+
+
+SECTIONS = {"voices": voices, "motion": motion, "feelings": feelings, "seeds": seeds, "capture": capture}
