@@ -27,13 +27,14 @@ from model_runtime.training import align, corpus
 
 RATE = 16000
 # How often each language speaks. English and German have texts in the material; the others those of sentences.txt.
-LANGUAGES = {"en-us": 5, "en": 3, "en-gb-scotland": 1, "en-gb-x-rp": 1, "en-us-nyc": 1, "de": 6, "fr": 2, "es": 1.5, "it": 1.5, "nl": 1.5,
-             "pl": 1.5, "pt": 1, "pt-br": 1, "sv": 1, "da": 0.7, "tr": 1, "cs": 1, "hu": 1, "fi": 0.7, "ro": 0.7, "ru": 1}
+LANGUAGES = {"en-us": 5, "en": 3, "en-gb-scotland": 1, "en-gb-x-rp": 1, "en-us-nyc": 1, "de": 6, "fr": 2, "es": 1.5, "it": 1.5,
+             "nl": 1.5, "pl": 1.5, "pt": 1, "pt-br": 1, "sv": 1, "da": 0.7,
+             "tr": 1, "cs": 1, "hu": 1, "fi": 0.7, "ro": 0.7, "ru": 1}
 VARIANTS = ("m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 adam anika antonio aunty belinda benjamin boris caleb david ed "
             "edward grandma grandpa gustave ian iven john kaukovalta klatt klatt2 klatt3 klatt4 linda marcelo max "
             "michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 travis victor zac "
             "croak whisper whisperf").split()
-FLITE, FLITE_SHARE = ("rms", "slt", "awb", "kal16"), 0.2
+FLITE, FLITE_SHARE = {"rms": 0, "slt": 0, "awb": 0, "kal16": 0.008}, 0.2    # voice: how early its marks are, seconds, measured
 FESTIVAL_SHARE = 0.05
 STILL = 30                      # 16-bit steps: below it espeak-ng says nothing
 CLOSURE, LONGEST = 0.06, 0.14   # seconds: of a stop after a pause, which nobody hears; of any
@@ -68,7 +69,8 @@ def write_synthetic(cache, minutes=60, seed=0, data="../shared/data"):
             samples = recorded(samples, rng)
             kept = folder / f"{number:05d}.npy"
             np.save(kept, samples)
-            record = {"clip": name, "path": str(kept), "split": "train", "emotion": "", "source": "synthetic", "words": [], **record}
+            about = {"clip": name, "path": str(kept), "split": "train", "emotion": "", "source": "synthetic", "words": []}
+            record = about | record
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
             spoken[maker] = spoken.get(maker, 0) + len(samples) / RATE
     beside.replace(path_of(cache))
@@ -97,7 +99,7 @@ def voices(texts, rng, seconds):
 
 
 def recorded(samples, rng):
-    """int16 of samples at a usual level over the faint noise of a microphone: a closure is not the only stillness in the world."""
+    """int16 of samples at a usual level over the faint noise of a microphone: closures are not the only stillness there is."""
     samples = samples * (rng.uniform(0.3, 0.8) / max(np.abs(samples).max(), 1e-4))
     hiss = np.fft.rfft(rng.standard_normal(len(samples)))
     hiss = np.fft.irfft(hiss / np.sqrt(np.arange(1, len(hiss) + 1)), len(samples))
@@ -189,16 +191,16 @@ def espeak_clips(texts, rng):
     while True:
         language = str(rng.choice(names, p=shares))
         variant = str(rng.choice(VARIANTS))
-        samples, marks = espeak(sentence(texts, language, rng), f"{language}+{variant}", rng.integers(115, 240), rng.integers(15, 85),
-                                rng.integers(20, 90))
+        text, manner = sentence(texts, language, rng), (rng.integers(115, 240), rng.integers(15, 85), rng.integers(20, 90))
+        samples, marks = espeak(text, f"{language}+{variant}", *manner)
         if len(samples) < ESPEAK_RATE or np.abs(samples).max() < 1000:
             continue
         before, after = (np.zeros(int(rng.uniform(*MARGIN) * ESPEAK_RATE), np.int16) for _ in range(2))
         samples = np.concatenate([before, samples, after])
         phones, classes, releases = closures(samples, [(at + len(before) / ESPEAK_RATE, name) for at, name in marks], language)
         yield (resample_poly(samples.astype(np.float32) / 32768, 320, 441),
-               {"speaker": f"espeak_{language}+{variant}", "language": language.split("-")[0], "phones": phones, "classes": classes,
-                "releases": releases})
+               {"speaker": f"espeak_{language}+{variant}", "language": language.split("-")[0], "phones": phones,
+                "classes": classes, "releases": releases})
 
 
 def closures(samples, marks, language):
@@ -275,7 +277,8 @@ def closures(samples, marks, language):
         stress = "1" if "ˈ" in name else "2" if "ˌ" in name else "0"
         for index, sound in enumerate(sounds):
             first, last = (start + (stop - start) * share / len(sounds) for share in (index, index + 1))
-            add(first, last, sound.phone + stress if sound.phone in VOWELS else sound.phone, None if sound.exact else sorted(sound.classes))
+            phone = sound.phone + stress if sound.phone in VOWELS else sound.phone
+            add(first, last, phone, None if sound.exact else sorted(sound.classes))
         if not sounds:
             add(start, stop, "sil", [] if name else None)          # a glottal stop is no pause
         at = stop
@@ -306,13 +309,13 @@ def flite_clips(texts, rng):
         path = Path(folder) / "said.wav"
         while True:
             text = single(sentence(texts, "en", rng))
-            voice = str(rng.choice(FLITE))
-            options = ["--setf", f"duration_stretch={rng.uniform(0.8, 1.3):.2f}"]
-            done = subprocess.run(["flite", "-voice", voice, *options, "-psdur", "-t", text, "-o", str(path)], capture_output=True, text=True)
+            voice = str(rng.choice(list(FLITE)))
+            options = ["-voice", voice, "--setf", f"duration_stretch={rng.uniform(0.8, 1.3):.2f}", "-psdur", "-t", text]
+            done = subprocess.run(["flite", *options, "-o", str(path)], capture_output=True, text=True)
             told = [word.rsplit(":", 1) for word in done.stdout.split() if re.fullmatch(r"[a-z]+:[\d.]+", word)]
             if done.returncode or not told:
                 continue
-            yield clip_of(path, [(float(end), name) for name, end in told], f"flite_{voice}")
+            yield clip_of(path, [(float(end) + FLITE[voice], name) for name, end in told], f"flite_{voice}")
 
 
 def festival_clips(texts, rng, at_once=20):
@@ -343,7 +346,7 @@ def single(text):
 
 
 def clip_of(path, ends, speaker):
-    """-> (samples, part of a record) of a wave file and [(when a phone ends, its name), ...]; (None, None) for an unknown phone."""
+    """-> (samples, part of a record) of a wave file and [(when a phone ends, its name), ...]; no record of an unknown phone."""
     samples, rate = soundfile.read(str(path), dtype="float32")
     samples = resample_poly(samples, RATE, rate) if rate != RATE else samples
     phones, at = [], 0.0
@@ -354,5 +357,5 @@ def clip_of(path, ends, speaker):
             phones.append([round(at, 4), round(end, 4), name])
             at = end
     if not phones or {bare(name) for _, _, name in phones} - set(PHONES):
-        return None, None
+        return samples, None
     return samples, {"speaker": speaker, "language": "en", "phones": phones}
