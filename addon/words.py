@@ -34,6 +34,15 @@ def language(settings):
     return None if settings.language == "auto" else settings.language
 
 
+def code(given):
+    """The code in LANGUAGES of one such as DE or en-US. UtterError if there is none."""
+    known = [code for code, _ in LANGUAGES]
+    found = next((code for code in (given.lower(), given.lower().partition("-")[0]) if code in known), None)
+    if found is None:
+        raise UtterError(f'"{given}" is no language that Utter offers; give a code such as en, de or pt-br.')
+    return found
+
+
 def of(head):
     """What the head's words field means to the worker: the words themselves, the absolute path of a file of them, or None.
 
