@@ -26,8 +26,9 @@ def main(argv=None):
                         help="the voices to learn from (default: %(default)s)")
     parser.add_argument("--cache", metavar="FOLDER", default=str(ROOT / ".cache" / "training"),
                         help="what is computed once (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, help="how long to train (default: the step's own)")
-    parser.add_argument("--steps", type=int, help="train that many steps instead: repeatable to the bit (sync, generator)")
+    parser.add_argument("--clips", type=int, metavar="N", help="of each corpus, learn from N clips at most: a rehearsal")
+    parser.add_argument("--minutes", type=float, help="how long to train, each step (default: its own; emotion knows steps only)")
+    parser.add_argument("--steps", type=int, help="train that many steps instead: repeatable to the bit")
     parser.add_argument("--output", type=Path, help="write the weights there (sync, generator)")
     parser.add_argument("--start", type=Path, help="go on from these weights (generator)")
     parser.add_argument("--variant", default="full", help="an ablation of training/variants.py (generator; default: %(default)s)")
@@ -38,6 +39,8 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)
+    if args.step == "all" and args.output:
+        parser.error("--output is one file, and all writes several")
     if args.only and not args.recordings:
         parser.error("--only needs --recordings FOLDER")
     for step in STEPS if args.step == "all" else (args.step,):

@@ -54,7 +54,7 @@ def main(args):
     aligner, failed = None, 0
     with open(path, "a", encoding="utf-8") as stream:
         stream.write("\n" if path.stat().st_size and not path.read_text(encoding="utf-8").endswith("\n") else "")
-        for clip in corpus.clips(args.data):
+        for clip in corpus.clips(args.data, args.clips):
             folder = clip.name.split("/")[0]
             if clip.name in done or clip.kind == "sound" and folder not in RECOGNISED:
                 continue

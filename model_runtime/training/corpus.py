@@ -32,10 +32,17 @@ class Clip:
         return "test" if self.speaker in TEST_SPEAKERS else "dev" if self.speaker in DEV_SPEAKERS else "train"
 
 
-def clips(data="../shared/data"):
-    """Every clip of that folder, [Clip, ...] in a fixed order. Folders that are absent are left out."""
-    data = Path(data)
-    return [clip for folder in FOLDERS for clip in FOLDERS[folder](data / folder) if clip.path.exists()]
+def clips(data="../shared/data", most=None):
+    """Every clip of that folder, [Clip, ...] in a fixed order; of each corpus no more than `most`, from all over it. Folders that
+    are absent are left out."""
+    return [clip for folder in FOLDERS for clip in spread(list(FOLDERS[folder](Path(data) / folder)), most) if clip.path.exists()]
+
+
+def spread(items, most=None):
+    """No more than that many of a list, from all over it; None: all."""
+    if most is None or len(items) <= most:
+        return items
+    return [items[at] for at in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
 def rows(folder):

@@ -197,7 +197,10 @@ def write_content(cache, encoder, report=print):
             report(f"{number} of {len(clips)} clips heard")
     np.save(cache / "content.npy", np.concatenate(heard))
     np.save(cache / "spoken.npy", np.concatenate(spoken))
-    (cache / "clips.json").write_text(json.dumps(rows))
+    known, where = cache / "clips.json", lambda clips: [(clip["clip"], clip["start"], clip["length"]) for clip in clips]
+    if not known.exists() or where(json.loads(known.read_text())) != where(rows):
+        (cache / "performances.json").unlink(missing_ok=True)    # of other clips
+    known.write_text(json.dumps(rows))
 
 
 def heard_by(ears):
@@ -250,6 +253,7 @@ def write_performances(cache, report=print):
     for name, parts in (("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths)):
         np.save(cache / f"{name}.npy", np.concatenate(parts))
     np.save(cache / "betas.npy", identities(len(rows), np.random.default_rng(SEED)))
+    (cache / "values.basis").unlink(missing_ok=True)
     (cache / "performances.json").write_text(json.dumps(rows))
     report(f"{len(rows)} performances, {at / FPS / 60:.0f} minutes")
 
@@ -341,7 +345,7 @@ def imagined(phones, rng):
 def ensure(cache, head, report=print, encoder=None):
     """Build what is missing or belongs to another head. The ears must have been trained. encoder: plug-in ears that hear, too."""
     cache = Path(cache)
-    if not (cache / "clips.json").exists():
+    if not (cache / "clips.json").exists() or not (cache / "content.npy").exists():
         from model_runtime.speech.encoder import load_encoder
         write_content(cache, load_encoder("cpu"), report)
     if encoder is not None:

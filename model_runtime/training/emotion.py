@@ -3,7 +3,6 @@
 One recipe, fixed seed: supervised contrast over every modality at once (Khosla et al. 2020, eq. 2, with soft positives) plus
 the cross-entropy of the label points. Writes blender_assets/models/feelings.safetensors.
 """
-import csv
 import json
 import os
 import re
@@ -19,6 +18,8 @@ from model_runtime.emotion.feelings import PATH
 from model_runtime.emotion.space import MotionEncoder, Space
 from model_runtime.emotion.voice import listen
 from model_runtime.emotion.words import SentenceEncoder
+from model_runtime.errors import UtterError
+from model_runtime.training import corpus
 
 SEED = 7
 STEPS = 2500
@@ -69,18 +70,20 @@ def varied(samples, rng):
     return samples + rng.normal(0, level * 10 ** rng.uniform(-3, -1.2), len(samples)).astype(np.float32)
 
 
-def read_voices(data, variants=6, neutral=160):
+def read_voices(data, variants=6, neutral=160, most=None):
     """-> (features, target, held out) of every EmoDB clip (varied, unless held out) and of some read speech, taken as neutral."""
     data, rng, out = Path(data), np.random.default_rng(SEED), []
-    with open(data / "emodb" / "index.csv", newline="") as stream:
-        for row in csv.DictReader(stream):
-            samples, _ = soundfile.read(data / "emodb" / "audio" / f"{row['clip']}.opus", dtype="float32")
-            held = row["speaker"] in HELD_OUT_SPEAKERS
-            shares = target(EMODB[row["emotion"]])
-            out += [(listen(samples if k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
+    acted = corpus.rows(data / "emodb")
+    if not acted:
+        raise UtterError(f"{data} holds no acted voices to learn feelings from; put EmoDB in its folder emodb.")
+    for row in corpus.spread(acted, most):
+        samples, _ = soundfile.read(data / "emodb" / "audio" / f"{row['clip']}.opus", dtype="float32")
+        held = row["speaker"] in HELD_OUT_SPEAKERS
+        shares = target(EMODB[row["emotion"]])
+        out += [(listen(samples if k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
     read = sorted((data / "dbspeech" / "audio").glob("*"))[::20] + sorted((data / "kerstin_de" / "audio").glob("*"))[::28]
     read += sorted((data / "librispeech").rglob("*.opus"))[::12]
-    for path in read[:neutral]:
+    for path in corpus.spread(read[:neutral], most):
         samples, rate = soundfile.read(path, dtype="float32")
         out.append((listen(varied(samples[: 8 * rate], rng)), target({"neutral": 0.8, "happy": 0.1, "sad": 0.1}), False))
     return out
@@ -129,14 +132,14 @@ def main(args):
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure
     ensure(args.cache, load_head())
-    train(args.cache, args.data)
+    train(args.cache, args.data, steps=args.steps or STEPS, most=args.clips)
 
 
-def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS, report=print, keep=None):
+def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS, report=print, keep=None, most=None):
     """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
 
     keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits: only the
-    motion encoder learns, as it must when the head was made again.
+    motion encoder learns, as it must when the head was made again. most: acted voices at most.
     """
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)
@@ -146,7 +149,7 @@ def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS
                ["{}", *rng.choice(WRAPPERS, 7, replace=False)]]
     sentences = encoder([text for text, _ in wrapped])
     sentence_targets = torch.from_numpy(np.stack([share for _, share in wrapped]))
-    voices = read_voices(data)
+    voices = read_voices(data, most=most)
     motions, basis = read_motions(cache)
     report(f"{len(learn)} phrases, {len(voices)} voices, {len(motions)} motions")
 
@@ -196,7 +199,7 @@ def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS
             report(f"step {step}: loss {loss.item():.3f}")
     scores = evaluate(space.eval(), encoder, held, voices, motions)
     report(json.dumps(scores))
-    save(space, path, basis, scores)
+    save(space, path, basis, scores, steps)
     return scores
 
 
@@ -215,13 +218,13 @@ def evaluate(space, encoder, held, voices, motions):
     return {name: round(float(np.mean(hits)), 3) for name, hits in found.items() if hits}
 
 
-def save(space, path, basis, scores):
+def save(space, path, basis, scores, steps):
     from safetensors.torch import save_file
 
     path = Path(path)
     beside = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.contiguous() for name, tensor in space.state_dict().items()}, beside,
-              {"labels": json.dumps(LABELS), "basis": basis, "recipe": f"training/emotion.py, {STEPS} steps", "seed": str(SEED),
+              {"labels": json.dumps(LABELS), "basis": basis, "recipe": f"training/emotion.py, {steps} steps", "seed": str(SEED),
                "sentence_encoder": "all-MiniLM-L6-v2", "held_out": json.dumps(scores)})
     os.replace(beside, path)

@@ -15,9 +15,10 @@ import torch
 from scipy.signal import fftconvolve, resample_poly
 from torch.nn import functional as F
 
+from model_runtime.errors import UtterError
 from model_runtime.speech import features, phones, words
 from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
-from model_runtime.speech.encoder import WEIGHTS, Network, Encoder, levelled, load_encoder, save_network
+from model_runtime.speech.encoder import VERSION, WEIGHTS, Network, Encoder, levelled, load_encoder, save_network
 from model_runtime.training import align, corpus, synthetic
 from model_runtime.training.together import agree, rank
 
@@ -45,19 +46,23 @@ def main(args):
         align.main(args)
         records = align.load(args.cache)
     records += synthetic.load(args.cache)
+    if not records:
+        raise UtterError(f"{args.data} holds no voices to learn from; docs/architecture.md says what is looked for.")
     minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
-    first = Path(args.cache) / "ears_round1.safetensors"
+    steps = [-(-(args.steps or sum(ROUNDS)) * steps // sum(ROUNDS)) for steps in ROUNDS]
+    first = Path(args.cache) / f"ears{VERSION}_round1.safetensors"
     voices = Voices(records, args, np.random.default_rng(args.seed))
     if not first.exists():
-        network = fit(Network().to(device), voices, ROUNDS[0], minutes[0], device)
+        network = fit(Network().to(device), voices, steps[0], minutes[0], device)
         save_network(network, first)
         report(Encoder(network, device), records, args)
     encoder = load_encoder(device, first)
     voices.add_heard(encoder, args)
-    network = fit(encoder.network, voices, ROUNDS[1], minutes[1], device)
+    network = fit(encoder.network, voices, steps[1], minutes[1], device)
     encoder = Encoder(network, device)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
     save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
+    (Path(args.cache) / "content.npy").unlink(missing_ok=True)   # what other ears heard is of no use now
 
 
 # ---- what is known of a clip, frame by frame
@@ -157,7 +162,7 @@ class Voices:
         known = {record["clip"]: record for records in self.clips.values() for record in records}
         self.clips = {folder: [record for record in records if record.get("source") in TRUSTED]
                       for folder, records in self.clips.items()}
-        for clip in corpus.clips(args.data):
+        for clip in corpus.clips(args.data, args.clips):
             record, folder = known.get(clip.name), clip.name.split("/")[0]
             if clip.split != "train" or record and record.get("source") in TRUSTED or not record and folder not in (SHARES | HEARD):
                 continue

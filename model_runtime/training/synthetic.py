@@ -25,7 +25,7 @@ from model_runtime.speech import pronounce
 from model_runtime.speech.phones import PHONES, VOWELS, bare
 from model_runtime.training import align, corpus
 
-RATE = 16000
+RATE, MINUTES = 16000, 60
 # How often each language speaks. English and German have texts in the material; the others those of sentences.txt.
 LANGUAGES = {"en-us": 5, "en": 3, "en-gb-scotland": 1, "en-gb-x-rp": 1, "en-us-nyc": 1, "de": 6, "fr": 2, "es": 1.5, "it": 1.5,
              "nl": 1.5, "pl": 1.5, "pt": 1, "pt-br": 1, "sv": 1, "da": 0.7,
@@ -51,10 +51,12 @@ def load(cache=".cache/training"):
 
 
 def main(args):
-    print(write_synthetic(args.cache, seed=args.seed, data=args.data))
+    """As many minutes as MINUTES, or with --clips about as many sentences as of any corpus. What is there already is kept."""
+    if not path_of(args.cache).exists():
+        print(write_synthetic(args.cache, min(MINUTES, args.clips / 15) if args.clips else MINUTES, args.seed, args.data))
 
 
-def write_synthetic(cache, minutes=60, seed=0, data="../shared/data"):
+def write_synthetic(cache, minutes=MINUTES, seed=0, data="../shared/data"):
     """Speak that many minutes into the cache (synthetic.jsonl and sound/synthetic/*.npy, int16 at 16 kHz); returns what was used,
     in a sentence. Earlier ones are replaced."""
     rng, folder = np.random.default_rng(seed), Path(cache) / "sound" / "synthetic"

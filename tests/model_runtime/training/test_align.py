@@ -84,7 +84,7 @@ def test_nonsense_is_not_kept():
 
 
 def test_a_stopped_run_goes_on_and_repeats_nothing(emodb, capsys):
-    args = argparse.Namespace(data=emodb, cache=emodb / "cache")
+    args = argparse.Namespace(data=emodb, cache=emodb / "cache", clips=None)
     align.main(args)
     first = align.path_of(args.cache).read_text()
     assert json.loads(first)["clip"] == "emodb/03a01Fa"

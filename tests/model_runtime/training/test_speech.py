@@ -32,7 +32,7 @@ def material(tmp_path):
         soundfile.write(path, np.concatenate(parts), RATE)
         records.append({"clip": f"librispeech/{number}", "path": str(path), "speaker": f"s{number}", "phones": spoken,
                         "split": "dev" if number >= 10 else "train"})
-    return records, argparse.Namespace(data=tmp_path, cache=tmp_path / "cache")
+    return records, argparse.Namespace(data=tmp_path, cache=tmp_path / "cache", clips=None)
 
 
 def test_labels_stay_on_their_sounds_at_every_speed(material):
