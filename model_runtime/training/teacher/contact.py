@@ -90,14 +90,20 @@ def lips_alone(head):
 _kept = {}   # the last head that lips_alone was asked for, and its lips
 
 
+def incisors(head):
+    """The upper incisors of a head with teeth: points [n, 3] and how an identity moves them [300, 3n]."""
+    upper = np.unique(head.parts_f[head.parts_face == list(head.part_names).index("teeth_upper")])
+    front = upper[np.abs(head.parts_v[upper, 0]) < INCISORS]
+    return head.parts_v[front], head.parts_shapedirs[front, :, :300].reshape(-1, 300).T
+
+
 def teeth_edge(head, beta=None):
     """(height, depth) in metres of the upper incisors' edge on that identity; None for a head without teeth."""
     if head.part_names is None or "teeth_upper" not in list(head.part_names):
         return None
-    upper = np.unique(head.parts_f[head.parts_face == list(head.part_names).index("teeth_upper")])
-    front = upper[np.abs(head.parts_v[upper, 0]) < INCISORS]
-    beta = np.zeros(0) if beta is None else np.asarray(beta)
-    points = head.parts_v[front] + head.parts_shapedirs[front, :, :len(beta)] @ beta
+    points, shapes = incisors(head)
+    if beta is not None:
+        points = points + np.reshape(np.asarray(beta) @ shapes[:len(beta)], points.shape)
     height = points[:, 1].min()
     return height, points[points[:, 1] < height + 0.002, 2].max()
 
