@@ -125,7 +125,7 @@ def judged(head, data, seen, clean, beta, expert=None, feels=None, certain=1.0):
 
 
 def test_losses_are_nothing_for_the_teachers_own_motion_but_calm(data, head):
-    clean, beta = torch.from_numpy(np.array(data.values[None, :40])), torch.from_numpy(data.betas[:1])
+    clean, beta = (torch.from_numpy(np.array(x)) for x in (data.values[None, :40], data.betas[:1]))
     torch.manual_seed(0)
     expert, feels = sync.Expert().eval(), Space().motion.eval()
     same = judged(head, data, clean, clean, beta, expert, feels)
