@@ -205,6 +205,9 @@ def check_weights(folder):
 def read_model(folder, kind):
     """The model with all its weights."""
     import transformers
+    from transformers.utils import logging
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         model, found = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True)
