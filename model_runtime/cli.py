@@ -148,7 +148,8 @@ def perform_one(performer, voice, output, options):
 
 def asked(options, performer):
     """(passages, identity) of the files that the options name; the ears that they name are plugged in."""
-    performer.plug(options.ears)
+    if options.ears:
+        performer.plug(options.ears)
     return (read_passages(options.passages) if options.passages else (),
             read_identity(options.identity, performer.builtin) if options.identity else None)
 
