@@ -261,11 +261,10 @@ def read_identity(given, head):
 
 
 def listen(args):
-    from model_runtime.motion import write_npz
     from model_runtime.pipeline import Performer
-    from model_runtime.speech.content import FPS, names_of
+    from model_runtime.speech.content import save_content
     content = Performer(args.device).listen(args.voice, words_for(args.voice, args.words), args.language, say(args.voice), args.ears)
-    write_npz(args.output, content=content, names=np.array(names_of(content)), fps=np.float64(FPS))
+    save_content(content, args.output)
 
 
 def mesh(args):

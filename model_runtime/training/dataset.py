@@ -2,11 +2,12 @@
 
 In the cache, as .npy, in three layers, each of which can be made again alone (and the later ones after it):
 
-    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say (after training
-    the ears) actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each   (after
-    changing the teacher) share.npy [N, 8], strength.npy [N]          clip, and the feeling it plays
-    values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity           (after changing
-    the head)
+    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say
+    actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each clip,
+    share.npy [N, 8], strength.npy [N]          and the feeling it plays
+    values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
+
+They are made again, in this order, after training the ears, changing the teacher, and changing the head.
 
 content-*.npy [M, C] is the same heard by plug-in ears (speech/plugin.py), where a generator is to learn from them.
 
