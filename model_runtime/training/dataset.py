@@ -209,16 +209,15 @@ def heard_by(ears):
 def write_heard(cache, encoder, report=print):
     """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
     cache = Path(cache)
-    clips, out = json.loads((cache / "clips.json").read_text()), None
-    path = cache / f"{heard_by(encoder.kind)}.npy"
+    clips, spoken = json.loads((cache / "clips.json").read_text()), np.load(cache / "spoken.npy", mmap_mode="r")
+    path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.listen(np.zeros(RATE, np.float32)).shape[1]
+    out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, (len(spoken), columns))
     for number, clip in enumerate(clips):
-        samples = sound(clip)
+        samples, part = sound(clip), slice(clip["start"], clip["start"] + clip["length"])
         if samples is not None:
-            heard = content_module.resample(encoder.listen(samples), FPS, clip["length"])
-            if out is None:
-                size = clips[-1]["start"] + clips[-1]["length"], heard.shape[1]
-                out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, size)
-            out[clip["start"]:clip["start"] + clip["length"]] = heard
+            out[part] = content_module.resample(encoder.listen(samples), FPS, clip["length"])
+        elif not encoder.kind.startswith("hidden:"):  # a rhythm: what would be heard
+            out[part] = spoken[part]
         if number % 100 == 0:
             report(f"{number} of {len(clips)} clips heard")
     out.flush()

@@ -6,6 +6,7 @@ kinds (some of them edits), doubts of the ears, conditions dropped, the losses, 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -290,7 +291,8 @@ def one_batch(denoiser, batches, losses, kept, rng):
 
 
 def doubted(content):
-    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and a little noise."""
+    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and
+    a little noise."""
     B, L, _ = content.shape
     doubt = F.interpolate(torch.rand(B, 1, L // 4 + 2), size=L, mode="linear") * torch.rand(B, 1, 1) * DOUBT
     heard = torch.lerp(content[..., :-3], content.roll(1, 0)[..., :-3], doubt.transpose(1, 2))
@@ -315,10 +317,15 @@ def main(args):
     from model_runtime.training.variants import variant
     head, kind = load_head(), variant(args.variant)
     start = load(args.start) if args.start else None
-    ensure(args.cache, head)
-    data, feelings = load_dataset(args.cache), load_feelings("cpu")
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
+    encoder, path = None, PATH
+    if args.ears:
+        from model_runtime.speech.plugin import load_plugin
+        encoder, path = load_plugin(args.ears, device, args.layer), Path(args.ears) / PATH.name
+    ensure(args.cache, head, encoder=encoder)
+    ears = encoder.kind if encoder else "ears"
+    data, feelings = load_dataset(args.cache, ears), load_feelings("cpu")
     expert = sync.load_expert(device=device) if kind.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
     felt = feelings.space.motion.requires_grad_(False).to(device) if kind.emotion else None
-    train(data, head, feelings, args.minutes or MINUTES, args.steps, args.output or PATH, start, size=kind.size, expert=expert,
-          felt=felt, metadata={"encoder": "ears", "variant": args.variant}, seed=args.seed or SEED, device=device)
+    train(data, head, feelings, args.minutes or MINUTES, args.steps, args.output or path, start, size=kind.size, expert=expert,
+          felt=felt, metadata={"encoder": ears, "variant": args.variant}, seed=args.seed or SEED, device=device)

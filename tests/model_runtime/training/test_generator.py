@@ -178,3 +178,28 @@ def test_training_learns_and_writes_what_it_learned(data, head, bank, tmp_path, 
     read = g.load(tmp_path / "first", basis=head.basis)
     assert read.metadata["encoder"] == "oracle" and "60 steps" in read.metadata["recipe"]
     assert read.spread.shape == (CHANNELS, CHANNELS)
+
+
+def test_a_generator_learns_from_a_plug_in_models_hidden_states(data, bank, tmp_path, monkeypatch):
+    """train generator --ears FOLDER hears the clips again and writes into that folder what it learned, and from whom."""
+    import transformers
+    from model_runtime.speech.plugin import load_plugin
+    from model_runtime.training.__main__ import main
+    cache, folder = tmp_path / "cache", tmp_path / "hubert"
+    shutil.copytree(Path(data.values.filename).parent, cache)
+    torch.manual_seed(0)
+    transformers.HubertModel(transformers.HubertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2)).save_pretrained(folder, safe_serialization=True)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    monkeypatch.setattr(training, "feeling_bank", lambda feelings: bank)
+    monkeypatch.setattr(training, "BATCH", 2)
+    main(["generator", "--cache", str(cache), "--ears", str(folder), "--layer", "1", "--steps", "2", "--device", "cpu"])
+    ears, learned = load_plugin(folder, layer=1), g.load(folder / "generator.safetensors")
+    assert learned.ears == ears.kind and learned.denoiser.size["content"] == 19
+    heard = dataset.load_dataset(cache, ears.kind)
+    clip = json.loads((cache / "clips.json").read_text())[1]
+    content, _, _, _ = heard.slices(next(k for k, p in enumerate(heard.performances) if p["clip"] == clip["clip"]), 0, 20)
+    again = dataset.content_module.resample(ears.listen(dataset.sound(clip)), 30, clip["length"])
+    np.testing.assert_allclose(content, again[:20], atol=5e-3)
+    assert np.abs(content).max() > 0.5 and not list(cache.glob("*.part"))
