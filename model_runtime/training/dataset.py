@@ -72,7 +72,7 @@ def load_dataset(cache, ears="ears"):
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
     content = read(heard_by(ears))
-    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # nobody knows what hidden states should be
+    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # what hidden states should be, who knows
     rows, betas = json.loads((cache / "performances.json").read_text()), read("betas")
     if spoken is content:    # rhythms have only what would be said
         kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
@@ -151,7 +151,7 @@ def microphone(samples, level, rng):
 
 
 def listed(records):
-    """What to hear, dicts of `clip`, `split`, `path`, `phones`, `noise` (seconds before, seconds after, seed; or None), `times`."""
+    """What to hear, dicts: `clip`, `split`, `path`, `phones`, `noise` (seconds before, seconds after, seed; or None), `times`."""
     rng, out = np.random.default_rng(SEED), []
     for record in choose(records):
         clip = {name: record[name] for name in ("clip", "split", "path", "phones")} | {"noise": None}
