@@ -3,8 +3,8 @@
 Face actions say "shut" alike on every face, but identities differ: what shuts one mouth leaves another ajar. Here the inner
 lips' pairs of the posed identity itself are brought together, by Gauss-Newton on a few directions of motion.
 
-Measured on the present head at 30 fps: 160 other identities, sliders far out among them, the eight emotions at strength 1: every one
-of 1,440 p, b, m shut (lip gap under 0.03), every one of 640 f, v within 2 mm of the teeth and not shut, 800 of 800 open vowels
+Measured on the present head at 30 fps: 160 other identities, sliders far out among them, the eight emotions at strength 1: each
+of 1,440 p, b, m shut (lip gap under 0.03), each of 640 f, v within 2 mm of the teeth and not shut, 800 of 800 open vowels
 open. EmoDB's hand labels, train and dev speakers: recall 1.000, false closures 0.000, speech precision 0.99, f and v 1.000,
 rounded 1.000, onsets 6 ms off in the median; the same when happy or angry, on other identities, and nearly so on LJSpeech.
 """
