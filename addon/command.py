@@ -39,6 +39,8 @@ def _parser():
                      "sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
     sub.add_argument("--emotion", metavar="WORDS", help="what the face should feel; default: as heard in the voice")
     sub.add_argument("--passages", metavar="P.json", help='list of {"start", "end", "prompt", "strength", "fade"} in seconds')
+    sub.add_argument("--ears", metavar="FOLDER", help="a speech model in the format of transformers that hears phones, in place of the "
+                     "shipped ears (default: the preferences' one)")
     sub.add_argument("--seed", type=int, metavar="N")
     sub.add_argument("--quality", choices=("draft", "final"))
     sub.add_argument("--start", type=int, metavar="FRAME", help="frame at which the voice begins")
@@ -65,6 +67,10 @@ def main(argv):
 def _perform(args):
     if bool(args.voice) == bool(args.list):
         raise UtterError("Name voices with --voice, or a list of them with --list.")
+    if args.ears:
+        if not Path(args.ears).is_dir():
+            raise UtterError(f"The folder {args.ears} does not exist; choose the folder of a speech model.")
+        args.ears = str(Path(args.ears).absolute())
     tasks = listed(args) if args.list else named(args)
     for folder in {output.parent for _, _, output, _ in tasks if output}:
         check_folder(folder)
@@ -79,7 +85,7 @@ def _perform(args):
             scene.frame_start, scene.frame_end = frames
             head.utter.voice = str(path)
             head.utter.words = words_for(path, options.words) or own
-            for note in perform.perform_now(scene, head, Progress(title)):
+            for note in perform.perform_now(scene, head, Progress(title), ears=args.ears):
                 print(f"utter: {title}: {note}", file=sys.stderr, flush=True)
             save(output)
             say(f"{title}: {output}")

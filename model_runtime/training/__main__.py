@@ -36,6 +36,9 @@ def main(argv=None):
                         "performances: NAME.wav with NAME.npz or NAME.csv, as training/recordings.py says (generator)")
     parser.add_argument("--only", action="store_true", help="learn from the recordings alone")
     parser.add_argument("--flame", metavar="HEAD", help="the head that FLAME curves among the recordings belong to (.npz, .pkl)")
+    parser.add_argument("--ears", metavar="FOLDER", help="learn from what this speech model hears (speech/plugin.py), and write into its "
+                        "folder, where perform --ears finds it (generator)")
+    parser.add_argument("--layer", type=int, help="learn from this layer's hidden states, also where the model hears phones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)
@@ -43,6 +46,8 @@ def main(argv=None):
         parser.error("--output is one file, and all writes several")
     if args.only and not args.recordings:
         parser.error("--only needs --recordings FOLDER")
+    if args.ears and args.recordings:
+        parser.error("--ears learn from the teacher's performances; leave out --recordings")
     for step in STEPS if args.step == "all" else (args.step,):
         if args.recordings and step == "generator":
             from model_runtime.training import recordings
