@@ -155,7 +155,7 @@ def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
     content = ears.listen(talk(3))
     assert [NAMES[content[k, PHONES].argmax()] for k in (50, 60, 61, 75)] == ["AA", "P", "P", "IY"]
     shut = content[:, NAMES.index("bilabial")]
-    assert shut[60:62].min() > 0.7 and shut[50] < 0.1 and shut[75] < 0.1
+    assert shut[60:62].min() > 0.7 and shut[50] < 0.3 and shut[75] < 0.3
 
 
 def spoken(label, vocabulary):
