@@ -127,11 +127,11 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
         settings = head.utter
         row = layout.row(align=True)
         row.prop(settings, "words", text="", icon="TEXT", placeholder="What is said, if written down")
-        if not settings.words and sentence_in(name_of(head)):
-            row.operator("utter.words_from_strip", text="", icon="FONT_DATA")
         row.operator("utter.choose_words", text="", icon="FILE_FOLDER")
         if settings.words:
             layout.prop(settings, "language")
+        elif sentence_in(name_of(head)):
+            layout.operator("utter.words_from_strip")
 
 
 CLASSES = (UTTER_OT_choose_words, UTTER_OT_words_from_strip, UTTER_PT_words)

@@ -78,6 +78,7 @@ class Spike:
     last: int           # frames in which its label was heard
     sounds: tuple
     said: np.ndarray    # [52]
+    sure: float         # posterior of having been a sound at all
 
 
 def spikes(reduced):
@@ -91,7 +92,7 @@ def spikes(reduced):
     found = []
     for (first, after), (following, _) in zip(runs, [*runs[1:], (len(label), 0)]):
         said = reduced.said[first:after].sum(0) / reduced.heard[first:after].sum()
-        found.append(Spike(first, after - 1, reduced.sounds[label[first]][:following - first], said))
+        found.append(Spike(first, after - 1, reduced.sounds[label[first]][:following - first], said, reduced.heard[first:after].max()))
     return found
 
 
@@ -106,8 +107,8 @@ def spread(reduced, content):
     # A label of one sound says what the model said, doubts and all.
     means = np.stack([np.zeros(MADE, np.float32) if sound is None else found[k].said if len(found[k].sounds) == 1 else vector(sound)
                       for k, sound in states])
-    sure = np.array([sound is not None for _, sound in states])[path].astype(np.float32)
-    said, sure = gaussian_filter1d(means[path], BLUR, axis=0), gaussian_filter1d(sure, BLUR)[:, None]
+    sure = np.array([0.0 if sound is None else found[k].sure for k, sound in states], np.float32)[path]
+    said, sure = gaussian_filter1d(means[path] * sure[:, None], BLUR, axis=0), gaussian_filter1d(sure, BLUR)[:, None]
     out = content.copy()
     out[:, :MADE] = content[:, :MADE] * (1 - sure) + said
     out[:, layout.PHONES] /= np.maximum(out[:, layout.PHONES].sum(1, keepdims=True), 1e-6)

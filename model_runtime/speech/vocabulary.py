@@ -11,10 +11,9 @@ from model_runtime.speech.pronounce import Sound, arpabet, from_ipa
 
 SILENCE = Sound("sil", frozenset({"pause"}), True)
 SILENCES = frozenset("sil sp pau epi h# silence".split())
-# TIMIT's own; a closure is made as its stop is, and one that does not say whose it is ("cl", "vcl") says nothing.
+# TIMIT's own. A closure is made as its stop is; one that does not say whose it is (cl, vcl) and the glottal stop (q) show nothing.
 TIMIT = dict(zip("ux ax ax-h ix axr hv dx nx em en eng el pcl bcl tcl dcl kcl gcl".split(),
                  "UW AH AH IH ER HH D N M N NG L P B T D K G".split()))
-NOTHING = frozenset("cl vcl q spn nsn noise unk pad s /s | _ blank".split())
 PHONETIC = re.compile("[\u0250-\u02af\u02b0\u02d0θβχŋ]")  # signs that no ordinary spelling has
 KNOWN = 0.7  # share of the labels that must mean something
 
@@ -24,8 +23,9 @@ def sounds_of(labels, name):
 
     UtterError if the labels are letters or belong to an alphabet that nobody knows; name: of the model, for the sentence.
     """
-    plain = [re.sub(r"^[<\[▁]+|[>\]]+$", "", label or "") for label in labels]
-    said = [label for label in plain if label.lower() not in NOTHING | SILENCES and label.strip(" '’ˈˌː.,?!-")]
+    special = [re.fullmatch(r"[<\[](.*)[>\]]", label or "<>") for label in labels]  # <pad>, [UNK], <sil> ...
+    plain = [found[1] if found else label.removeprefix("▁") for label, found in zip(labels, special)]
+    said = [label for label, found in zip(plain, special) if not found and label.lower() not in SILENCES and label.strip(" |_'’ˈˌː.,?!-")]
     english = {bare(label.upper()) for label in said if len(label) > 1}
     if len(english & VOWELS) >= 8:
         mean = lambda label: arpabet([TIMIT.get(label.lower(), label.upper())]) if bare(TIMIT.get(label.lower(), label.upper())) in PHONES else []
@@ -37,4 +37,4 @@ def sounds_of(labels, name):
     if sum(bool(mean(label)) for label in said) < KNOWN * len(said):
         raise UtterError(f"The phones of {name} are not known; choose a CTC model whose vocabulary is ARPAbet, TIMIT's, or IPA as espeak-ng "
                          "writes it.", f"labels: {said[:60]}")
-    return [(SILENCE,) if label.lower() in SILENCES else () if label.lower() in NOTHING else tuple(mean(label)) for label in plain]
+    return [(SILENCE,) if label.lower() in SILENCES else () if found else tuple(mean(label)) for label, found in zip(plain, special)]

@@ -42,8 +42,8 @@ def main(argv=None):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)
-    if args.step == "all" and args.output:
-        parser.error("--output is one file, and all writes several")
+    if args.step == "all" and (args.output or args.start):
+        parser.error("--output and --start need one step")
     if args.only and not args.recordings:
         parser.error("--only needs --recordings FOLDER")
     if args.ears and args.recordings:

@@ -17,11 +17,11 @@ from model_runtime.diffusion.sampler import schedule
 from model_runtime.emotion import LABELS
 from model_runtime.errors import UtterError
 from model_runtime.flame import lbs
+from model_runtime.flame.teeth import incisors
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
 from model_runtime.speech.content import COLUMNS as CONTENT
 from model_runtime.training import sync
 from model_runtime.training.dataset import load_dataset
-from model_runtime.training.teacher.contact import incisors
 from model_runtime.training.together import agree, rank, world
 
 SEED = 3
@@ -158,7 +158,7 @@ class Losses:
         return lbs.pose_torch(self.tensors, values * self.still, beta)
 
     def edge(self, beta):
-        """Height and depth of the upper teeth's edge on each identity, [B, 2] metres (contact.teeth_edge)."""
+        """Height and depth of the upper teeth's edge on each identity, [B, 2] metres (teeth.teeth_edge)."""
         points, shapes = self.front
         y, z = (points + (beta @ shapes).unflatten(-1, points.shape))[..., 1:].unbind(-1)
         height = y.amin(-1, keepdim=True)

@@ -76,6 +76,7 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     (["--out", "{}/a.blend"], "--voice"),
     (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
     (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--ears", "{}/gone"], "gone does not exist"),
     (["--list", "{}/gone.csv"], "gone.csv does not exist"),
     (["--list", str(VOICE)], "save it as CSV"),
 ])

@@ -15,6 +15,7 @@ from model_runtime import motion
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import to_motion
 from model_runtime.flame.head import Head
+from model_runtime.flame.teeth import teeth_edge
 from model_runtime.training.teacher.layout import APERTURE, CLOSURE, INDEX, LABIODENTAL
 
 # What may move to shut the lips, and how readily (larger is more readily).
@@ -28,7 +29,6 @@ RIDGE = 1e-3    # of the squared gap of an open jaw
 MIDDLE = 3.0    # weight of the midpoints, which are what lip gap is measured on
 BITE = 10.0     # weight of the lower lip on the teeth
 CLEAR = 0.07    # lip gap of f and v at least, so that they never look like p
-INCISORS = 0.006  # metres from the middle
 CHUNK = 2000
 
 
@@ -90,24 +90,6 @@ def lips_alone(head):
 
 
 _kept = {}   # the last head that lips_alone was asked for, and its lips
-
-
-def incisors(head):
-    """The upper incisors of a head with teeth: points [n, 3] and how an identity moves them [300, 3n]."""
-    upper = np.unique(head.parts_f[head.parts_face == list(head.part_names).index("teeth_upper")])
-    front = upper[np.abs(head.parts_v[upper, 0]) < INCISORS]
-    return head.parts_v[front], head.parts_shapedirs[front, :, :300].reshape(-1, 300).T
-
-
-def teeth_edge(head, beta=None):
-    """(height, depth) in metres of the upper incisors' edge on that identity; None for a head without teeth."""
-    if head.part_names is None or "teeth_upper" not in list(head.part_names):
-        return None
-    points, shapes = incisors(head)
-    if beta is not None:
-        points = points + np.reshape(np.asarray(beta) @ shapes[:len(beta)], points.shape)
-    height = points[:, 1].min()
-    return height, points[points[:, 1] < height + 0.002, 2].max()
 
 
 def correct(mouth, values, channels, motions):

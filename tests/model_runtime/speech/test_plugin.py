@@ -155,7 +155,7 @@ def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
     content = ears.listen(talk(3))
     assert [NAMES[content[k, PHONES].argmax()] for k in (50, 60, 61, 75)] == ["AA", "P", "P", "IY"]
     shut = content[:, NAMES.index("bilabial")]
-    assert shut[60:62].min() > 0.7 and shut[50] < 0.1 and shut[75] < 0.1
+    assert shut[60:62].min() > 0.7 and shut[50] < 0.3 and shut[75] < 0.3
 
 
 def spoken(label, vocabulary):
@@ -163,17 +163,17 @@ def spoken(label, vocabulary):
 
 
 def test_vocabularies():
-    arpabet = ["<pad>", "|", "SIL", *(f"{p}1" if p in "AA AE AH AO EH IY OW UW ER AY".split() else p for p in ARPABET if p != "sil")]
+    arpabet = ["<pad>", "<s>", "|", "SIL", *(f"{p}1" if p in "AA AE AH AO EH IY OW UW ER AY".split() else p for p in ARPABET if p != "sil")]
     assert spoken("AA1", arpabet) == ["AA"] and spoken("SIL", arpabet) == ["sil"] and spoken("|", arpabet) == spoken("<pad>", arpabet) == []
+    assert spoken("S", arpabet) == ["S"] and spoken("<s>", arpabet) == []
     timit = ("[PAD] [UNK] iy ih eh ey ae aa aw ay ah ao oy ow uh uw ux er ax ix axr ax-h jh ch b d g p t k dx q s sh z zh f th v dh m n ng "
              "em nx en eng el l r w y hh hv bcl dcl gcl pcl tcl kcl pau epi h#").split()
-    for label, phone in dict(bcl="B", pcl="P", em="M", y="Y", j=None, hv="HH", axr="ER", ux="UW", dx="D", pau="sil").items():
-        if phone:
-            assert spoken(label, timit) == [phone], label
+    for label, phone in dict(bcl="B", pcl="P", em="M", y="Y", s="S", hv="HH", axr="ER", ux="UW", dx="D", pau="sil").items():
+        assert spoken(label, timit) == [phone], label
     assert spoken("q", timit) == [] and spoken("h#", timit) == ["sil"]
-    ipa = "<s> <pad> </s> <unk> n s t ə l a i k d m ɛ ɾ e ɪ p o ɐ z ð f j v b ɹ ʁ ʊ iː r w ʌ u ɡ æ aɪ ʃ h ɔ ɑː ŋ ɚ eɪ β uː y ɑ̃ oʊ ai5 onɡ5 tɕh ts".split()
+    ipa = "<s> <pad> </s> <unk> n s t ə l a i k d m ɛ ɾ e ɪ p o ɐ z ð f j v b ɹ ʁ ʊ iː r w ʌ u ɡ æ aɪ ʃ h ɔ ɑː ŋ ɚ eɪ β uː y ɑ̃ oʊ ai5 onɡ5 tɕh ts q".split()
     assert spoken("y", ipa) == ["UW"] and spoken("j", ipa) == ["Y"] and spoken("oʊ", ipa) == ["OW"] and spoken("tɕh", ipa) == ["CH", "HH"]
-    assert spoken("onɡ5", ipa) == ["OW", "N", "G"] and spoken("β", ipa) == ["V"]
+    assert spoken("onɡ5", ipa) == ["OW", "N", "G"] and spoken("β", ipa) == ["V"] and spoken("s", ipa) == ["S"]
     assert "bilabial" in dict(zip(ipa, sounds_of(ipa, "x")))["β"][0].classes
 
 

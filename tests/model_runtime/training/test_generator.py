@@ -14,9 +14,9 @@ from model_runtime.emotion import LABELS
 from model_runtime.emotion.space import Space
 from model_runtime.errors import UtterError
 from model_runtime.flame.head import load_head
+from model_runtime.flame.teeth import teeth_edge
 from model_runtime.motion import CHANNELS
 from model_runtime.training import dataset, generator as training, sync
-from model_runtime.training.teacher import contact
 
 PHONES = ["sil", "M", "AA1", "B", "IY1", "P", "OW0", "T", "EH1", "sil"]
 
@@ -137,8 +137,8 @@ def test_losses_are_nothing_for_the_teachers_own_motion_but_calm(data, head):
 
 
 def test_the_teeths_edge_is_that_of_each_identity(data, head):
-    found = training.Losses(head, np.zeros(65, np.float32), np.ones(65, np.float32)).edge(torch.from_numpy(data.betas[:4]))
-    np.testing.assert_allclose(found, [contact.teeth_edge(head, beta) for beta in data.betas[:4]], atol=1e-5)
+    found = training.Losses(head, np.zeros(65, np.float32), np.ones(65, np.float32)).edge(torch.from_numpy(np.array(data.betas[:4])))
+    np.testing.assert_allclose(found, [teeth_edge(head, beta) for beta in data.betas[:4]], atol=1e-5)
 
 
 def test_a_lip_off_the_teeth_counts_most_where_it_should_be_on_them(data, head):
