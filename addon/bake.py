@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from . import compat, curves, rig
-from .curves import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
+from .curves import CHANNELS, EXPRESSION, JAW, LIDS, TONGUE
 from .errors import UtterError
 from .rotations import read_rotation, write_rotation
 
@@ -116,7 +116,7 @@ def clear(obj):
         return False
     cleared = bool(actions(obj))
     for action in _unshare(obj):
-        _remove_tracks(obj, _all_tracks(obj))
+        _remove_tracks(_all_tracks(obj))
         if compat.empty(action):
             bpy.data.actions.remove(action)
     for owner in _owners(obj):
@@ -209,7 +209,7 @@ def _write(obj, values, start_frame, fps, jaw, name, lip_gap, keep_pins):
         for track, column in zip(_rotation_tracks(obj, bone), write_rotation(bone.rotation_mode, vectors, rest).T):
             plan[track] = column
     stale = [track for track in _all_tracks(obj) if track not in plan]
-    _remove_tracks(obj, stale)
+    _remove_tracks(stale)
     _rest(obj)
     for track, column in plan.items():
         curve = compat.curve(compat.bag(track.owner), track.path, track.index, track.group)
@@ -316,7 +316,7 @@ def _find(track):
     return bag.fcurves.find(track.path, index=track.index) if bag else None
 
 
-def _remove_tracks(obj, tracks):
+def _remove_tracks(tracks):
     for track in tracks:
         curve = _find(track)
         if curve:

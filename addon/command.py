@@ -1,5 +1,6 @@
 """blender --command utter perform: performances without a window, for one voice or ten thousand."""
 import argparse
+import itertools
 import json
 import math
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from . import bake, head as heads, identity, jobs, passages, perform, rig, voice
+from . import bake, batch, head as heads, identity, jobs, passages, perform, rig, voice, words
 from .errors import UtterError
 
 OK, BAD_INPUT, SOME_FAILED = 0, 2, 3
@@ -25,18 +26,27 @@ def _parser():
     sub = verbs.add_parser("perform", help="voices to .blend files", description=(
         "Perform voices and save .blend files. With FILE (blender -b FILE --command utter perform ...) the head is the one chosen "
         "in that file; without, the built-in one in an empty scene."))
-    sub.add_argument("--voice", nargs="+", required=True, metavar="V", help="recordings, or folders of recordings")
-    sub.add_argument("--out", required=True, metavar="OUT", help="a .blend file for one voice, a folder for several")
+    sub.add_argument("--voice", nargs="+", metavar="V", help="recordings, or folders of recordings")
+    sub.add_argument("--list", metavar="FILE.csv", help="instead of voices: a row for each, with the columns " + ", ".join(batch.COLUMNS) +
+                     "; paths in it are relative to it")
+    sub.add_argument("--out", metavar="OUT", help="a .blend file for one voice, a folder for several; with a list the folder that its "
+                     "column out refers to, default: the list's own")
+    sub.add_argument("--words", metavar="TEXT|FILE|FOLDER", help="what is said, a .txt or .srt file of it, or a folder of such files "
+                     "called as the voices are")
+    sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
     sub.add_argument("--head", metavar="H", help="a FLAME file (.pkl, .npz), or the name of a head object in FILE")
     sub.add_argument("--identity", metavar="SEED|I.json", help="who the built-in head is: the seed of a random character, or a file of "
                      "sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
     sub.add_argument("--emotion", metavar="WORDS", help="what the face should feel; default: as heard in the voice")
     sub.add_argument("--passages", metavar="P.json", help='list of {"start", "end", "prompt", "strength", "fade"} in seconds')
+    sub.add_argument("--ears", metavar="FOLDER", help="a speech model in the format of transformers that hears phones, in place of the "
+                     "shipped ears (default: the preferences' one)")
     sub.add_argument("--seed", type=int, metavar="N")
     sub.add_argument("--quality", choices=("draft", "final"))
     sub.add_argument("--start", type=int, metavar="FRAME", help="frame at which the voice begins")
     sub.add_argument("--fps", type=float, help="the scene's frame rate (default: as in FILE, or 24)")
     sub.add_argument("--jaw", choices=("keys", "bone"), help="bake the jaw as shape keys or as a bone")
+    sub.set_defaults(parser=sub)
     return parser
 
 
@@ -55,44 +65,100 @@ def main(argv):
 
 
 def _perform(args):
-    voices = find_voices(args.voice)
-    out = Path(args.out).absolute()
-    several = len(voices) > 1 or not out.suffix == ".blend"
-    outputs = name_outputs(voices, out) if several else [out]
-    timeline = read_passages(args.passages) if args.passages else None
-    who = identity.read(args.identity) if args.identity else None
-    check_folder(out if several else out.parent)
-
-    scene = prepare_scene(args.fps)
-    head = prepare_head(scene, args.head, (args.jaw or "keys").upper())
-    if who is not None:
-        identity.set_sliders(head, *who)
-    settings = head.utter
-    for name in ("emotion", "seed", "quality", "start"):
-        if getattr(args, name) is not None:
-            setattr(settings, name, getattr(args, name))
-    if args.jaw:
-        settings.jaw = args.jaw.upper()
-    if timeline is not None:
-        passages.from_seconds(settings, timeline, bake.scene_fps(scene))
-    frames = scene.frame_start, scene.frame_end if bpy.data.filepath else settings.start
-
-    failed = 0
-    for number, (path, output) in enumerate(zip(voices, outputs), 1):
-        title = f"[{number}/{len(voices)}] {path.name}"
+    if bool(args.voice) == bool(args.list):
+        raise UtterError("Name voices with --voice, or a list of them with --list.")
+    if args.ears:
+        if not Path(args.ears).is_dir():
+            raise UtterError(f"The folder {args.ears} does not exist; choose the folder of a speech model.")
+        args.ears = str(Path(args.ears).absolute())
+    tasks = listed(args) if args.list else named(args)
+    for folder in {output.parent for _, _, output, _ in tasks if output}:
+        check_folder(folder)
+    stage, failed = None if args.list else prepare(args), 0
+    for number, (name, path, output, options) in enumerate(tasks, 1):
+        title = f"[{number}/{len(tasks)}] {name}"
         try:
+            if isinstance(options, UtterError):
+                raise options
+            scene, head, frames, own = stage or prepare(options)
             bake.clear(head)  # what the voice before left
             scene.frame_start, scene.frame_end = frames
-            settings.voice = str(path)
-            perform.perform_now(scene, head, Progress(title))
+            head.utter.voice = str(path)
+            head.utter.words = words_for(path, options.words) or own
+            for note in perform.perform_now(scene, head, Progress(title), ears=args.ears):
+                print(f"utter: {title}: {note}", file=sys.stderr, flush=True)
             save(output)
             say(f"{title}: {output}")
         except UtterError as error:
             failed += 1
             print(f"utter: {title}: {error}", file=sys.stderr, flush=True)
-    if failed and len(voices) > 1:
-        say(f"{len(voices) - failed} of {len(voices)} done.")
-    return OK if not failed else BAD_INPUT if len(voices) == 1 else SOME_FAILED
+    if failed and len(tasks) > 1:
+        say(f"{len(tasks) - failed} of {len(tasks)} done.")
+    return OK if not failed else BAD_INPUT if failed == len(tasks) else SOME_FAILED
+
+
+def named(args):
+    """[(name, voice, output, options)] of the voices named on the command line."""
+    if not args.out:
+        raise UtterError("Say with --out where the .blend files go.")
+    voices, out, taken = find_voices(args.voice), Path(args.out).absolute(), set()
+    if len(voices) == 1 and out.suffix == ".blend":
+        return [(voices[0].name, voices[0], out, args)]
+    if args.words and len(voices) > 1 and not is_folder(args.words):
+        raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
+    return [(path.name, path, name_output(out, None, path, taken), args) for path in voices]
+
+
+def listed(args):
+    """The same of a batch list. A row is a command line of its own, with this one's options where it has none; one that cannot be
+    used has an UtterError for its options."""
+    folder, tasks, taken = Path(args.list).absolute().parent, [], set()
+    target = Path(args.out).absolute() if args.out else folder
+    for title, cells in batch.read_list(args.list):
+        path = output = None
+        try:
+            asked = batch.row(cells, folder)
+            path, out = Path(asked.pop("voice")), asked.pop("out", None)
+            options = args.parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()], argparse.Namespace(**vars(args)))
+            output = name_output(target, out, path, taken)
+        except UtterError as error:
+            options = error
+        tasks.append((title, path, output, options))
+    return tasks
+
+
+def prepare(options):
+    """The scene, the head that performs in it, the frames it began with, and the words it came with; in a fresh scene for a list,
+    so that no row sees what another one left."""
+    timeline = read_passages(options.passages) if options.passages else None
+    who = identity.read(options.identity) if options.identity else None
+    scene = prepare_scene(options.fps, again=bool(options.list))
+    head = prepare_head(scene, options.head, (options.jaw or "keys").upper())
+    if who is not None:
+        identity.set_sliders(head, *who)
+    settings = head.utter
+    for name in ("emotion", "seed", "quality", "start"):
+        if getattr(options, name) is not None:
+            setattr(settings, name, getattr(options, name))
+    if options.language:
+        settings.language = words.code(options.language)
+    if options.jaw:
+        settings.jaw = options.jaw.upper()
+    if timeline is not None:
+        passages.from_seconds(settings, timeline, bake.scene_fps(scene))
+    frames = scene.frame_start, scene.frame_end if bpy.data.filepath else settings.start
+    return scene, head, frames, settings.words
+
+
+def words_for(path, given):
+    """The words of one voice: as given, or the file called as the voice is in the folder given; None without."""
+    if given and is_folder(given):
+        given = next((str(file) for suffix in words.SUFFIXES if (file := Path(given) / (path.stem + suffix)).is_file()), None)
+    return str(Path(given).absolute()) if given and words.is_path(given) else given
+
+
+def is_folder(given):
+    return len(given) < 256 and Path(given).is_dir()
 
 
 def find_voices(given):
@@ -109,17 +175,14 @@ def find_voices(given):
     return [path.absolute() for path in found]
 
 
-def name_outputs(voices, folder):
-    """One .blend for each voice, named after it; equal names are numbered."""
-    used, outputs = set(), []
-    for path in voices:
-        name, number = path.stem, 1
-        while name.lower() in used:
-            number += 1
-            name = f"{path.stem}_{number}"
-        used.add(name.lower())
-        outputs.append(folder / f"{name}.blend")
-    return outputs
+def name_output(folder, out, voice, taken):
+    """The .blend file: out in the folder, or called as the voice is; UtterError if an earlier row has it."""
+    name = out.removesuffix(".blend") if out else next(name for number in itertools.count(1) if (
+        name := voice.stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
+    if name.lower() in taken:
+        raise UtterError(f"An earlier row goes to {out} as well.")
+    taken.add(name.lower())
+    return folder / f"{name}.blend"
 
 
 def read_passages(path):
@@ -150,10 +213,12 @@ def check_folder(folder):
         raise UtterError(f"{folder} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
 
 
-def prepare_scene(fps):
-    """The file's scene, or an empty one, at that frame rate."""
+def prepare_scene(fps, again=False):
+    """The file's scene, or an empty one, at that frame rate; again: as the file has it."""
     if not bpy.data.filepath:
         bpy.ops.wm.read_homefile(use_empty=True)
+    elif again:
+        bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
     scene = bpy.context.scene
     if fps is not None:
         if not 1 <= fps <= 960:

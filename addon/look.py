@@ -1,6 +1,4 @@
 """What an artist may choose about a head's looks; Object.utter holds it, the head's materials (shaders.py) show it."""
-import bpy
-
 from . import shaders
 
 HAIR = "Utter Hair"  # vertex group of the hair, and the modifier that hides it

@@ -5,15 +5,16 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import bake, jobs, passages, rig, takes, voice, words
+from . import bake, jobs, passages, preferences, rig, takes, voice, words
 from .errors import UtterError
 from .head import HeadPanel, Starts, chosen
 
 
-def perform_job(scene, head, rediffuse=False):
+def perform_job(scene, head, rediffuse=False, ears=None):
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result.
 
-    rediffuse: keep the artist's keys exactly and renew what lies between them. UtterError if it cannot start.
+    rediffuse: keep the artist's keys exactly and renew what lies between them. ears: folder of a speech model to hear with, None: the
+    preferences' one. UtterError if it cannot start.
     """
     settings, fps, seen = head.utter, bake.scene_fps(scene), rig.describe(head)
     if seen.kind != "utter":
@@ -25,7 +26,8 @@ def perform_job(scene, head, rediffuse=False):
     start, jaw, quality = settings.start, settings.jaw, settings.quality
     fields = {"voice": voice.path_of(head), "head": seen.path or None, "emotion": settings.emotion.strip() or None,
               "passages": passages.in_seconds(settings, fps), "pins": None, "seed": settings.seed, "quality": quality,
-              "identity": list(seen.identity) or None, "words": words.of(head), "language": words.language(settings)}
+              "identity": list(seen.identity) or None, "words": words.of(head), "language": words.language(settings),
+              "ears": ears or preferences.ears()}
     pins = bake.read_pins(head, start, settings.frames, fps=fps) if rediffuse else None
     if rediffuse and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
@@ -59,10 +61,10 @@ def perform_job(scene, head, rediffuse=False):
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", apply, folder, **fields)
 
 
-def perform_now(scene, head, progress=lambda stage, fraction: None, rediffuse=False):
+def perform_now(scene, head, progress=lambda stage, fraction: None, rediffuse=False, ears=None):
     """Perform and bake before returning, calling progress(stage, fraction) on the way; returns the worker's notes (sentences).
     UtterError if it fails."""
-    job = perform_job(scene, head, rediffuse)
+    job = perform_job(scene, head, rediffuse, ears)
     jobs.run(job, progress)
     return job.notes
 

@@ -1,4 +1,4 @@
-"""Preferences: which Python runs the worker, on which device, and where Utter keeps its files."""
+"""Preferences: which Python runs the worker, on which device, with which ears, and where Utter keeps its files."""
 import os
 import shutil
 import sys
@@ -18,6 +18,10 @@ class Preferences(bpy.types.AddonPreferences):
         name="Runtime Python", subtype="FILE_PATH",
         description="Python interpreter that computes performances. Empty: the variable UTTER_PYTHON, or else Blender's own. "
                     "It needs torch and Utter's other requirements, which the full extension brings for Blender's own")
+    ears: bpy.props.StringProperty(
+        name="Ears", subtype="DIR_PATH",
+        description="Folder of a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) that hears phones. "
+                    "Empty: Utter's own ears. Larger ones hear better and need longer")
     device: bpy.props.EnumProperty(
         name="Device", description="What the worker computes on",
         items=(("auto", "Automatic", "The graphics card where there is one, else the processor"),
@@ -31,6 +35,7 @@ class Preferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "python")
         layout.prop(self, "device")
+        layout.prop(self, "ears")
         column = layout.column(heading="Worker")
         column.label(text=jobs.describe_worker())
         size = sum(path.stat().st_size for path in cache().glob("*") if path.is_file())
@@ -60,6 +65,11 @@ def get():
 
 def device():
     return getattr(get(), "device", "auto")
+
+
+def ears():
+    """Path of the folder of the speech model to hear with; None: the shipped ears."""
+    return bpy.path.abspath(getattr(get(), "ears", "")) or None
 
 
 def python():

@@ -64,7 +64,7 @@ def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
     look.add_hair_switch(obj)
     vertices = bundle["vertices"] @ TO_BLENDER.T
     shapes = [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])]
-    _add_keys(obj, vertices, shapes)
+    _add_keys(obj, shapes)
     _remember(obj, bundle, head_path, jaw, TO_BLENDER, dict(zip(bundle["key_names"], bundle["key_channels"])),
               {joint: joint for joint in JOINTS})
     return obj
@@ -106,7 +106,7 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
         rig.parent = obj  # the armature follows the mesh, whose own parent and place stay as they are
         _bind(obj, rig, bundle["weights"][:len(own)])
         bones = {joint: joint for joint in JOINTS}
-    _add_keys(obj, own, missing)
+    _add_keys(obj, missing)
     _remember(obj, bundle, head_path, jaw, axes, channels, bones)
     if "jaw" not in bones:
         obj[PROPERTY]["jaw"] = "KEYS"
@@ -429,7 +429,7 @@ def _bind(obj, rig, weights):
     obj.modifiers.move(len(obj.modifiers) - 1, 0)
 
 
-def _add_keys(obj, basis, keys):
+def _add_keys(obj, keys):
     """Add shape keys (name, points [V,3]) with sliders wide enough to animate by hand."""
     if obj.data.shape_keys is None:
         obj.shape_key_add(name="Basis", from_mix=False)

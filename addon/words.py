@@ -34,6 +34,15 @@ def language(settings):
     return None if settings.language == "auto" else settings.language
 
 
+def code(given):
+    """The code in LANGUAGES of one such as DE or en-US. UtterError if there is none."""
+    known = [code for code, _ in LANGUAGES]
+    found = next((code for code in (given.lower(), given.lower().partition("-")[0]) if code in known), None)
+    if found is None:
+        raise UtterError(f'"{given}" is no language that Utter offers; give a code such as en, de or pt-br.')
+    return found
+
+
 def of(head):
     """What the head's words field means to the worker: the words themselves, the absolute path of a file of them, or None.
 
@@ -118,11 +127,11 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
         settings = head.utter
         row = layout.row(align=True)
         row.prop(settings, "words", text="", icon="TEXT", placeholder="What is said, if written down")
-        if not settings.words and sentence_in(name_of(head)):
-            row.operator("utter.words_from_strip", text="", icon="FONT_DATA")
         row.operator("utter.choose_words", text="", icon="FILE_FOLDER")
         if settings.words:
             layout.prop(settings, "language")
+        elif sentence_in(name_of(head)):
+            layout.operator("utter.words_from_strip")
 
 
 CLASSES = (UTTER_OT_choose_words, UTTER_OT_words_from_strip, UTTER_PT_words)

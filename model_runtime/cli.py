@@ -45,6 +45,10 @@ def parser():
                          "called as the voices are: lips get sharper; words that do not fit the voice do no harm")
         sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
 
+    def ears(sub):
+        sub.add_argument("--ears", metavar="FOLDER", help="a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) "
+                         "that hears phones, in place of the shipped ears")
+
     sub = verb("perform", perform, "voices to Motion files")
     sub.add_argument("voices", nargs="*", metavar="VOICE", help="sound files, or folders of them")
     sub.add_argument("--list", metavar="FILE.csv", help="instead of voices: a row for each, with the columns " + ", ".join(COLUMNS) +
@@ -59,6 +63,7 @@ def parser():
     sub.add_argument("--quality", choices=("draft", "final"), default="final")
     identity(sub)
     words(sub)
+    ears(sub)
     device(sub)
     sub.set_defaults(parser=sub)
 
@@ -66,6 +71,7 @@ def parser():
     sub.add_argument("voice")
     sub.add_argument("-o", "--output", required=True, metavar="C.npz")
     words(sub)
+    ears(sub)
     device(sub)
 
     sub = verb("mesh", mesh, "vertices or landmarks of a Motion")
@@ -135,12 +141,15 @@ def perform_one(performer, voice, output, options):
     from model_runtime.motion import save_motion
     passages, who = asked(options, performer)
     motion = performer.perform(voice, options.head, options.emotion, passages, options.pins, options.seed, options.quality, who,
-                               words=words_for(voice, options.words), language=options.language, progress=show(voice), note=say(voice))
+                               words=words_for(voice, options.words), language=options.language, progress=show(voice), note=say(voice),
+                               ears=options.ears)
     save_motion(motion, output)
 
 
 def asked(options, performer):
-    """(passages, identity) of the files that the options name."""
+    """(passages, identity) of the files that the options name; the ears that they name are plugged in."""
+    if options.ears:
+        performer.plug(options.ears)
     return (read_passages(options.passages) if options.passages else (),
             read_identity(options.identity, performer.builtin) if options.identity else None)
 
@@ -252,11 +261,10 @@ def read_identity(given, head):
 
 
 def listen(args):
-    from model_runtime.motion import write_npz
     from model_runtime.pipeline import Performer
-    from model_runtime.speech.content import FPS, NAMES
-    content = Performer(args.device).listen(args.voice, words_for(args.voice, args.words), args.language, say(args.voice))
-    write_npz(args.output, content=content, names=np.array(NAMES), fps=np.float64(FPS))
+    from model_runtime.speech.content import save_content
+    content = Performer(args.device).listen(args.voice, words_for(args.voice, args.words), args.language, say(args.voice), args.ears)
+    save_content(content, args.output)
 
 
 def mesh(args):

@@ -18,7 +18,8 @@ class Performer:
 
     def __init__(self, device="auto"):
         self.device_name = device
-        self.fitted = None  # what fit() keeps
+        self.fitted = None   # what fit() keeps
+        self.plugged = None  # what plug() keeps
 
     @cached_property
     def device(self):
@@ -51,6 +52,23 @@ class Performer:
     def builtin(self):
         return load_head()
 
+    def plug(self, folder):
+        """(ears, Generator) for a folder with a speech model (speech/plugin.py); None: the shipped ones.
+
+        Where the folder holds a generator.safetensors, that is a generator which learned from these ears. The last ones are kept.
+        """
+        if not folder:
+            return self.encoder, self.generator
+        from model_runtime.diffusion import load_generator
+        from model_runtime.speech.plugin import load_plugin
+        own = Path(folder) / "generator.safetensors"
+        version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in (Path(folder) / "config.json", own)]
+        if self.plugged is None or self.plugged[0] != version:
+            generator = load_generator(self.device, own) if own.is_file() else self.generator
+            hidden = generator.ears.startswith("hidden:")
+            self.plugged = version, (load_plugin(folder, self.device, int(generator.ears.rpartition(":")[2]) if hidden else None), generator)
+        return self.plugged[1]
+
     def fit(self, head):
         """(Head, HeadMap to it or None, built-in beta [300]) of a head file, or of the built-in head where head is None.
 
@@ -67,27 +85,33 @@ class Performer:
                                     identity(target, self.builtin) if other else np.zeros(300, np.float32))
         return self.fitted[1]
 
-    def listen(self, voice, words=None, language=None, note=lambda sentence: None):
+    def listen(self, voice, words=None, language=None, note=lambda sentence: None, ears=None):
         """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES).
+
+        ears: folder of a speech model (speech/plugin.py), None: the shipped ones. Of one that was never taught phones: hidden states
+        [Tc, D + 3], which no words can sharpen.
 
         words: what is said, a text or a .txt, .srt or .vtt file; language: its code (en, de, fr ...), None: found out.
         note(sentence) hears where the words do not fit the voice."""
         from model_runtime.speech.script import read_script, sharpen
         script = read_script(words)  # a file that cannot be read is said before anything is computed
-        content, sentence = sharpen(self.encoder.listen(load_voice(voice)), script, language)
+        encoder, samples = self.plug(ears)[0] if ears else self.encoder, load_voice(voice)
+        if encoder.kind.startswith("hidden:"):
+            return encoder.listen(samples)
+        content, sentence = sharpen(encoder.listen(samples), script, language)
         if sentence:
             note(sentence)
         return content
 
     def perform(self, voice, head=None, emotion=None, passages=(), pins=None, seed=0, quality="final", identity=None,
                 words=None, language=None, progress=lambda stage, fraction: None, cancelled=lambda: False,
-                note=lambda sentence: None):
+                note=lambda sentence: None, ears=None):
         """Motion at 30 fps for a voice file, in the basis of head (path; None: the built-in one).
 
         emotion: words for the whole; passages: list of {start, end, prompt, strength, fade} in seconds, over it; without
         either the feeling comes from the voice. pins: path of an .npz with values [T, 65] and mask [T, 65] bool in that head's basis.
         identity: beta [300] of the built-in head (None: its own face); another head is who its file says.
-        words, language: as listen() takes them; note(sentence) hears where they do not fit the voice.
+        words, language, ears: as listen() takes them; note(sentence) hears where the words do not fit the voice.
         progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled.
         """
         from model_runtime.diffusion import sample
@@ -108,13 +132,20 @@ class Performer:
         samples = load_voice(voice)
         frames = frame_count(len(samples))
         script = read_script(words)
+        if ears:
+            step("Loading the ears", 0.01)
+        encoder, generator = self.plug(ears)
+        check_ears(encoder, generator)
         pins = load_pins(pins, frames) if pins else None
         step("Fitting the head", 0.02)
         target, head_map, beta = self.fit(head)
         beta = beta if who is None else who
 
         step("Listening", 0.05)
-        content = self.encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
+        content = encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
+        states = None
+        if encoder.kind.startswith("hidden:"):  # they do not say when the lips are shut; the shipped ears do
+            states, content = resample(content, FPS, frames), self.encoder.listen(samples)
         content, sentence = sharpen(content, script, language, lambda: step("Listening", 0.25))
         if sentence:
             note(sentence)
@@ -128,8 +159,8 @@ class Performer:
         prompted = np.maximum(prompted, prompted_base)
 
         def generate(pins, low, high):
-            return sample(self.generator, content, feeling, prompted, beta, pins=pins, seed=seed, quality=quality,
-                          progress=lambda stage, f: step("Performing", low + (high - low) * f), cancelled=cancelled)
+            return sample(generator, content if states is None else states, feeling, prompted, beta, pins=pins, seed=seed,
+                          quality=quality, heard=content, progress=lambda stage, f: step("Performing", low + (high - low) * f), cancelled=cancelled)
 
         if head_map is None:
             values = generate(pins, 0.3, 0.98)
@@ -172,6 +203,16 @@ def looks_like_file(subject):
         return Path(subject).is_file() or Path(subject).suffix.lower() in (".npz", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff")
     except OSError:  # longer than any file name
         return False
+
+
+def check_ears(encoder, generator):
+    """UtterError where the generator has not learned from what such ears give."""
+    if generator.ears.startswith("hidden:") and generator.ears != encoder.kind:
+        raise UtterError(f"The generator learned from the hidden states of another speech model ({generator.ears}); choose that model's "
+                         "folder as ears.", f"{encoder.kind}, generator {generator.ears}")
+    if encoder.kind.startswith("hidden:") and generator.ears != encoder.kind:
+        raise UtterError("This speech model hears no phones, and its hidden states need a generator trained on them; run python build.py "
+                         "train generator --ears FOLDER, or choose a CTC model of phones.", f"{encoder.kind}, generator {generator.ears}")
 
 
 def check_passages(passages):

@@ -134,7 +134,7 @@ class Worker:
             request["voice"], head=request.get("head"), emotion=request.get("emotion"), passages=request.get("passages") or (),
             pins=request.get("pins"), seed=int(request.get("seed", 0)), quality=request.get("quality", "final"),
             identity=request.get("identity"), words=request.get("words"), language=request.get("language"), progress=progress,
-            cancelled=lambda: self.is_cancelled(number), note=notes.append)
+            cancelled=lambda: self.is_cancelled(number), note=notes.append, ears=request.get("ears"))
         save_motion(motion, request["output"])
         return {"output": str(request["output"]), "frames": len(motion.values), "fps": motion.fps, "basis": motion.basis,
                 "seconds": round(time.monotonic() - began, 3), "notes": notes}

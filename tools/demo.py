@@ -11,7 +11,6 @@ import numpy as np
 import soundfile
 
 import addon
-from addon.rig import PROPERTY
 from tools import bake, render, sheet
 
 VOICES = Path(__file__).resolve().parent.parent / "blender_assets" / "voices"

@@ -1,5 +1,6 @@
 """What Blender needs of a head, in one .npz (docs/architecture.md, "Bundle")."""
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from model_runtime.flame import lbs, masks
 from model_runtime.flame.head import JOINTS, PARENTS
@@ -54,12 +55,9 @@ def write_bundle(head, path, beta=None):
 def _jaw_turns():
     """[3,3,3]: for each jaw key, the matrix by which it displaces what hangs on the jaw alone, in metres a metre from the joint:
     the same least-squares line as in the keys. So keys follow when vertices and joint move, without posing again."""
-    def turned(axis, angle):
-        k = np.cross(np.eye(3)[axis], np.eye(3)).T
-        return np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
-
     angles = [np.linspace(*JAW_RANGES[name], 9) for name in ("jaw_x", "jaw_y", "jaw_z")]
-    return np.array([sum(a * turned(axis, a) for a in of) / (of @ of) for axis, of in enumerate(angles)])
+    turned = [Rotation.from_rotvec(of[:, None] * axis).as_matrix() - np.eye(3) for of, axis in zip(angles, np.eye(3))]
+    return np.array([np.einsum("a,abc->bc", of, each) / (of @ of) for of, each in zip(angles, turned)])
 
 
 def _four(polygons):

@@ -57,6 +57,12 @@ def visemes(content):
     return content[:, PHONES] @ sums
 
 
+def names_of(content):
+    """What the columns are called: NAMES, or those of hidden states [Tc, D + 3] (plugin.py)."""
+    hidden = content.shape[1] - len(NAMES[PROSODY])
+    return NAMES if content.shape[1] == COLUMNS else (*(f"hidden_{number:04d}" for number in range(hidden)), *NAMES[PROSODY])
+
+
 def save_content(content, path):
     """Write .npz: `content` [Tc, 55], `names`, `fps`."""
-    write_npz(path, content=np.asarray(content, np.float32), names=np.array(NAMES), fps=np.float64(FPS))
+    write_npz(path, content=np.asarray(content, np.float32), names=np.array(names_of(content)), fps=np.float64(FPS))

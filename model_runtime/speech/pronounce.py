@@ -75,10 +75,18 @@ def from_ipa(text):
 
 
 def words_of(text):
-    """The words of a text, as written: letters, digits and what joins them; stage directions in brackets are left out."""
-    text = re.sub(r"\[[^\]]*\]|\([^)]*\)|<[^>]*>", " ", text)
-    spaced = re.sub(r"([\u3040-\u30ff\u4e00-\u9fff])", r" \1 ", text)  # scripts that write no spaces
-    return [word.strip("'’-") for word in re.findall(r"[^\W_]+(?:['’\-.][^\W_]+)*", spaced) if word.strip("'’-")]
+    """The words of a text, as written: letters, digits and what joins them, and signs that are spoken; stage directions in brackets
+    and marks of subtitles are left out. A sum of money is spoken before its currency."""
+    text = unicodedata.normalize("NFKC", text)
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")  # soft hyphens, marks of direction
+    text = re.sub("[’ʼ`´]", "'", text)
+    text = re.sub(r"\[[^\]]*\]|\([^)]*\)|\{[^}]*\}|<[^>]*>", " ", text)
+    text = re.sub(r"([$€£¥])\s?(\d+(?:[.,]\d+)*)", r"\2 \1", text)
+    text = re.sub(r"([\u3040-\u30ff\u4e00-\u9fff])", r" \1 ", text)  # scripts that write no spaces
+    text = "".join(letter if unicodedata.category(letter)[0] in "LMN" or letter in "'-.,$€£¥%&" else " " for letter in text)
+    text = re.sub(r"['\-.]{2,}|(?<!\d),|,(?!\d)", " ", text)
+    text = re.sub(r"([$€£¥%&])", r" \1 ", text)
+    return [word for word in (word.strip("'-.") for word in text.split()) if word]
 
 
 def pronounce(words, language=ENGLISH):

@@ -14,7 +14,6 @@ from model_runtime.speech import words
 
 SUFFIXES = (".txt", ".srt", ".vtt")
 SLACK = 0.5      # seconds that a cue may begin too late, or end too early
-ENOUGH = 40      # words that tell the language
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")  # SubRip and WebVTT
 
@@ -110,9 +109,9 @@ def spoken_in(content, cues):
     for _, cue, said in cues:
         for language in fit:
             found = words.align(content[window_of(cue)], said, language)
-            fit[language] += found.fit * len(said) if found else 0
+            fit[language] += max(found.fit, found.covered) * len(said) if found else 0
         seen += len(said)
-        if seen > ENOUGH:
+        if seen > words.FEW:
             break
     return max(fit, key=fit.get)
 

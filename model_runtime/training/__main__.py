@@ -10,7 +10,10 @@
 """
 import argparse
 import importlib
+import sys
 from pathlib import Path
+
+from model_runtime.errors import UtterError
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
@@ -19,19 +22,40 @@ STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
 def main(argv=None):
     parser = argparse.ArgumentParser("build.py train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=(*STEPS, "all"))
-    parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (default: %(default)s)")
-    parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder for what is computed once (default: %(default)s)")
+    parser.add_argument("--data", metavar="FOLDER", default=str(ROOT.parent / "shared" / "data"),
+                        help="the voices to learn from (default: %(default)s)")
+    parser.add_argument("--cache", metavar="FOLDER", default=str(ROOT / ".cache" / "training"),
+                        help="what is computed once (default: %(default)s)")
     parser.add_argument("--minutes", type=float, help="how long to train (default: the step's own)")
     parser.add_argument("--steps", type=int, help="train that many steps instead: repeatable to the bit (sync, generator)")
     parser.add_argument("--output", type=Path, help="write the weights there (sync, generator)")
     parser.add_argument("--start", type=Path, help="go on from these weights (generator)")
     parser.add_argument("--variant", default="full", help="an ablation of training/variants.py (generator; default: %(default)s)")
+    parser.add_argument("--recordings", metavar="FOLDER", help="learn from recordings of your own, beside the teacher's "
+                        "performances: NAME.wav with NAME.npz or NAME.csv, as training/recordings.py says (generator)")
+    parser.add_argument("--only", action="store_true", help="learn from the recordings alone")
+    parser.add_argument("--flame", metavar="HEAD", help="the head that FLAME curves among the recordings belong to (.npz, .pkl)")
+    parser.add_argument("--ears", metavar="FOLDER", help="learn from what this speech model hears (speech/plugin.py), and write into its "
+                        "folder, where perform --ears finds it (generator)")
+    parser.add_argument("--layer", type=int, help="learn from this layer's hidden states, also where the model hears phones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args = parser.parse_args(argv)
+    if args.step == "all" and (args.output or args.start):
+        parser.error("--output and --start need one step")
+    if args.only and not args.recordings:
+        parser.error("--only needs --recordings FOLDER")
+    if args.ears and args.recordings:
+        parser.error("--ears learn from the teacher's performances; leave out --recordings")
     for step in STEPS if args.step == "all" else (args.step,):
+        if args.recordings and step == "generator":
+            from model_runtime.training import recordings
+            args.cache = recordings.write(args)
         importlib.import_module(f"model_runtime.training.{step}").main(args)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UtterError as error:
+        sys.exit(f"build.py train: {error}")

@@ -2,11 +2,12 @@
 
 In the cache, as .npy, in three layers, each of which can be made again alone (and the later ones after it):
 
-    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say (after training
-    the ears) actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each   (after
-    changing the teacher) share.npy [N, 8], strength.npy [N]          clip, and the feeling it plays
-    values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity           (after changing
-    the head)
+    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say
+    actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each clip,
+    share.npy [N, 8], strength.npy [N]          and the feeling it plays
+    values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
+
+They are made again, in this order, after training the ears, changing the teacher, and changing the head.
 
 content-*.npy [M, C] is the same heard by plug-in ears (speech/plugin.py), where a generator is to learn from them.
 
@@ -71,7 +72,7 @@ def load_dataset(cache, ears="ears"):
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
     content = read(heard_by(ears))
-    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # nobody knows what hidden states should be
+    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # what hidden states should be, who knows
     rows, betas = json.loads((cache / "performances.json").read_text()), read("betas")
     if spoken is content:    # rhythms have only what would be said
         kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
@@ -150,7 +151,7 @@ def microphone(samples, level, rng):
 
 
 def listed(records):
-    """What to hear, dicts of `clip`, `split`, `path`, `phones`, `noise` (seconds before, seconds after, seed; or None), `times`."""
+    """What to hear, dicts: `clip`, `split`, `path`, `phones`, `noise` (seconds before, seconds after, seed; or None), `times`."""
     rng, out = np.random.default_rng(SEED), []
     for record in choose(records):
         clip = {name: record[name] for name in ("clip", "split", "path", "phones")} | {"noise": None}
@@ -208,16 +209,15 @@ def heard_by(ears):
 def write_heard(cache, encoder, report=print):
     """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
     cache = Path(cache)
-    clips, out = json.loads((cache / "clips.json").read_text()), None
-    path = cache / f"{heard_by(encoder.kind)}.npy"
+    clips, spoken = json.loads((cache / "clips.json").read_text()), np.load(cache / "spoken.npy", mmap_mode="r")
+    path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.listen(np.zeros(RATE, np.float32)).shape[1]
+    out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, (len(spoken), columns))
     for number, clip in enumerate(clips):
-        samples = sound(clip)
+        samples, part = sound(clip), slice(clip["start"], clip["start"] + clip["length"])
         if samples is not None:
-            heard = content_module.resample(encoder.listen(samples), FPS, clip["length"])
-            if out is None:
-                size = clips[-1]["start"] + clips[-1]["length"], heard.shape[1]
-                out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, size)
-            out[clip["start"]:clip["start"] + clip["length"]] = heard
+            out[part] = content_module.resample(encoder.listen(samples), FPS, clip["length"])
+        elif not encoder.kind.startswith("hidden:"):  # a rhythm: what would be heard
+            out[part] = spoken[part]
         if number % 100 == 0:
             report(f"{number} of {len(clips)} clips heard")
     out.flush()

@@ -1,20 +1,26 @@
 """Training the generator on the teacher's performances.
 
 The recipe, in order of appearance: windows of the dataset, feelings drawn from everything that can name them, pins of many
-kinds (some of them edits), doubts of the ears, conditions dropped, five losses, Muon and AdamW, a moving average of the weights.
+kinds (some of them edits), doubts of the ears, conditions dropped, the losses, Muon and AdamW, a moving average of the weights.
 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Generator, save
+from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Generator, load, save
 from model_runtime.diffusion.sampler import schedule
 from model_runtime.emotion import LABELS
+from model_runtime.errors import UtterError
+from model_runtime.flame import lbs
+from model_runtime.flame.teeth import incisors
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
+from model_runtime.speech.content import COLUMNS as CONTENT
+from model_runtime.training import sync
 from model_runtime.training.dataset import load_dataset
 from model_runtime.training.together import agree, rank, world
 
@@ -29,7 +35,9 @@ DOUBT = 0.45               # at most so much of what is heard is something else
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
 # How much each part of the loss counts. Channels are normalised; landmarks are in millimetres; the gap in openings.
-VELOCITY, LANDMARKS, GAP, SMOOTH = 1.0, 0.15, 60.0, 0.1
+VELOCITY, LANDMARKS, GAP, BITE, WIDTH, SMOOTH = 1.0, 0.15, 60.0, 60.0, 20.0, 0.1
+NEAR = 10.0                # of 1 / opening: how fast a gap or a bite stops to count as it widens
+SYNC, FEELS = 1.0, 1.0     # the experts' losses, in cosines
 CHANNEL_WEIGHT = np.ones(CHANNELS, np.float32)
 CHANNEL_WEIGHT[20:50] = 0.5    # small components of the face
 CHANNEL_WEIGHT[JAW] = 2.0
@@ -122,44 +130,83 @@ def draw_pins(clean, rng):
 
 
 class Losses:
-    """x0, velocity and smoothness in normalised channels; landmarks of mouth, brows and lids, and the lip gap, on the head
-    itself."""
+    """x0, velocity and smoothness in normalised channels; on the head itself landmarks of mouth, brows and lids, the lip gap, the
+    lower lip's place where it comes near the upper teeth (f, v), and the mouth's width (rounded vowels); and what two frozen experts
+    say of the predicted Motion: whether the lips fit the content (sync.py) and the face the Feeling (emotion/space.py).
 
-    def __init__(self, head, mean, std, device="cpu"):
-        from model_runtime.flame import lbs
-        pair = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
+    An expert never asks for more than the teacher's own Motion gives it (a hinge), so there is nothing to win by fooling it, and
+    its word counts by sqrt(alpha_bar): from noise alone nobody can be in time.
+    """
+
+    def __init__(self, head, mean, std, device="cpu", expert=None, feels=None):
+        """expert: sync.Expert or None; feels: space.MotionEncoder or None."""
         names = [n for n in head.landmark_names if str(n).startswith(("lip_", "brow_", "lid_"))]
         ring = [*head.lip_inner_upper[::2], *head.lip_inner_lower[::2]]
-        self.tensors = lbs.tensors(head, [*pair, *ring, *(head.landmark(n) for n in names)], device)
-        self.opening, self.pose = float(head.jaw_open_gap), lbs.pose_torch
+        self.tensors = lbs.tensors(head, [*(head.landmark(n) for n in names), *ring], device)
+        place = [str(n) for n in names].index
+        self.pair = [place("lip_inner_upper_mid"), place("lip_inner_lower_mid")]
+        self.corners, self.lips = [place("lip_corner_left"), place("lip_corner_right")], [place(n) for n in sync.LIPS]
+        self.opening = float(head.jaw_open_gap)
+        self.front = [torch.from_numpy(np.array(x, np.float32)).to(device) for x in incisors(head)]
         self.mean, self.std = torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
         self.weight = torch.from_numpy(CHANNEL_WEIGHT / CHANNEL_WEIGHT.mean()).to(device)
         self.still = torch.ones(CHANNELS, device=device)
         self.still[NECK] = 0
+        self.expert, self.feels = expert, feels
 
-    def landmarks(self, normalised, beta):
-        return self.pose(self.tensors, (normalised * self.std + self.mean) * self.still, beta)
+    def landmarks(self, values, beta):
+        return lbs.pose_torch(self.tensors, values * self.still, beta)
 
-    def __call__(self, seen, clean, beta):
-        """-> {name: scalar}; seen, clean [B, L, 65] normalised."""
+    def edge(self, beta):
+        """Height and depth of the upper teeth's edge on each identity, [B, 2] metres (teeth.teeth_edge)."""
+        points, shapes = self.front
+        y, z = (points + (beta @ shapes).unflatten(-1, points.shape))[..., 1:].unbind(-1)
+        height = y.amin(-1, keepdim=True)
+        return torch.stack([height[:, 0], torch.where(y < height + 0.002, z, -1.0).amax(-1)], -1)
+
+    def __call__(self, seen, clean, beta, content, feeling, certain, hears, feels):
+        """-> {name: scalar}; seen, clean [B, L, 65] normalised; certain [B]: sqrt(alpha_bar) of the step; hears, feels [B] bool."""
         error = seen - clean
         speed = error.diff(dim=1)
         calm = seen.diff(n=2, dim=1)[..., NECK].square().mean() + seen.diff(n=2, dim=1)[..., EYES].square().mean() * 0.05
-        here, there = self.landmarks(seen, beta), self.landmarks(clean, beta)
-        gap, true_gap = ((p[..., 1, :] - p[..., 0, :]).square().sum(-1).add(1e-10).sqrt() / self.opening for p in (here, there))
-        moved = (here - there).square().sum(-1).mean() * 1e6
-        return {"x0": (error.square() * self.weight).mean(), "velocity": VELOCITY * (speed.square() * self.weight).mean(),
-                "landmarks": LANDMARKS * moved, "gap": GAP * (torch.exp(-10 * true_gap) * (gap - true_gap).square()).mean(),
-                "smooth": SMOOTH * calm}
+        values, true_values = seen * self.std + self.mean, clean * self.std + self.mean
+        here, there = self.landmarks(values, beta), self.landmarks(true_values, beta)
+        apart = lambda p, pair: (p[..., pair[1], :] - p[..., pair[0], :]).square().sum(-1).add(1e-10).sqrt() / self.opening
+        gap, true_gap = apart(here, self.pair), apart(there, self.pair)
+        lower, true_lower = here[..., self.pair[1], 1:], there[..., self.pair[1], 1:]
+        bite = (true_lower - self.edge(beta)[:, None]).norm(dim=-1) / self.opening
+        slip = (lower - true_lower).square().sum(-1) / self.opening ** 2
+        losses = {
+            "x0": (error.square() * self.weight).mean(), "velocity": VELOCITY * (speed.square() * self.weight).mean(),
+            "landmarks": LANDMARKS * (here - there).square().sum(-1).mean() * 1e6,
+            "gap": GAP * (torch.exp(-NEAR * true_gap) * (gap - true_gap).square()).mean(),
+            "bite": BITE * (torch.exp(-NEAR * bite) * slip).mean(),
+            "width": WIDTH * (apart(here, self.corners) - apart(there, self.corners)).square().mean(),
+            "smooth": SMOOTH * calm}
+        if self.expert is not None:
+            rest = self.landmarks(torch.zeros_like(values[:, :1]), beta)
+            lips = lambda p: ((p - rest)[..., self.lips, :] * 1000).flatten(2)
+            with torch.no_grad():
+                heard, goal = self.expert.hear(content), sync.likeness(self.expert, content, lips(there))
+            short = F.relu(goal - (heard * self.expert.see(lips(here))).sum(-1)).mean(1)
+            losses["sync"] = SYNC * (short * certain * hears).mean()
+        if self.feels is not None:
+            asked = feeling.mean(1)
+            with torch.no_grad():
+                goal = (self.feels(true_values) * F.normalize(asked, dim=-1)).sum(-1)
+            short = F.relu(goal - (self.feels(values) * F.normalize(asked, dim=-1)).sum(-1))
+            losses["feels"] = FEELS * (short * asked.norm(dim=-1) * certain * feels).mean()
+        return losses
 
 
 def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE,
-          size=None, device="cpu", report=print):
+          size=None, expert=None, felt=None, device="cpu", report=print):
     """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of
     either.
 
-    start: a Generator to go on from; size: the denoiser's, where it is not the default. Only a run by steps is repeatable to
-    the bit.
+    start: a Generator to go on from (layers that it lacks begin as nothing); size: the denoiser's, where it is not the default;
+    expert, felt: sync.Expert and space.MotionEncoder, frozen, or None to do without that loss. Only a run by steps is repeatable
+    to the bit.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, rank()])
@@ -167,13 +214,13 @@ def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=No
     batches = Batches(data, bank, rng)
     if start is not None:  # its normalisation is part of what it learned
         batches.mean, batches.std = start.mean.numpy(), start.std.numpy()
-        denoiser = start.denoiser.train()
-    else:
-        denoiser = Denoiser(**{"content": data.content.shape[1]} | (size or {}))
+    denoiser = Denoiser(**{"content": data.content.shape[1]} | (start.denoiser.size if start else {}) | (size or {}))
+    if start is not None:
+        carry_on(denoiser, start.denoiser)
     denoiser.to(device)
     average = {name: value.detach().clone() for name, value in denoiser.state_dict().items()}
     torch.manual_seed(seed + 1000 * rank())  # the same start, other noise
-    losses = Losses(head, batches.mean, batches.std, device)
+    losses = Losses(head, batches.mean, batches.std, device, expert, felt)
     kept = schedule("final").alphas_cumprod
     matrices = [p for p in denoiser.blocks.parameters() if p.ndim == 2]
     others = [p for p in denoiser.parameters() if all(p is not m for m in matrices)]
@@ -212,25 +259,40 @@ def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=No
         report(f"{step} steps; {path}")
 
 
+def carry_on(denoiser, trained):
+    """Give a Denoiser the weights of a trained one, which may lack some of its layers. UtterError if it has others."""
+    try:
+        missing, others = denoiser.load_state_dict(trained.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise UtterError("The weights to start from are of another size; start from nothing.", str(error)) from error
+    if others:
+        raise UtterError("The weights to start from are of another variant; start from nothing.", ", ".join(others))
+
+
 def one_batch(denoiser, batches, losses, kept, rng):
-    content, clean, feeling, beta = batches.draw(BATCH)
+    said, clean, feeling, beta = batches.draw(BATCH)
     clean, mask = draw_pins(clean, rng)
-    content = doubted(content)
-    t = torch.randint(0, STEPS, (len(clean),))
-    share = kept[t][:, None, None]
-    noisy = share.sqrt() * clean + (1 - share).sqrt() * torch.randn_like(clean)
-    hears = torch.rand(len(clean)) >= DROP_CONTENT
-    feels = (torch.rand(len(clean)) >= DROP_FEELING) & hears  # G(A, P), G(A), G()
+    content = doubted(said)
+    if denoiser.diffuses:
+        t = torch.randint(0, STEPS, (len(clean),))
+        share = kept[t]
+        noisy = share.sqrt()[:, None, None] * clean + (1 - share).sqrt()[:, None, None] * torch.randn_like(clean)
+        hears = torch.rand(len(clean)) >= DROP_CONTENT
+        feels = (torch.rand(len(clean)) >= DROP_FEELING) & hears  # G(A, P), G(A), G()
+    else:  # nothing to tell from noise, nothing to guide
+        t, share, noisy = torch.full((len(clean),), STEPS - 1), torch.ones(len(clean)), torch.zeros_like(clean)
+        hears = feels = torch.ones(len(clean), dtype=torch.bool)
     device = losses.weight.device
-    noisy, t, content, feeling, beta, clean, mask, hears, feels = (
-        x.to(device) for x in (noisy, t, content, feeling, beta, clean, mask, hears, feels))
+    noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share = (
+        x.to(device) for x in (noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share))
     with torch.autocast(device.type, torch.bfloat16):
         seen = denoiser(noisy, t, content, feeling, beta, clean, mask, hears, feels)
-    return losses(seen.float(), clean, beta)
+    return losses(seen.float(), clean, beta, said, feeling, share.sqrt(), hears, feels)
 
 
 def doubted(content):
-    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and a little noise."""
+    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and
+    a little noise."""
     B, L, _ = content.shape
     doubt = F.interpolate(torch.rand(B, 1, L // 4 + 2), size=L, mode="linear") * torch.rand(B, 1, 1) * DOUBT
     heard = torch.lerp(content[..., :-3], content.roll(1, 0)[..., :-3], doubt.transpose(1, 2))
@@ -252,8 +314,18 @@ def main(args):
     from model_runtime.emotion import load_feelings
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure
-    head = load_head()
-    ensure(args.cache, head)
+    from model_runtime.training.variants import variant
+    head, kind = load_head(), variant(args.variant)
+    start = load(args.start) if args.start else None
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
-    train(load_dataset(args.cache), head, load_feelings("cpu"), args.minutes or MINUTES, metadata={"encoder": "ears"},
-          seed=args.seed or SEED, device=device)
+    encoder, path = None, PATH
+    if args.ears:
+        from model_runtime.speech.plugin import load_plugin
+        encoder, path = load_plugin(args.ears, device, args.layer), Path(args.ears) / PATH.name
+    ensure(args.cache, head, encoder=encoder)
+    ears = encoder.kind if encoder else "ears"
+    data, feelings = load_dataset(args.cache, ears), load_feelings("cpu")
+    expert = sync.load_expert(device=device) if kind.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
+    felt = feelings.space.motion.requires_grad_(False).to(device) if kind.emotion else None
+    train(data, head, feelings, args.minutes or MINUTES, args.steps, args.output or path, start, size=kind.size, expert=expert,
+          felt=felt, metadata={"encoder": ears, "variant": args.variant}, seed=args.seed or SEED, device=device)

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -16,7 +17,7 @@ FAKE = str(ROOT / "tests" / "addon" / "fake_worker.py")
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
 
 addon.register()
-from addon import bake, head as heads_room, jobs, passages, perform, pins, rig, takes, voice, words  # noqa: E402
+from addon import bake, head as heads_room, jobs, passages, perform, pins, preferences, rig, takes, voice, words  # noqa: E402
 
 
 def with_head():
@@ -137,6 +138,22 @@ def asked(head):
     job = perform.perform_job(bpy.context.scene, head)
     shutil.rmtree(job.folder)
     return job.fields["words"], job.fields["language"]
+
+
+def scene_ears_of_the_preferences_or_of_the_caller():
+    head, get = with_head(), preferences.get
+    head.utter.voice = VOICE
+
+    def heard_with(**given):
+        job = perform.perform_job(bpy.context.scene, head, **given)
+        shutil.rmtree(job.folder)
+        return job.fields["ears"]
+    assert heard_with() is None
+    try:
+        preferences.get = lambda: SimpleNamespace(ears="/models/hubert")
+        assert heard_with() == "/models/hubert" and heard_with(ears="/models/wavlm") == "/models/wavlm"
+    finally:
+        preferences.get = get
 
 
 def scene_words_of_a_field_a_file_or_a_text():

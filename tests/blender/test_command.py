@@ -1,4 +1,5 @@
 """`--command utter perform` in bpy: a folder with a good and a bad voice, and input that cannot be used."""
+import re
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,7 @@ LOOK = """
     values = bake.sample(head, range(1, 90))
     print(json.dumps({
         "moving": int((values.std(axis=0) > 1e-3).sum()), "before": float(abs(values[:3] - values[4]).max()),
+        "words": head.utter.words, "language": head.utter.language, "seed": head.utter.seed,
         "fps": bake.scene_fps(scene), "start": head.utter.start, "emotion": head.utter.emotion, "jaw": head.utter.jaw,
         "passages": [[p.start, p.end, p.prompt] for p in head.utter.passages],
         "strips": [[s.frame_start, bpy.path.abspath(s.sound.filepath)] for s in compat.strips(scene)],
@@ -72,8 +74,32 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     (["--voice", str(VOICE), "--out", "{}/a.blend", "--passages", str(VOICE)], "JSON list of passages"),
     (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "--fps"),
     (["--out", "{}/a.blend"], "--voice"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
+    (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--ears", "{}/gone"], "gone does not exist"),
+    (["--list", "{}/gone.csv"], "gone.csv does not exist"),
+    (["--list", str(VOICE)], "save it as CSV"),
 ])
 def test_bad_input_is_one_sentence_and_nothing_written(tmp_path, arguments, sentence):
     code, _, errors = command(*(a.format(tmp_path) for a in arguments))
     assert code == 2 and sentence in errors and errors.strip().count("\n") == 0 and "Traceback" not in errors
     assert not list(tmp_path.rglob("*.blend"))
+
+
+def test_a_list_with_words(tmp_path):
+    """Each row in a fresh scene with its own words and feeling; what is wrong in a row is said and the others are performed."""
+    lines = tmp_path / "Zeilen"
+    lines.mkdir()
+    shutil.copy(VOICE, lines / "a.flac")
+    (lines / "a.srt").write_text("1\n00:00:00,000 --> 00:00:05,000\nnobody utters any of these extraordinary syllables\n")
+    (tmp_path / "shots.csv").write_text("voice;words;language;emotion;seed;out;head\nZeilen/a.flac;;;happy;;;\nZeilen/none.flac;;;;;;\n"
+                                        "Zeilen/a.flac;;en-US;;7;eins/zwei;\nZeilen/a.flac;;tlh;;;;\nZeilen/a.flac;;;;;;nobody\n")
+    code, printed, errors = command("--list", tmp_path / "shots.csv", "--out", tmp_path / "out", "--quality", "draft", "--words", lines)
+    assert code == 3 and "2 of 5 done." in printed
+    assert "shots.csv row 3: The voice" in errors and "none.flac does not exist" in errors and 'row 5: "tlh" is no language' in errors
+    assert "row 6: nobody is neither" in errors and len(re.findall("row [24]: The words do not fit the voice", errors)) == 2
+    assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")) == ["a.blend", "eins/zwei.blend"]
+    first, second = (blender.run(LOOK, tmp_path / "out" / name) for name in ("a.blend", "eins/zwei.blend"))
+    assert first["moving"] > 30 and second["moving"] > 30 and (first["emotion"], second["emotion"]) == ("happy", "")
+    assert (first["seed"], second["seed"], second["language"]) == (0, 7, "en") and second["words"] == str(lines / "a.srt")
+    assert first["objects"] == second["objects"] == ["ARMATURE", "MESH"]

@@ -38,7 +38,7 @@ def parse(argv):
     parser.add_argument("--ablations", type=int, metavar="STEPS", help="first train the variants that are missing there, each so many steps")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION", help=", ".join(SECTIONS))
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS), metavar="CONDITION",
-                        help="; ".join(CONDITIONS) + " (at 10 dB); models after the first are measured voice only")
+                        help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only")
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
@@ -53,8 +53,8 @@ def parse(argv):
         args.seeds, args.clips = 1, args.clips or 3
     if args.seeds < 1 or args.clips is not None and args.clips < 1:
         parser.error("--seeds and --clips are at least 1")
-    if "motion" in args.only and ("voices" not in args.only or CONDITIONS[0] not in args.conditions):
-        parser.error("motion is measured on the performances of voices, voice only: ask for both")
+    if "motion" in args.only and ("voices" not in args.only or "voice" not in args.conditions):
+        parser.error("motion is measured on the performances of section voices, condition voice: ask for both")
     args.ablated = args.ablated or Path(args.cache) / "ablations"
     return args
 
@@ -71,7 +71,10 @@ def run(args):
     for name in args.only:
         measure.SECTIONS[name](bench)
     rows = table.figures(bench.tally)
-    print("\n".join([f"split {args.split}, {args.quality}, {args.seeds} seeds, {len(bench.voices)} clips", *table.lines(rows), ""]))
+    minutes = sum(voice.seconds for voice in bench.voices) / 60
+    print(f"Speakers of the {args.split} split, {len(bench.voices)} clips, {minutes:.1f} min; {args.quality}, means of {args.seeds} seeds "
+          "[95 % interval over clips].\nLabels: English LibriSpeech by PocketSphinx's alignment, German EmoDB by hand.",
+          *table.lines(rows), "", sep="\n")
     args.out.mkdir(parents=True, exist_ok=True)
     record = {"split": args.split, "quality": args.quality, "seeds": args.seeds, "models": list(models), "quick": args.quick,
               "seconds": round(time.monotonic() - bench.began, 1), "figures": rows, "counts": bench.tally.counts}

@@ -15,13 +15,15 @@ from model_runtime.motion import FPS
 from model_runtime.pipeline import frame_count
 from model_runtime.speech.content import resample
 from model_runtime.speech.phones import bare
+from model_runtime.speech.words import sharpen
 from model_runtime.training import align, corpus
 from tools.evaluate import closures
 
 RATE = 16000
 SNR = 10  # dB
 LANGUAGES = {"English": ("librispeech", "timit"), "German": ("emodb", "emodb")}   # folder, spelling of its labels
-CONDITIONS = ("voice only", "with its words", "voice only, noise", "with its words, noise")
+QUIET = "voice only"
+CONDITIONS = {"voice": QUIET, "words": "with its words", "noise": f"{QUIET}, noise", "words-noise": "with its words, noise"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,7 @@ def listen(performer, voice, condition, seed, noise, number):
     kind = list(noise)[(number + seed) % len(noise)] if "noise" in condition else ""
     key = condition, kind
     if key not in voice.heard:
-        base = ("voice only, noise" if kind else "voice only"), kind
+        base = CONDITIONS["noise" if kind else "voice"], kind
         if base not in voice.heard:
             samples = disturbed(voice, noise[kind], number) if kind else voice.samples
             content = performer.encoder.listen(samples)
@@ -130,6 +132,6 @@ def listen(performer, voice, condition, seed, noise, number):
         if key != base:
             first = voice.heard[base]
             code = "de" if voice.language == "German" else "en"
-            content = performer.sharpen(first.content, voice.text, code, lambda sentence: None)
+            content, *_ = sharpen(first.content, voice.text, code)
             voice.heard[key] = Heard(content, resample(content, FPS, voice.frames), first.feeling, kind)
     return voice.heard[key]

@@ -9,12 +9,13 @@ import numpy as np
 from model_runtime.audio import load_voice
 from model_runtime.diffusion import sample
 from model_runtime.emotion import LABELS
+from model_runtime.errors import UtterError
 from model_runtime.flame import actions, lbs
 from model_runtime.motion import EYES, FPS, JAW, LIDS, NECK
 from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout
 from model_runtime.speech import phones
-from model_runtime.training import corpus, speech, teacher
+from model_runtime.training import corpus, speech, sync, teacher
 from tools.evaluate import closures, material, metrics, mouth
 
 DRAWS = 3              # of the teacher, that stand for the truth
@@ -64,7 +65,7 @@ class Bench:
         share, strength = (feeling, 1.0) if feeling else shares(self.performer.feelings, heard.feeling)
         return teacher.perform(voice.record["phones"], melody(heard.content), share, strength, seed, self.head, T=voice.frames)
 
-    def listen(self, voice, condition="voice only", seed=0):
+    def listen(self, voice, condition=material.QUIET, seed=0):
         return material.listen(self.performer, voice, condition, seed, self.noise, self.voices.index(voice))
 
 
@@ -86,19 +87,19 @@ def shares(feelings, feeling):
 def voices(bench):
     """What is heard and what the lips do, against the labels."""
     for number, voice in enumerate(bench.voices):
-        for condition in bench.args.conditions:
+        for condition in (material.CONDITIONS[name] for name in bench.args.conditions):
             section = f"{voice.language}, {condition}"
             for seed in bench.seeds:
                 heard = bench.listen(voice, condition, seed)
                 known = hearing(voice, heard.content)
                 by_ear = known.pop("met")
                 bench.tally.add_all(section, "ears", voice.name, seed, known)
-                for model in bench.models if condition == "voice only" else list(bench.models)[:1]:
+                for model in bench.models if condition == material.QUIET else list(bench.models)[:1]:
                     values = bench.play(model, heard, seed)
                     bench.tally.add_all(section, model, voice.name, seed, lips(bench.head, voice, values, by_ear))
-                    if condition == "voice only":
+                    if condition == material.QUIET:
                         bench.played.setdefault((model, voice.name), []).append(values)
-                if condition == "voice only":
+                if condition == material.QUIET:
                     values = bench.teach(voice, seed)
                     bench.tally.add_all(section, "teacher", voice.name, seed, lips(bench.head, voice, values, by_ear))
                     bench.played.setdefault(("teacher", voice.name), []).append(values)
@@ -173,7 +174,7 @@ def motion(bench):
                 add("blinks", seed, len(metrics.blinks(values[:, LIDS].mean(1), FPS)), T / FPS)
                 for figure, score in beats(bench, voice, values, vertices[:, where["brows"]], seed).items():
                     add(figure, seed, score)
-                if expert:
+                if expert and T > FPS:
                     add("sync", seed, expert(bench.listen(voice).content30, values, bench.head))
             lip_samples, lip_true = samples[:, :, where["lips"]], true[:, :, where["lips"]]
             add("MEE", 0, np.mean([metrics.mean_estimate_errors(lip_samples, draw).sum() for draw in lip_true]), T)
@@ -204,12 +205,8 @@ def beats(bench, voice, values, brows, seed, rotations=20):
 def sync_expert():
     """confidence(content30, values, head) of the sync expert, or None where none was trained."""
     try:
-        from model_runtime.training import sync
-    except ImportError:
-        return None
-    try:
         expert = sync.load_expert()
-    except (OSError, sync.UtterError):
+    except UtterError:
         return None
     return lambda *performance: sync.confidence(expert, *performance)
 

@@ -46,7 +46,7 @@ def lips(rows, folder):
                     axis.hlines(bound, x - 0.4, x + 0.4, color="0.6", lw=1, ls="--")
         axis.set_ylabel(f"{name}, %")
     axes[-1].set_xticks(range(len(sections)), [section.replace(", ", "\n") for section in sections])
-    figure.legend(loc="upper right", ncol=len(models), frameon=False)
+    axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(models), frameon=False)
     return save(figure, folder / "evaluate_lips.png")
 
 
@@ -66,8 +66,9 @@ def gaps(bench, folder):
             gap = mouth.curves(bench.head, bench.played[model, voice.name][0])["gap"]
             axis.plot(np.arange(len(gap)) / FPS, gap, lw=1, color="0.5" if model == "teacher" else f"C{i}", label=model)
         axis.axhline(mouth.SHUT, color="k", lw=0.5)
-        axis.set(title=f"{voice.name}: lip gap; red p, b, m; green f, v", xlabel="s", xlim=(0, min(8, voice.seconds)))
-    axes[0, 0].legend(frameon=False, ncol=4)
+        axis.set_title(f"{voice.name}: lip gap; red p, b, m; green f, v", loc="left")
+        axis.set(xlabel="s", xlim=(0, min(8, voice.seconds)))
+    axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncol=8)
     return save(figure, folder / "evaluate_gap.png")
 
 
@@ -83,6 +84,6 @@ def captured(bench, folder):
         for i, (name, curve) in enumerate(curves.items()):
             low, high = np.percentile(curve, (1, 99))
             axis.plot(np.arange(part.stop)[part] / FPS, ((curve - low) / (high - low))[part], lw=1, color="k" if i == 0 else f"C{i - 1}", label=name)
-        axis.set_title(take)
-    axes[0, 0].legend(frameon=False, ncol=4)
+        axis.set_title(f"{take}: jaw", loc="left")
+    axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncol=8)
     return save(figure, folder / "evaluate_capture.png")

@@ -120,19 +120,23 @@ CAPTURE = (
 )
 LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE}   # else SPOKEN
 
-# (section, name) -> (least, most); None is no bound.
-TARGETS = {("English, voice only", "15 visemes of speech frames"): (72, None)}
-for _condition, _rows in {
-        "voice only": {"closure recall": ((85, None), (87, None)), "false closures": (None, 2), "speech precision": (60, None),
-                       "labiodental": (75, None), "rounding": (75, None), "onset error, median absolute": (None, 20)},
-        "with its words": {"closure recall": ((95, None), (94, None)), "false closures": (None, 1), "speech precision": (75, None),
-                           "labiodental": (92, None), "rounding": (88, None), "onset error, median absolute": (None, 15)}}.items():
-    for _name, _bound in _rows.items():
-        for _number, _language in enumerate(("English", "German")):
-            TARGETS[f"{_language}, {_condition}", _name] = _bound[_number] if isinstance(_bound[0], tuple) else _bound
-TARGETS |= {("Motion", "blink rate"): (0.28, 0.45), ("Ten seeds", "lips agree: r of the lip gap, pairs of seeds"): (0.95, None),
-            ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None)}
-TARGETS |= {("Ten seeds", f"diversity of {part} / the teacher's"): (0.5, None) for part in ("brows", "head", "gaze")}
+# What the issue asks for: (section, name) -> (least, most); None is no bound.
+TARGETS = {(f"{language}, {condition}", name): bound for condition, name, *both in (
+    ("voice only", "closure recall", (85, None), (87, None)), ("with its words", "closure recall", (95, None), (94, None)),
+    ("voice only", "false closures", (None, 2)), ("with its words", "false closures", (None, 1)),
+    ("voice only", "speech precision", (60, None)), ("with its words", "speech precision", (75, None)),
+    ("voice only", "labiodental", (75, None)), ("with its words", "labiodental", (92, None)),
+    ("voice only", "rounding", (75, None)), ("with its words", "rounding", (88, None)),
+    ("voice only", "onset error, median absolute", (None, 20)), ("with its words", "onset error, median absolute", (None, 15)),
+) for language, bound in zip(("English", "German"), both * 2)}
+TARGETS |= {
+    ("English, voice only", "15 visemes of speech frames"): (72, None),
+    ("Motion", "blink rate"): (0.28, 0.45),
+    ("Ten seeds", "lips agree: r of the lip gap, pairs of seeds"): (0.95, None),
+    ("Ten seeds", "diversity of brows / the teacher's"): (0.5, None),
+    ("Ten seeds", "diversity of head / the teacher's"): (0.5, None),
+    ("Ten seeds", "diversity of gaze / the teacher's"): (0.5, None),
+    ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None)}
 NOISE = 5   # points that a rate may be worse at 10 dB than in quiet
 
 

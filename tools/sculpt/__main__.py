@@ -3,7 +3,6 @@ import argparse
 import sys
 from pathlib import Path
 
-
 from model_runtime.motion import write_npz
 
 ROOT = Path(__file__).resolve().parents[2]

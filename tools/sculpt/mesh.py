@@ -35,6 +35,7 @@ NOSTRILS = dict(rows=(27, 30), columns=(1, 4))     # of 12
 EYES = dict(rows=(40, 48), columns=(6, 18))        # of 40
 EARS = dict(rows=(32, 46), columns=(26, 32))       # of 40
 
+
 @dataclass
 class Skin:
     vertices: np.ndarray
@@ -120,7 +121,7 @@ def build():
 
 
 def symmetric(skin):
-    distance, mirror = cKDTree(skin.vertices).query(skin.vertices * (-1, 1, 1))
+    mirror = cKDTree(skin.vertices).query(skin.vertices * (-1, 1, 1))[1]
     # Where the lips meet two vertices share one place: a mirror image must be on the same side.
     mouth = skin.loops["mouth"]
     size = mouth.shape[1]

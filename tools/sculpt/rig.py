@@ -1,4 +1,4 @@
-"""What moves the head: skinning, joints, lids and the 52 face actions as smooth displacement fields.
+"""What moves the head: skinning, joints, pose correctives and lids, and the smooth fields that the face actions are drawn with.
 
 Where two lips or lids touch, both sides must get the same displacement unless an action is meant to part them. So fields
 are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which tell the
@@ -45,6 +45,7 @@ class Rig:
         self.solved = {}      # factors of what spread was asked for before
         size = skin.loops["mouth"].shape[1]
         self.s, self.side = mouth.lip_parameter(size)
+        self.pair = -np.arange(size) % size   # for each place on a mouth loop the one above or below it
         self.jaw = self.jaw_weights()
         self.lower, self.upper = smoothstep(0.15, 0.85, self.jaw), 1 - smoothstep(0.15, 0.85, self.jaw)
         self.left = smoothstep(-0.009, 0.009, self.p[:, 0])
@@ -160,13 +161,10 @@ class Rig:
     def meet_lips(self, vector, share):
         """Field that lets the lips meet when the jaw is turned by that axis-angle; share of the way the upper lip goes."""
         turn = rotation(vector)
-        loops = self.skin.loops["mouth"]
-        size = loops.shape[1]
-        pair = (size - np.arange(size)) % size
         posed = self.turn_jaw(vector)
-        contact = loops[CONTACT]
-        upper = np.where((self.side >= 0)[:, None], posed[contact], posed[contact[pair]])
-        lower = np.where((self.side >= 0)[:, None], posed[contact[pair]], posed[contact])
+        contact = self.skin.loops["mouth"][CONTACT]
+        upper = np.where((self.side >= 0)[:, None], posed[contact], posed[contact[self.pair]])
+        lower = np.where((self.side >= 0)[:, None], posed[contact[self.pair]], posed[contact])
         # Towards the corners both lips go half of the way, as the corner itself does.
         target = upper + (share + (0.5 - share) * self.s ** 2)[:, None] * (lower - upper)
         w = self.weights[contact, 2]
@@ -187,12 +185,10 @@ class Rig:
 
     def keep_sealed(self, rounds=2):
         """Add to the correctives what keeps lips that mouthClose shuts over an open jaw shut over a half open one too."""
-        loops = self.skin.loops["mouth"]
-        size, contact = loops.shape[1], loops[CONTACT]
-        pair = (size - np.arange(size)) % size
+        contact = self.skin.loops["mouth"][CONTACT]
         for _ in range(rounds):
             posed = self.turn_jaw((JAW_OPEN / 2, 0, 0), 0.5 * self.meet_lips((JAW_OPEN, 0, 0), 0.22))[contact]
-            apart = posed - posed[pair]
+            apart = posed - posed[self.pair]
             # Half open, a corrective in 1 - cos shows a quarter, of which mouthClose, being linear, takes away a half.
             move = 0.5 * apart / (0.25 * (1 - np.cos(JAW_OPEN)))
             self.posedirs += self.opening_correctives(0, self.around_lips(move))

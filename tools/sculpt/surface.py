@@ -59,10 +59,6 @@ def union(a, b, k):
     return b + (a - b) * h - k * h * (1 - h)
 
 
-def carve(a, b, k):
-    return -union(-a, b, k)
-
-
 def bump(p, centre, radii):
     """exp(-|q|^2) of places measured from centre in radii, and from its mirror image where that is another place."""
     total = 0

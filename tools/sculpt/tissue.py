@@ -6,8 +6,8 @@ place alone, and only what parts is multiplied by `upper` or `lower`.
 """
 import numpy as np
 
-from tools.sculpt import mouth, surface
-from tools.sculpt.rig import BORDER, CONTACT, INNER, MARGIN, smoothstep
+from tools.sculpt import surface
+from tools.sculpt.rig import BORDER, CONTACT, MARGIN, smoothstep
 
 AXIS = 0.012             # z of the upright axis that the face is unrolled about
 NEAR, FAR = 0.008, 0.025  # behind the lips' contact, metres: the mouth's inside follows the lips up to here, not beyond there
@@ -115,9 +115,8 @@ class Tissue:
         as one, by the mean of both."""
         field, loops = field.copy(), self.loops["mouth"]
         if sealed:
-            size = loops.shape[1]
             ring = loops[CONTACT]
-            field[ring] = 0.5 * (field[ring] + field[ring[(size - np.arange(size)) % size]])
+            field[ring] = 0.5 * (field[ring] + field[ring[self.rig.pair]])
         field[self.rig.bag_tip()] = 0
         for ring, follow in zip(loops[CONTACT + 1:], self.follow[CONTACT + 1:]):
             field[ring] = field[loops[CONTACT]] * follow[:, None]

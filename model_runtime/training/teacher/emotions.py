@@ -57,7 +57,8 @@ EMOTIONS = {
         jaw=0.9, lids=0.14, gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
 }
 # How much of a feeling rounded lips hold back.
-YIELDS = {"mouthSmile": 0.7, "mouthStretch": 0.75, "mouthDimple": 0.7, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "mouthFrown": 0.3}
+YIELDS = {"mouthSmile": 0.7, "mouthStretch": 0.75, "mouthDimple": 0.7, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6,
+          "mouthFrown": 0.3}
 INERTIA = 3.5   # frames: a face takes about half a second from one feeling to the next
 FACES = np.array([face(poses.EMOTIONS[name]) for name in LABELS])    # [8, 52]
 PARTED = [k for name in poses.PARTED for k in columns(name)]

@@ -1,7 +1,8 @@
 """The head in talk: slow sway, answers to melody and loudness, nods on accents, breath.
 
-Over 250 performances of real sentences the neck's standard deviation is 5.3 6.2 4.4 degrees about x, y, z (SD asks for 6 7 5;
-happy ones reach 5.9 7.1 5.1), and 99 % of its speeds lie below 40 degrees a second.
+Over 170 performances of real sentences the neck's standard deviation is 5.8 6.9 4.8 degrees about x, y, z (SD asks for 6 7 5),
+and 99 % of its speeds lie below 48 degrees a second. What moves within half a second follows loudness and F0 (regressed on both,
+mean of the performances) at r 0.40 to 0.45, best zero to one frame behind them.
 """
 import numpy as np
 from scipy.ndimage import gaussian_filter1d

@@ -79,7 +79,7 @@ def mouth_actions(tracks, breath, style):
 
 
 def shut_lips(face, channels, shut):
-    """Make contacts true in actions, in place. Shut lips: what parts them gives way, mouthClose meets jawOpen (as ARKit defines it),
+    """Make contacts true in actions, in place. Shut lips: what parts them gives way, mouthClose meets jawOpen (as ARKit has it),
     with a little press in p, b and m. In f and v the lower lip is rolled in, the upper one up, and rounding waits."""
     closure, teeth = channels[:, CLOSURE], channels[:, LABIODENTAL]
     for name, share in PARTING.items():

@@ -1,4 +1,4 @@
-"""What there is to learn from, before anybody performs it: many speakers, rhythms without a sound, noise and rests around voices."""
+"""What there is to learn from: many speakers, rhythms without a sound, noise alone and noise around voices."""
 import gzip
 import json
 

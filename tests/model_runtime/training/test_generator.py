@@ -11,9 +11,12 @@ import torch
 
 from model_runtime.diffusion import generator as g
 from model_runtime.emotion import LABELS
+from model_runtime.emotion.space import Space
+from model_runtime.errors import UtterError
 from model_runtime.flame.head import load_head
+from model_runtime.flame.teeth import teeth_edge
 from model_runtime.motion import CHANNELS
-from model_runtime.training import dataset, generator as training
+from model_runtime.training import dataset, generator as training, sync
 
 PHONES = ["sil", "M", "AA1", "B", "IY1", "P", "OW0", "T", "EH1", "sil"]
 
@@ -112,6 +115,53 @@ def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():
     assert mask[edited].sum((1, 2)).min() > 0
 
 
+def judged(head, data, seen, clean, beta, expert=None, feels=None, certain=1.0):
+    zero, one = np.zeros(CHANNELS, np.float32), np.ones(CHANNELS, np.float32)
+    B = len(clean)
+    yes = torch.ones(B, dtype=torch.bool)
+    return training.Losses(head, zero, one, "cpu", expert, feels)(
+        seen, clean, beta, torch.rand(B, clean.shape[1], 55), torch.nn.functional.normalize(torch.ones(B, clean.shape[1], 128), dim=-1),
+        torch.full((B,), certain), yes, yes)
+
+
+def test_losses_are_nothing_for_the_teachers_own_motion_but_calm(data, head):
+    clean, beta = (torch.from_numpy(np.array(x)) for x in (data.values[None, :40], data.betas[:1]))
+    torch.manual_seed(0)
+    expert, feels = sync.Expert().eval(), Space().motion.eval()
+    same = judged(head, data, clean, clean, beta, expert, feels)
+    assert all(value < 1e-6 for name, value in same.items() if name != "smooth")
+    far = judged(head, data, clean + 0.3 * torch.randn_like(clean), clean, beta, expert, feels)
+    assert all(far[name] > 1e-4 for name in ("x0", "velocity", "landmarks", "gap", "bite", "width", "sync"))
+    from_noise = judged(head, data, clean + 0.3 * torch.randn_like(clean), clean, beta, expert, feels, certain=0.0)
+    assert from_noise["sync"] == 0 and from_noise["feels"] == 0
+
+
+def test_the_teeths_edge_is_that_of_each_identity(data, head):
+    found = training.Losses(head, np.zeros(65, np.float32), np.ones(65, np.float32)).edge(torch.from_numpy(np.array(data.betas[:4])))
+    np.testing.assert_allclose(found, [teeth_edge(head, beta) for beta in data.betas[:4]], atol=1e-5)
+
+
+def test_a_lip_off_the_teeth_counts_most_where_it_should_be_on_them(data, head):
+    """The same slip of the jaw costs more in f than with the mouth wide open."""
+    motions = torch.from_numpy(np.asarray(head.actions_motion, np.float32))
+    jaw, roll = (motions[head.action(name)] for name in ("jawOpen", "mouthRollLower"))
+    beta, slip = torch.zeros(1, 300), 0.05 * jaw
+    cost = [float(judged(head, data, (pose + slip).expand(1, 12, -1), pose.expand(1, 12, -1), beta)["bite"])
+            for pose in (0.1 * jaw + 0.3 * roll, 0.8 * jaw)]
+    assert cost[0] > 3 * cost[1] > 0
+
+
+def test_weights_without_fusion_are_carried_on(head):
+    small = {"width": 32, "depth": 2, "heads": 2}
+    trained, larger = g.Denoiser(**small), g.Denoiser(**small, fusion=True)
+    training.carry_on(larger, trained)
+    torch.testing.assert_close(larger.motion_in.weight, trained.motion_in.weight)
+    with pytest.raises(UtterError, match="another variant"):
+        training.carry_on(trained, larger)
+    with pytest.raises(UtterError, match="another size"):
+        training.carry_on(g.Denoiser(width=64, depth=2, heads=2), trained)
+
+
 def test_training_learns_and_writes_what_it_learned(data, head, bank, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "feeling_bank", lambda feelings: bank)
     monkeypatch.setattr(training, "BATCH", 4)
@@ -128,3 +178,28 @@ def test_training_learns_and_writes_what_it_learned(data, head, bank, tmp_path, 
     read = g.load(tmp_path / "first", basis=head.basis)
     assert read.metadata["encoder"] == "oracle" and "60 steps" in read.metadata["recipe"]
     assert read.spread.shape == (CHANNELS, CHANNELS)
+
+
+def test_a_generator_learns_from_a_plug_in_models_hidden_states(data, bank, tmp_path, monkeypatch):
+    """train generator --ears FOLDER hears the clips again and writes into that folder what it learned, and from whom."""
+    import transformers
+    from model_runtime.speech.plugin import load_plugin
+    from model_runtime.training.__main__ import main
+    cache, folder = tmp_path / "cache", tmp_path / "hubert"
+    shutil.copytree(Path(data.values.filename).parent, cache)
+    torch.manual_seed(0)
+    transformers.HubertModel(transformers.HubertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2)).save_pretrained(folder, safe_serialization=True)
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
+    monkeypatch.setattr(training, "feeling_bank", lambda feelings: bank)
+    monkeypatch.setattr(training, "BATCH", 2)
+    main(["generator", "--cache", str(cache), "--ears", str(folder), "--layer", "1", "--steps", "2", "--device", "cpu"])
+    ears, learned = load_plugin(folder, layer=1), g.load(folder / "generator.safetensors")
+    assert learned.ears == ears.kind and learned.denoiser.size["content"] == 19
+    heard = dataset.load_dataset(cache, ears.kind)
+    clip = json.loads((cache / "clips.json").read_text())[1]
+    content, _, _, _ = heard.slices(next(k for k, p in enumerate(heard.performances) if p["clip"] == clip["clip"]), 0, 20)
+    again = dataset.content_module.resample(ears.listen(dataset.sound(clip)), 30, clip["length"])
+    np.testing.assert_allclose(content, again[:20], atol=5e-3)
+    assert np.abs(content).max() > 0.5 and not list(cache.glob("*.part"))

@@ -9,8 +9,8 @@ from model_runtime.errors import UtterError
 from model_runtime.flame import lbs
 from model_runtime.flame.head import load_head
 from model_runtime.training import teacher
-from model_runtime.training.teacher import emotions
-from model_runtime.training.teacher.layout import INDEX, LIDS, NECK, TONGUE
+from model_runtime.training.teacher import emotions, upper_face
+from model_runtime.training.teacher.layout import INDEX, LABIODENTAL, LIDS, NECK, TONGUE
 
 SHUT, OPEN = 0.03, 0.08
 # "My mom baked a big apple pie", a pause, "for five people who thought of you", in made-up but usual times.
@@ -209,3 +209,43 @@ def test_lips_shut_at_hand_labelled_closures_of_real_speech(head):
                 total += 1
                 shut += gap[min(round((start + end) / 2 * 30), len(gap) - 1)] < SHUT
     assert total > 10 and shut / total > 0.97
+
+
+def test_smiles_let_go_of_rounded_lips(head):
+    lips = [head.landmark("lip_corner_left"), head.landmark("lip_corner_right")]
+    for seed in range(3):
+        values = teacher.perform(PHONES, None, "happy", 1.0, seed, head)
+        values[:, 53:56] = 0
+        corners = lbs.pose(head, values, vertices=lips)
+        width = np.linalg.norm(corners[:, 0] - corners[:, 1], axis=1)
+        assert width[centres("UW")].max() < np.percentile(width, 35)
+
+
+def test_a_very_short_v_after_m_is_bitten_and_the_m_shut(head):
+    phones = [[0.0, 0.2, "sil"], [0.2, 0.4, "AA1"], [0.4, 0.46, "M"], [0.46, 0.487, "V"], [0.487, 0.7, "EH1"], [0.7, 1.0, "sil"]]
+    for shift in (0, 0.01, 0.02, 0.03):
+        moved = [[max(start + shift, 0) if start else 0, end + shift, label] for start, end, label in phones]
+        values, (_, channels) = teacher.perform(moved, None, "angry", 1, 0, head), teacher.actions(moved, None, "angry", 1, 0)
+        gap = lbs.lip_gap(head, values)
+        assert gap[round((0.43 + shift) * 30)] < SHUT
+        bitten = channels[:, LABIODENTAL] > 0.99
+        assert bitten.any() and gap[bitten].max() > SHUT
+
+
+def test_the_first_second_blinks_like_the_others():
+    rng, counts = np.random.default_rng(0), np.zeros(6)
+    for _ in range(2500):
+        lid = np.r_[0, upper_face.blinks(180, np.full(180, 0.375), [], rng)]
+        counts += np.bincount(np.flatnonzero((lid[1:] > 0.7) & (lid[:-1] <= 0.7)) // 30, minlength=6)
+    rate = counts / 2500
+    assert 0.3 < rate[0] < 0.45 and abs(rate[0] - rate[1:].mean()) < 0.06
+
+
+def test_louder_speech_opens_the_jaw_in_every_phone_but_silence():
+    jaw = {}
+    for level in (0.5, 0.7, 0.9):
+        melody = np.tile([level, 1.0, 0.0], (int(ENDS[-1] * 50) + 1, 1))
+        jaw[level] = teacher.actions(PHONES, melody, "neutral", 0, 0)[0][:, INDEX["jawOpen"]]
+    heard = centres("AY", "AA", "AE", "K", "G", "T", "L", "AO")
+    assert (jaw[0.5][heard] < jaw[0.7][heard]).all() and (jaw[0.7][heard] < jaw[0.9][heard]).all()
+    assert jaw[0.9][:4].max() < 0.03

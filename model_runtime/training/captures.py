@@ -1,0 +1,68 @@
+"""Public captures as recordings.py reads them: python -m model_runtime.training.captures FACEGOOD_FOLDER OUTPUT_FOLDER
+
+facegood_mocap (MIT; one woman, Mandarin) holds the weights of a film rig: 24 channels of the mouth move. RIG says which of
+ARKit's actions each one looks like; jaw and lips only, so recordings.py lets the teacher do the rest. Two of the five takes are
+marked `test`: evaluation measures the jaw on them.
+"""
+import csv
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from model_runtime.errors import UtterError
+from model_runtime.flame.actions import ARKIT
+from model_runtime.motion import read_npz, write_npz
+from model_runtime.training.teacher import layout
+
+RIG = {  # channel -> {action: share}; a channel's side stands at its end, as an action's does
+    "mouth_stretch_c": {"jawOpen": 1.0},
+    "mouth_funnel_dl": {"mouthFunnel": 0.25}, "mouth_funnel_dr": {"mouthFunnel": 0.25},
+    "mouth_funnel_ul": {"mouthFunnel": 0.25}, "mouth_funnel_ur": {"mouthFunnel": 0.25},
+    "mouth_pucker_l": {"mouthPucker": 0.5}, "mouth_pucker_r": {"mouthPucker": 0.5},
+    "mouth_oh_c": {"mouthFunnel": 0.5}, "mouth_oo_c": {"mouthPucker": 0.7},
+    "mouth_lipCornerPull_l": {"mouthSmileLeft": 1.0}, "mouth_lipCornerPull_r": {"mouthSmileRight": 1.0},
+    "mouth_lipStretch_l": {"mouthStretchLeft": 1.0}, "mouth_lipStretch_r": {"mouthStretchRight": 1.0},
+    "mouth_lowerLipDepress_l": {"mouthLowerDownLeft": 1.0}, "mouth_lowerLipDepress_r": {"mouthLowerDownRight": 1.0},
+    "mouth_upperLipRaise_l": {"mouthUpperUpLeft": 1.0}, "mouth_upperLipRaise_r": {"mouthUpperUpRight": 1.0},
+    "mouth_press_l": {"mouthPressLeft": 1.0}, "mouth_press_r": {"mouthPressRight": 1.0},
+    "mouth_suck_dl": {"mouthRollLower": 0.5}, "mouth_suck_dr": {"mouthRollLower": 0.5},
+    "mouth_suck_ul": {"mouthRollUpper": 0.5}, "mouth_suck_ur": {"mouthRollUpper": 0.5},
+    "mouth_chinRaise_u": {"mouthShrugUpper": 1.0},
+}
+TEST_TAKES = ("1114_2_04", "1114_3_15")
+
+
+def convert(source, output):
+    """facegood_mocap's folder -> a folder for --recordings; returns the number of takes. UtterError if it holds none."""
+    source, output = Path(source), Path(output)
+    takes = sorted((source / "bs").glob("*.npz"))
+    if not takes:
+        raise UtterError(f"{source} holds no takes; name the folder facegood_mocap.")
+    output.mkdir(parents=True, exist_ok=True)
+    for take in takes:
+        with read_npz(take) as arrays:
+            weights, names, fps = arrays["weights"], list(arrays["names"]), arrays["fps"].item()
+        actions = np.zeros((len(weights), layout.ACTIONS), np.float32)
+        moved = set()
+        for channel, shares in RIG.items():
+            for action, share in shares.items():
+                column = layout.INDEX[action]
+                actions[:, column] = np.minimum(actions[:, column] + share * np.clip(weights[:, names.index(channel)], 0, 1), 1)
+                moved.add(column)
+        kept = sorted(moved)
+        write_npz(output / take.name, weights=actions[:, kept], names=np.array([ARKIT[k] for k in kept]), fps=np.float64(fps))
+        shutil.copyfile(source / "audio" / f"{take.stem}.opus", output / f"{take.stem}.opus")
+    with open(output / "index.csv", "w", newline="", encoding="utf-8") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(("clip", "split"))
+        rows.writerows((take.stem, "test" if take.stem in TEST_TAKES else "train") for take in takes)
+    return len(takes)
+
+
+if __name__ == "__main__":
+    try:
+        print(f"{convert(*sys.argv[1:])} takes")
+    except (UtterError, TypeError) as error:
+        sys.exit(f"captures: {error}")

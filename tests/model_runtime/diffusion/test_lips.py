@@ -1,0 +1,65 @@
+"""The seal: lips that nearly meet in p, b, m do, the lower lip that is near the teeth in f and v touches them, and nothing else
+moves."""
+import numpy as np
+import pytest
+import torch
+
+from model_runtime.diffusion import lips, load_generator
+from model_runtime.diffusion.pins import Pins
+from model_runtime.flame import lbs
+from model_runtime.flame.head import load_head
+from model_runtime.flame.teeth import teeth_edge
+from model_runtime.motion import JAW
+
+
+@pytest.fixture(scope="module")
+def head():
+    return load_head()
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return load_generator("cpu")
+
+
+def ajar(head, beta, heard):
+    """(values [4, 65] with the lips a fifth open, content [4, 55] that hears that posterior in frames 1 and 2)."""
+    values = torch.from_numpy(0.2 * np.asarray(head.actions_motion, np.float32)[head.action("jawOpen")]).repeat(4, 1)
+    values[:, 54] = 0.2                                                     # the head is turned
+    content = torch.zeros(4, 55)
+    content[1:3, heard] = 0.9
+    return values, content
+
+
+def biting(head, values, beta):
+    """Millimetres from the lower lip to the teeth's edge."""
+    still = values.numpy().copy()
+    still[:, 53:56] = 0
+    lower = lbs.pose(head, still, beta.numpy(), [head.landmark("lip_inner_lower_mid")])[:, 0, 1:]
+    return np.linalg.norm(lower - np.array(teeth_edge(head, beta.numpy())), axis=1) * 1000
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1])
+def test_f_and_v_touch_the_teeth_and_p_b_m_shut(generator, head, seed):
+    beta = torch.zeros(300) if seed is None else torch.randn(300, generator=torch.Generator().manual_seed(seed)) * 0.7
+    for heard, shut in ((lips.BILABIAL, True), (lips.LABIODENTAL, False)):
+        values, content = ajar(head, beta, heard)
+        before = values.clone()
+        sealed = lips.seal(generator, values, content, beta, Pins(None, 4, generator.mean, generator.std))
+        gap = lbs.lip_gap(head, sealed.numpy(), beta.numpy())
+        torch.testing.assert_close(values, before)
+        torch.testing.assert_close(sealed[[0, 3]], before[[0, 3]])
+        assert (gap[1:3] < 0.03).all() == shut
+        if not shut:
+            assert biting(head, sealed, beta)[1:3].max() < 2 < biting(head, before, beta).min()
+        assert (sealed[:, 53:] - before[:, 53:]).abs().max() == 0           # head, eyes, lids and tongue
+
+
+def test_a_pinned_channel_is_not_moved(generator, head):
+    beta = torch.zeros(300)
+    values, content = ajar(head, beta, lips.LABIODENTAL)
+    mask = np.zeros((4, 65), bool)
+    mask[:, JAW] = True
+    sealed = lips.seal(generator, values, content, beta, Pins((values.numpy(), mask), 4, generator.mean, generator.std))
+    torch.testing.assert_close(sealed[:, JAW], values[:, JAW])
+    assert biting(head, sealed, beta)[1:3].max() < 2
