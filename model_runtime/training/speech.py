@@ -126,7 +126,7 @@ def opinions(encoder, clip, record, samples):
     seconds, told = len(samples) / RATE, [heard]
     text = clip.text if clip.kind == "text" else " ".join(word for *_, word in record["words"]) if record else ""
     found = words.align(heard, words.words_of(text), LANGUAGES[clip.language]) if text and clip.language in LANGUAGES else None
-    if found is not None and found.fits > words.MISFIT:
+    if words.fits(found):
         weight = np.zeros((len(heard), 1), np.float32)
         for start, end, _, fit in found.phones:
             weight[max(round(start * 50), 0):round(end * 50)] = fit
