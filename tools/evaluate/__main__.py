@@ -1,9 +1,9 @@
-"""How well voices of strangers are heard and performed: one table, with targets; out/evaluate.json with every clip's numbers; plots.
+"""How well voices of strangers are heard and performed: a table with targets, out/evaluate.json with each clip's numbers, plots.
 
 Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the ears' do not). English is
-LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; labels, not faces, are the truth
-of the lips. Motion is compared with the teacher's performance of the same labels, of which several are drawn, for captured FLAME
-motion may not be had; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
+LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; labels, not faces, are the
+truth of the lips. Motion is compared with the teacher's performance of the same labels, of which several are drawn, for captured
+FLAME motion may not be had; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
 """
 import argparse
 import json
@@ -31,21 +31,25 @@ def main(argv):
 
 def parse(argv):
     from tools.evaluate.measure import SECTIONS
-    parser = argparse.ArgumentParser("build.py evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose voices (default: dev; test is for final figures)")
+    parser = argparse.ArgumentParser("build.py evaluate", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose voices; test is for final figures")
     parser.add_argument("--models", nargs="+", metavar="NAME",
                         help=f"{SHIPPED}, or NAME of .cache/training/ablations/NAME.safetensors (default: all there are)")
-    parser.add_argument("--ablations", type=int, metavar="STEPS", help="first train the variants that are missing there, each so many steps")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--ablations", type=int, metavar="STEPS",
+                        help="first train the variants that are missing there, each so many steps")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION",
+                        help=", ".join(SECTIONS))
     parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS), metavar="CONDITION",
                         help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only")
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
-    parser.add_argument("--quick", action="store_true", help="three clips of each language, one seed, 20 s of the capture: for looking")
-    parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (default: %(default)s)")
-    parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder of the training's cache (default: %(default)s)")
-    parser.add_argument("--ablated", type=Path, metavar="FOLDER", help="folder of the ablations' weights (default: ablations in the cache)")
+    parser.add_argument("--quick", action="store_true", 
+                        help="three clips of each language, one seed, 20 s of the capture: for looking")
+    parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (%(default)s)")
+    parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder of the training's cache (%(default)s)")
+    parser.add_argument("--ablated", type=Path, metavar="FOLDER", help="the ablations' weights (ablations in the cache)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")
     args = parser.parse_args(argv)
@@ -72,8 +76,9 @@ def run(args):
         measure.SECTIONS[name](bench)
     rows = table.figures(bench.tally)
     minutes = sum(voice.seconds for voice in bench.voices) / 60
-    print(f"Speakers of the {args.split} split, {len(bench.voices)} clips, {minutes:.1f} min; {args.quality}, means of {args.seeds} seeds "
-          "[95 % interval over clips].\nLabels: English LibriSpeech by PocketSphinx's alignment, German EmoDB by hand.",
+    print(f"Speakers of the {args.split} split, {len(bench.voices)} clips, {minutes:.1f} min; {args.quality}, "
+          f"means of {args.seeds} seeds [95 % interval over clips].",
+          "Labels: English LibriSpeech by PocketSphinx's alignment of the text, German EmoDB by hand.",
           *table.lines(rows), "", sep="\n")
     args.out.mkdir(parents=True, exist_ok=True)
     record = {"split": args.split, "quality": args.quality, "seeds": args.seeds, "models": list(models), "quick": args.quick,
@@ -97,8 +102,8 @@ def load_models(args, performer):
     models = {}
     for name in args.models or [SHIPPED, *there]:
         if name != SHIPPED and name not in there:
-            raise UtterError(f"There are no weights {args.ablated / name}.safetensors; train them with --ablations STEPS, or choose of "
-                             f"{', '.join([SHIPPED, *there])}.")
+            raise UtterError(f"There are no weights {args.ablated / name}.safetensors; train them with --ablations STEPS, "
+                             f"or choose of {', '.join([SHIPPED, *there])}.")
         models[name] = performer.generator if name == SHIPPED else load(args.ablated / f"{name}.safetensors", performer.device)
     return models
 
@@ -107,7 +112,8 @@ def train_ablations(args):
     """Train every variant that has no weights yet, each from nothing, on the same data with the same seed and steps."""
     from model_runtime.training.variants import VARIANTS
     args.ablated.mkdir(parents=True, exist_ok=True)
-    missing = [name for name in args.models or VARIANTS if name in VARIANTS and not (args.ablated / f"{name}.safetensors").exists()]
+    wanted = [name for name in args.models or VARIANTS if name in VARIANTS]
+    missing = [name for name in wanted if not (args.ablated / f"{name}.safetensors").exists()]
     running = {}
     while missing or running:
         while missing and len(running) < TOGETHER:

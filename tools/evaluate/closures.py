@@ -57,7 +57,8 @@ def from_arpabet(phones):
 
 
 def units(kind, labels, duration):
-    """Labels -> {"bilabial", "approximant", "silence", "open", "labiodental", "rounded": intervals, "onset": [bool] per bilabial}."""
+    """Labels -> {"bilabial", "approximant", "silence", "open", "labiodental", "rounded": intervals, "onset": of every bilabial
+    whether its onset counts}."""
     sets = LABELS[kind]
     found = {name: [] for name in ("bilabial", "approximant", "silence", "open", "labiodental", "rounded", "onset")}
     before, stop = "silence", None          # stop: (phone, end) of a closure that waits for its release
@@ -150,23 +151,24 @@ def score(found, closed, duration, labiodental=None, rounded=None):
     right, still = length(common(closed, union(lips + silence))), length(common(closed, silence))
     middles = [(start + (end - start) / 3, end - (end - start) / 3) for start, end in found["open"]]
     covered = lambda intervals: sum(length(cut(intervals, start, end)) >= COVER * (end - start) for start, end in middles)
+    met_by = lambda name, intervals: (sum(meets(*span, intervals, TOLERANCE) for span in found[name]), len(found[name]))
     figures = {
-        "recall": (sum(meets(*span, closed, TOLERANCE) for span in found["bilabial"]), len(found["bilabial"])),
+        "recall": met_by("bilabial", closed),
         "precision": (right, length(closed)),
         "speech precision": (right - still, length(closed) - still),
         "false closures": (covered(closed), len(middles))}
     if labiodental is not None:
         labiodental = cut(union(labiodental), 0, duration)
-        figures["labiodental"] = (sum(meets(*span, labiodental, TOLERANCE) for span in found["labiodental"]), len(found["labiodental"]))
+        figures["labiodental"] = met_by("labiodental", labiodental)
         figures["false labiodental"] = (covered(labiodental), len(middles))
     if rounded is not None:
         rounded = cut(union(rounded), 0, duration)
-        figures["rounded"] = (sum(meets(*span, rounded, TOLERANCE) for span in found["rounded"]), len(found["rounded"]))
+        figures["rounded"] = met_by("rounded", rounded)
         figures["rounded time"] = (length(rounded), duration)
     figures["onset error"] = []
     for (start, end), usable in zip(found["bilabial"], found["onset"]):
-        met = [one for one in closed if meets(start, end, [one], TOLERANCE)]
+        met = [(length(cut([one], start - TOLERANCE, end + TOLERANCE)), -abs(one[0] - start), one[0])
+               for one in closed if meets(start, end, [one], TOLERANCE)]
         if usable and met:
-            best = max(met, key=lambda one: (length(cut([one], start - TOLERANCE, end + TOLERANCE)), -abs(one[0] - start), one[0]))
-            figures["onset error"].append(best[0] - start)
+            figures["onset error"].append(max(met)[2] - start)
     return figures

@@ -114,7 +114,6 @@ class Heard:
     content: np.ndarray
     content30: np.ndarray
     feeling: np.ndarray
-    noise: str = ""
 
 
 def listen(performer, voice, condition, seed, noise, number):
@@ -128,10 +127,11 @@ def listen(performer, voice, condition, seed, noise, number):
         if base not in voice.heard:
             samples = disturbed(voice, noise[kind], number) if kind else voice.samples
             content = performer.encoder.listen(samples)
-            voice.heard[base] = Heard(content, resample(content, FPS, voice.frames), performer.feelings.voice(samples, voice.frames), kind)
+            feeling = performer.feelings.voice(samples, voice.frames)
+            voice.heard[base] = Heard(content, resample(content, FPS, voice.frames), feeling)
         if key != base:
             first = voice.heard[base]
             code = "de" if voice.language == "German" else "en"
             content, *_ = sharpen(first.content, voice.text, code)
-            voice.heard[key] = Heard(content, resample(content, FPS, voice.frames), first.feeling, kind)
+            voice.heard[key] = Heard(content, resample(content, FPS, voice.frames), first.feeling)
     return voice.heard[key]

@@ -60,7 +60,7 @@ class Bench:
                       np.full(T, float(asked), np.float32), np.zeros(300, np.float32), seed=seed, quality=self.args.quality)
 
     def teach(self, voice, seed, feeling=None):
-        """The teacher's performance of the clip's labels, feeling what is heard in the voice, or one label [name] at full strength."""
+        """The teacher's performance of the clip's labels, with the feeling heard in the voice, or a label's at full strength."""
         heard = self.listen(voice)
         share, strength = (feeling, 1.0) if feeling else shares(self.performer.feelings, heard.feeling)
         return teacher.perform(voice.record["phones"], melody(heard.content), share, strength, seed, self.head, T=voice.frames)
@@ -220,7 +220,8 @@ def feelings(bench):
         for model in (*bench.models, "teacher"):
             for seed, name in enumerate(LABELS):
                 point = space.label(name)
-                values = bench.teach(voice, seed, name) if model == "teacher" else bench.play(model, bench.listen(voice), seed, point)
+                values = (bench.teach(voice, seed, name) if model == "teacher" else
+                          bench.play(model, bench.listen(voice), seed, point))
                 felt = space.motion(values)
                 likely, _ = space.describe(felt)
                 clip = f"{voice.name} {name}"
@@ -273,7 +274,7 @@ def seeds(bench):
 # ---- real capture
 
 def capture(bench):
-    """Jaw opening against FACEGOOD's captured mouth, audio alone in. Column `loudness`: the voice's loudness in place of a jaw."""
+    """Jaw opening against FACEGOOD's captured mouth, audio alone in. Column `loudness`: the voice's loudness for a jaw."""
     takes = [clip for clip in corpus.clips(bench.args.data) if clip.name.startswith("facegood_mocap/")]
     for take in takes[:1] if bench.args.quick else takes:
         with np.load(take.path.parent.parent / "bs" / f"{take.path.stem}.npz", allow_pickle=False) as kept:
@@ -288,7 +289,8 @@ def capture(bench):
         for model in bench.models:
             for seed in bench.seeds:
                 values = bench.play(model, heard, seed)
-                compare(bench, model, take.name, seed, {"jaw": values[:, JAW.start], "gap": lbs.lip_gap(bench.head, values)}, true)
+                opened = {"jaw": values[:, JAW.start], "gap": lbs.lip_gap(bench.head, values)}
+                compare(bench, model, take.name, seed, opened, true)
                 bench.played.setdefault((model, take.name), []).append(values)
         bench.played["capture", take.name] = true
         bench.say(f"capture: {take.name}")
@@ -298,7 +300,8 @@ def compare(bench, model, clip, seed, curves, true):
     for name, curve in curves.items():
         r = metrics.lagged(curve, true)
         best = max(r, key=r.get)
-        bench.tally.add_all("Capture", model, clip, seed, {name: (r[0], 1), f"{name}, best lag": (r[best], 1), f"{name} lag": (best, 1)})
+        bench.tally.add_all("Capture", model, clip, seed,
+                            {name: (r[0], 1), f"{name}, best lag": (r[best], 1), f"{name} lag": (best, 1)})
 
 
 SECTIONS = {"voices": voices, "motion": motion, "feelings": feelings, "seeds": seeds, "capture": capture}

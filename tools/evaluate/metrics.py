@@ -55,7 +55,7 @@ def agreement(curves):
 
 
 def lagged(curve, true, lags=range(-2, 3)):
-    """{lag: Pearson r} of a curve [T] with the true one [T]; at lag k curve[i] meets true[i + k]: + is a curve that comes early."""
+    """{lag: Pearson r} of a curve [T] with the true one [T]; at lag k curve[i] meets true[i + k]: + is a curve that is early."""
     curve, true = np.asarray(curve, float), np.asarray(true, float)
     T = min(len(curve), len(true))
     return {k: float(np.corrcoef(curve[max(0, -k):T - max(0, k)], true[max(0, k):T + min(0, k)])[0, 1]) for k in lags}
@@ -99,7 +99,8 @@ def beat_consistency(beats, movements):
 
 
 def action_spread(actions):
-    """Mean over actions [T, n] (0 to 1) of the standard deviation over time: AU-std. More is livelier; the teacher's is the goal."""
+    """Mean over actions [T, n] (0 to 1) of the standard deviation over time: AU-std. More is livelier; the teacher's is
+    the goal."""
     return float(np.std(actions, 0).mean())
 
 

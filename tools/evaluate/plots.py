@@ -7,6 +7,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 from model_runtime.motion import FPS, JAW  # noqa: E402
 from tools.evaluate import mouth  # noqa: E402
+from tools.evaluate.table import BESIDE  # noqa: E402
 
 
 def write(bench, rows, folder):
@@ -29,7 +30,8 @@ def lips(rows, folder):
     if not sections:
         return None
     figure, axes = plt.subplots(len(names), 1, figsize=(7, 1.7 * len(names)), sharex=True)
-    models = list(dict.fromkeys(model for row in rows if row["section"] in sections for model in row["values"]))
+    models = list({model: 0 for row in rows if row["section"] in sections for model in row["values"]})
+    models.sort(key=lambda model: BESIDE.get(model, 0))
     for axis, name in zip(axes, names):
         for x, section in enumerate(sections):
             row = next((row for row in rows if (row["section"], row["figure"]) == (section, name)), None)
@@ -39,9 +41,9 @@ def lips(rows, folder):
                 entry = row["values"].get(model)
                 if entry:
                     at = x + (i + 0.5) / len(models) * 0.8 - 0.4
-                    axis.errorbar(at, entry["value"], [[max(0, entry["value"] - entry["low"])], [max(0, entry["high"] - entry["value"])]],
-                                  fmt="o", ms=4, color=f"C{i}", label=model if axis is axes[0] and x == 0 else None)
-            for bound in row.get("target", []):
+                    axis.vlines(at, entry["low"], entry["high"], color=f"C{i}")
+                    axis.plot(at, entry["value"], "o", ms=4, color=f"C{i}", label=model if axis is axes[0] and x == 0 else None)
+            for bound in row["values"].get(models[0], {}).get("target", ()):
                 if bound is not None:
                     axis.hlines(bound, x - 0.4, x + 0.4, color="0.6", lw=1, ls="--")
         axis.set_ylabel(f"{name}, %")
@@ -52,8 +54,8 @@ def lips(rows, folder):
 
 def gaps(bench, folder):
     """Lip gap of a clip of each language beside the teacher's, with the labelled p, b, m, f and v."""
-    clips = [voice for language in ("English", "German")
-             for voice in [v for v in bench.voices if v.language == language and (next(iter(bench.models)), v.name) in bench.played][:1]]
+    played = [voice for voice in bench.voices if ("teacher", voice.name) in bench.played]
+    clips = list({voice.language: voice for voice in reversed(played)}.values())      # the first of each language
     if not clips:
         return None
     figure, axes = plt.subplots(len(clips), 1, figsize=(9, 2.4 * len(clips)), squeeze=False)
@@ -80,10 +82,11 @@ def captured(bench, folder):
     figure, axes = plt.subplots(len(takes), 1, figsize=(9, 1.6 * len(takes)), squeeze=False)
     for axis, take in zip(axes[:, 0], takes):
         part = slice(5 * FPS, 15 * FPS)
-        curves = {"captured": bench.played["capture", take]} | {model: bench.played[model, take][0][:, JAW.start] for model in bench.models}
-        for i, (name, curve) in enumerate(curves.items()):
+        curves = {model: bench.played[model, take][0][:, JAW.start] for model in bench.models}
+        for i, (name, curve) in enumerate([*curves.items(), ("captured", bench.played["capture", take])]):
             low, high = np.percentile(curve, (1, 99))
-            axis.plot(np.arange(part.stop)[part] / FPS, ((curve - low) / (high - low))[part], lw=1, color="k" if i == 0 else f"C{i - 1}", label=name)
+            shown = ((curve - low) / (high - low))[part]
+            axis.plot(5 + np.arange(len(shown)) / FPS, shown, lw=1, color="k" if name == "captured" else f"C{i}", label=name)
         axis.set_title(f"{take}: jaw", loc="left")
     axes[0, 0].legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, ncol=8)
     return save(figure, folder / "evaluate_capture.png")

@@ -28,31 +28,41 @@ class Tally:
         return self.counts.get(section, {}).get(figure, {}).get(model, {})
 
 
-def summary(clips, how, seed=0):
-    """(value, low, high, how many counted) of {clip: {seed: entry}}: the figure of all clips together for each seed, mean over
-    seeds; a 95 % bootstrap interval over clips. how: ratio, median or absolute (median of the absolute values)."""
-    if not clips:
-        return None
+def summary(clips, how):
+    """(value, low, high, how many counted) of {clip: {seed: entry}}, or None where nothing was counted.
+
+    The figure of all clips together for each seed, mean over seeds, and a 95 % bootstrap interval over clips. how: ratio, median
+    or absolute (median of the absolute values).
+    """
     seeds = sorted({seed for entries in clips.values() for seed in entries})
-    picks = np.random.default_rng(seed).integers(0, len(clips), (BOOTSTRAP, len(clips)))
-    if how == "ratio":
-        counts = np.array([[entries.get(seed, (0, 0)) for seed in seeds] for entries in clips.values()])   # [clips, seeds, 2]
-        total = counts.sum(0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = lambda sums: np.nanmean(np.where(sums[..., 1] > 0, sums[..., 0] / sums[..., 1], np.nan), -1)
-            if not (total[:, 1] > 0).any():
-                return None
-            value, drawn, number = float(share(total)), share(counts[picks].sum(1)), float(total[:, 1].mean())
-    else:
-        change = np.abs if how == "absolute" else np.asarray
-        found = [[change(np.array(entries.get(seed, []), float)) for entries in clips.values()] for seed in seeds]
-        median = lambda chosen: np.mean([np.median(all_) for seed in found if len(all_ := np.concatenate([seed[i] for i in chosen]))] or [np.nan])
-        value = float(median(range(len(clips))))
-        if np.isnan(value):
-            return None
-        drawn, number = np.array([median(pick) for pick in picks[:BOOTSTRAP // 4]]), float(np.mean([sum(map(len, seed)) for seed in found]))
-    low, high = np.nanpercentile(drawn, INTERVAL)
-    return value, float(low), float(high), number
+    picks = np.random.default_rng(0).integers(0, len(clips), (BOOTSTRAP, len(clips)))
+    figure = ratio(clips, seeds) if how == "ratio" else median(clips, seeds, np.abs if how == "absolute" else np.array)
+    value, count = figure(np.arange(len(clips)))
+    if not count:
+        return None
+    low, high = np.nanpercentile([figure(pick)[0] for pick in picks], INTERVAL)
+    return float(value), float(low), float(high), float(count)
+
+
+def ratio(clips, seeds):
+    """figure(chosen clips) -> (hits over how many, mean over seeds; how many)."""
+    counts = np.array([[entries.get(seed, (0, 0)) for seed in seeds] for entries in clips.values()])     # [clips, seeds, 2]
+
+    def figure(chosen):
+        hits, of = counts[chosen].sum(0).T
+        return (np.mean(hits[of > 0] / of[of > 0]) if (of > 0).any() else np.nan), of.mean()
+    return figure
+
+
+def median(clips, seeds, change):
+    """figure(chosen clips) -> (median of their changed numbers, mean over seeds; how many)."""
+    found = [[change(entries.get(seed, [])) for entries in clips.values()] for seed in seeds]
+
+    def figure(chosen):
+        together = [np.concatenate([seed[i] for i in chosen]) for seed in found]
+        medians = [np.median(numbers) for numbers in together if len(numbers)]
+        return (np.mean(medians) if medians else np.nan), np.mean([len(numbers) for numbers in together])
+    return figure
 
 
 @dataclass(frozen=True)
@@ -137,65 +147,78 @@ TARGETS |= {
     ("Ten seeds", "diversity of head / the teacher's"): (0.5, None),
     ("Ten seeds", "diversity of gaze / the teacher's"): (0.5, None),
     ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None)}
+NAME = 44   # characters
+BESIDE = {"ears": 1, "teacher": 2, "loudness": 2}   # columns that are no model come last
 NOISE = 5   # points that a rate may be worse at 10 dB than in quiet
 
 
 def figures(tally):
-    """Every row, [{"section", "figure", "unit", "better", "target", "values": {model: {"value", "low", "high", "count", "met"}}}]."""
+    """Every row: {"section", "figure", "unit", "better", "values": {model: {"value", "low", "high", "count", "target": (least,
+    most), "met"}}}."""
     rows = []
     for section in tally.counts:
         for figure in LAYOUT.get(section, SPOKEN):
-            found = {model: summary(clips, figure.how) for model, clips in tally.counts[section].get(figure.key, {}).items()}
-            found = {model: [x * figure.scale for x in entry[:3]] + [entry[3]] for model, entry in found.items() if entry}
-            if not found and figure.key != "sync":
-                continue
             row = {"section": section, "figure": figure.name, "unit": figure.unit, "better": figure.better, "values": {}}
-            for model, (value, low, high, count) in found.items():
-                least, most = bounds(rows, section, figure, model)
-                met = None if least is None and most is None else bool((least is None or value >= least) and (most is None or value <= most))
-                row["values"][model] = {"value": value, "low": low, "high": high, "count": count, "met": met}
-                row.setdefault("target", [least, most])
-            rows.append(row)
+            for model, clips in tally.counts[section].get(figure.key, {}).items():
+                found = summary(clips, figure.how)
+                if found:
+                    value, low, high = (x * figure.scale for x in found[:3])
+                    target = bounds(rows, section, figure, model)
+                    row["values"][model] = {"value": value, "low": low, "high": high, "count": found[3], "target": target,
+                                            "met": meets(value, *target)}
+            if row["values"]:
+                rows.append(row)
     return rows
 
 
 def bounds(rows, section, figure, model):
-    """(least, most) that the issue asks for; in noise it is the value in quiet, less NOISE points."""
+    """(least, most) that the issue asks for; of a rate in noise, the model's own in quiet less NOISE points."""
     quiet = section.removesuffix(", noise")
-    if quiet == section:
+    if quiet == section or (quiet, figure.name) not in TARGETS or figure.unit != "%":
         return TARGETS.get((section, figure.name), (None, None))
-    if (quiet, figure.name) in TARGETS and figure.unit == "%":
-        for row in rows:
-            if (row["section"], row["figure"]) == (quiet, figure.name) and model in row["values"]:
-                value = row["values"][model]["value"]
-                return (value - NOISE, None) if figure.better == "more" else (None, value + NOISE)
-    return None, None
+    value = next((row["values"][model]["value"] for row in rows
+                  if (row["section"], row["figure"]) == (quiet, figure.name) and model in row["values"]), None)
+    if value is None:
+        return None, None
+    return (value - NOISE, None) if figure.better == "more" else (None, value + NOISE)
+
+
+def meets(value, least, most):
+    """Whether a value is within its bounds; None where it has none."""
+    if least is None and most is None:
+        return None
+    return (least is None or value >= least) and (most is None or value <= most)
 
 
 def number(value, unit):
-    return f"{value:.1f}" if unit in ("%", "ms") else f"{value:.2f}" if unit in ("mm", "r", "x", "1/s") else f"{value:.3f}"
+    return f"{value:.{1 if unit in ('%', 'ms') else 2}f}"
+
+
+def asked(entry, unit):
+    """A value's target and whether it is met, as printed; "" where it has none."""
+    if entry["met"] is None:
+        return ""
+    least, most = (None if bound is None else number(bound, unit) for bound in entry["target"])
+    bound = f"{least} to {most}" if least and most else f">= {least}" if least else f"<= {most}"
+    return f"{bound}  {'met' if entry['met'] else 'MISSED'}"
 
 
 def lines(rows):
-    """The table, line by line. Of the first model that has the figure its interval too, and whether it meets the target."""
-    section = None
-    for row in rows:
-        if row["section"] != section:
-            section = row["section"]
-            models = list(dict.fromkeys(model for other in rows if other["section"] == section for model in other["values"]))
-            models.sort(key=lambda model: (model in ("teacher", "loudness"), model == "ears"))
-            yield ""
-            yield f"{section:<44}{'unit':>7} {'better':<6}" + "".join(f"{model[:14]:>{25 if i == 0 else 15}}" for i, model in enumerate(models)) + "  target"
-        cells, met, first = "", "", True
-        for i, model in enumerate(models):
-            entry = row["values"].get(model)
-            cell = "-" if entry is None else number(entry["value"], row["unit"])
-            if i == 0:
-                cell += "" if entry is None else f" [{number(entry['low'], row['unit'])}, {number(entry['high'], row['unit'])}]"
-            cells += f"{cell:>{25 if i == 0 else 15}}"
-            if entry is not None and first and entry["met"] is not None:
-                least, most = row["target"]
-                bound = " to ".join(number(x, row["unit"]) for x in (least, most) if x is not None)
-                sign = "" if None not in (least, most) else ">= " if most is None else "<= "
-                met, first = f"  {sign}{bound}  {'met' if entry['met'] else 'MISSED'}", False
-        yield f"{row['figure']:<44}{row['unit']:>7} {row['better']:<6}{cells}{met}"
+    """The table, line by line. The first model's interval is printed too, and whether the first that has the figure meets it."""
+    for section in dict.fromkeys(row["section"] for row in rows):
+        own = [row for row in rows if row["section"] == section]
+        models = sorted({model: 0 for row in own for model in row["values"]}, key=lambda model: BESIDE.get(model, 0))
+        widths = [25] + [15] * (len(models) - 1)
+        yield ""
+        heads = "".join(f"{model[:14]:>{width}}" for model, width in zip(models, widths))
+        yield f"{section:<{NAME}}{'unit':>7} {'better':<6}{heads}  target"
+        for row in own:
+            cells = ""
+            for model, width in zip(models, widths):
+                entry, cell = row["values"].get(model), "-"
+                if entry:
+                    value, low, high = (number(entry[name], row["unit"]) for name in ("value", "low", "high"))
+                    cell = f"{value} [{low}, {high}]" if model == models[0] else value
+                cells += f"{cell:>{width}}"
+            first = next(row["values"][model] for model in models if model in row["values"])
+            yield f"{row['figure']:<{NAME}}{row['unit']:>7} {row['better']:<6}{cells}  {asked(first, row['unit'])}".rstrip()
