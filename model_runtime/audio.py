@@ -47,7 +47,7 @@ def load_voice(path):
     except OSError as error:
         raise UtterError(f"{name} cannot be read ({error.strerror}).", str(error)) from error
     samples -= samples.mean(dtype=np.float64).astype(np.float32)
-    if np.abs(samples).max() < SILENT:
+    if max(samples.max(), -samples.min()) < SILENT:
         raise UtterError(f"{name} is silent; choose a recording with a voice in it.")
     return samples
 

@@ -157,6 +157,7 @@ class Performer:
             base, prompted_base = self.feelings.voice(samples, frames), 0.0
         feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings)
         prompted = np.maximum(prompted, prompted_base)
+        del samples, base  # an hour of them is a third of a gigabyte
 
         def generate(pins, low, high):
             return sample(generator, content if states is None else states, feeling, prompted, beta, pins=pins, seed=seed,

@@ -15,7 +15,7 @@ from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
-BATCH = 16                                    # windows denoised at once
+BATCH = 16                                    # windows denoised at once, each branch of the guidance for itself
 SAMPLER_STEPS = {"draft": 6, "final": 20}
 EMPHASIS = 0.5                                # how far past the trained feeling a prompt pushes
 CLOSEST_JAW = -0.02                           # radians
@@ -79,8 +79,9 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
            progress=lambda stage, fraction: None, cancelled=lambda: False, heard=None):
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
 
-    content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1: where words asked for the feeling; beta [300];
-    pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft (6 steps) or final (20).
+    content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1:
+    where words asked for the feeling; beta [300]; pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft or final
+    (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
     heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they are shut; None: no seal.
     UtterError if the arrays' lengths differ, a number in them is not finite, or the generator listens with other ears.
@@ -97,28 +98,29 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()
     pins = Pins(pins, T, mean, std)
-    weights = guidance(prompted)
-    branches = [k for k in range(3) if weights[:, k].abs().max() > 1e-4]
-    if not generator.denoiser.diffuses:  # no noise, one pass, nothing to guide
-        branches, weights = [2], torch.ones(T, 3)
+    diffuses = generator.denoiser.diffuses  # if not: no noise, one pass, nothing to guide
+    weights = guidance(prompted if diffuses else torch.zeros(T))
     starts, fade = windows(T)
+    W = len(fade)
     cover = torch.zeros(T, 1)
     for start in starts:
-        cover[start:start + len(fade), 0] += fade
-    scheduler = schedule(quality) if generator.denoiser.diffuses else None
+        cover[start:start + W, 0] += fade
+    # Every window, in each branch that has a say in it: without a prompt that is one.
+    todo = [(start, k) for start in starts for k in range(3) if weights[start:start + W, k].abs().max() > 1e-4]
+    scheduler = schedule(quality) if diffuses else None
     timesteps = scheduler.timesteps if scheduler else torch.tensor([STEPS - 1])
     x = noise(T, seed, mouth(generator)) if scheduler else torch.zeros(T, CHANNELS)
     for number, step in enumerate(timesteps):
         clean = torch.zeros(T, CHANNELS)
-        for first in range(0, len(starts), BATCH):
+        for first in range(0, len(todo), BATCH):
             if cancelled():
                 raise Cancelled
-            progress("diffusing", (number + first / len(starts)) / len(timesteps))
-            batch = starts[first:first + BATCH]
-            seen = denoise(generator, branches, step, beta, *(torch.stack([a[s:s + len(fade)] for s in batch])
-                                                               for a in (x, content, feeling, pins.values, pins.mask, weights)))
-            for start, window in zip(batch, seen):
-                clean[start:start + len(fade)] += window * fade[:, None]
+            progress("diffusing", (number + first / len(todo)) / len(timesteps))
+            batch = todo[first:first + BATCH]
+            seen = denoise(generator, [k for _, k in batch], step, beta, *(torch.stack([a[s:s + W] for s, _ in batch])
+                                                                           for a in (x, content, feeling, pins.values, pins.mask)))
+            for (start, k), window in zip(batch, seen):
+                clean[start:start + W] += window * (weights[start:start + W, k] * fade)[:, None]
         clean = pins.hold(steady(clean / cover))
         if scheduler:
             x = scheduler.step(clean, step, x).prev_sample
@@ -131,15 +133,14 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
     return pins.put_back(values).numpy().astype(np.float32)
 
 
-def denoise(generator, branches, step, beta, x, content, feeling, pins, mask, weights):
-    """One guided prediction of clean Motion for n windows: every branch of the guidance in one batch -> [n, W, 65] on the CPU."""
-    n, device = len(x), generator.device
-    many = lambda a: a.repeat(len(branches), *[1] * (a.dim() - 1)).to(device)
-    flags = lambda kept: torch.tensor([k in kept for k in branches], device=device).repeat_interleave(n)
-    seen = generator.denoiser(many(x), step.expand(n * len(branches)).to(device), many(content), many(feeling),
-                              beta.to(device).expand(n * len(branches), -1), many(pins), many(mask), flags((1, 2)), flags((2,)))
-    seen = seen.float().cpu().unflatten(0, (len(branches), n))
-    return (seen * weights[..., branches].permute(2, 0, 1)[..., None]).sum(0)
+def denoise(generator, branches, step, beta, *windows):
+    """Predictions of clean Motion for n windows (noisy Motion, Content, Feeling, pins, mask: [n, W, ...]), each in its branch of the
+    guidance [n] (0: G(), 1: G(A), 2: G(A, P)) -> [n, W, 65] on the CPU."""
+    n, device = len(branches), generator.device
+    noisy, content, feeling, pins, mask = (a.to(device) for a in windows)
+    branch = torch.tensor(branches, device=device)
+    return generator.denoiser(noisy, step.expand(n).to(device), content, feeling, beta.to(device).expand(n, -1), pins, mask,
+                              branch > 0, branch > 1).float().cpu()
 
 
 def steady(clean):

@@ -70,7 +70,10 @@ class Feelings:
         at = np.arange(T) / FPS * VOICE_FPS
         low = np.clip(np.floor(at).astype(int), 0, len(heard) - 1)
         high, mix = np.clip(low + 1, 0, len(heard) - 1), (at - np.floor(at))[:, None].astype(np.float32)
-        felt = heard[low] * (1 - mix) + heard[high] * mix
+        felt, after = heard[low], heard[high]
+        felt *= 1 - mix
+        after *= mix
+        felt += after
         return gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest").astype(np.float32)
 
     @torch.inference_mode()

@@ -5,6 +5,7 @@ import numpy as np
 import torch
 
 from model_runtime.audio import RATE
+from model_runtime.speech.features import cut
 
 HOP = 160          # 100 Hz
 WINDOW = 640       # 40 ms: two periods of the lowest voice
@@ -12,6 +13,7 @@ FFT = 1024
 BANDS = 40
 FEATURES = BANDS + 4  # log-mel, loudness, pitch, pitch against the clip's median, voicing
 LOWEST, HIGHEST = 65.0, 420.0  # Hz, of a speaking voice
+BLOCK = 3000       # frames worked on at once, half a minute: an hour in little more memory than its features
 
 
 @cache
@@ -27,30 +29,30 @@ def listen(samples):
     Loudness is measured against the clip's own loud parts, so a recording's level says nothing. Pitch: the highest peak
     of the autocorrelation over the window's own (Boersma 1993, section 2).
     """
-    samples = torch.as_tensor(np.asarray(samples, np.float32))
+    samples = np.asarray(samples, np.float32)
     frames = max(1, len(samples) // HOP)
-    samples = torch.nn.functional.pad(samples, (WINDOW // 2, WINDOW))
     window = torch.hann_window(WINDOW)
     flat = torch.fft.irfft(torch.fft.rfft(window, FFT).abs() ** 2)
     flat = flat[: FFT // 2] / flat[0]
     shortest, longest = int(RATE / HIGHEST), int(RATE / LOWEST)
-    parts = []
-    for start in range(0, frames, 3000):  # half a minute at a time: an hour in bounded memory
-        stop = min(frames, start + 3000)
-        windows = samples[start * HOP:(stop - 1) * HOP + WINDOW].unfold(0, WINDOW, HOP)[: stop - start]
+    out = torch.empty(frames, FEATURES)
+    mel, (loudness, pitch, relative, voicing) = out[:, :BANDS], out[:, BANDS:].split(1, 1)
+    for start in range(0, frames, BLOCK):
+        stop = min(frames, start + BLOCK)
+        block = torch.from_numpy(cut(samples, start * HOP - WINDOW // 2, (stop - 1) * HOP + WINDOW // 2))
+        windows = block.unfold(0, WINDOW, HOP)
         power = torch.fft.rfft((windows - windows.mean(1, keepdim=True)) * window, FFT).abs() ** 2
-        mel = torch.log10(power @ mel_filters().T + 1e-6)                          # [n, 40]
+        mel[start:stop] = torch.log10(power @ mel_filters().T + 1e-6)
         echo = torch.fft.irfft(power)[:, : FFT // 2]
         echo = echo / (echo[:, :1] + 1e-6) / flat.clamp(min=0.05)
-        voicing, lag = echo[:, shortest:longest].max(1)
-        parts.append(torch.cat([mel, voicing.clamp(0, 1)[:, None], (lag + shortest).float()[:, None]], 1))
-    parts = torch.cat(parts)
-    mel, voicing, lag = parts[:, :BANDS], parts[:, -2:-1], parts[:, -1:]
-    loudness = mel.mean(1, keepdim=True)
+        peak, lag = echo[:, shortest:longest].max(1)
+        voicing[start:stop, 0] = peak.clamp(0, 1)
+        pitch[start:stop, 0] = torch.log2(RATE / (lag + shortest) / 150)
+        loudness[start:stop, 0] = mel[start:stop].mean(1)
     loud = torch.quantile(loudness[:: max(1, frames // 100000)], 0.9)
     voiced = (voicing > 0.5) & (loudness > loud - 1.5)
-    pitch = torch.log2(RATE / lag / 150)
     median = pitch[voiced].median() if voiced.any() else torch.zeros(())
-    mel = (mel - loud).clamp(-4, 2)
-    return torch.cat([mel, (loudness - loud).clamp(-4, 2), torch.where(voiced, pitch, 0), torch.where(voiced, pitch - median, 0),
-                      voicing], 1)
+    relative.copy_((pitch - median).masked_fill_(~voiced, 0))
+    pitch.masked_fill_(~voiced, 0)
+    out[:, :BANDS + 1].sub_(loud).clamp_(-4, 2)   # mel and loudness
+    return out

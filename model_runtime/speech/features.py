@@ -37,13 +37,18 @@ def log_mel(samples):
     return (power @ torch.from_numpy(mel_filters()).to(samples.device).T + FLOOR).log()
 
 
+def cut(samples, start, stop):
+    """samples[start:stop], which may begin before the voice and end after it, in silence."""
+    inside = samples[max(start, 0):stop]
+    return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
+
+
 def loudness(samples):
     """Level of each Content frame in dB below full scale, float32 [Tc]: RMS over 40 ms."""
     half, out = HOP, np.empty(frames_of(len(samples)), np.float32)
-    padded = np.pad(samples, (half, half + HOP))
     for first in range(0, len(out), BLOCK // HOP):
         last = min(first + BLOCK // HOP, len(out))
-        block = padded[first * HOP:(last - 1) * HOP + 2 * half]
+        block = cut(samples, first * HOP - half, (last - 1) * HOP + half)
         windows = np.lib.stride_tricks.sliding_window_view(block, 2 * half)[::HOP]
         out[first:last] = 10 * np.log10(np.einsum("ij,ij->i", windows, windows) / (2 * half) + FLOOR)
     return out
@@ -72,10 +77,7 @@ def pitch(samples):
     step, margin = BLOCK // HOP, 4
     for first in range(0, frames, step):
         last = min(first + step, frames)
-        start = (first - margin) * HOP
-        block = samples[max(start, 0):(last + margin) * HOP]
-        block = np.pad(block, (max(-start, 0), max((last + margin) * HOP - start - len(block) - max(-start, 0), 0)))
-        block = resample_poly(block, 1, 2)
+        block = resample_poly(cut(samples, (first - margin) * HOP, (last + margin) * HOP), 1, 2)
         windows = np.lib.stride_tricks.sliding_window_view(block, width)[margin * HOP // 2 - width // 2::HOP // 2][:last - first]
         windows = windows - windows.mean(1, keepdims=True)
         power = np.abs(np.fft.rfft(windows * window, size)) ** 2

@@ -63,7 +63,7 @@ def sharpen(content, text, language=None):
         return content, None, "The words do not fit the voice; the voice alone is heard."
     note = "" if found.found > NOTED else f"{found.found:.0%} of the words were found in the voice; elsewhere the voice alone is heard."
     if found.fit < FITTING:
-        note = f"Only {round(found.found * len(words))} of the {len(words)} words are spoken in this voice; the others were left out."
+        note = f"The voice says a part of the words, about {round(found.found * len(words))} of {len(words)}; the others were left out."
     return blend(content, found.phones), found, note
 
 

@@ -269,9 +269,9 @@ class Voices:
             if rng.random() < 0.15:
                 mel[row, :, int(rng.integers(40, 60)):] = quiet[row]
             for _ in range(2):
-                start, width = int(rng.integers(length)), int(rng.integers(0, 12))
+                start, width = int(rng.integers(length)), int(rng.integers(0, 18))
                 mel[row, start:start + width] = quiet[row]
-                start, width = int(rng.integers(bands)), int(rng.integers(0, 9))
+                start, width = int(rng.integers(bands)), int(rng.integers(0, 11))
                 mel[row, :, start:start + width] = quiet[row]
         return mel
 

@@ -73,8 +73,12 @@ def test_a_long_clip_is_denoised_a_batch_at_a_time(generator, monkeypatch):
     seen = []
     forward = g.Denoiser.forward
     monkeypatch.setattr(g.Denoiser, "forward", lambda self, noisy, *rest: seen.append(len(noisy)) or forward(self, noisy, *rest))
-    values = sampler.sample(generator, *scene(4000), quality="draft")
-    assert len(values) == 4000 and max(seen) <= 3 * sampler.BATCH
+    content, feeling, prompted, beta = scene(4000)
+    prompted[:1000] = 1
+    values = sampler.sample(generator, content, feeling, prompted, beta, quality="draft")
+    assert len(values) == 4000 and max(seen) <= sampler.BATCH
+    reached = sum(start < 1000 for start in sampler.windows(4000)[0])
+    assert sum(seen) == sampler.SAMPLER_STEPS["draft"] * (len(sampler.windows(4000)[0]) + reached)   # twice where a prompt is, no more
 
 
 def test_no_seams_where_windows_meet(generator):
@@ -92,17 +96,28 @@ def test_guidance_has_the_published_form_as_a_case():
     assert full[2] > 1 and full[1] < 0
 
 
-def test_guidance_branches_are_one_batch_and_add_up(generator):
+def test_guidance_branches_are_one_batch(generator):
     torch.manual_seed(0)
-    x, content, feeling, pins = torch.randn(2, 20, 65), torch.rand(2, 20, 55), torch.randn(2, 20, 128), torch.zeros(2, 20, 65)
-    weights = torch.tensor([-0.2, 0.4, 0.8]).expand(2, 20, 3)
+    windows = torch.randn(3, 20, 65), torch.rand(3, 20, 55), torch.randn(3, 20, 128), torch.zeros(3, 20, 65), torch.zeros(3, 20, 65)
+    x, content, feeling, pins, mask = (a[:1] for a in windows)
     step, beta = torch.tensor(400), torch.zeros(300)
-    yes, no = torch.ones(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)
     with torch.no_grad():
-        got = sampler.denoise(generator, [0, 1, 2], step, beta, x, content, feeling, pins, pins, weights)
-        each = [generator.denoiser(x, step.expand(2), content, feeling, beta.expand(2, -1), pins, pins, h, f)
-                for h, f in ((no, no), (yes, no), (yes, yes))]
-    torch.testing.assert_close(got, -0.2 * each[0] + 0.4 * each[1] + 0.8 * each[2], atol=1e-5, rtol=1e-4)
+        got = sampler.denoise(generator, [0, 1, 2], step, beta, *(a[:1].expand(3, -1, -1) for a in windows))
+        each = [generator.denoiser(x, step.expand(1), content, feeling, beta.expand(1, -1), pins, mask, torch.tensor([h]), torch.tensor([f]))
+                for h, f in ((False, False), (True, False), (True, True))]
+    torch.testing.assert_close(got, torch.cat(each), atol=1e-5, rtol=1e-4)
+
+
+def test_a_prompt_is_emphasised_where_it_holds(generator, monkeypatch):
+    """One step of the sampler is the guided sum, frame by frame, of what the denoiser says in each branch."""
+    said = torch.tensor([0.3, 0.2, -0.1])
+    monkeypatch.setattr(sampler, "denoise", lambda generator, branches, step, beta, x, *rest: said[branches][:, None, None].expand(x.shape))
+    monkeypatch.setattr(sampler, "steady", lambda clean: clean)
+    content, feeling, _, beta = scene(300)
+    prompted = np.linspace(0, 1, 300, dtype=np.float32)
+    values = sampler.sample(generator, content * 0, feeling, prompted, beta)
+    expected = (sampler.guidance(torch.from_numpy(prompted)) @ said * generator.std[0]).numpy()
+    np.testing.assert_allclose(values[:, 0], expected, atol=1e-5)
 
 
 def test_pins_are_met_bit_for_bit(generator):

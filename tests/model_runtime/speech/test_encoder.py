@@ -12,6 +12,7 @@ from model_runtime.errors import UtterError
 from model_runtime.speech import encoder as ears
 from model_runtime.speech.content import ARTICULATORY, NAMES, PHONES, frames_of
 
+VOICES = Path(__file__).resolve().parents[3] / "blender_assets" / "voices"
 EMODB = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "emodb"
 
 
@@ -35,22 +36,19 @@ def test_one_frame_every_20_ms(shipped, samples):
     assert heard[:, ARTICULATORY].min() >= 0 and heard[:, ARTICULATORY].max() <= 1
 
 
-@pytest.mark.parametrize("chunk", [97, 250, 500])
-def test_chunks_hear_what_the_whole_hears(monkeypatch, chunk):
-    torch.manual_seed(0)
-    network = ears.Network()
-    for tensor in network.parameters():
-        tensor.data *= 2  # far from trained, so that every frame in reach matters
-    encoder, voice = ears.Encoder(network, torch.device("cpu")), talk(14.3)
+@pytest.mark.parametrize("chunk", [250, 500])
+def test_chunks_hear_what_the_whole_hears(shipped, monkeypatch, chunk):
+    voice = np.tile(load_voice(VOICES / "moon.flac"), 3)
     monkeypatch.setattr(ears, "CHUNK", 10 ** 6)
-    whole = encoder.listen(voice)
+    whole = shipped.listen(voice)
     monkeypatch.setattr(ears, "CHUNK", chunk)
-    assert np.abs(encoder.listen(voice) - whole).max() < 1e-4
+    apart = np.abs(shipped.listen(voice) - whole).max(1)
+    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2      # recurrent layers forget, but never quite
 
 
 def test_progress_reaches_the_end(shipped):
     told = []
-    shipped.listen(talk(65), progress=told.append)
+    shipped.listen(talk(125), progress=told.append)
     assert told == sorted(told) and len(told) >= 3 and told[-1] == 1
 
 

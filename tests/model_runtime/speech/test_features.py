@@ -1,4 +1,6 @@
 """Loudness, pitch and mel bands are what they say, in time and in value."""
+import tracemalloc
+
 import numpy as np
 import torch
 
@@ -45,6 +47,18 @@ def test_blocks_join_without_a_trace():
     part = sound[(around - 50) * 320:(around + 50) * 320]
     assert np.allclose(features.loudness(sound)[around - 40:around + 40], features.loudness(part)[10:90], atol=1e-3)
     assert np.allclose(features.pitch(sound)[0][around - 40:around + 40], features.pitch(part)[0][10:90], rtol=1e-3)
+
+
+def test_a_longer_voice_needs_little_more_memory(monkeypatch):
+    monkeypatch.setattr(features, "BLOCK", 10 * RATE)
+    most = []
+    for seconds in (20, 60):
+        sound = np.random.default_rng(0).standard_normal(seconds * RATE).astype(np.float32)
+        tracemalloc.start()
+        features.prosody(sound)
+        most.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert most[1] - most[0] < 0.3 * 40 * RATE * 4, "a copy of all samples is too much"
 
 
 def test_a_click_shows_in_the_mel_frame_of_its_time():

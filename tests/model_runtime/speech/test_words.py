@@ -93,7 +93,7 @@ def test_a_voice_says_one_line_of_a_script():
     heard, told = voice(TEXT)
     alone, _, _ = words.sharpen(heard, TEXT)
     sharp, found, note = words.sharpen(heard, SCENE.format(TEXT))
-    assert note == f"Only {len(words_of(TEXT))} of the {len(words_of(SCENE.format(TEXT)))} words are spoken in this voice; the others were left out."
+    assert note == f"The voice says a part of the words, about {len(words_of(TEXT))} of {len(words_of(SCENE.format(TEXT)))}; the others were left out."
     assert [word for _, _, word, fit in found.words if fit > 0.25] == words_of(TEXT) and accuracy(sharp, told) > 0.95
     assert np.abs(sharp - alone).mean() < 0.01
     sharp, found, note = words.sharpen(heard, SCENE.format(""))
