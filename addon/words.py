@@ -1,5 +1,6 @@
 """Words: what is said in the voice, where somebody has written it down. They make the lips sharper, and may be wrong."""
 import re
+import zlib
 from pathlib import Path
 
 import bpy
@@ -20,7 +21,9 @@ LANGUAGES = (("ar", "Arabic"), ("bg", "Bulgarian"), ("yue", "Cantonese"), ("ca",
              ("sr", "Serbian"), ("sk", "Slovak"), ("sl", "Slovenian"), ("es", "Spanish"), ("es-419", "Spanish (Latin America)"),
              ("sw", "Swahili"), ("sv", "Swedish"), ("ta", "Tamil"), ("th", "Thai"), ("tr", "Turkish"), ("uk", "Ukrainian"),
              ("ur", "Urdu"), ("vi", "Vietnamese"), ("cy", "Welsh"))  # codes as espeak-ng has them
-ITEMS = (("auto", "Automatic", "Found out from the words and the voice"), *((code, name, f"The words are {name}") for code, name in LANGUAGES))
+# A .blend keeps an item's number: it must not change when another language comes between.
+ITEMS = (("auto", "Automatic", "Found out from the words and the voice", "NONE", 0),
+         *((code, name, f"The words are {name}", "NONE", zlib.crc32(code.encode()) >> 1) for code, name in LANGUAGES))
 
 
 def suggest(settings, _context, _typed):

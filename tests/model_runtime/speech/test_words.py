@@ -1,5 +1,7 @@
 """Words sharpen what is heard where they fit, and do no harm where they do not."""
+import re
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +136,13 @@ def test_words_of_a_text():
     ("1,000", "en-us", "W AH N TH AW Z AH N D"), ("3 €", "de", "D HH AY OY HH OW"), ("don’t", "en-us", "D OW N T")])
 def test_numbers_and_signs_are_spoken(text, language, spoken):
     assert [sound.phone for ways in pronounce(words_of(text), language) for sound in ways[0]] == spoken.split()
+
+
+def test_every_language_of_the_panel_is_spoken():
+    panel = (Path(__file__).parents[3] / "addon" / "words.py").read_text(encoding="utf-8")
+    codes = re.findall(r'\("([a-z0-9-]+)", "[A-Z][a-z ()A-Z]+"\)', panel)
+    assert len(codes) > 40 and {"en", "de", "es-419"} <= set(codes)
+    assert [code for code in codes if not pronounce(["2"], code)[0]] == []
 
 
 def test_an_unknown_language_is_said_in_a_sentence():
