@@ -244,3 +244,46 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path):
     from tools.evaluate.__main__ import main
     assert main(["--data", str(tmp_path), "--cache", str(tmp_path), "--models", "shipped"]) == 2
     assert main(["--data", str(tmp_path), "--cache", str(tmp_path), "--models", "nobody"]) == 2
+
+
+class Trainer:
+    """Stands in for a training process: writes its output when it is first looked at, or fails."""
+
+    running, most, commands = 0, 0, []
+
+    def __init__(self, command, **_):
+        self.command, self.asked = command, 0
+        Trainer.commands.append(command)
+        Trainer.running += 1
+        Trainer.most = max(Trainer.most, Trainer.running)
+
+    def poll(self):
+        self.asked += 1
+        if self.asked == 1:
+            return None
+        Trainer.running -= 1
+        self.returncode = int("no_mask" in self.command)
+        if not self.returncode:
+            Path(self.command[self.command.index("--output") + 1]).write_text("weights")
+        return self.returncode
+
+    def terminate(self):
+        Trainer.running -= 1
+
+
+def test_ablations_that_are_missing_are_trained_two_at_a_time(tmp_path, monkeypatch):
+    from tools.evaluate import __main__ as verb
+    monkeypatch.setattr(verb.subprocess, "Popen", Trainer)
+    monkeypatch.setattr(verb.time, "sleep", lambda seconds: None)
+    chosen = ["shipped", "full", "regression", "no_fusion", "regression_sync"]
+    args = verb.parse(["--ablations", "70", "--ablated", str(tmp_path), "--cache", "kept", "--models", *chosen])
+    (tmp_path / "full.safetensors").write_text("weights of before")
+    verb.train_ablations(args)
+    assert Trainer.most == 2 and len(Trainer.commands) == 3                 # neither what is shipped nor what is there
+    assert sorted(path.stem for path in tmp_path.glob("*.safetensors")) == sorted(chosen[1:])
+    assert (tmp_path / "full.safetensors").read_text() == "weights of before"
+    for command in Trainer.commands:
+        assert command[command.index("--steps") + 1] == "70" and command[command.index("--cache") + 1] == "kept"
+    with pytest.raises(verb.UtterError, match="no_mask could not be trained"):
+        verb.train_ablations(verb.parse(["--ablations", "70", "--ablated", str(tmp_path), "--models", "no_mask"]))
+    assert not (tmp_path / "no_mask.safetensors").exists()

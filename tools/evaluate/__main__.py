@@ -72,8 +72,9 @@ def run(args):
     models = load_models(args, performer)
     bench = measure.Bench(args, performer, models, table.Tally(), material.voices(args.split, args.data, args.cache, args.clips),
                           material.noises(args.data))
-    for name in args.only:
-        measure.SECTIONS[name](bench)
+    for name, section in measure.SECTIONS.items():
+        if name in args.only:
+            section(bench)
     rows = table.figures(bench.tally)
     minutes = sum(voice.seconds for voice in bench.voices) / 60
     print(f"Speakers of the {args.split} split, {len(bench.voices)} clips, {minutes:.1f} min; {args.quality}, "
