@@ -65,8 +65,8 @@ class Performer:
         version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in (Path(folder) / "config.json", own)]
         if self.plugged is None or self.plugged[0] != version:
             generator = load_generator(self.device, own) if own.is_file() else self.generator
-            hidden = generator.ears.startswith("hidden:")
-            self.plugged = version, (load_plugin(folder, self.device, int(generator.ears.rpartition(":")[2]) if hidden else None), generator)
+            layer = int(generator.ears.rpartition(":")[2]) if generator.ears.startswith("hidden:") else None
+            self.plugged = version, (load_plugin(folder, self.device, layer), generator)
         return self.plugged[1]
 
     def fit(self, head):
@@ -88,8 +88,8 @@ class Performer:
     def listen(self, voice, words=None, language=None, note=lambda sentence: None, ears=None):
         """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES).
 
-        ears: folder of a speech model (speech/plugin.py), None: the shipped ones. Of one that was never taught phones: hidden states
-        [Tc, D + 3], which no words can sharpen.
+        ears: folder of a speech model (speech/plugin.py), None: the shipped ones. Of one that was never taught phones: hidden
+        states [Tc, D + 3], which no words can sharpen.
 
         words: what is said, a text or a .txt, .srt or .vtt file; language: its code (en, de, fr ...), None: found out.
         note(sentence) hears where the words do not fit the voice."""
@@ -97,6 +97,8 @@ class Performer:
         script = read_script(words)  # a file that cannot be read is said before anything is computed
         encoder, samples = self.plug(ears)[0] if ears else self.encoder, load_voice(voice)
         if encoder.kind.startswith("hidden:"):
+            if words:
+                note("These ears give hidden states, which words cannot sharpen.")
             return encoder.listen(samples)
         content, sentence = sharpen(encoder.listen(samples), script, language)
         if sentence:
@@ -161,7 +163,8 @@ class Performer:
 
         def generate(pins, low, high):
             return sample(generator, content if states is None else states, feeling, prompted, beta, pins=pins, seed=seed,
-                          quality=quality, heard=content, progress=lambda stage, f: step("Performing", low + (high - low) * f), cancelled=cancelled)
+                          quality=quality, progress=lambda stage, f: step("Performing", low + (high - low) * f),
+                          cancelled=cancelled, heard=content)
 
         if head_map is None:
             values = generate(pins, 0.3, 0.98)
@@ -209,11 +212,12 @@ def looks_like_file(subject):
 def check_ears(encoder, generator):
     """UtterError where the generator has not learned from what such ears give."""
     if generator.ears.startswith("hidden:") and generator.ears != encoder.kind:
-        raise UtterError(f"The generator learned from the hidden states of another speech model ({generator.ears}); choose that model's "
-                         "folder as ears.", f"{encoder.kind}, generator {generator.ears}")
+        raise UtterError(f"The generator learned from the hidden states of another speech model ({generator.ears}); choose that "
+                         "model's folder as ears.", f"{encoder.kind}, generator {generator.ears}")
     if encoder.kind.startswith("hidden:") and generator.ears != encoder.kind:
-        raise UtterError("This speech model hears no phones, and its hidden states need a generator trained on them; run python build.py "
-                         "train generator --ears FOLDER, or choose a CTC model of phones.", f"{encoder.kind}, generator {generator.ears}")
+        raise UtterError("This speech model hears no phones, and its hidden states need a generator trained on them; run python "
+                         "build.py train generator --ears FOLDER, or choose a CTC model of phones.",
+                         f"{encoder.kind}, generator {generator.ears}")
 
 
 def check_passages(passages):

@@ -83,7 +83,7 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
     where words asked for the feeling; beta [300]; pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft or final
     (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
-    heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they are shut; None: no seal.
+    heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they shut; None: no seal.
     UtterError if the arrays' lengths differ, a number in them is not finite, or the generator listens with other ears.
     """
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
@@ -92,8 +92,8 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
         raise UtterError("The voice is too short to perform; choose a longer one." if T == 0 else
                          "Content and Feeling must be equally long.", f"{T}, {len(feeling)}, {len(prompted)} frames")
     if content.shape[1] != generator.denoiser.size["content"]:
-        raise UtterError(f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that belong "
-                         "together.", f"{content.shape[1]} columns, not {generator.denoiser.size['content']}")
+        raise UtterError(f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that "
+                         "belong together.", f"{content.shape[1]} columns, not {generator.denoiser.size['content']}")
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()

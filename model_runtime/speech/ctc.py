@@ -1,10 +1,11 @@
 """From the spikes of a CTC model to posteriors of every frame.
 
 Connectionist temporal classification (Graves et al. 2006) leaves open when a sound begins and ends: its posteriors are a spike
-somewhere in a phone, and blank otherwise. So the model says what was said, and our own ears, which have learned from phone times, say
-when: a Viterbi path through the spikes' sounds, its emissions the CTC posteriors (a sound's state may emit its label or blank) and
-the likelihood of what makes the sound at each frame. Between two sounds there may be a gap, a pause or something that the model
-did not hear: there the ears alone speak.
+somewhere in a phone, and blank otherwise. So the model says what was said, and our own ears, which have learned from phone times,
+say when: a Viterbi path through the spikes' sounds, its emissions the CTC posteriors (a sound's state may emit its label or blank)
+and the likelihood of what makes the sound at each frame. Between two sounds there may be a gap, a pause or something that the
+model did not hear: there the ears alone speak. Nothing keeps a model from spiking early or late throughout, so before that its lag
+is found, as the one with which the ears agree best.
 """
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ MADE = layout.ARTICULATORY.stop  # columns that are posteriors
 SPIKE = 0.3                      # posterior of all sounds from which something was said
 FLOOR = 0.01                     # the posteriors are never surer than this
 ANCHOR = 1.0                     # how much they count against the ears
+LAG, ENOUGH, CLEARLY = 5, 12, 0.1  # frames at most; spikes to tell it by; how much better, in log-likelihood, than none
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def vector(sound):
 
 def matrix(sounds):
     """What each label says of a frame: float32 [V, 52]."""
-    return np.stack([np.mean([vector(sound) for sound in several], 0) if several else np.zeros(MADE, np.float32) for several in sounds])
+    return np.stack([np.mean([vector(sound) for sound in several], 0) if several else np.zeros(MADE, np.float32)
+                     for several in sounds])
 
 
 def reduce(posteriors, sounds, meaning):
@@ -56,7 +59,8 @@ def reduce(posteriors, sounds, meaning):
 
 
 def joined(parts):
-    return Reduced(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("heard", "label", "said")), parts[0].sounds)
+    whole = (np.concatenate([getattr(part, name) for part in parts]) for name in ("heard", "label", "said"))
+    return Reduced(*whole, parts[0].sounds)
 
 
 def resample(reduced, stride, frames):
@@ -91,28 +95,51 @@ def spikes(reduced):
     runs = [(first, after) for first, after in zip(edges[:-1], edges[1:]) if label[first] >= 0]
     found = []
     for (first, after), (following, _) in zip(runs, [*runs[1:], (len(label), 0)]):
-        said = reduced.said[first:after].sum(0) / reduced.heard[first:after].sum()
-        found.append(Spike(first, after - 1, reduced.sounds[label[first]][:following - first], said, reduced.heard[first:after].max()))
+        own = reduced[first:after]
+        found.append(Spike(first, after - 1, reduced.sounds[label[first]][:following - first], own.said.sum(0) / own.heard.sum(),
+                           own.heard.max()))
     return found
 
 
 def spread(reduced, content):
-    """Content float32 [T, 55]: what the CTC model heard, placed in time; content [T, 55]: what our ears heard of the same voice."""
+    """Content float32 [T, 55]: what the CTC model heard, placed in time; content [T, 55]: what our ears heard of that voice."""
+    heard = Heard(content)
+    reduced = reduced[np.clip(np.arange(len(content)) + lag(spikes(reduced), heard), 0, len(content) - 1)]
     found = spikes(reduced)
     if not found:
         return content
-    states = [state for number, spike in enumerate(found) for state in [(number, None), *((number, sound) for sound in spike.sounds)]]
+    states = [(k, sound) for k, spike in enumerate(found) for sound in (None, *spike.sounds)]
     states.append((len(found), None))  # gaps, whose sound is None, before each spike and after the last
-    path = walk(reduced, found, states, Heard(content))
+    path = walk(reduced, found, states, heard)
     # A label of one sound says what the model said, doubts and all.
-    means = np.stack([np.zeros(MADE, np.float32) if sound is None else found[k].said if len(found[k].sounds) == 1 else vector(sound)
-                      for k, sound in states])
+    means = np.stack([np.zeros(MADE, np.float32) if sound is None else
+                      found[k].said if len(found[k].sounds) == 1 else vector(sound) for k, sound in states])
     sure = np.array([0.0 if sound is None else found[k].sure for k, sound in states], np.float32)[path]
     said, sure = gaussian_filter1d(means[path] * sure[:, None], BLUR, axis=0), gaussian_filter1d(sure, BLUR)[:, None]
     out = content.copy()
     out[:, :MADE] = content[:, :MADE] * (1 - sure) + said
     out[:, layout.PHONES] /= np.maximum(out[:, layout.PHONES].sum(1, keepdims=True), 1e-6)
     return out
+
+
+def likelihood(heard, sound):
+    """What our ears think of a Sound, of a gap where it is None: log-likelihood [T]."""
+    if sound is None:
+        return np.maximum(heard.silence, heard.best - STRAY)
+    return heard.silence if sound.phone == "sil" else heard.of(sound.phone, sound.classes, sound.exact)
+
+
+def lag(found, heard):
+    """How many frames after the sounds the spikes come, at which our ears agree best with them."""
+    if len(found) < ENOUGH:
+        return 0
+    shifts = sorted(range(-LAG, LAG + 1), key=abs)
+    when = np.array([(spike.first + spike.last) // 2 for spike in found])
+    agreed = np.zeros(len(shifts))
+    for sound in {spike.sounds[0] for spike in found}:
+        own = when[[spike.sounds[0] == sound for spike in found]]
+        agreed += [likelihood(heard, sound)[np.clip(own - shift, 0, len(heard) - 1)].sum() for shift in shifts]
+    return shifts[agreed.argmax()] if agreed.max() > agreed[0] + CLEARLY * len(found) else 0
 
 
 def walk(reduced, found, states, heard):
@@ -128,8 +155,7 @@ def walk(reduced, found, states, heard):
         own[spike.first:spike.last + 1] = k
     foreign = ANCHOR * np.log(np.clip(1 - reduced.heard, FLOOR, 1))   # what a spike costs states that are not its own
     kinds = list(dict.fromkeys(sound for _, sound in states))
-    table = np.stack([np.maximum(heard.silence, heard.best - STRAY) if sound is None else
-                      heard.silence if sound.phone == "sil" else heard.of(sound.phone, sound.classes, sound.exact) for sound in kinds])
+    table = np.stack([likelihood(heard, sound) for sound in kinds])
     row = np.array([kinds.index(sound) for _, sound in states])
     leap = np.where(np.append(False, gap[:-1]), LEAVE, np.inf)         # into s from s - 2, past a gap
     score = np.full(S + 2, -np.inf)                                   # state s stands at s + 2

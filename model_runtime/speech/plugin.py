@@ -1,9 +1,10 @@
 """Ears that an artist plugs in: a speech model of `transformers` in a local folder, in place of the shipped encoder.
 
-Two kinds. A CTC model whose vocabulary is phones maps onto Content (ctc.py) and goes with any generator that learned from Content;
-its kind is "phones:NAME". Of any model, also one that was never taught phones, a layer's hidden states are content for a generator
-trained on them: [Tc, D + 3] at 50 Hz, each frame normalised over its D features, then Content's prosody; the kind is
-"hidden:NAME:LAYER". NAME is the model's type and a fingerprint of its weights. Nothing is downloaded, unpickled or run from the folder.
+Two kinds. A CTC model whose vocabulary is phones maps onto Content (ctc.py) and goes with any generator that learned from
+Content; its kind is "phones:NAME". Of any model, also one that was never taught phones, a layer's hidden states are content for a
+generator trained on them: [Tc, D + 3] at 50 Hz, each frame normalised over its D features, then Content's prosody; the kind is
+"hidden:NAME:LAYER". NAME is the model's type and a fingerprint of its weights. Nothing is downloaded, unpickled or run from the
+folder.
 """
 import hashlib
 import json
@@ -22,7 +23,7 @@ from model_runtime.speech.vocabulary import sounds_of
 TYPES = ("wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat")
 WAVEFORM, MEL = "Wav2Vec2FeatureExtractor", "SeamlessM4TFeatureExtractor"
 CHUNK, EDGE = 20, 3    # seconds heard at once, and heard with them to either side; positions are convolved over 2.5 s
-DEPTH = 0.75           # of the layers: phones are clearest there (Pasad et al. 2023, "Comparative layer-wise analysis ...", figure 2)
+DEPTH = 0.75           # of the layers: phones are clearest thereabouts (Pasad et al. 2023, "Comparative layer-wise analysis")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -50,7 +51,7 @@ class Frames:
             part.register_forward_pre_hook(lambda *_: self.working())
 
     @torch.inference_mode()
-    def __call__(self, samples, answer, progress):
+    def __call__(self, samples, answer, progress, **options):
         """Yield answer(model's output) [n, C] of the voice's next frames, until its last Content frame. progress hears 0..1."""
         frames = -(-(frames_of(len(samples)) - 1) * HOP // self.stride) + 1
         step, edge = CHUNK * RATE // self.stride, EDGE * RATE // self.stride
@@ -61,17 +62,18 @@ class Frames:
             done = iter(range(len(self.parts)))
             self.working = lambda: progress((first + (last - first) * next(done, 0) / len(self.parts)) / frames)
             heard = torch.from_numpy((self.given(samples, start, stop) - mean) / deviation)[None].to(self.device)
-            yield answer(self.model(heard, output_hidden_states=True))[0, first - start:last - start].float().cpu().numpy()
+            yield answer(self.model(heard, **options))[0, first - start:last - start].float().cpu().numpy()
             progress(last / frames)
 
     def given(self, samples, start, stop):
-        """What the model is given for frames start to stop: float32 samples, or bands [n, B]; silence before and after the voice."""
+        """What the model is given for frames start to stop: float32 samples or bands [n, B]; silence before and after the voice."""
         begin = start * self.stride - self.sees // 2
         end = (stop - 1) * self.stride - self.sees // 2 + self.sees
         heard = np.pad(samples[max(begin, 0):end], (max(-begin, 0), max(end - max(len(samples), begin), 0)))
         if type(self.extractor).__name__ != MEL:
             return heard
-        return self.extractor(heard, sampling_rate=RATE, do_normalize_per_mel_bins=False, return_tensors="np")["input_features"][0]
+        bands = self.extractor(heard, sampling_rate=RATE, do_normalize_per_mel_bins=False, return_tensors="np")
+        return bands["input_features"][0]
 
     def level(self, samples):
         """(mean, deviation) float32 over the whole voice, which the model expects taken out: of samples, or of each band."""
@@ -115,8 +117,11 @@ class Hidden:
     def listen(self, samples, progress=lambda fraction: None):
         """Hidden states and prosody, float32 [frames_of(N), D + 3], of float32 [N] at 16 kHz. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
-        normal = lambda output: torch.nn.functional.layer_norm(output.hidden_states[self.layer], output.hidden_states[self.layer].shape[-1:])
-        states = np.concatenate(list(self.frames(samples, normal, progress)))
+
+        def normal(output):
+            states = output.hidden_states[self.layer]
+            return torch.nn.functional.layer_norm(states, states.shape[-1:])
+        states = np.concatenate(list(self.frames(samples, normal, progress, output_hidden_states=True)))
         time = np.arange(frames_of(len(samples))) * (HOP / self.frames.stride)
         left = np.minimum(time.astype(int), max(len(states) - 2, 0))
         part = (time - left)[:, None].astype(np.float32)
@@ -125,9 +130,9 @@ class Hidden:
 
 
 def load_plugin(folder, device="cpu", layer=None):
-    """The ears in a folder as save_pretrained() of `transformers` writes it: Phones, or Hidden where it was never taught letters or phones.
+    """The ears in a folder as save_pretrained() of `transformers` writes it: Phones of a CTC model, Hidden of a bare one.
 
-    layer: whose hidden states are wanted, of any model; None: phones, else the layer where phones should be clearest.
+    layer: whose hidden states are wanted, of any model; None: phones, or of a bare model the layer where phones should be clearest.
     UtterError in a sentence for anything that cannot be such ears.
     """
     folder = Path(folder)
@@ -161,13 +166,14 @@ def read_json(path):
 def read_config(folder):
     """config.json of a model that can be ears."""
     if not folder.is_dir():
-        raise UtterError(f"{folder} is not a folder; choose the folder that holds the speech model's config.json." if folder.exists() else
+        raise UtterError(f"{folder} is a file; choose the folder that holds the speech model's config.json." if folder.exists() else
                          f"The folder {folder} does not exist; choose the folder of a speech model.")
     if not (folder / "config.json").is_file():
         raise UtterError(f"{folder} holds no config.json; choose a folder as save_pretrained() of transformers writes it.")
     config = read_json(folder / "config.json")
     if config.get("model_type") not in TYPES:
-        raise UtterError(f"{folder.name} is a model of type {config.get('model_type')}, which cannot be ears; choose one of {', '.join(TYPES)}.")
+        raise UtterError(f"{folder.name} is a model of type {config.get('model_type')}, which cannot be ears; choose one of "
+                         f"{', '.join(TYPES)}.")
     return config
 
 
@@ -210,7 +216,8 @@ def read_model(folder, kind):
     logging.disable_progress_bar()
     try:
         model, found = getattr(transformers, kind).from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True)
+            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32,
+            output_loading_info=True)
     except Exception as error:  # what a library says about a torn file is for the log
         raise UtterError(f"The model in {folder.name} cannot be loaded; copy its folder again.", repr(error)) from error
     missing = {name for name in found["missing_keys"] if not name.endswith("masked_spec_embed")}  # used in training only
@@ -226,10 +233,11 @@ def read_extractor(folder):
     try:
         extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        raise UtterError(f"{folder.name} has no preprocessor_config.json that says how it is given a voice; copy the model's folder again.",
-                         repr(error)) from error
+        raise UtterError(f"{folder.name} has no preprocessor_config.json that says how it is given a voice; copy the model's folder "
+                         "again.", repr(error)) from error
     if type(extractor).__name__ not in (WAVEFORM, MEL):
-        raise UtterError(f"{folder.name} is given voices by {type(extractor).__name__}, which Utter does not know; choose another model.")
+        raise UtterError(f"{folder.name} is given voices by {type(extractor).__name__}, which Utter does not know; choose another "
+                         "model.")
     if extractor.sampling_rate != RATE:
         raise UtterError(f"{folder.name} hears voices of {extractor.sampling_rate} Hz; choose a model for {RATE} Hz.")
     return extractor

@@ -60,15 +60,29 @@ def doubting(phones, frames, rng):
     return np.clip(gaussian_filter1d(out + doubt.clip(0, 0.5) * (other - out), 0.7, axis=0), 0, 1).astype(np.float32)
 
 
+def sentence(rng):
+    """Sixty phones [(start, end, phone)], every third a p, b or m, and a number of frames that holds them."""
+    ends = np.cumsum(rng.uniform(0.05, 0.16, 60))
+    names = [ARPABET[rng.integers(39)] if k % 3 else rng.choice(["P", "B", "M"]) for k in range(60)]
+    return list(zip([0.0, *ends], ends, names)), int(ends[-1] * 50) + 10
+
+
 def test_closures_begin_and_end_where_they_are_said():
     rng, errors = np.random.default_rng(4), []
     for _ in range(8):
-        ends = np.cumsum(rng.uniform(0.05, 0.16, 60))
-        names = [ARPABET[rng.integers(39)] if k % 3 else rng.choice(["P", "B", "M"]) for k in range(60)]
-        phones = list(zip([0.0, *ends], ends, names))
-        frames = int(ends[-1] * 50) + 1
+        phones, frames = sentence(rng)
         errors += onset_errors(phones, placed(peaky(phones, frames, rng), doubting(phones, frames, rng)))
     assert len(errors) > 120
+    assert np.median(np.abs(errors)) <= 0.010 and np.mean(np.abs(errors) <= 0.020) > 0.92
+
+
+@pytest.mark.parametrize("late", [-4, -2, 3, 5])
+def test_a_model_that_is_always_early_or_late_is_set_right(late):
+    rng, errors = np.random.default_rng(4), []
+    for _ in range(4):
+        phones, frames = sentence(rng)
+        posteriors = np.roll(peaky(phones, frames, rng), late, axis=0)
+        errors += onset_errors(phones, placed(posteriors, doubting(phones, frames, rng)))
     assert np.median(np.abs(errors)) <= 0.010 and np.mean(np.abs(errors) <= 0.020) > 0.92
 
 

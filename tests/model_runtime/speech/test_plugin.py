@@ -24,7 +24,7 @@ LAYOUT = {"data2vec-audio": dict(conv_dim=(8,) * 7, num_conv_pos_embeddings=2, c
           "wav2vec2-bert": dict(output_hidden_size=16, conv_depthwise_kernel_size=3)}
 
 
-def build(folder, kind="wav2vec2", head="ForCTC", labels=LABELS, extractor=None, change=lambda model: None, **config):
+def build(folder, kind="wav2vec2", head="ForCTC", labels=LABELS, change=lambda model: None, **config):
     """Save a tiny random model as its authors would; returns the folder (str)."""
     import transformers
     torch.manual_seed(1)
@@ -33,8 +33,8 @@ def build(folder, kind="wav2vec2", head="ForCTC", labels=LABELS, extractor=None,
     change(model)
     model.save_pretrained(folder, safe_serialization=True)
     (folder / "vocab.json").write_text(json.dumps({label: number for number, label in enumerate(labels)}))
-    extractor = extractor or (transformers.SeamlessM4TFeatureExtractor() if kind == "wav2vec2-bert" else transformers.Wav2Vec2FeatureExtractor())
-    extractor.save_pretrained(folder)
+    mel = kind == "wav2vec2-bert"
+    (transformers.SeamlessM4TFeatureExtractor if mel else transformers.Wav2Vec2FeatureExtractor)().save_pretrained(folder)
     return str(folder)
 
 
@@ -192,6 +192,13 @@ def pickled(folder):
     (folder / "model.safetensors").unlink()
 
 
+def a_file(folder):
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    folder.touch()
+
+
 def other_rate(folder):
     import transformers
     transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000).save_pretrained(folder)
@@ -220,6 +227,7 @@ def another_vocabulary(folder):
 
 @pytest.mark.parametrize("spoil, sentence", [
     (lambda folder: [path.unlink() for path in folder.iterdir()] and folder.rmdir(), "does not exist"),
+    (a_file, "is a file; choose the folder"),
     (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
     (lambda folder: (folder / "config.json").write_text("{ torn"), "config.json is damaged"),
     (other_type, "of type whisper, which cannot be ears"), (own_code, "of type evil, which cannot be ears"),
