@@ -62,7 +62,8 @@ class Performer:
         from model_runtime.diffusion import load_generator
         from model_runtime.speech.plugin import load_plugin
         own = Path(folder) / "generator.safetensors"
-        version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in (Path(folder) / "config.json", own)]
+        files = own, Path(folder) / "config.json", Path(folder) / "model.safetensors"
+        version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in files]
         if self.plugged is None or self.plugged[0] != version:
             generator = load_generator(self.device, own) if own.is_file() else self.generator
             layer = int(generator.ears.rpartition(":")[2]) if generator.ears.startswith("hidden:") else None

@@ -126,13 +126,16 @@ def test_cancel_writes_nothing_and_the_next_job_runs(talk, sample, short_voice, 
     assert [p.name for p in tmp_path.glob("*.npz")] == ["short.npz"]
 
 
-def test_bad_voice_is_one_sentence(talk, bad_voices, tmp_path):
+def test_bad_voice_is_one_sentence(talk, bad_voices, sample, tmp_path):
     for what, path in bad_voices.items():
         talk.send(request="perform", id=what, voice=str(path), output=str(tmp_path / "m.npz"))
         event, _ = talk.wait("result", "error")
         assert event["event"] == "error" and event["id"] == what, what
         assert event["message"].endswith(".") and "\n" not in event["message"] and "Traceback" not in event["message"]
         assert "unexpected" not in event["message"], event
+    talk.send(request="perform", id="ears", voice=str(sample), output=str(tmp_path / "m.npz"), ears=str(tmp_path / "gone"))
+    event, _ = talk.wait("result", "error")
+    assert event["event"] == "error" and "gone does not exist; choose the folder of a speech model." in event["message"]
     assert not list(tmp_path.iterdir())
 
 
