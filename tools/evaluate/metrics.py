@@ -6,9 +6,11 @@ distance is Euclidean and never squared, and every docstring names unit and sign
 from itertools import combinations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 BEAT = 0.1      # seconds: how far apart a movement and an accent may be, standard deviation
+CALM = 0.07     # seconds
 
 
 def lip_errors(lips, true):
@@ -84,8 +86,8 @@ def accents(energy, f0, fps):
 
 def movement_beats(motion, fps):
     """Times where a motion [T, k] comes to rest: local minima of its speed, seconds (kinematic beats, Li et al. 2021, AIST++);
-    those that stand out by half of the mean speed, for a tremor is no beat."""
-    speed = np.linalg.norm(np.diff(motion, axis=0), axis=1)
+    after a Gaussian of CALM seconds, those that stand out by half of the mean speed: a tremor is no beat."""
+    speed = np.linalg.norm(np.diff(gaussian_filter1d(motion, CALM * fps, axis=0), axis=0), axis=1)
     return (find_peaks(-speed, prominence=speed.mean() / 2)[0] + 0.5) / fps
 
 
