@@ -24,14 +24,30 @@ EYES_CALM = 5                                 # frames, median
 
 
 def schedule(quality):
-    """The diffusers scheduler, its steps set: DPM-Solver++ (Lu et al. 2022), x0 prediction, cosine schedule (Nichol and
-    Dhariwal 2021)."""
+    """The diffusers scheduler, its steps set: DPM-Solver++ (Lu et al. 2022) of second order, x0 prediction, cosine schedule (Nichol and
+    Dhariwal 2021), steps spaced by a cosine too: close together where noise is strong, where the slow movements are decided.
+
+    Chosen on ten dev clips of 7 s, against 60 steps from the same noise: rms of lip gap; of lip landmarks, which the head carries;
+    share of closures kept; speed of the brows.
+
+        6 steps, cosine                  0.018   2.5 mm   0.98   1.00
+        6 steps, trailing                0.021   5.3 mm   0.96   0.95     linspace and third order: the same
+        6 steps, even in log SNR         0.022   3.1 mm   0.97   0.97     Karras: 0.030, 2.9 mm, 0.95, 0.99
+        6 steps, DDIM, trailing          0.022   5.6 mm   0.96   0.91
+        6 steps, UniPC, trailing         0.018   4.0 mm   0.97   1.03
+        4 steps, cosine                  0.022   3.5 mm   0.96   0.91
+        8 steps, cosine                  0.015   1.8 mm   0.98   1.05
+        10 steps, trailing               0.016   3.4 mm   0.97   1.01
+        20 steps, trailing               0.008   1.3 mm   0.98   1.04
+        another seed, 20 steps           0.052            0.96   0.96
+    """
     from diffusers import DPMSolverMultistepScheduler
 
     scheduler = DPMSolverMultistepScheduler(
         num_train_timesteps=STEPS, beta_schedule="squaredcos_cap_v2", prediction_type="sample", algorithm_type="dpmsolver++",
-        solver_order=2, lower_order_final=True, timestep_spacing="trailing")
-    scheduler.set_timesteps(SAMPLER_STEPS[quality])
+        solver_order=2, lower_order_final=True)
+    quarter = np.linspace(0, np.pi / 2, SAMPLER_STEPS[quality], endpoint=False)
+    scheduler.set_timesteps(timesteps=np.round((STEPS - 1) * np.cos(quarter)).astype(int).tolist())
     return scheduler
 
 

@@ -48,6 +48,14 @@ def test_takes_share_the_mouths_noise_and_nothing_else():
     torch.testing.assert_close(torch.cov(one.T), torch.eye(CHANNELS), atol=0.1, rtol=0)      # still N(0, I)
 
 
+@pytest.mark.parametrize("quality, most", [("draft", 8), ("final", 20)])
+def test_steps_are_few_and_closest_where_noise_is_strong(quality, most):
+    steps = sampler.schedule(quality).timesteps.tolist()
+    assert len(steps) <= most and steps[0] == g.STEPS - 1 and steps[-1] > 0
+    apart = -np.diff(steps)
+    assert (apart > 0).all() and (np.diff(apart) >= -1).all()
+
+
 def test_regression_is_one_pass_and_knows_no_seed(monkeypatch):
     torch.manual_seed(2)
     net = g.Denoiser(width=32, depth=1, heads=2, diffuses=False).eval()
