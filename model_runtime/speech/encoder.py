@@ -19,7 +19,7 @@ from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES,
 WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "ears.safetensors"
 VERSION = "2"
 WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4)
-MEMORY, DROPOUT = 256, 0.3                # of the recurrent layers, each way
+MEMORY, DROPOUT = 256, 0.2                # of the recurrent layers, each way
 CHUNK, EDGE = 60 * FPS, 5 * FPS           # Content frames heard at once, and beside them (what lies further away weighs under 0.02)
 
 
