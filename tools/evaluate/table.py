@@ -208,9 +208,9 @@ def lines(rows):
     for section in dict.fromkeys(row["section"] for row in rows):
         own = [row for row in rows if row["section"] == section]
         models = sorted({model: 0 for row in own for model in row["values"]}, key=lambda model: BESIDE.get(model, 0))
-        widths = [25] + [15] * (len(models) - 1)
+        widths = [25] + [max(11, len(model) + 2) for model in models[1:]]
         yield ""
-        heads = "".join(f"{model[:14]:>{width}}" for model, width in zip(models, widths))
+        heads = "".join(f"{model:>{width}}" for model, width in zip(models, widths))
         yield f"{section:<{NAME}}{'unit':>7} {'better':<6}{heads}  target"
         for row in own:
             cells = ""
