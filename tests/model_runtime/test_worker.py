@@ -16,6 +16,18 @@ from model_runtime.motion import load_motion
 ROOT = Path(__file__).resolve().parents[2]
 
 
+NO_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(name, *rest):
+        if name == "torch":
+            raise ImportError(name)
+
+sys.meta_path.insert(0, NoTorch)
+"""
+
+
 class Talk:
     """A worker process and its events."""
 
@@ -63,7 +75,7 @@ def test_hello_and_shutdown(talk):
 
 
 def test_head_needs_no_torch(tmp_path):
-    talk = Talk("import sys; sys.modules['torch'] = None")  # importing torch would raise
+    talk = Talk(NO_TORCH)
     talk.send(request="head", id=1, head=None, output=str(tmp_path / "bundle.npz"))
     event, _ = talk.wait("result", "error")
     assert event["event"] == "result", event
