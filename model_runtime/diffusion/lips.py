@@ -65,7 +65,10 @@ def seal(generator, values, content, beta, pins):
     pose = lambda values: lbs.pose_torch(tensors, values * still, beta)                  # [..., 2, 3]: upper, lower
     ramp = lambda x, low, high: ((x - low) / (high - low)).clamp(0, 1)
 
-    parting = lambda values: pose(values)[..., 1, :] - pose(values)[..., 0, :]
+    def parting(values):
+        upper, lower = pose(values).unbind(-2)
+        return lower - upper
+
     apart = parting(values)
     shut = ramp(content[:, BILABIAL], *CERTAIN) * ramp(apart.norm(dim=-1) / opening, *NEAR)
     shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])                      # a v that may be a b is a v
@@ -76,7 +79,8 @@ def seal(generator, values, content, beta, pins):
         return values
     height, depth = map(float, edge)
     lower = lambda values: pose(values)[..., 1, 1:]
-    here, upper = lower(values), pose(values)[..., 0, 1]
+    posed = pose(values)
+    here, upper = posed[..., 1, 1:], posed[..., 0, 1]
     goal = torch.stack([(upper - CLEAR * opening).clamp(max=height), (here[:, 1] - 0.004).clamp(min=depth + 0.001)], -1)
     bitten = ramp(content[:, LABIODENTAL], *BITTEN) * ramp((here - goal).norm(dim=-1) / opening, *NEAR) * (1 - shut)
     bitten = bitten * (content[:, LABIODENTAL] > content[:, BILABIAL])
