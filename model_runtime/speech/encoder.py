@@ -3,7 +3,8 @@
 Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution
 and a two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> two gated recurrent layers that read forwards
 and backwards -> logits of 40 phones and 12 articulatory facts at 50 Hz. A long voice is heard in chunks that overlap by EDGE on
-either side, after which what lies further away no longer shows.
+either side. What lies further away hardly shows: in chunks of 5 s with 4 s beside them a posterior of six dev clips moved by 0.1 at
+most, in 99 frames of 100 by less than 0.04.
 """
 from pathlib import Path
 
@@ -20,7 +21,7 @@ WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "e
 VERSION = "2"
 WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4)
 MEMORY, DROPOUT = 256, 0.2                # of the recurrent layers, each way
-CHUNK, EDGE = 60 * FPS, 5 * FPS           # Content frames heard at once, and beside them (what lies further away weighs under 0.02)
+CHUNK, EDGE = 60 * FPS, 5 * FPS           # Content frames heard at once, and beside them
 
 
 class Block(nn.Module):
