@@ -12,6 +12,7 @@
 
 Each verb takes --help. Needs nothing but Python: the first call makes .venv and installs the pinned requirements.
 """
+
 import hashlib
 import os
 import shutil
@@ -42,12 +43,14 @@ def main():
     install_project(python)
     # Paths in the arguments are the caller's, so the folder stays; the tests alone are told where they are.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.call([python, *VERBS[verb], *sys.argv[2:]], cwd=ROOT if verb == "test" else None, env={**os.environ, "PYTHONPATH": path})
+    return subprocess.call(
+        [python, *VERBS[verb], *sys.argv[2:]], cwd=ROOT if verb == "test" else None, env={**os.environ, "PYTHONPATH": path}
+    )
 
 
 def find_python(version):
     """Path of a Python of that version ("3.11"), or None."""
-    if "%d.%d" % sys.version_info[:2] == version:
+    if "{}.{}".format(*sys.version_info) == version:
         return sys.executable
     candidates = [shutil.which(f"python{version}"), shutil.which("py")]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
@@ -77,14 +80,16 @@ def install(python, packages, *options):
     stamp = Path(python).parent.parent / ("installed-" + hashlib.sha256(repr((packages, options)).encode()).hexdigest()[:16])
     if not stamp.exists():
         print("installing", *packages, file=sys.stderr, flush=True)
-        subprocess.check_call([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                               *options, *packages], stdout=sys.stderr)
+        subprocess.check_call(
+            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, *packages], stdout=sys.stderr
+        )
         stamp.touch()
 
 
 def requirements():
     """pyproject.toml's tables as a dict."""
     import tomllib
+
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -108,8 +113,10 @@ def check_bpy(python):
         subprocess.check_call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *DESKTOP_LIBRARIES], stdout=sys.stderr)
         probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True)
     if probe.returncode:
-        sys.exit(f"build.py: bpy does not start here; install these libraries and try again: {' '.join(DESKTOP_LIBRARIES)}\n"
-                 + probe.stderr.strip().splitlines()[-1])
+        sys.exit(
+            f"build.py: bpy does not start here; install these libraries and try again: {' '.join(DESKTOP_LIBRARIES)}\n"
+            + probe.stderr.strip().splitlines()[-1]
+        )
 
 
 if __name__ == "__main__":

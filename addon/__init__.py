@@ -1,10 +1,25 @@
 """Utter in Blender. A file for each thing an artist does, with its operators and panel; below them the plain ones."""
+
 import atexit
 import importlib
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
-MODULES = ("preferences", "settings", "jobs", "head", "identity", "studio", "voice", "words", "passages", "perform", "pins", "takes",
-           "overlay", "command")
+MODULES = (
+    "preferences",
+    "settings",
+    "jobs",
+    "head",
+    "identity",
+    "studio",
+    "voice",
+    "words",
+    "passages",
+    "perform",
+    "pins",
+    "takes",
+    "overlay",
+    "command",
+)
 
 _undo = []  # what takes the registration back, newest last
 
@@ -12,6 +27,7 @@ _undo = []  # what takes the registration back, newest last
 def register():
     """Register everything, or nothing: what was done before a failure is taken back."""
     import bpy  # here, so that the modules below that know nothing of Blender can be used without it
+
     try:
         for name in MODULES:
             module = importlib.import_module(f"{__package__}.{name}")

@@ -1,12 +1,13 @@
 """Which way a head lies: FLAME's axes (+Y up, +Z out of the face, +X to the subject's left) against Blender's. Pure numpy."""
+
 from itertools import permutations, product
 
 import numpy as np
 
 TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # FLAME's axes -> Z up, face towards -Y
 FLAME_VERTICES = 5023
-FLAME_LIPS = (3514, 3497)         # FLAME's inner-lip midpoints, upper and lower
-FLAME_CORNERS = (1594, 2730)      # mouth corners, left and right
+FLAME_LIPS = (3514, 3497)  # FLAME's inner-lip midpoints, upper and lower
+FLAME_CORNERS = (1594, 2730)  # mouth corners, left and right
 FLAME_MOUTH = (0.0, -0.77, 0.64)  # direction from the vertices' mean to the mouth, in FLAME's axes
 
 
@@ -41,6 +42,6 @@ def align(source, target):
     u, s, vt = np.linalg.svd(b.T @ a)
     sign = np.array([1, 1, np.sign(np.linalg.det(u @ vt))])
     rotation = (u * sign) @ vt
-    scale = (s * sign).sum() / (a ** 2).sum()
+    scale = (s * sign).sum() / (a**2).sum()
     error = np.sqrt(((scale * a @ rotation.T - b) ** 2).sum(axis=1).mean())
     return rotation, scale, target.mean(axis=0) - scale * rotation @ source.mean(axis=0), error

@@ -5,6 +5,7 @@ Keys that we write have the type GENERATED and carry the value we gave them once
 interpolation of the type BACK alone. A key of any other type is the artist's: a pin. So is a key of ours whose value is no longer
 the one in `back`: keying over one of our keys, or dragging it in the Graph Editor, leaves its type as it is.
 """
+
 from typing import NamedTuple
 
 import bpy
@@ -15,14 +16,25 @@ from .curves import CHANNELS, EXPRESSION, JAW, LIDS, TONGUE
 from .errors import UtterError
 from .rotations import read_rotation, write_rotation
 
-OWNED = "utter_performance"     # custom property of Actions that we made
-ASIDE = "Kept under Utter"      # NLA track that an artist's Action waits in
+OWNED = "utter_performance"  # custom property of Actions that we made
+ASIDE = "Kept under Utter"  # NLA track that an artist's Action waits in
 BONE_CHANNELS = {"neck": [53, 54, 55], "jaw": [50, 51, 52], "eye_left": [56, 57], "eye_right": [58, 59]}  # rotation about x, y, z
 GROUPS = ((EXPRESSION, "Expression"), (JAW, "Jaw"), (LIDS, "Lids"), (TONGUE, "Tongue"))
-WIDEST = 10.0                   # Blender's limit for a shape key's slider
+WIDEST = 10.0  # Blender's limit for a shape key's slider
 ROTATION_PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}  # any other mode: rotation_euler
-FIELDS = ("co", "handle_left", "handle_right", "type", "interpolation", "easing", "handle_left_type", "handle_right_type",
-          "back", "amplitude", "period")
+FIELDS = (
+    "co",
+    "handle_left",
+    "handle_right",
+    "type",
+    "interpolation",
+    "easing",
+    "handle_left_type",
+    "handle_right_type",
+    "back",
+    "amplitude",
+    "period",
+)
 
 
 def _code(field, name):
@@ -42,7 +54,7 @@ class Baked(NamedTuple):
 
 
 class Track(NamedTuple):
-    owner: object   # Key or armature Object
+    owner: object  # Key or armature Object
     path: str
     index: int
     group: str
@@ -151,7 +163,7 @@ def sample(obj, frames):
         found = [_find(track) for track in _rotation_tracks(obj, bone)]
         if any(found):
             vectors = read_rotation(bone.rotation_mode, _evaluate(found, frames, bone), rest)
-            values[:, BONE_CHANNELS[joint]] = vectors[:, :len(BONE_CHANNELS[joint])]
+            values[:, BONE_CHANNELS[joint]] = vectors[:, : len(BONE_CHANNELS[joint])]
     return values
 
 
@@ -162,6 +174,7 @@ def scene_fps(scene=None):
 
 
 # Writing
+
 
 def _write(obj, values, start_frame, fps, jaw, name, lip_gap, keep_pins):
     head = _head(obj)
@@ -205,7 +218,7 @@ def _write(obj, values, start_frame, fps, jaw, name, lip_gap, keep_pins):
         plan[_key_track(obj, channel, key)] = column
     for joint, (bone, rest) in _joints(obj, jaw).items():
         vectors = np.zeros((len(samples), 3))
-        vectors[:, :len(BONE_CHANNELS[joint])] = samples[:, BONE_CHANNELS[joint]]
+        vectors[:, : len(BONE_CHANNELS[joint])] = samples[:, BONE_CHANNELS[joint]]
         for track, column in zip(_rotation_tracks(obj, bone), write_rotation(bone.rotation_mode, vectors, rest).T):
             plan[track] = column
     stale = [track for track in _all_tracks(obj) if track not in plan]
@@ -232,15 +245,22 @@ def _fill(curve, frames, column, keep_pins):
         near = np.abs(beside - frames).min(axis=0) < 0.01
         frames, column = frames[~near], column[~near]
     n = len(frames)
-    ours = {"co": np.stack([frames, column], axis=1).astype(np.float32), "back": column.astype(np.float32),
-            "type": np.full(n, GENERATED), "interpolation": np.full(n, BEZIER),
-            "handle_left_type": np.full(n, AUTO_CLAMPED), "handle_right_type": np.full(n, AUTO_CLAMPED)}
+    ours = {
+        "co": np.stack([frames, column], axis=1).astype(np.float32),
+        "back": column.astype(np.float32),
+        "type": np.full(n, GENERATED),
+        "interpolation": np.full(n, BEZIER),
+        "handle_left_type": np.full(n, AUTO_CLAMPED),
+        "handle_right_type": np.full(n, AUTO_CLAMPED),
+    }
     if pins is not None and len(pins["co"]):
         order = np.argsort(np.concatenate([ours["co"][:, 0], pins["co"][:, 0]]), kind="stable")
         pins["type"] = np.where(pins["type"] == GENERATED, KEYFRAME, pins["type"])
         blank = {"handle_left": ours["co"], "handle_right": ours["co"]}
-        ours = {field: np.concatenate([ours.get(field, blank.get(field, np.zeros(n, pins[field].dtype))), pins[field]])[order]
-                for field in FIELDS}
+        ours = {
+            field: np.concatenate([ours.get(field, blank.get(field, np.zeros(n, pins[field].dtype))), pins[field]])[order]
+            for field in FIELDS
+        }
     points = curve.keyframe_points
     points.clear()
     points.add(len(ours["co"]))
@@ -269,6 +289,7 @@ def _read(curve, pins_only):
 
 
 # What belongs to a head
+
 
 def _head(obj):
     head = rig.describe(obj)

@@ -2,7 +2,9 @@
 
 Two threads read the worker's pipes and do nothing but fill a queue; whoever calls poll() empties it on his own thread.
 """
+
 import collections
+import contextlib
 import json
 import os
 import queue
@@ -23,7 +25,8 @@ class Worker:
     """One worker process.  request() and cancel() send, poll() returns what came back.
 
     python: path of the interpreter.  root: folder that contains model_runtime.  log: path of the log file.
-    paths: further folders for its PYTHONPATH.  cache: where it keeps what it computed about heads.  command: what to run instead of `-m model_runtime worker` (for tests).
+    paths: further folders for its PYTHONPATH.  cache: where it keeps what it computed about heads.
+    command: what to run instead of `-m model_runtime worker` (for tests).
     """
 
     def __init__(self, python, root, log, paths=(), command=("-m", "model_runtime", "worker"), cache=None):
@@ -53,13 +56,19 @@ class Worker:
         log = open(self.log, "w", encoding="utf-8", errors="backslashreplace")
         try:
             self._process = subprocess.Popen(
-                [self.python, *self.command], cwd=self.root, env=environment(self.root, self.paths, self.cache),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0))
+                [self.python, *self.command],
+                cwd=self.root,
+                env=environment(self.root, self.paths, self.cache),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
         except OSError as error:
             log.close()
-            raise UtterError(f"{self.python} cannot be started as Python; choose the runtime Python in Utter's preferences.",
-                             str(error)) from error
+            raise UtterError(
+                f"{self.python} cannot be started as Python; choose the runtime Python in Utter's preferences.", str(error)
+            ) from error
         streams = threading.Thread(target=_read_log, args=(self._process.stderr, log, self._tail), daemon=True)
         streams.start()
         threading.Thread(target=_read_events, args=(self._process, self._events, self._tail, streams), daemon=True).start()
@@ -103,19 +112,15 @@ class Worker:
         if process is not None:
             process.kill()
             process.wait()
-            try:
+            with contextlib.suppress(OSError):  # what was still to be written has no reader
                 process.stdin.close()
-            except OSError:  # what was still to be written has no reader
-                pass
 
     def shutdown(self, timeout=2.0):
         """End the process in good order, or by force after timeout seconds."""
         if self.alive:
             self._send({"request": "shutdown"})
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill()
 
     def _send(self, message):
@@ -130,16 +135,19 @@ class Worker:
         if kind == "hello":
             if event.get("protocol") != PROTOCOL:
                 self.kill()
-                return [_died(f"The worker speaks protocol {event.get('protocol')} and Utter {PROTOCOL}; "
-                              "install the extension again.")]
+                return [_died(f"The worker speaks protocol {event.get('protocol')} and Utter {PROTOCOL}; install the extension again.")]
             self.hello = event
             return [dict(event, event="ready")]
         if kind == "ended":  # the pipe closed, and nobody here had asked for it
             status = self._process.wait()
             self.kill()
-            return [_died(explain(event["detail"], self.python)
-                          or f"The worker ended unexpectedly (status {status}); nothing was changed, try again.",
-                          event["detail"])]
+            return [
+                _died(
+                    explain(event["detail"], self.python)
+                    or f"The worker ended unexpectedly (status {status}); nothing was changed, try again.",
+                    event["detail"],
+                )
+            ]
         if kind in ("result", "error", "cancelled"):
             self._cancels.pop(event.get("id"), None)
         if kind == "error":
@@ -151,8 +159,7 @@ def environment(root, paths=(), cache=None):
     """The worker's environment: model_runtime from root, packages from paths, none from the artist's home."""
     variables = dict(os.environ)
     variables.pop("PYTHONHOME", None)
-    variables.update(PYTHONPATH=os.pathsep.join([str(root), *map(str, paths)]),
-                     PYTHONNOUSERSITE="1", PYTHONUTF8="1", PYTHONUNBUFFERED="1")
+    variables.update(PYTHONPATH=os.pathsep.join([str(root), *map(str, paths)]), PYTHONNOUSERSITE="1", PYTHONUTF8="1", PYTHONUNBUFFERED="1")
     if cache:
         variables.setdefault("UTTER_CACHE", str(cache))
     return variables
@@ -162,8 +169,10 @@ def explain(detail, python):
     """A sentence for the failures that an artist can mend in the preferences, or None."""
     missing = detail.rpartition("No module named '")[2].partition("'")[0] if "No module named '" in detail else ""
     if missing:
-        return (f"{python} lacks {missing.partition('.')[0]}; install the extension with its wheels, or choose a Python "
-                "that has Utter's requirements in Utter's preferences.")
+        return (
+            f"{python} lacks {missing.partition('.')[0]}; install the extension with its wheels, or choose a Python "
+            "that has Utter's requirements in Utter's preferences."
+        )
     return None
 
 

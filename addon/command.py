@@ -1,4 +1,5 @@
 """blender --command utter perform: performances without a window, for one voice or ten thousand."""
+
 import argparse
 import itertools
 import json
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import bpy
 
-from . import bake, batch, head as heads, identity, jobs, passages, perform, rig, voice, words
+from . import bake, batch, identity, jobs, passages, perform, rig, voice, words
+from . import head as heads
 from .errors import UtterError
 
 OK, BAD_INPUT, SOME_FAILED = 0, 2, 3
@@ -23,24 +25,45 @@ class _Parser(argparse.ArgumentParser):
 def _parser():
     parser = _Parser(prog="blender --command utter", description="Utter: heads that speak and feel.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    sub = verbs.add_parser("perform", help="voices to .blend files", description=(
-        "Perform voices and save .blend files. With FILE (blender -b FILE --command utter perform ...) the head is the one chosen "
-        "in that file; without, the built-in one in an empty scene."))
+    sub = verbs.add_parser(
+        "perform",
+        help="voices to .blend files",
+        description=(
+            "Perform voices and save .blend files. With FILE (blender -b FILE --command utter perform ...) the head is the one chosen "
+            "in that file; without, the built-in one in an empty scene."
+        ),
+    )
     sub.add_argument("--voice", nargs="+", metavar="V", help="recordings, or folders of recordings")
-    sub.add_argument("--list", metavar="FILE.csv", help="instead of voices: a row for each, with the columns " + ", ".join(batch.COLUMNS) +
-                     "; paths in it are relative to it")
-    sub.add_argument("--out", metavar="OUT", help="a .blend file for one voice, a folder for several; with a list the folder that its "
-                     "column out refers to, default: the list's own")
-    sub.add_argument("--words", metavar="TEXT|FILE|FOLDER", help="what is said, a .txt or .srt file of it, or a folder of such files "
-                     "called as the voices are")
+    sub.add_argument(
+        "--list",
+        metavar="FILE.csv",
+        help="instead of voices: a row for each, with the columns " + ", ".join(batch.COLUMNS) + "; paths in it are relative to it",
+    )
+    sub.add_argument(
+        "--out",
+        metavar="OUT",
+        help="a .blend file for one voice, a folder for several; with a list the folder that its "
+        "column out refers to, default: the list's own",
+    )
+    sub.add_argument(
+        "--words",
+        metavar="TEXT|FILE|FOLDER",
+        help="what is said, a .txt or .srt file of it, or a folder of such files called as the voices are",
+    )
     sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
     sub.add_argument("--head", metavar="H", help="a FLAME file (.pkl, .npz), or the name of a head object in FILE")
-    sub.add_argument("--identity", metavar="SEED|I.json", help="who the built-in head is: the seed of a random character, or a file of "
-                     "sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
+    sub.add_argument(
+        "--identity",
+        metavar="SEED|I.json",
+        help='who the built-in head is: the seed of a random character, or a file of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
+    )
     sub.add_argument("--emotion", metavar="WORDS", help="what the face should feel; default: as heard in the voice")
     sub.add_argument("--passages", metavar="P.json", help='list of {"start", "end", "prompt", "strength", "fade"} in seconds')
-    sub.add_argument("--ears", metavar="FOLDER", help="a speech model in the format of transformers that hears phones, in place of the "
-                     "shipped ears (default: the preferences' one)")
+    sub.add_argument(
+        "--ears",
+        metavar="FOLDER",
+        help="a speech model in the format of transformers that hears phones, in place of the shipped ears (default: the preferences' one)",
+    )
     sub.add_argument("--seed", type=int, metavar="N")
     sub.add_argument("--quality", choices=("draft", "final"))
     sub.add_argument("--start", type=int, metavar="FRAME", help="frame at which the voice begins")
@@ -177,8 +200,11 @@ def find_voices(given):
 
 def name_output(folder, out, voice, taken):
     """The .blend file: out in the folder, or called as the voice is; UtterError if an earlier row has it."""
-    name = out.removesuffix(".blend") if out else next(name for number in itertools.count(1) if (
-        name := voice.stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
+    name = (
+        out.removesuffix(".blend")
+        if out
+        else next(name for number in itertools.count(1) if (name := voice.stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
+    )
     if name.lower() in taken:
         raise UtterError(f"An earlier row goes to {out} as well.")
     taken.add(name.lower())
@@ -189,15 +215,27 @@ def read_passages(path):
     """The passages of a JSON file, each with numbers that Blender can hold. UtterError if it is no such list."""
     try:
         given = json.loads(Path(path).read_text(encoding="utf-8"))
-        timeline = [{"start": float(p["start"]), "end": float(p["end"]), "prompt": str(p["prompt"]),
-                     "strength": float(p.get("strength", 1)), "fade": float(p.get("fade", 0.25))} for p in given]
+        timeline = [
+            {
+                "start": float(p["start"]),
+                "end": float(p["end"]),
+                "prompt": str(p["prompt"]),
+                "strength": float(p.get("strength", 1)),
+                "fade": float(p.get("fade", 0.25)),
+            }
+            for p in given
+        ]
     except FileNotFoundError as error:
         raise UtterError(f"{path} does not exist.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UtterError(f"{path} must hold a JSON list of passages, each with start, end and prompt.", repr(error)) from error
     for number, p in enumerate(timeline, 1):
-        if not (all(map(math.isfinite, (p["start"], p["end"], p["strength"], p["fade"]))) and p["start"] < p["end"]
-                and p["fade"] >= 0 and 0 <= p["strength"] <= 1):
+        if not (
+            all(map(math.isfinite, (p["start"], p["end"], p["strength"], p["fade"])))
+            and p["start"] < p["end"]
+            and p["fade"] >= 0
+            and 0 <= p["strength"] <= 1
+        ):
             raise UtterError(f"Passage {number} of {path} must end after it starts, with a strength of 0 to 1 and no negative fade.")
     return timeline
 

@@ -4,6 +4,7 @@
 4.4        an Action has slots; each slot's F-curves lie in a channelbag of its one layer's one strip
 5.0        EEVEE has its old name again; Action.fcurves and sequence_editor.sequences are gone; strips have their own
 """
+
 import bpy
 
 SLOTS = bpy.app.version >= (4, 4, 0)  # one Action serves several data-blocks

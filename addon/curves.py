@@ -2,6 +2,7 @@
 
 A position u is a time in frames of the Motion: u = 30 t. Scene frame F shows u = (F - start_frame) / fps * 30.
 """
+
 from bisect import bisect_left
 
 import numpy as np
@@ -11,9 +12,9 @@ FPS = 30.0
 EXPRESSION, JAW, NECK, EYES = slice(0, 50), slice(50, 53), slice(53, 56), slice(56, 60)
 LIDS, TONGUE = slice(60, 62), slice(62, 65)
 
-SHUT = 0.2     # minima below this share of the widest gap are closures worth keeping
+SHUT = 0.2  # minima below this share of the widest gap are closures worth keeping
 TOUCHING = 0.02  # and count as met within this share of the widest gap
-SNAP = 1e-3    # frames: closer than this is the same moment
+SNAP = 1e-3  # frames: closer than this is the same moment
 
 
 def resample(values, fps, start_frame, gap=None):

@@ -1,4 +1,5 @@
 """Head: add the built-in one, load a FLAME file, or use what is in the scene."""
+
 import hashlib
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
     def apply(result):
         target = scene.get()
         if adopted is None:
-            head = rig.build(result["output"], name=name or result["name"], collection=collection_of(target), jaw=jaw,
-                             head_path=result.get("head") or "")
+            head = rig.build(
+                result["output"], name=name or result["name"], collection=collection_of(target), jaw=jaw, head_path=result.get("head") or ""
+            )
             (rig.armature(head) or head).location = target.cursor.location
         else:
             head = rig.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
@@ -71,8 +73,11 @@ def choose(scene, head):
     """Make head the one that performs, and the active object where it can be selected."""
     scene.utter.head = head
     layer = bpy.context.view_layer
-    if scene == bpy.context.scene and head.name in layer.objects and (layer.objects.active is None
-                                                                      or layer.objects.active.mode == "OBJECT"):
+    if (
+        scene == bpy.context.scene
+        and head.name in layer.objects
+        and (layer.objects.active is None or layer.objects.active.mode == "OBJECT")
+    ):
         for other in list(layer.objects.selected):
             other.select_set(False)
         head.select_set(True)
@@ -133,7 +138,9 @@ class UTTER_OT_load_head(Starts, bpy.types.Operator, ImportHelper):
 class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     bl_idname = "utter.use_selected"
     bl_label = "Use Selected"
-    bl_description = "Let the active object perform: a head of Utter's, a FLAME object of another add-on, or a neutral mesh in FLAME's topology"
+    bl_description = (
+        "Let the active object perform: a head of Utter's, a FLAME object of another add-on, or a neutral mesh in FLAME's topology"
+    )
 
     @classmethod
     def refusal(cls, context):

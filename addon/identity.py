@@ -4,6 +4,7 @@ Everything an identity moves is linear in its 300 coefficients (beta, docs/archi
 keys through both. So the add-on moves the head itself, straight from the head's file, and a slider shows while it is dragged.
 The worker only hears of the identity when it performs.
 """
+
 import functools
 import hashlib
 import json
@@ -14,7 +15,8 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
-from . import head as heads, jobs, preferences, rig
+from . import head as heads
+from . import jobs, preferences, rig
 from .errors import UtterError
 
 FILE = preferences.ROOT / "blender_assets" / "head" / "utter_head.npz"
@@ -53,12 +55,14 @@ def model():
         of_parts = lambda name: file[f"parts_{name}"]
         behind = np.flatnonzero(joints.any(0))
         return SimpleNamespace(
-            basis=hashlib.sha256(skin).hexdigest(), directions=file["identity_directions"].astype(float),
+            basis=hashlib.sha256(skin).hexdigest(),
+            directions=file["identity_directions"].astype(float),
             shapes=np.concatenate([skin[..., :COUNT], of_parts("shapedirs")[..., :COUNT].astype(np.float32)]),
             joints=np.tensordot(joints[:, behind], skin[behind, :, :COUNT], 1),
             jaw=np.concatenate([file["weights"], of_parts("weights")])[:, 2],
             lids=np.concatenate([file["lids_identity"], of_parts("lids_identity")]).astype(np.float32),
-            lids_amounts=file["lids_amounts"].astype(float))
+            lids_amounts=file["lids_amounts"].astype(float),
+        )
 
 
 def refusal(head):
@@ -143,7 +147,7 @@ def read(given):
     except FileNotFoundError as error:
         raise UtterError(f"{given} is neither a seed (a whole number) nor a file.") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UtterError(f"{given} must hold a JSON object of sliders, such as {{\"Age\": 0.5, \"seed\": 3}}.", repr(error)) from error
+        raise UtterError(f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.', repr(error)) from error
     if told or not isinstance(seed, int):
         raise UtterError(f"{given} names {', '.join(told) or 'no usable seed'}; there are {', '.join(SLIDERS)} and seed.")
     return values, seed

@@ -3,6 +3,7 @@
 While a job runs a timer drains the worker's queue on Blender's main thread; without a window, run() pumps it instead.
 A job holds no reference into Blender's data, which undo and file loading replace: it remembers, and looks again at the end.
 """
+
 import atexit
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ COMMAND = ("-m", "model_runtime", "worker")
 INTERVAL = 0.05  # seconds between two looks into the queue
 
 current = None  # the running Job
-worker = None   # client.Worker, made with the first job
+worker = None  # client.Worker, made with the first job
 
 
 class Job:
@@ -165,8 +166,9 @@ def start(job):
     command = (*COMMAND, "--device", preferences.device())
     if worker is None or (worker.python, worker.command) != (python, command):
         stop()
-        worker = client.Worker(python, preferences.ROOT, preferences.folder() / "worker.log",
-                               preferences.package_paths(python), command, preferences.cache())
+        worker = client.Worker(
+            python, preferences.ROOT, preferences.folder() / "worker.log", preferences.package_paths(python), command, preferences.cache()
+        )
     while worker.cancelling:  # less than a second; a late cancel must not hit the new job
         worker.poll()
         time.sleep(0.01)

@@ -1,4 +1,5 @@
 """What an artist may choose about a head's looks; Object.utter holds it, the head's materials (shaders.py) show it."""
+
 from . import shaders
 
 HAIR = "Utter Hair"  # vertex group of the hair, and the modifier that hides it
@@ -14,8 +15,12 @@ def apply(obj):
     settings, switch = obj.utter, obj.modifiers.get(HAIR)
     if switch is not None:
         switch.show_viewport = switch.show_render = not settings.show_hair
-    values = {shaders.TONE: settings.skin_tone, shaders.EYES: (*settings.eye_colour, 1), shaders.HAIR: (*settings.hair_colour, 1),
-              shaders.SCALP: float(switch is not None and settings.show_hair)}
+    values = {
+        shaders.TONE: settings.skin_tone,
+        shaders.EYES: (*settings.eye_colour, 1),
+        shaders.HAIR: (*settings.hair_colour, 1),
+        shaders.SCALP: float(switch is not None and settings.show_hair),
+    }
     for material in obj.data.materials:
         if material is not None and material.node_tree is not None:
             for node in material.node_tree.nodes:

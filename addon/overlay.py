@@ -1,4 +1,5 @@
 """Passages over the timeline, the dope sheet and the graph editor: where each feeling comes, stays and goes."""
+
 import blf
 import bpy
 import gpu
@@ -7,8 +8,8 @@ from gpu_extras.batch import batch_for_shader
 from .head import chosen
 
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
-SCRUB = 24   # height of the frame numbers at the top, before the interface's scale
-SIZE = 11    # of the words
+SCRUB = 24  # height of the frame numbers at the top, before the interface's scale
+SIZE = 11  # of the words
 
 _handlers = []
 

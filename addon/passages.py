@@ -1,4 +1,5 @@
 """Passages: stretches of the voice with a feeling of their own, written in words."""
+
 import bpy
 
 from . import bake, jobs
@@ -7,8 +8,17 @@ from .head import HeadPanel, chosen
 
 def in_seconds(settings, fps):
     """The passages as the worker wants them: seconds from the voice's beginning."""
-    return [{"start": (p.start - settings.start) / fps, "end": (p.end - settings.start) / fps, "prompt": p.prompt.strip(),
-             "strength": p.strength, "fade": p.fade / fps} for p in settings.passages if p.prompt.strip()]
+    return [
+        {
+            "start": (p.start - settings.start) / fps,
+            "end": (p.end - settings.start) / fps,
+            "prompt": p.prompt.strip(),
+            "strength": p.strength,
+            "fade": p.fade / fps,
+        }
+        for p in settings.passages
+        if p.prompt.strip()
+    ]
 
 
 def from_seconds(settings, passages, fps):
@@ -120,8 +130,13 @@ class UTTER_PT_feeling(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.layout, chosen(context).utter
-        layout.prop(settings, "emotion", text="", icon="OUTLINER_OB_SPEAKER" if not settings.emotion else "TEXT",
-                    placeholder="As heard in the voice")
+        layout.prop(
+            settings,
+            "emotion",
+            text="",
+            icon="OUTLINER_OB_SPEAKER" if not settings.emotion else "TEXT",
+            placeholder="As heard in the voice",
+        )
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
@@ -154,5 +169,12 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         column.prop(passage, "fade")
 
 
-CLASSES = (UTTER_OT_add_passage, UTTER_OT_remove_passage, UTTER_OT_move_passage, UTTER_OT_set_passage, UTTER_UL_passages,
-           UTTER_PT_feeling, UTTER_PT_passages)
+CLASSES = (
+    UTTER_OT_add_passage,
+    UTTER_OT_remove_passage,
+    UTTER_OT_move_passage,
+    UTTER_OT_set_passage,
+    UTTER_UL_passages,
+    UTTER_PT_feeling,
+    UTTER_PT_passages,
+)

@@ -1,4 +1,5 @@
 """Perform: the head speaks the voice and feels what was asked. The panel and the command line both come through here."""
+
 import random
 from pathlib import Path
 
@@ -24,10 +25,19 @@ def perform_job(scene, head, rediffuse=False, ears=None):
     if settings.refusal:
         raise UtterError(settings.refusal)
     start, jaw, quality = settings.start, settings.jaw, settings.quality
-    fields = {"voice": voice.path_of(head), "head": seen.path or None, "emotion": settings.emotion.strip() or None,
-              "passages": passages.in_seconds(settings, fps), "pins": None, "seed": settings.seed, "quality": quality,
-              "identity": list(seen.identity) or None, "words": words.of(head), "language": words.language(settings),
-              "ears": ears or preferences.ears()}
+    fields = {
+        "voice": voice.path_of(head),
+        "head": seen.path or None,
+        "emotion": settings.emotion.strip() or None,
+        "passages": passages.in_seconds(settings, fps),
+        "pins": None,
+        "seed": settings.seed,
+        "quality": quality,
+        "identity": list(seen.identity) or None,
+        "words": words.of(head),
+        "language": words.language(settings),
+        "ears": ears or preferences.ears(),
+    }
     pins = bake.read_pins(head, start, settings.frames, fps=fps) if rediffuse else None
     if rediffuse and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")

@@ -1,4 +1,5 @@
 """Pins: the keys that the artist set or changed. Re-diffusing keeps them exactly and performs the rest anew around them."""
+
 import bpy
 
 from . import bake, jobs, perform
@@ -28,8 +29,9 @@ def _after_update(_scene, depsgraph):
 class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
     bl_idname = "utter.rediffuse"
     bl_label = "Re-diffuse"
-    bl_description = ("Perform anew around your keys: keys that you set or changed stay exactly as they are, "
-                      "everything else makes room for them")
+    bl_description = (
+        "Perform anew around your keys: keys that you set or changed stay exactly as they are, everything else makes room for them"
+    )
 
     @classmethod
     def refusal(cls, context):
@@ -71,8 +73,10 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
             layout.label(text="No performance yet.", icon="INFO")
             return
         pins = count(head)
-        layout.label(text=f"{pins} {'keys' if pins > 1 else 'key'} of yours to keep." if pins else "None yet: edit a curve to pin it.",
-                     icon="KEYTYPE_KEYFRAME_VEC" if pins else "INFO")
+        layout.label(
+            text=f"{pins} {'keys' if pins > 1 else 'key'} of yours to keep." if pins else "None yet: edit a curve to pin it.",
+            icon="KEYTYPE_KEYFRAME_VEC" if pins else "INFO",
+        )
         layout.operator("utter.rediffuse", icon="MOD_WAVE")
         layout.operator("utter.clear", icon="TRASH")
 
@@ -84,8 +88,12 @@ def register():
 
 
 def unregister():
-    for handlers in (bpy.app.handlers.depsgraph_update_post, bpy.app.handlers.undo_post, bpy.app.handlers.redo_post,
-                     bpy.app.handlers.load_post):
+    for handlers in (
+        bpy.app.handlers.depsgraph_update_post,
+        bpy.app.handlers.undo_post,
+        bpy.app.handlers.redo_post,
+        bpy.app.handlers.load_post,
+    ):
         for handler in (_after_update, _forget):
             if handler in handlers:
                 handlers.remove(handler)

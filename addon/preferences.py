@@ -1,4 +1,5 @@
 """Preferences: which Python runs the worker, on which device, with which ears, and where Utter keeps its files."""
+
 import os
 import shutil
 import sys
@@ -15,22 +16,31 @@ class Preferences(bpy.types.AddonPreferences):
     bl_idname = EXTENSION
 
     python: bpy.props.StringProperty(
-        name="Runtime Python", subtype="FILE_PATH",
+        name="Runtime Python",
+        subtype="FILE_PATH",
         description="Python interpreter that computes performances. Empty: the variable UTTER_PYTHON, or else Blender's own. "
-                    "It needs torch and Utter's other requirements, which the full extension brings for Blender's own")
+        "It needs torch and Utter's other requirements, which the full extension brings for Blender's own",
+    )
     ears: bpy.props.StringProperty(
-        name="Ears", subtype="DIR_PATH",
+        name="Ears",
+        subtype="DIR_PATH",
         description="Folder of a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) that hears phones. "
-                    "Empty: Utter's own ears. Larger ones hear better and need longer")
+        "Empty: Utter's own ears. Larger ones hear better and need longer",
+    )
     device: bpy.props.EnumProperty(
-        name="Device", description="What the worker computes on",
-        items=(("auto", "Automatic", "The graphics card where there is one, else the processor"),
-               ("cpu", "Processor", "Works everywhere"),
-               ("cuda", "NVIDIA", "An NVIDIA graphics card"),
-               ("mps", "Apple", "Apple's graphics processor")))
+        name="Device",
+        description="What the worker computes on",
+        items=(
+            ("auto", "Automatic", "The graphics card where there is one, else the processor"),
+            ("cpu", "Processor", "Works everywhere"),
+            ("cuda", "NVIDIA", "An NVIDIA graphics card"),
+            ("mps", "Apple", "Apple's graphics processor"),
+        ),
+    )
 
     def draw(self, _context):
         from . import jobs
+
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "python")

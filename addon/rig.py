@@ -5,6 +5,7 @@ What it is stands on the mesh object as the custom property "utter_head": basis,
 bones {joint: bone}, axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex), jaw_turns (3x3x3, of
 the bundle), identity (300 coefficients, once there is one).
 """
+
 import contextlib
 import re
 from dataclasses import dataclass
@@ -22,9 +23,13 @@ LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid")  # landmarks
 JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
 RANGE = {"Exp": (-5, 5), "jaw": (-1, 1), "lid": (-0.5, 1.5), "ton": (-0.5, 1.5)}  # sliders, by the key name's first letters
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
-BONE_NAMES = {"root": ("root", "Root"), "neck": ("neck", "Neck"), "jaw": ("jaw", "Jaw"),
-              "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
-              "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R")}
+BONE_NAMES = {
+    "root": ("root", "Root"),
+    "neck": ("neck", "Neck"),
+    "jaw": ("jaw", "Jaw"),
+    "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
+    "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R"),
+}
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,10 @@ class Head:
 
     kind: str
     reason: str
-    basis: str = ""    # SHA-256 of the basis that the channels mean, "" unless kind is "utter"
-    path: str = ""     # head file to name in `perform`, "" for the built-in one
+    basis: str = ""  # SHA-256 of the basis that the channels mean, "" unless kind is "utter"
+    path: str = ""  # head file to name in `perform`, "" for the built-in one
     jaw: str = "KEYS"  # "KEYS" or "BONE": how the jaw is baked
-    identity: tuple = ()   # coefficients [300] of the built-in head, () if it is as its file has it
+    identity: tuple = ()  # coefficients [300] of the built-in head, () if it is as its file has it
     jaw_turns: tuple = ()  # [27], () where the bundle told none
 
 
@@ -65,8 +70,9 @@ def build(bundle_path, name=None, collection=None, jaw="KEYS", head_path=""):
     vertices = bundle["vertices"] @ TO_BLENDER.T
     shapes = [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])]
     _add_keys(obj, shapes)
-    _remember(obj, bundle, head_path, jaw, TO_BLENDER, dict(zip(bundle["key_names"], bundle["key_channels"])),
-              {joint: joint for joint in JOINTS})
+    _remember(
+        obj, bundle, head_path, jaw, TO_BLENDER, dict(zip(bundle["key_names"], bundle["key_channels"])), {joint: joint for joint in JOINTS}
+    )
     return obj
 
 
@@ -82,9 +88,11 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
     bundle = _read_bundle(bundle_path)
     own = neutral(obj)
     if len(bundle["vertices"]) < len(own):
-        raise UtterError(f"{obj.name} has {len(own)} vertices and the head made for it {len(bundle['vertices'])}; "
-                         "apply or remove what changes its mesh and use it again.")
-    theirs = bundle["vertices"][:len(own)]
+        raise UtterError(
+            f"{obj.name} has {len(own)} vertices and the head made for it {len(bundle['vertices'])}; "
+            "apply or remove what changes its mesh and use it again."
+        )
+    theirs = bundle["vertices"][: len(own)]
     axes, scale, offset, error = align(theirs, own)
     if error > 0.02 * np.ptp(own, axis=0).max():
         raise UtterError(f"{obj.name} no longer has the shape that the head was made for; use it again.")
@@ -95,7 +103,7 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
         key = names.get(channel, key)
         channels[key] = channel
         if key not in present:
-            missing.append((key, own + scale * delta[:len(own)] @ axes.T))
+            missing.append((key, own + scale * delta[: len(own)] @ axes.T))
     rig = armature(obj)
     bones = _bones(rig) if rig else {}
     if not rig:
@@ -104,7 +112,7 @@ def adopt(obj, bundle_path, head_path="", jaw="KEYS"):
         for collection in obj.users_collection or [bpy.context.scene.collection]:
             collection.objects.link(rig)
         rig.parent = obj  # the armature follows the mesh, whose own parent and place stay as they are
-        _bind(obj, rig, bundle["weights"][:len(own)])
+        _bind(obj, rig, bundle["weights"][: len(own)])
         bones = {joint: joint for joint in JOINTS}
     _add_keys(obj, missing)
     _remember(obj, bundle, head_path, jaw, axes, channels, bones)
@@ -145,8 +153,15 @@ def describe(obj):
         if not any(key in keys for key in told["channels"].keys()):
             return Head("none", f"{obj.name} has lost its shape keys; undo that, or add the head again.")
         jaw = told["jaw"] if told["jaw"] == "BONE" and "jaw" in told["bones"] and armature(obj) else "KEYS"
-        return Head("utter", f"{obj.name} is ready to perform.", told["basis"], told["head"], jaw,
-                    tuple(told.get("identity", ())), tuple(told.get("jaw_turns", ())))
+        return Head(
+            "utter",
+            f"{obj.name} is ready to perform.",
+            told["basis"],
+            told["head"],
+            jaw,
+            tuple(told.get("identity", ())),
+            tuple(told.get("jaw_turns", ())),
+        )
     if len(_expression_keys(obj)) >= 10:
         return Head("flame", f"{obj.name} is a FLAME head of another add-on; use it to make it ready.")
     count = len(obj.data.vertices)
@@ -245,6 +260,7 @@ def lip_gap(obj, values):
 
 # Changing
 
+
 def reshape(obj, shift, joints, keys, identity):
     """Move the neutral face of our head obj by shift [N,3], all its shape keys with it and those of channels {channel: [N,3]} by so
     much more, its bones by joints [5,3]: metres in FLAME's axes. identity: the coefficients [300] that it then
@@ -338,6 +354,7 @@ def _move_bones(obj, rig, joints):
 
 
 # Making
+
 
 def _read_bundle(path):
     """The bundle's arrays as a dict. UtterError if the file is no bundle (docs/architecture.md, "Bundle")."""
@@ -444,12 +461,20 @@ def _remember(obj, bundle, head_path, jaw, axes, channels, bones):
     """Write down on the object what it is."""
     names = [str(name) for name in bundle.get("landmark_names", ())]
     lips = [int(bundle["landmark_vertices"][names.index(lip)]) for lip in LIPS if lip in names]
-    obj[PROPERTY] = {"basis": bundle["basis"], "head": str(head_path or ""), "jaw": jaw, "bones": bones,
-                     "channels": {key: int(channel) for key, channel in channels.items()},
-                     "axes": np.ravel(axes).tolist(), "lips": lips, "jaw_turns": np.ravel(bundle.get("jaw_turns", ())).tolist()}
+    obj[PROPERTY] = {
+        "basis": bundle["basis"],
+        "head": str(head_path or ""),
+        "jaw": jaw,
+        "bones": bones,
+        "channels": {key: int(channel) for key, channel in channels.items()},
+        "axes": np.ravel(axes).tolist(),
+        "lips": lips,
+        "jaw_turns": np.ravel(bundle.get("jaw_turns", ())).tolist(),
+    }
 
 
 # Recognising
+
 
 def _expression_keys(obj):
     """{channel: shape key name} of FLAME's expressions as other add-ons name them, counted from their lowest number."""

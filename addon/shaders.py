@@ -4,6 +4,7 @@ They read the head's masks as mesh attributes (docs/architecture.md, "Masks") an
 freckles stay on the skin that moves. A head without masks has plain skin and white eyes. What the artist sets (look.py) stands in
 nodes with these names, in every material that needs it.
 """
+
 import bpy
 import numpy as np
 
@@ -14,17 +15,25 @@ STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the ha
 
 # In the viewport: colour, alpha, roughness.
 PLAIN = {
-    "skin": ((0.66, 0.39, 0.29), 1, 0.5), "lip": ((0.50, 0.20, 0.17), 1, 0.35), "mouth": ((0.20, 0.04, 0.035), 1, 0.3),
-    "eye": ((0.80, 0.78, 0.74), 1, 0.1), "iris": (DEFAULT_EYES, 1, 0.1), "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
-    "cornea": ((1.0, 1.0, 1.0), 0.08, 0.0), "tear": ((1.0, 1.0, 1.0), 0.2, 0.0), "caruncle": ((0.55, 0.22, 0.19), 1, 0.2),
-    "teeth": ((0.74, 0.69, 0.58), 1, 0.2), "gums": ((0.45, 0.15, 0.14), 1, 0.3), "tongue": ((0.50, 0.18, 0.17), 1, 0.35),
+    "skin": ((0.66, 0.39, 0.29), 1, 0.5),
+    "lip": ((0.50, 0.20, 0.17), 1, 0.35),
+    "mouth": ((0.20, 0.04, 0.035), 1, 0.3),
+    "eye": ((0.80, 0.78, 0.74), 1, 0.1),
+    "iris": (DEFAULT_EYES, 1, 0.1),
+    "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
+    "cornea": ((1.0, 1.0, 1.0), 0.08, 0.0),
+    "tear": ((1.0, 1.0, 1.0), 0.2, 0.0),
+    "caruncle": ((0.55, 0.22, 0.19), 1, 0.2),
+    "teeth": ((0.74, 0.69, 0.58), 1, 0.2),
+    "gums": ((0.45, 0.15, 0.14), 1, 0.3),
+    "tongue": ((0.50, 0.18, 0.17), 1, 0.35),
     **{kind: (tuple(light * part for part in DEFAULT_HAIR), 1, 0.5) for kind, light in STRANDS.items()},
 }
 OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
 FAMILIES = ("skin", "lip", "mouth"), ("eye", "iris", "pupil")  # look alike but in the viewport: their borders are masks
 TONES = ((0.0, (0.86, 0.59, 0.47)), (0.35, (0.70, 0.37, 0.24)), (0.68, (0.38, 0.18, 0.105)), (1.0, (0.095, 0.042, 0.025)))
-DEEP = (1.0, 0.36, 0.20)   # how far red, green and blue light go in flesh, of the distance below
-DEPTH = 0.0035             # metres
+DEEP = (1.0, 0.36, 0.20)  # how far red, green and blue light go in flesh, of the distance below
+DEPTH = 0.0035  # metres
 
 
 def make_all(kinds):
@@ -101,12 +110,22 @@ def skin(graph):
 
     oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
     height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.1))
-    return graph.principled({
-        "Base Color": colour, "Roughness": graph.math("SUBTRACT", 0.52, oil), "Specular IOR Level": 0.45,
-        "Subsurface Weight": 1.0, "Subsurface Radius": DEEP, "Subsurface Scale": DEPTH,
-        "Coat Weight": graph.math("MULTIPLY", lips, 0.30), "Coat Roughness": 0.18,
-        "Sheen Weight": 0.06, "Sheen Roughness": 0.45, "Sheen Tint": (1.0, 0.85, 0.75, 1),
-        "Normal": graph.bump(height, 0.35, 0.0006)})
+    return graph.principled(
+        {
+            "Base Color": colour,
+            "Roughness": graph.math("SUBTRACT", 0.52, oil),
+            "Specular IOR Level": 0.45,
+            "Subsurface Weight": 1.0,
+            "Subsurface Radius": DEEP,
+            "Subsurface Scale": DEPTH,
+            "Coat Weight": graph.math("MULTIPLY", lips, 0.30),
+            "Coat Roughness": 0.18,
+            "Sheen Weight": 0.06,
+            "Sheen Roughness": 0.45,
+            "Sheen Tint": (1.0, 0.85, 0.75, 1),
+            "Normal": graph.bump(height, 0.35, 0.0006),
+        }
+    )
 
 
 def eye(graph, behind_glass):
@@ -118,13 +137,17 @@ def eye(graph, behind_glass):
     around = graph.node("VectorMath", {"Vector": flat}, operation="NORMALIZE")
     front = graph.math("GREATER_THAN", z, 0.01)
 
-    spokes = graph.node("VectorMath", {"Vector": graph.scale(around, (5,) * 3), "Vector_001": graph.scale(flat, (0.9,) * 3)},
-                        operation="ADD")  # varies quickly round the pupil, slowly away from it
+    spokes = graph.node(
+        "VectorMath", {"Vector": graph.scale(around, (5,) * 3), "Vector_001": graph.scale(flat, (0.9,) * 3)}, operation="ADD"
+    )  # varies quickly round the pupil, slowly away from it
     fibres = graph.noise(spokes, 1.6, 4, 0.65)
     crypts = graph.noise(graph.scale(spokes, (0.5, 0.5, 0.5)), 1.9, 2)
     own = graph.colour(EYES, DEFAULT_EYES)
-    colour = graph.mix(graph.smooth(fibres, 0.36, 0.66), graph.multiply(1.0, own, (0.30, 0.30, 0.32)),
-                       graph.mix(0.25, graph.multiply(1.0, own, (2.0, 2.0, 2.0)), (0.55, 0.48, 0.36)))
+    colour = graph.mix(
+        graph.smooth(fibres, 0.36, 0.66),
+        graph.multiply(1.0, own, (0.30, 0.30, 0.32)),
+        graph.mix(0.25, graph.multiply(1.0, own, (2.0, 2.0, 2.0)), (0.55, 0.48, 0.36)),
+    )
     ring = graph.math("ADD", radius, graph.math("MULTIPLY_ADD", crypts, 0.35, -0.17))
     colour = graph.mix(graph.smooth(ring, 0.62, 0.46, 0, 0.55), colour, (0.20, 0.105, 0.035))  # warm about the pupil
     colour = graph.multiply(graph.smooth(radius, 0.70, 0.97, 0, 0.9), colour, (0.20, 0.22, 0.25))  # limbal ring
@@ -141,18 +164,28 @@ def eye(graph, behind_glass):
     white = graph.multiply(graph.smooth(radius, 1.22, 1.0, 0, 0.55), white, (0.55, 0.60, 0.66))
     iris = graph.math("MULTIPLY", graph.smooth(radius, 1.05, 0.94), front)
     colour = graph.mix(iris, white, colour)
-    return graph.principled({
-        "Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", iris, 0.25, 0.22), "Specular IOR Level": 0.25,
-        "Subsurface Weight": graph.math("MULTIPLY_ADD", iris, -0.25, 0.25), "Subsurface Radius": (1.0, 0.6, 0.5),
-        "Subsurface Scale": 0.002,
-        "Coat Weight": graph.math("SUBTRACT", 1.0, iris) if behind_glass else 1.0, "Coat Roughness": 0.03, "Coat IOR": 1.45})
+    return graph.principled(
+        {
+            "Base Color": colour,
+            "Roughness": graph.math("MULTIPLY_ADD", iris, 0.25, 0.22),
+            "Specular IOR Level": 0.25,
+            "Subsurface Weight": graph.math("MULTIPLY_ADD", iris, -0.25, 0.25),
+            "Subsurface Radius": (1.0, 0.6, 0.5),
+            "Subsurface Scale": 0.002,
+            "Coat Weight": graph.math("SUBTRACT", 1.0, iris) if behind_glass else 1.0,
+            "Coat Roughness": 0.03,
+            "Coat IOR": 1.45,
+        }
+    )
 
 
 def glass(graph):
     """Clear and wet: it mirrors and lets light through straight, so that the iris behind it is lit without caustics."""
     mirror = graph.node("Fresnel", {"IOR": 1.45})
-    return graph.node("MixShader", {"Fac": mirror, "Shader": graph.node("BsdfTransparent"),
-                                    "Shader_001": graph.node("BsdfAnisotropic", {"Roughness": 0.03})})
+    return graph.node(
+        "MixShader",
+        {"Fac": mirror, "Shader": graph.node("BsdfTransparent"), "Shader_001": graph.node("BsdfAnisotropic", {"Roughness": 0.03})},
+    )
 
 
 def teeth(graph):
@@ -161,10 +194,18 @@ def teeth(graph):
     colour = graph.mix(graph.smooth(graph.noise(rest, 300, 2), 0.3, 0.7, 0, 0.25), (0.78, 0.735, 0.635), (0.72, 0.655, 0.53))
     colour = graph.mix(graph.smooth(gum, 0.10, 0.75, 0, 0.75), colour, (0.66, 0.49, 0.33))
     colour = graph.multiply(graph.smooth(deep, 0.3, 1.0, 0, 0.8), colour, (0.50, 0.32, 0.27))
-    return graph.principled({
-        "Base Color": colour, "Roughness": 0.25, "Subsurface Weight": 0.5, "Subsurface Radius": (1.0, 0.75, 0.5),
-        "Subsurface Scale": 0.0015, "Coat Weight": 0.5, "Coat Roughness": 0.08,
-        "Normal": graph.bump(graph.noise(rest, 500, 2), 0.15, 0.0004)})
+    return graph.principled(
+        {
+            "Base Color": colour,
+            "Roughness": 0.25,
+            "Subsurface Weight": 0.5,
+            "Subsurface Radius": (1.0, 0.75, 0.5),
+            "Subsurface Scale": 0.0015,
+            "Coat Weight": 0.5,
+            "Coat Roughness": 0.08,
+            "Normal": graph.bump(graph.noise(rest, 500, 2), 0.15, 0.0004),
+        }
+    )
 
 
 def flesh(graph, colour, bumps):
@@ -174,9 +215,18 @@ def flesh(graph, colour, bumps):
     tint = graph.multiply(graph.smooth(blotch, 0.35, 0.7, 0, 0.5), (*colour, 1), (0.75, 0.60, 0.60))
     tint = graph.mix(graph.smooth(grain, 0.5, 0.75, 0, 0.30), tint, tuple(min(1, 1.5 * c + 0.08) for c in colour))
     tint = graph.multiply(graph.smooth(graph.mask("inside"), 0.4, 1.0, 0, 0.6), tint, (0.45, 0.32, 0.32))
-    return graph.principled({
-        "Base Color": tint, "Roughness": 0.38, "Subsurface Weight": 0.7, "Subsurface Radius": DEEP, "Subsurface Scale": DEPTH,
-        "Coat Weight": 0.55, "Coat Roughness": 0.15, "Normal": graph.bump(grain, 0.6, bumps)})
+    return graph.principled(
+        {
+            "Base Color": tint,
+            "Roughness": 0.38,
+            "Subsurface Weight": 0.7,
+            "Subsurface Radius": DEEP,
+            "Subsurface Scale": DEPTH,
+            "Coat Weight": 0.55,
+            "Coat Roughness": 0.15,
+            "Normal": graph.bump(grain, 0.6, bumps),
+        }
+    )
 
 
 def hair(graph, light):
@@ -189,9 +239,15 @@ def hair(graph, light):
     dark, bright = (graph.multiply(1.0, own, (times * light,) * 3) for times in (0.45, 1.8))
     colour = graph.mix(graph.smooth(streak, 0.30, 0.72), dark, bright)
     colour = graph.multiply(graph.smooth(tuft, 0.35, 0.65, 0.5, 0), colour, (0.50, 0.47, 0.45))
-    return graph.principled({"Base Color": colour, "Roughness": graph.math("MULTIPLY_ADD", streak, 0.35, 0.34),
-                             "Specular IOR Level": 0.35, "Specular Tint": (1.0, 0.86, 0.74, 1),
-                             "Normal": graph.bump(graph.add((streak, 0.7), (tuft, 1.0)), 0.8, 0.0012)})
+    return graph.principled(
+        {
+            "Base Color": colour,
+            "Roughness": graph.math("MULTIPLY_ADD", streak, 0.35, 0.34),
+            "Specular IOR Level": 0.35,
+            "Specular Tint": (1.0, 0.86, 0.74, 1),
+            "Normal": graph.bump(graph.add((streak, 0.7), (tuft, 1.0)), 0.8, 0.0012),
+        }
+    )
 
 
 def backdrop(middle, edge, reach):
@@ -269,8 +325,11 @@ class Graph:
         """to_low .. to_high as value goes from low to high, with soft ends; low may be the greater."""
         if low > high:
             low, high, to_low, to_high = high, low, to_high, to_low
-        return self.node("MapRange", {"Value": value, "From Min": low, "From Max": high, "To Min": to_low, "To Max": to_high},
-                         interpolation_type="SMOOTHSTEP")
+        return self.node(
+            "MapRange",
+            {"Value": value, "From Min": low, "From Max": high, "To Min": to_low, "To Max": to_high},
+            interpolation_type="SMOOTHSTEP",
+        )
 
     def mix(self, factor, a, b, blend="MIX"):
         return self.node("Mix", {"Factor_Float": factor, "A_Color": a, "B_Color": b}, 2, data_type="RGBA", blend_type=blend)
@@ -283,15 +342,14 @@ class Graph:
         return self.node("VectorMath", {"Vector": vector, "Vector_001": factors}, operation="MULTIPLY")
 
     def noise(self, vector, scale, detail, roughness=0.5, distortion=0.0):
-        return self.node("TexNoise", {"Vector": vector, "Scale": scale, "Detail": detail, "Roughness": roughness,
-                                      "Distortion": distortion})
+        return self.node("TexNoise", {"Vector": vector, "Scale": scale, "Detail": detail, "Roughness": roughness, "Distortion": distortion})
 
     def bump(self, height, strength, distance):
         return self.node("Bump", {"Height": height, "Strength": strength, "Distance": distance})
 
     def arrange(self):
         """Put the nodes in columns from left to right, each left of all that it feeds."""
-        column, links = {node: 0 for node in self.tree.nodes}, [(link.from_node, link.to_node) for link in self.tree.links]
+        column, links = dict.fromkeys(self.tree.nodes, 0), [(link.from_node, link.to_node) for link in self.tree.links]
         moved = True
         while moved:
             moved = False

@@ -1,4 +1,5 @@
 """Portrait Studio: three soft lights, a backdrop and a portrait camera round a head, in a collection of their own."""
+
 import math
 
 import bpy
@@ -8,9 +9,9 @@ from mathutils import Matrix, Vector
 from . import compat, jobs, look, rig, shaders
 from .head import HeadPanel, chosen
 
-MARK = "utter_studio"      # on the collection and on what we put into it
+MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
-TURN = 8.0                 # degrees by which the camera stands to the subject's left: enough for depth
+TURN = 8.0  # degrees by which the camera stands to the subject's left: enough for depth
 FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.02, 0.15)}  # height of the view and how far its middle is above the lips,
 #                                                            both over the lips' distance from the crown
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
@@ -20,7 +21,7 @@ LIGHTS = {
     "Rim": (150, 26, 0.8, 0.9, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2
-LIGHT_WATTS = 74.0         # of the key light, for a view one metre high
+LIGHT_WATTS = 74.0  # of the key light, for a view one metre high
 BACKDROP = ((0.105, 0.115, 0.125), (0.018, 0.021, 0.026))  # behind the head, and towards the corners
 
 
@@ -58,7 +59,7 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     scene.camera = add("Portrait", camera, turn, 3.0, view * LENS / SENSOR)
     for name, (around, upwards, wide, strength, colour) in LIGHTS.items():
         light = bpy.data.lights.new(name, "AREA")
-        light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room ** 2
+        light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room**2
         lamp = add(name, light, around, upwards, LIGHT_DISTANCE * room)
         if name == "Fill":  # one light in each eye is enough
             lamp.visible_glossy, light.specular_factor = False, 0.2
@@ -114,13 +115,22 @@ class UTTER_OT_studio(bpy.types.Operator):
     bl_description = "Put three lights, a backdrop and a portrait camera round the head, in place of an earlier studio"
     bl_options = {"REGISTER", "UNDO"}
 
-    turn: bpy.props.FloatProperty(name="Turn", description="How far the camera stands to the head's left", subtype="ANGLE",
-                                  min=-math.pi, max=math.pi, default=math.radians(TURN))
-    frame: bpy.props.EnumProperty(name="Frame", items=(("PORTRAIT", "Portrait", "From above the scalp to below the chin"),
-                                                       ("FACE", "Face", "From the forehead to the chin")))
-    engine: bpy.props.EnumProperty(name="Render Engine", items=(
-        ("KEEP", "As It Is", "Leave the scene's render engine"), ("EEVEE", "EEVEE", "Quick"),
-        ("CYCLES", "Cycles", "True to light")))
+    turn: bpy.props.FloatProperty(
+        name="Turn",
+        description="How far the camera stands to the head's left",
+        subtype="ANGLE",
+        min=-math.pi,
+        max=math.pi,
+        default=math.radians(TURN),
+    )
+    frame: bpy.props.EnumProperty(
+        name="Frame",
+        items=(("PORTRAIT", "Portrait", "From above the scalp to below the chin"), ("FACE", "Face", "From the forehead to the chin")),
+    )
+    engine: bpy.props.EnumProperty(
+        name="Render Engine",
+        items=(("KEEP", "As It Is", "Leave the scene's render engine"), ("EEVEE", "EEVEE", "Quick"), ("CYCLES", "Cycles", "True to light")),
+    )
 
     @classmethod
     def poll(cls, context):

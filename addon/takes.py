@@ -1,4 +1,5 @@
 """Takes: the performances made so far; each stays as an Action and can be chosen again."""
+
 import bpy
 
 from . import bake, compat, jobs, rig

@@ -1,4 +1,5 @@
 """Voice: the recording, where it begins, and its strip in the sequencer."""
+
 import math
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Words: what is said in the voice, where somebody has written it down. They make the lips sharper, and may be wrong."""
+
 import re
 import zlib
 from pathlib import Path
@@ -12,18 +13,61 @@ from .head import HeadPanel, chosen
 
 SUFFIXES = (".txt", ".srt", ".vtt")
 
-LANGUAGES = (("ar", "Arabic"), ("bg", "Bulgarian"), ("yue", "Cantonese"), ("ca", "Catalan"), ("hr", "Croatian"),
-             ("cs", "Czech"), ("da", "Danish"), ("nl", "Dutch"), ("en", "English"), ("et", "Estonian"), ("fi", "Finnish"),
-             ("fr", "French"), ("de", "German"), ("el", "Greek"), ("he", "Hebrew"), ("hi", "Hindi"), ("hu", "Hungarian"),
-             ("is", "Icelandic"), ("id", "Indonesian"), ("ga", "Irish"), ("it", "Italian"), ("ja", "Japanese"), ("ko", "Korean"),
-             ("lv", "Latvian"), ("lt", "Lithuanian"), ("ms", "Malay"), ("cmn", "Mandarin"), ("nb", "Norwegian"), ("fa", "Persian"),
-             ("pl", "Polish"), ("pt", "Portuguese"), ("pt-br", "Portuguese (Brazil)"), ("ro", "Romanian"), ("ru", "Russian"),
-             ("sr", "Serbian"), ("sk", "Slovak"), ("sl", "Slovenian"), ("es", "Spanish"), ("es-419", "Spanish (Latin America)"),
-             ("sw", "Swahili"), ("sv", "Swedish"), ("ta", "Tamil"), ("th", "Thai"), ("tr", "Turkish"), ("uk", "Ukrainian"),
-             ("ur", "Urdu"), ("vi", "Vietnamese"), ("cy", "Welsh"))  # codes as espeak-ng has them
+LANGUAGES = (
+    ("ar", "Arabic"),
+    ("bg", "Bulgarian"),
+    ("yue", "Cantonese"),
+    ("ca", "Catalan"),
+    ("hr", "Croatian"),
+    ("cs", "Czech"),
+    ("da", "Danish"),
+    ("nl", "Dutch"),
+    ("en", "English"),
+    ("et", "Estonian"),
+    ("fi", "Finnish"),
+    ("fr", "French"),
+    ("de", "German"),
+    ("el", "Greek"),
+    ("he", "Hebrew"),
+    ("hi", "Hindi"),
+    ("hu", "Hungarian"),
+    ("is", "Icelandic"),
+    ("id", "Indonesian"),
+    ("ga", "Irish"),
+    ("it", "Italian"),
+    ("ja", "Japanese"),
+    ("ko", "Korean"),
+    ("lv", "Latvian"),
+    ("lt", "Lithuanian"),
+    ("ms", "Malay"),
+    ("cmn", "Mandarin"),
+    ("nb", "Norwegian"),
+    ("fa", "Persian"),
+    ("pl", "Polish"),
+    ("pt", "Portuguese"),
+    ("pt-br", "Portuguese (Brazil)"),
+    ("ro", "Romanian"),
+    ("ru", "Russian"),
+    ("sr", "Serbian"),
+    ("sk", "Slovak"),
+    ("sl", "Slovenian"),
+    ("es", "Spanish"),
+    ("es-419", "Spanish (Latin America)"),
+    ("sw", "Swahili"),
+    ("sv", "Swedish"),
+    ("ta", "Tamil"),
+    ("th", "Thai"),
+    ("tr", "Turkish"),
+    ("uk", "Ukrainian"),
+    ("ur", "Urdu"),
+    ("vi", "Vietnamese"),
+    ("cy", "Welsh"),
+)  # codes as espeak-ng has them
 # A .blend keeps an item's number: it must not change when another language comes between.
-ITEMS = (("auto", "Automatic", "Found out from the words and the voice", "NONE", 0),
-         *((code, name, f"The words are {name}", "NONE", zlib.crc32(code.encode()) >> 1) for code, name in LANGUAGES))
+ITEMS = (
+    ("auto", "Automatic", "Found out from the words and the voice", "NONE", 0),
+    *((code, name, f"The words are {name}", "NONE", zlib.crc32(code.encode()) >> 1) for code, name in LANGUAGES),
+)
 
 
 def suggest(settings, _context, _typed):
@@ -69,14 +113,19 @@ def is_path(given):
 def name_of(head):
     """What the artist calls the voice: the name of its strip if it was given one, else of the recording."""
     path = Path(bpy.path.abspath(head.utter.voice, library=head.library))
-    names = [strip.name for strip in compat.strips(voice.scene_of(head)) if strip.type == "SOUND" and strip.sound is not None
-             and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)) == path]
+    names = [
+        strip.name
+        for strip in compat.strips(voice.scene_of(head))
+        if strip.type == "SOUND"
+        and strip.sound is not None
+        and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)) == path
+    ]
     return next((name for name in names if not name.startswith(voice.STRIP)), path.name)
 
 
 def sentence_in(name):
     """The words of a name such as "SC03_we-will_not_go_02.wav": at least three, without numbers; "" if it says nothing."""
-    name = name[:-len(Path(name).suffix)] if Path(name).suffix.lower() in voice.SUFFIXES else name
+    name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in voice.SUFFIXES else name
     words = [word for word in re.split(r"[\s_.\-–]+", name) if word and not re.search(r"\d", word)]
     return " ".join(words) if len(words) >= 3 else ""
 
@@ -111,8 +160,16 @@ class UTTER_OT_words_from_strip(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        return jobs.allowed(cls, "Add a head first." if head is None else "Choose a voice first." if not head.utter.voice else
-                            "" if sentence_in(name_of(head)) else "The voice is not called by the words that are said in it.")
+        return jobs.allowed(
+            cls,
+            "Add a head first."
+            if head is None
+            else "Choose a voice first."
+            if not head.utter.voice
+            else ""
+            if sentence_in(name_of(head))
+            else "The voice is not called by the words that are said in it.",
+        )
 
     def execute(self, context):
         head = chosen(context)

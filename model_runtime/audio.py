@@ -1,4 +1,5 @@
 """Voices: any recording, read block by block, as 16 kHz mono."""
+
 import os
 from math import gcd
 from pathlib import Path
@@ -7,10 +8,10 @@ import numpy as np
 
 from model_runtime.errors import UtterError
 
-RATE = 16000       # Hz, of every voice inside Utter
-SHORTEST = 0.1     # seconds
+RATE = 16000  # Hz, of every voice inside Utter
+SHORTEST = 0.1  # seconds
 LONGEST = 2 * 3600
-SILENT = 1e-4      # peak, -80 dBFS
+SILENT = 1e-4  # peak, -80 dBFS
 
 FORMATS = "WAV, FLAC, OGG, Opus, AIFF or MP3"
 # How containers of pictures and sound begin, and at which byte.
@@ -24,6 +25,7 @@ def load_voice(path):
     that is missing, empty, no recording, a video, cut off, damaged, silent, under 0.1 s or over two hours.
     """
     import soundfile
+
     path = Path(path)
     name = path.name
     try:
@@ -31,7 +33,7 @@ def load_voice(path):
             head = stream.read(16)
             if not head:
                 raise UtterError(f"{name} is empty; record or export the voice again.")
-            if any(head[at:at + len(mark)] == mark for mark, at in VIDEO.items()):
+            if any(head[at : at + len(mark)] == mark for mark, at in VIDEO.items()):
                 raise UtterError(f"{name} is a video container; export its sound as WAV and choose that.")
             stream.seek(0)
             with soundfile.SoundFile(stream) as sound:
@@ -60,6 +62,7 @@ def reachable(path):
 def read(sound, name):
     """All of an open soundfile.SoundFile as float32 [N] at RATE, mono."""
     import soundfile
+
     rate, frames = sound.samplerate, sound.frames
     if frames < SHORTEST * rate:
         raise UtterError(f"{name} is shorter than {SHORTEST} s; choose a recording with speech in it.")
@@ -80,7 +83,7 @@ def read(sound, name):
             raise UtterError(f"{name} holds values that are no numbers, at about {heard / rate:.1f} s; export it again.")
         heard += len(block)
         piece = resample(block.mean(1), last=heard >= frames)
-        samples[done:done + len(piece)] = piece
+        samples[done : done + len(piece)] = piece
         done += len(piece)
     if heard < frames:
         raise cut_off(name, heard / rate, frames / rate)
@@ -96,18 +99,20 @@ class Resampler:
 
     def __init__(self, rate):
         from scipy.signal import firwin
+
         common = gcd(rate, RATE)
         self.up, self.down = RATE // common, rate // common
         longest = max(self.up, self.down)
-        reach = 10 * longest                                       # of the filter to either side, in upsampled samples
+        reach = 10 * longest  # of the filter to either side, in upsampled samples
         self.filter = firwin(2 * reach + 1, 1 / longest, window=("kaiser", 5.0)).astype(np.float32) if longest > 1 else None
-        self.margin = -(-reach // (self.up * self.down)) + 1       # in steps: `down` samples in, `up` samples out
-        self.block = max(1, 10 * rate // self.down) * self.down    # samples to feed at once
+        self.margin = -(-reach // (self.up * self.down)) + 1  # in steps: `down` samples in, `up` samples out
+        self.block = max(1, 10 * rate // self.down) * self.down  # samples to feed at once
         self.kept, self.started = np.zeros(0, np.float32), False
 
     def __call__(self, samples, last=False):
         """The next samples -> those of the result that are settled by now; all the rest if these are the last."""
         from scipy.signal import resample_poly
+
         if self.filter is None:
             return samples
         self.kept = np.concatenate([self.kept, samples])
@@ -117,7 +122,7 @@ class Resampler:
         begin = self.margin * self.up if self.started else 0
         if last:
             return result[begin:]
-        settled = len(self.kept) // self.down - self.margin        # steps
-        self.kept = self.kept[(settled - self.margin) * self.down:]
+        settled = len(self.kept) // self.down - self.margin  # steps
+        self.kept = self.kept[(settled - self.margin) * self.down :]
         self.started = True
-        return result[begin:settled * self.up]
+        return result[begin : settled * self.up]

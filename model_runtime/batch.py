@@ -6,13 +6,14 @@
 
 Comma, semicolon or tab parts the cells, whichever the first line has most of. An empty cell says nothing, as a missing column does.
 """
+
 import csv
 from pathlib import Path
 
 from model_runtime.errors import UtterError
 
 COLUMNS = ("voice", "words", "language", "emotion", "passages", "pins", "seed", "quality", "head", "identity", "out")
-FILES = ("voice", "passages", "pins")    # relative to the list
+FILES = ("voice", "passages", "pins")  # relative to the list
 PERHAPS = ("words", "head", "identity")  # so too, where such a file is there
 
 
@@ -34,8 +35,11 @@ def read_list(path):
     for column in columns:
         if column not in COLUMNS or columns.count(column) > 1:
             raise UtterError(f'Row 1 of {path.name} names a column "{column}"; columns are {", ".join(COLUMNS)}, each once.')
-    found = [(f"{path.name} row {number}", {**dict(zip(columns, map(str.strip, cells))), "": "".join(cells[len(columns):]).strip()})
-             for number, cells in enumerate(table[1:], 2) if any(map(str.strip, cells))]
+    found = [
+        (f"{path.name} row {number}", {**dict(zip(columns, map(str.strip, cells))), "": "".join(cells[len(columns) :]).strip()})
+        for number, cells in enumerate(table[1:], 2)
+        if any(map(str.strip, cells))
+    ]
     if not found:
         raise UtterError(f"{path.name} names no voices.")
     return found

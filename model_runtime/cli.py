@@ -1,4 +1,5 @@
 """python -m model_runtime VERB: the runtime's command line. Errors are one sentence on stderr, exit 2."""
+
 import argparse
 import itertools
 import json
@@ -37,24 +38,44 @@ def parser():
         sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where torch computes")
 
     def identity(sub):
-        sub.add_argument("--identity", metavar="SEED|I.json", help="who the built-in head is: the seed of a random character, or a file "
-                         "of sliders from -1 to 1 such as {\"Age\": 0.5, \"seed\": 3}")
+        sub.add_argument(
+            "--identity",
+            metavar="SEED|I.json",
+            help="who the built-in head is: the seed of a random character, or a file "
+            'of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
+        )
 
     def words(sub):
-        sub.add_argument("--words", metavar="TEXT|FILE", help="what is said, a .txt or .srt file of it, or a folder of such files "
-                         "called as the voices are: lips get sharper; words that do not fit the voice do no harm")
+        sub.add_argument(
+            "--words",
+            metavar="TEXT|FILE",
+            help="what is said, a .txt or .srt file of it, or a folder of such files "
+            "called as the voices are: lips get sharper; words that do not fit the voice do no harm",
+        )
         sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
 
     def ears(sub):
-        sub.add_argument("--ears", metavar="FOLDER", help="a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) "
-                         "that hears phones, in place of the shipped ears")
+        sub.add_argument(
+            "--ears",
+            metavar="FOLDER",
+            help="a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) "
+            "that hears phones, in place of the shipped ears",
+        )
 
     sub = verb("perform", perform, "voices to Motion files")
     sub.add_argument("voices", nargs="*", metavar="VOICE", help="sound files, or folders of them")
-    sub.add_argument("--list", metavar="FILE.csv", help="instead of voices: a row for each, with the columns " + ", ".join(COLUMNS) +
-                     "; paths in it are relative to it")
-    sub.add_argument("-o", "--output", "--out", metavar="M.npz|FOLDER/", help="a file for one voice, a folder for several; "
-                     "with a list the folder that its column out refers to, default: the list's own")
+    sub.add_argument(
+        "--list",
+        metavar="FILE.csv",
+        help="instead of voices: a row for each, with the columns " + ", ".join(COLUMNS) + "; paths in it are relative to it",
+    )
+    sub.add_argument(
+        "-o",
+        "--output",
+        "--out",
+        metavar="M.npz|FOLDER/",
+        help="a file for one voice, a folder for several; with a list the folder that its column out refers to, default: the list's own",
+    )
     sub.add_argument("--head", help="FLAME-format head (.npz, .pkl) or neutral mesh (.obj, .ply); default: the built-in head")
     sub.add_argument("--emotion", metavar="TEXT", help="what the whole should feel like, in words; default: what the voice feels like")
     sub.add_argument("--passages", metavar="P.json", help="list of {start, end, prompt, strength, fade} in seconds")
@@ -117,6 +138,7 @@ def main(arguments=None):
 
 def perform(args):
     from model_runtime.pipeline import Performer
+
     if bool(args.voices) == bool(args.list):
         raise UtterError("Name voices, or a list of them with --list.")
     performer, failed = Performer(args.device), 0
@@ -139,10 +161,23 @@ def perform(args):
 def perform_one(performer, voice, output, options):
     """Perform one voice with the options of `perform` (a Namespace) and write its Motion."""
     from model_runtime.motion import save_motion
+
     passages, who = asked(options, performer)
-    motion = performer.perform(voice, options.head, options.emotion, passages, options.pins, options.seed, options.quality, who,
-                               words=words_for(voice, options.words), language=options.language, progress=show(voice), note=say(voice),
-                               ears=options.ears)
+    motion = performer.perform(
+        voice,
+        options.head,
+        options.emotion,
+        passages,
+        options.pins,
+        options.seed,
+        options.quality,
+        who,
+        words=words_for(voice, options.words),
+        language=options.language,
+        progress=show(voice),
+        note=say(voice),
+        ears=options.ears,
+    )
     save_motion(motion, output)
 
 
@@ -150,8 +185,10 @@ def asked(options, performer):
     """(passages, identity) of the files that the options name; the ears that they name are plugged in."""
     if options.ears:
         performer.plug(options.ears)
-    return (read_passages(options.passages) if options.passages else (),
-            read_identity(options.identity, performer.builtin) if options.identity else None)
+    return (
+        read_passages(options.passages) if options.passages else (),
+        read_identity(options.identity, performer.builtin) if options.identity else None,
+    )
 
 
 def named(args):
@@ -186,8 +223,13 @@ def listed(args):
 
 def name_output(target, out, voice, taken):
     """The Motion's path: out in the folder target, or called as the voice is; UtterError if an earlier row has it."""
-    name = out.removesuffix(".npz") if out else next(name for number in itertools.count(1) if (
-        name := Path(voice).stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
+    name = (
+        out.removesuffix(".npz")
+        if out
+        else next(
+            name for number in itertools.count(1) if (name := Path(voice).stem + (f"_{number}" if number > 1 else "")).lower() not in taken
+        )
+    )
     if name.lower() in taken:
         raise UtterError(f"An earlier row goes to {out} as well.")
     taken.add(name.lower())
@@ -234,8 +276,9 @@ def show(voice):
     """Progress on stderr, one line that rewrites itself; silent where stderr is no terminal."""
     if not sys.stderr.isatty():
         return lambda stage, fraction: None
-    return lambda stage, fraction: print(f"\r{Path(voice).name}: {stage} {100 * fraction:3.0f} % ", end="\n" if fraction >= 0.99 else "",
-                                         file=sys.stderr, flush=True)
+    return lambda stage, fraction: print(
+        f"\r{Path(voice).name}: {stage} {100 * fraction:3.0f} % ", end="\n" if fraction >= 0.99 else "", file=sys.stderr, flush=True
+    )
 
 
 def read_passages(path):
@@ -250,6 +293,7 @@ def read_passages(path):
 def read_identity(given, head):
     """beta [300] of a seed, or of a file of sliders."""
     from model_runtime.flame import identity
+
     if given.isdecimal():
         return identity.random(head, int(given))[1]
     try:
@@ -257,12 +301,13 @@ def read_identity(given, head):
     except FileNotFoundError as error:
         raise UtterError(f"{given} is neither a seed (a whole number) nor a file.") from error
     except (OSError, ValueError) as error:
-        raise UtterError(f"{given} must hold a JSON object of sliders, such as {{\"Age\": 0.5, \"seed\": 3}}.", str(error)) from error
+        raise UtterError(f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.', str(error)) from error
 
 
 def listen(args):
     from model_runtime.pipeline import Performer
     from model_runtime.speech.content import save_content
+
     content = Performer(args.device).listen(args.voice, words_for(args.voice, args.words), args.language, say(args.voice), args.ears)
     save_content(content, args.output)
 
@@ -270,6 +315,7 @@ def listen(args):
 def mesh(args):
     from model_runtime.flame import lbs
     from model_runtime.motion import write_npz
+
     head, motion = motion_on(args.motion, args.head)
     if args.identity and args.head:
         raise UtterError("An identity is of the built-in head; another head is who its file says.")
@@ -284,9 +330,11 @@ def mesh(args):
 def motion_on(path, head_path):
     """(Head, Motion on it). A Motion of the built-in head is carried over to another head; any other mismatch is an UtterError."""
     from dataclasses import replace
+
     from model_runtime.flame.calibrate import calibrate
     from model_runtime.flame.head import load_head
     from model_runtime.motion import load_motion
+
     motion, builtin = load_motion(path), load_head()
     head = load_head(head_path) if head_path else builtin
     if motion.basis == head.basis:
@@ -299,16 +347,23 @@ def motion_on(path, head_path):
 def actions(args):
     from model_runtime.flame import actions as face_actions
     from model_runtime.motion import write_npz
+
     head, motion = motion_on(args.motion, None)
-    write_npz(args.output, actions=face_actions.from_motion(head, motion.values).astype(np.float32), names=np.array(head.action_names),
-              fps=np.float64(motion.fps))
+    write_npz(
+        args.output,
+        actions=face_actions.from_motion(head, motion.values).astype(np.float32),
+        names=np.array(head.action_names),
+        fps=np.float64(motion.fps),
+    )
 
 
 def feel(args):
     from model_runtime.pipeline import Performer
+
     print(json.dumps(Performer(args.device).feel(args.subject)))
 
 
 def work(args):
     from model_runtime.worker import main as serve
+
     return serve(args.device)

@@ -2,6 +2,7 @@
 
 values is float32 [T, 65] at fps frames a second; frame i is the moment i / fps of the voice.
 """
+
 import os
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,17 +16,29 @@ CHANNELS = 65
 FPS = 30
 
 EXPRESSION = slice(0, 50)  # FLAME expression coefficients, standard deviations of the head's basis
-JAW = slice(50, 53)        # axis-angle, radians; +x opens, +y to the subject's left
-NECK = slice(53, 56)       # axis-angle, radians
-EYES = slice(56, 60)       # left pitch, left yaw, right pitch, right yaw, radians
-LIDS = slice(60, 62)       # left, right; 0 open to 1 shut
-TONGUE = slice(62, 65)     # tip up, back up, out; 0 to 1
+JAW = slice(50, 53)  # axis-angle, radians; +x opens, +y to the subject's left
+NECK = slice(53, 56)  # axis-angle, radians
+EYES = slice(56, 60)  # left pitch, left yaw, right pitch, right yaw, radians
+LIDS = slice(60, 62)  # left, right; 0 open to 1 shut
+TONGUE = slice(62, 65)  # tip up, back up, out; 0 to 1
 
 NAMES = (
     *(f"expression_{i:02d}" for i in range(50)),
-    "jaw_x", "jaw_y", "jaw_z", "neck_x", "neck_y", "neck_z",
-    "eye_left_pitch", "eye_left_yaw", "eye_right_pitch", "eye_right_yaw",
-    "lid_left", "lid_right", "tongue_tip_up", "tongue_back_up", "tongue_out",
+    "jaw_x",
+    "jaw_y",
+    "jaw_z",
+    "neck_x",
+    "neck_y",
+    "neck_z",
+    "eye_left_pitch",
+    "eye_left_yaw",
+    "eye_right_pitch",
+    "eye_right_yaw",
+    "lid_left",
+    "lid_right",
+    "tongue_tip_up",
+    "tongue_back_up",
+    "tongue_out",
 )
 
 
@@ -44,8 +57,14 @@ def save_motion(motion, path):
     """Write motion as .npz, whole or not at all: written beside, then renamed."""
     values = np.ascontiguousarray(motion.values, dtype=np.float32)
     assert values.ndim == 2 and values.shape[1] == CHANNELS
-    write_npz(path, motion=values, fps=np.float64(motion.fps), basis=np.str_(motion.basis),
-              seed=np.int64(motion.seed), voice=np.str_(motion.voice))
+    write_npz(
+        path,
+        motion=values,
+        fps=np.float64(motion.fps),
+        basis=np.str_(motion.basis),
+        seed=np.int64(motion.seed),
+        voice=np.str_(motion.voice),
+    )
 
 
 def load_motion(path):
@@ -57,9 +76,13 @@ def load_motion(path):
         values = arrays["motion"]
         if values.ndim != 2 or values.shape[1] != CHANNELS or not np.isfinite(values).all():
             raise UtterError(f"{Path(path).name} is damaged: motion must be finite numbers of shape [T, {CHANNELS}].")
-        return Motion(values.astype(np.float32), float(arrays["fps"]), str(arrays["basis"]),
-                      int(arrays["seed"]) if "seed" in arrays.files else 0,
-                      str(arrays["voice"]) if "voice" in arrays.files else "")
+        return Motion(
+            values.astype(np.float32),
+            float(arrays["fps"]),
+            str(arrays["basis"]),
+            int(arrays["seed"]) if "seed" in arrays.files else 0,
+            str(arrays["voice"]) if "voice" in arrays.files else "",
+        )
 
 
 def write_npz(path, *, compressed=True, **arrays):

@@ -1,4 +1,5 @@
 """From a voice to a Motion: the way of the data in one place (docs/architecture.md, "Pipeline")."""
+
 from functools import cached_property
 from pathlib import Path
 
@@ -18,13 +19,14 @@ class Performer:
 
     def __init__(self, device="auto"):
         self.device_name = device
-        self.fitted = None   # what fit() keeps
+        self.fitted = None  # what fit() keeps
         self.plugged = None  # what plug() keeps
 
     @cached_property
     def device(self):
         """torch.device: the one asked for, or the best there is. UtterError if it is not there."""
         import torch
+
         there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
         name = self.device_name
         if name == "auto":
@@ -36,16 +38,19 @@ class Performer:
     @cached_property
     def encoder(self):
         from model_runtime.speech.encoder import load_encoder
+
         return load_encoder(self.device)
 
     @cached_property
     def feelings(self):
         from model_runtime.emotion import load_feelings
+
         return load_feelings(self.device)
 
     @cached_property
     def generator(self):
         from model_runtime.diffusion import load_generator
+
         return load_generator(self.device)
 
     @cached_property
@@ -61,6 +66,7 @@ class Performer:
             return self.encoder, self.generator
         from model_runtime.diffusion import load_generator
         from model_runtime.speech.plugin import load_plugin
+
         own = Path(folder) / "generator.safetensors"
         files = own, Path(folder) / "config.json", Path(folder) / "model.safetensors"
         version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in files]
@@ -82,8 +88,14 @@ class Performer:
         if self.fitted is None or self.fitted[0] != version:
             target = load_head(head)
             other = target.basis != self.builtin.basis
-            self.fitted = version, (target, calibrate(target, self.builtin) if other else None,
-                                    identity(target, self.builtin) if other else np.zeros(300, np.float32))
+            self.fitted = (
+                version,
+                (
+                    target,
+                    calibrate(target, self.builtin) if other else None,
+                    identity(target, self.builtin) if other else np.zeros(300, np.float32),
+                ),
+            )
         return self.fitted[1]
 
     def listen(self, voice, words=None, language=None, note=lambda sentence: None, ears=None):
@@ -95,6 +107,7 @@ class Performer:
         words: what is said, a text or a .txt, .srt or .vtt file; language: its code (en, de, fr ...), None: found out.
         note(sentence) hears where the words do not fit the voice."""
         from model_runtime.speech.script import read_script, sharpen
+
         script = read_script(words)  # a file that cannot be read is said before anything is computed
         encoder, samples = self.plug(ears)[0] if ears else self.encoder, load_voice(voice)
         if encoder.kind.startswith("hidden:"):
@@ -106,9 +119,23 @@ class Performer:
             note(sentence)
         return content
 
-    def perform(self, voice, head=None, emotion=None, passages=(), pins=None, seed=0, quality="final", identity=None,
-                words=None, language=None, progress=lambda stage, fraction: None, cancelled=lambda: False,
-                note=lambda sentence: None, ears=None):
+    def perform(
+        self,
+        voice,
+        head=None,
+        emotion=None,
+        passages=(),
+        pins=None,
+        seed=0,
+        quality="final",
+        identity=None,
+        words=None,
+        language=None,
+        progress=lambda stage, fraction: None,
+        cancelled=lambda: False,
+        note=lambda sentence: None,
+        ears=None,
+    ):
         """Motion at 30 fps for a voice file, in the basis of head (path; None: the built-in one).
 
         emotion: words for the whole; passages: list of {start, end, prompt, strength, fade} in seconds, over it; without
@@ -163,9 +190,19 @@ class Performer:
         del samples, base  # an hour of them is a third of a gigabyte
 
         def generate(pins, low, high):
-            return sample(generator, content if states is None else states, feeling, prompted, beta, pins=pins, seed=seed,
-                          quality=quality, progress=lambda stage, f: step("Performing", low + (high - low) * f),
-                          cancelled=cancelled, heard=content)
+            return sample(
+                generator,
+                content if states is None else states,
+                feeling,
+                prompted,
+                beta,
+                pins=pins,
+                seed=seed,
+                quality=quality,
+                progress=lambda stage, f: step("Performing", low + (high - low) * f),
+                cancelled=cancelled,
+                heard=content,
+            )
 
         if head_map is None:
             values = generate(pins, 0.3, 0.98)
@@ -213,12 +250,16 @@ def looks_like_file(subject):
 def check_ears(encoder, generator):
     """UtterError where the generator has not learned from what such ears give."""
     if generator.ears.startswith("hidden:") and generator.ears != encoder.kind:
-        raise UtterError(f"The generator learned from the hidden states of another speech model ({generator.ears}); choose that "
-                         "model's folder as ears.", f"{encoder.kind}, generator {generator.ears}")
+        raise UtterError(
+            f"The generator learned from the hidden states of another speech model ({generator.ears}); choose that model's folder as ears.",
+            f"{encoder.kind}, generator {generator.ears}",
+        )
     if encoder.kind.startswith("hidden:") and generator.ears != encoder.kind:
-        raise UtterError("This speech model hears no phones, and its hidden states need a generator trained on them; run python "
-                         "build.py train generator --ears FOLDER, or choose a CTC model of phones.",
-                         f"{encoder.kind}, generator {generator.ears}")
+        raise UtterError(
+            "This speech model hears no phones, and its hidden states need a generator trained on them; run python "
+            "build.py train generator --ears FOLDER, or choose a CTC model of phones.",
+            f"{encoder.kind}, generator {generator.ears}",
+        )
 
 
 def check_passages(passages):
@@ -281,7 +322,9 @@ def generate_on_other_head(generate, head_map, beta, values, mask):
     What the way there and back loses is then added where it was pinned, and the neighbours follow as they do while diffusing.
     """
     import torch
+
     from model_runtime.diffusion.pins import Pins
+
     free = head_map.apply(generate(None, 0.3, 0.6), beta)
     wanted = np.where(mask, values, free)
     touched = mask.any(axis=1)

@@ -1,4 +1,5 @@
 """The worker: JSON lines on stdin and stdout, one job at a time (docs/protocol.md)."""
+
 import json
 import os
 import queue
@@ -12,7 +13,7 @@ from model_runtime import __version__
 from model_runtime.errors import Cancelled, UtterError
 
 PROTOCOL = 1
-GRACE = 2.0           # seconds a running job has to stop after stdin closed
+GRACE = 2.0  # seconds a running job has to stop after stdin closed
 PROGRESS_EVERY = 0.1  # seconds between two progress events of the same stage
 
 
@@ -37,6 +38,7 @@ class Worker:
     def __init__(self, device="auto"):
         self.channel = Channel()  # before any import that might print
         from model_runtime.pipeline import Performer
+
         self.performer = Performer(device)
         self.jobs = queue.Queue()
         self.cancelled = set()  # ids of jobs to stop, known to both threads
@@ -83,11 +85,19 @@ class Worker:
         except UtterError as error:
             self.channel.send("error", id=number, message=str(error), detail=error.detail)
         except MemoryError:
-            self.channel.send("error", id=number, message="The machine ran out of memory; close other programs or use a shorter voice.",
-                              detail=traceback.format_exc())
+            self.channel.send(
+                "error",
+                id=number,
+                message="The machine ran out of memory; close other programs or use a shorter voice.",
+                detail=traceback.format_exc(),
+            )
         except Exception as error:  # a defect of ours: say so, keep serving
-            self.channel.send("error", id=number, message=f"Something unexpected went wrong ({type(error).__name__}: {error}); the log tells more.",
-                              detail=traceback.format_exc())
+            self.channel.send(
+                "error",
+                id=number,
+                message=f"Something unexpected went wrong ({type(error).__name__}: {error}); the log tells more.",
+                detail=traceback.format_exc(),
+            )
         finally:
             self.cancelled.discard(number)
 
@@ -101,6 +111,7 @@ class Worker:
         from model_runtime.flame.mesh import head_from_mesh
         from model_runtime.motion import read_npz
         from model_runtime.pipeline import check_identity
+
         output = Path(request["output"])
         path = request.get("head")
         beta = check_identity(request.get("identity"), path or request.get("mesh"))
@@ -115,11 +126,17 @@ class Worker:
         if self.is_cancelled(request.get("id")):
             raise Cancelled
         write_bundle(head, output, beta)
-        return {"output": str(output), "name": Path(path).stem if path else "Utter Head", "basis": head.basis, "head": str(path) if path else None}
+        return {
+            "output": str(output),
+            "name": Path(path).stem if path else "Utter Head",
+            "basis": head.basis,
+            "head": str(path) if path else None,
+        }
 
     def perform(self, request):
         """Perform a voice into an .npz; progress goes out as it happens."""
         from model_runtime.motion import save_motion
+
         number, began = request.get("id"), time.monotonic()
         last = ["", 0.0]
 
@@ -131,13 +148,30 @@ class Worker:
 
         notes = []
         motion = self.performer.perform(
-            request["voice"], head=request.get("head"), emotion=request.get("emotion"), passages=request.get("passages") or (),
-            pins=request.get("pins"), seed=int(request.get("seed", 0)), quality=request.get("quality", "final"),
-            identity=request.get("identity"), words=request.get("words"), language=request.get("language"), progress=progress,
-            cancelled=lambda: self.is_cancelled(number), note=notes.append, ears=request.get("ears"))
+            request["voice"],
+            head=request.get("head"),
+            emotion=request.get("emotion"),
+            passages=request.get("passages") or (),
+            pins=request.get("pins"),
+            seed=int(request.get("seed", 0)),
+            quality=request.get("quality", "final"),
+            identity=request.get("identity"),
+            words=request.get("words"),
+            language=request.get("language"),
+            progress=progress,
+            cancelled=lambda: self.is_cancelled(number),
+            note=notes.append,
+            ears=request.get("ears"),
+        )
         save_motion(motion, request["output"])
-        return {"output": str(request["output"]), "frames": len(motion.values), "fps": motion.fps, "basis": motion.basis,
-                "seconds": round(time.monotonic() - began, 3), "notes": notes}
+        return {
+            "output": str(request["output"]),
+            "frames": len(motion.values),
+            "fps": motion.fps,
+            "basis": motion.basis,
+            "seconds": round(time.monotonic() - began, 3),
+            "notes": notes,
+        }
 
 
 ALL = object()  # in Worker.cancelled: every job

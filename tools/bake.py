@@ -5,6 +5,7 @@
 
 The same code as `blender -b [SCENE.blend] --command utter perform --voice VOICE... --out ...`, run in bpy.
 """
+
 import contextlib
 import itertools
 import sys
@@ -18,7 +19,7 @@ import addon
 def main(argv):
     """Returns the exit code: 0 all done, 2 bad input and nothing done, 3 some voices failed."""
     given = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
-    options = argv[len(given):]
+    options = argv[len(given) :]
     if not argv or {"-h", "--help"} & set(argv):
         print(__doc__.strip(), end="\n\nOptions as there:\n\n")
         options, given = ["--help"], []

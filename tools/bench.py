@@ -3,6 +3,7 @@
 Ratios are between two things measured here one after the other, so that they mean the same on every machine; seconds and
 megabytes are this machine's. The worker is held to two processor cores where the system allows it.
 """
+
 import argparse
 import json
 import os
@@ -40,8 +41,12 @@ def main(argv):
             figures.append({"bench": name, "figure": what, "value": round(float(value), 4), "unit": unit, "target": target})
             print(f"{name + ': ' + what:<72}{f'{value:.3g} {unit}':>18}   {target}", flush=True)
     args.out.mkdir(parents=True, exist_ok=True)
-    machine = {"system": platform.platform(), "processor": platform.processor(), "cores": CORES,
-               "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None}
+    machine = {
+        "system": platform.platform(),
+        "processor": platform.processor(),
+        "cores": CORES,
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
     record = {"quick": args.quick, "full": args.full, "machine": machine, "figures": figures}
     (args.out / "bench.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(args.out / "bench.json")
@@ -52,8 +57,10 @@ def bench_bake(args):
     """Ten minutes on all channels: our bake against keyframe_insert, which writes the very same keys of every eighth curve; its time
     for all is that times the share of keys, for a curve's cost does not depend on the others."""
     import bpy
+
     from addon import bake, compat, head, jobs, rig
     from tools.bake import enabled
+
     minutes = 1 if args.quick else 10
     values = np.random.default_rng(0).normal(0, 0.01, (minutes * 60 * 30, 65)).cumsum(axis=0)
     values = np.sin(values).astype(np.float32)  # smooth, and within every channel's range
@@ -98,11 +105,15 @@ def read_curve(block, curve):
 
 def bench_enable(args):
     """Enabling the add-on in a fresh bpy; beside the clock's time the processor's, which a busy machine lengthens less."""
-    script = ("import sys, time, bpy; began = time.perf_counter(), time.process_time(); import addon; addon.register(); "
-              "print('FIGURE', time.perf_counter() - began[0], time.process_time() - began[1], 'torch' in sys.modules); "
-              "addon.unregister()")
-    runs = [subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-            for _ in range(3 if args.quick else 9)]
+    script = (
+        "import sys, time, bpy; began = time.perf_counter(), time.process_time(); import addon; addon.register(); "
+        "print('FIGURE', time.perf_counter() - began[0], time.process_time() - began[1], 'torch' in sys.modules); "
+        "addon.unregister()"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(3 if args.quick else 9)
+    ]
     answers = [run.partition("FIGURE")[2].split() for run in runs]
     yield "enabling the add-on, median", statistics.median(float(a[0]) for a in answers) * 1000, "ms", "< 100"
     yield "the same in processor time, median", statistics.median(float(a[1]) for a in answers) * 1000, "ms", ""
@@ -120,8 +131,12 @@ def bench_perform(args):
                 yield f"{quality}, {length:g} s of voice", length / took[length], "x real time", f">= {enough}"
                 if busy:
                     yield f"{quality}, {length:g} s of voice, in processor time of one core", length / busy, "x real time", ""
-            yield f"{quality}, a second's time at {long:g} s over that at {middle:g} s", (
-                took[long] / long / (took[middle] / middle)), "x", "<= 1.2 (linear)"
+            yield (
+                f"{quality}, a second's time at {long:g} s over that at {middle:g} s",
+                (took[long] / long / (took[middle] / middle)),
+                "x",
+                "<= 1.2 (linear)",
+            )
             if held[long]:
                 yield f"{quality}, {long:g} s of voice, peak memory", held[long], "MB", ""
                 yield f"{quality}, the same over that at {middle:g} s", held[long] / held[middle], "x", "<= 1.5"
@@ -149,16 +164,18 @@ def bench_head(args):
     """The built-in head: loaded, added to a scene by a worker that has started, and played with every channel moving. Playing is
     what Blender computes for a frame (frame_set), the drawing aside: that is the graphics card's."""
     import bpy
+
     from addon import bake, head, jobs, rig
     from model_runtime.flame.head import load_head
     from tools.bake import enabled
+
     runs = 3 if args.quick else 9
     loads = [timed(load_head) for _ in range(runs)]
     worked = [timed(load_head, time.process_time) for _ in range(runs)]
     yield "loading the built-in head, median", statistics.median(loads), "s", "< 0.2"
     yield "the same in processor time, median", statistics.median(worked), "s", ""
     with enabled():
-        jobs.run(head.add_job(bpy.context))     # starts the worker
+        jobs.run(head.add_job(bpy.context))  # starts the worker
         adds = [timed(lambda: jobs.run(head.add_job(bpy.context))) for _ in range(runs)]
         yield "adding it to a scene, median", statistics.median(adds), "s", "< 1"
         obj, scene = bpy.context.scene.utter.head, bpy.context.scene
@@ -172,8 +189,9 @@ def bench_head(args):
             for frame in range(1, length + 1):
                 scene.frame_set(frame)
 
-        rate, worked = (length / statistics.median(timed(play, clock) for _ in range(3))
-                        for clock in (time.perf_counter, time.process_time))
+        rate, worked = (
+            length / statistics.median(timed(play, clock) for _ in range(3)) for clock in (time.perf_counter, time.process_time)
+        )
     keys, vertices = len(obj.data.shape_keys.key_blocks) - 1, len(obj.data.vertices)
     yield f"playing {keys} keys on {vertices} vertices, frames a second", rate, "", ">= 60"
     yield "the same per second of processor time", worked, "", ""

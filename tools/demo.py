@@ -1,4 +1,5 @@
 """The whole chain at once: a voice becomes a talking head, out/demo.blend, and its pictures, out/demo.mp4 and out/demo.png."""
+
 import argparse
 import json
 import sys
@@ -17,14 +18,24 @@ VOICES = Path(__file__).resolve().parent.parent / "blender_assets" / "voices"
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(prog="build.py demo", description=(
-        "Perform a voice on the built-in head; writes demo.blend, demo.mp4 (rendered, with sound) and demo.png (frames, and the "
-        "waveform under them)."))
+    parser = argparse.ArgumentParser(
+        prog="build.py demo",
+        description=(
+            "Perform a voice on the built-in head; writes demo.blend, demo.mp4 (rendered, with sound) and demo.png (frames, and the "
+            "waveform under them)."
+        ),
+    )
     parser.add_argument("voice", nargs="?", type=Path, default=VOICES / "moon.flac", help="a recording; default: the shipped sample")
     parser.add_argument("--emotion", metavar="WORDS", help="what the face should feel throughout")
-    parser.add_argument("--passages", type=Path, metavar="P.json", help=(
-        'list of {"start", "end", "prompt", "strength", "fade"} in seconds; default: those beside a sample voice, as long as no '
-        "--emotion is given"))
+    parser.add_argument(
+        "--passages",
+        type=Path,
+        metavar="P.json",
+        help=(
+            'list of {"start", "end", "prompt", "strength", "fade"} in seconds; default: those beside a sample voice, as long as no '
+            "--emotion is given"
+        ),
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quality", choices=("draft", "final"), default="final")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")
@@ -40,8 +51,9 @@ def main(argv):
     with bake.enabled():
         options = ["--emotion", args.emotion] if args.emotion else []
         options += ["--passages", str(passages)] if passages else []
-        status = addon.command.main(["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed),
-                                     "--quality", args.quality, *options])
+        status = addon.command.main(
+            ["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed), "--quality", args.quality, *options]
+        )
         if not status:
             bpy.ops.wm.open_mainfile(filepath=str(blend))  # what was written is what is shown
             show(bpy.context.scene, args, passages, blend)
@@ -70,10 +82,17 @@ def show(scene, args, passages, blend):
             print(f"[demo] {args.out / 'demo.mp4'}", flush=True)
         samples, rate = soundfile.read(args.voice, always_2d=True)
         sheet.write_sheet(
-            args.out / "demo.png", [pictures[i] for i in picked], times[picked], captions(args.voice, times[picked]),
-            samples.mean(axis=1), rate, gap / max(gap.max(), 1e-9), times,
+            args.out / "demo.png",
+            [pictures[i] for i in picked],
+            times[picked],
+            captions(args.voice, times[picked]),
+            samples.mean(axis=1),
+            rate,
+            gap / max(gap.max(), 1e-9),
+            times,
             passages=json.loads(passages.read_text(encoding="utf-8")) if passages else [],
-            title=f"{args.voice.name}   seed {args.seed}   {args.emotion or ''}   lips up to {gap.max() * 1000:.1f} mm apart")
+            title=f"{args.voice.name}   seed {args.seed}   {args.emotion or ''}   lips up to {gap.max() * 1000:.1f} mm apart",
+        )
     print(f"[demo] {args.out / 'demo.png'}", flush=True)
 
 
@@ -89,7 +108,7 @@ def measure_lips(scene, head, frames):
 
 
 def captions(voice, times):
-    """"1.23 s" for each time, and the phone that is spoken then, where a list of phones lies beside the voice."""
+    """ "1.23 s" for each time, and the phone that is spoken then, where a list of phones lies beside the voice."""
     path = voice.with_suffix(".phones")
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     phones = [(float(start), float(end), phone) for start, end, phone in lines]

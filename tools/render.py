@@ -3,6 +3,7 @@
 Cycles on the processor is the one engine that works on every machine. A few samples and the denoiser make a clean picture,
 because the studio holds nothing but a head and soft lights.
 """
+
 import contextlib
 import os
 import sys
@@ -19,13 +20,13 @@ def choose_engine(scene, size=(WIDTH, HEIGHT), samples=SAMPLES):
     render.engine = "CYCLES"
     render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
     render.use_persistent_data = True  # only what moved is handed over again
-    render.use_sequencer = False       # the voice's strip is for the ears
+    render.use_sequencer = False  # the voice's strip is for the ears
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", samples, False
     cycles.max_bounces, cycles.use_light_tree = 2, False  # three lights need no tree, one head little more than direct light
     cycles.use_denoising, cycles.denoiser, cycles.denoising_quality = True, "OPENIMAGEDENOISE", "FAST"
     cycles.denoising_prefilter = "FAST"
-    cycles.use_animated_seed = False   # what noise is left stands still instead of boiling
+    cycles.use_animated_seed = False  # what noise is left stands still instead of boiling
     scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Punchy"
     scene.view_settings.exposure = 0.5  # stops; Punchy is dark
 

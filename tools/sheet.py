@@ -1,16 +1,17 @@
 """The contact sheet: a performance on one page, to be judged at a glance. Frames, and under them the voice and the lips."""
-import bpy  # first: it brings the two below
+
 import blf
+import bpy  # first: it brings the two below
 import imbuf
 import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 COLUMNS = 6
-CELL = 240, 300      # pixels, width and height
+CELL = 240, 300  # pixels, width and height
 SPACE = 8
-BAND = 150           # height of the waveform
+BAND = 150  # height of the waveform
 CAPTION = 20
-PITCH_PERIOD = 256   # samples over which the loudness is taken: a deep voice's period at 16 kHz and more
+PITCH_PERIOD = 256  # samples over which the loudness is taken: a deep voice's period at 16 kHz and more
 PAPER, INK, FAINT = (0.96, 0.96, 0.95), (0.13, 0.14, 0.16), (0.80, 0.81, 0.82)
 VOICE, LIPS, PASSAGES = (0.45, 0.52, 0.62), (0.86, 0.33, 0.18), ((0.99, 0.93, 0.80), (0.88, 0.94, 0.88))  # passages take turns
 
@@ -23,7 +24,7 @@ def pick_frames(gap, count):
     picked = []
     for span in range(count):  # the middle of each span, so that two picks are never neighbours
         begin, end = (round((span + part) * len(gap) / count) for part in (0.15, 0.85))
-        piece = gap[begin:max(end, begin + 1)]
+        piece = gap[begin : max(end, begin + 1)]
         picked.append(begin + int(np.argmax(piece) if span % 2 else np.argmin(piece)))
     return picked
 
@@ -45,14 +46,14 @@ def write_sheet(path, pictures, times, captions, samples, rate, gap, gap_times, 
 
     for number, (picture, caption) in enumerate(zip(pictures, captions)):
         x, y = SPACE + number % columns * (CELL[0] + SPACE), top + number // columns * row_height
-        page[y:y + CELL[1], x:x + CELL[0]] = read_picture(picture, CELL)
+        page[y : y + CELL[1], x : x + CELL[0]] = read_picture(picture, CELL)
         texts.append((x, y + CELL[1] + 3, f"{number + 1}   {caption}", 13))
 
-    band = page[band_top:band_top + BAND, SPACE:width - SPACE]
+    band = page[band_top : band_top + BAND, SPACE : width - SPACE]
     seconds = max(len(samples) / rate, gap_times[-1])
     across = lambda time: int(np.clip(time / seconds, 0, 1) * (band.shape[1] - 1))
     for number, passage in enumerate(passages):
-        band[:, across(passage["start"]):across(passage["end"]) + 1] = PASSAGES[number % len(PASSAGES)]
+        band[:, across(passage["start"]) : across(passage["end"]) + 1] = PASSAGES[number % len(PASSAGES)]
         texts.append((SPACE + across(passage["start"]) + 4, band_top + BAND + 3, passage["prompt"], 13))
     for second in range(int(seconds) + 1):
         band[:, across(second)] = FAINT
@@ -74,7 +75,7 @@ def write_grid(path, pictures, captions, columns):
     texts = []
     for number, (tile, caption) in enumerate(zip(tiles, captions)):
         x, y = SPACE + number % columns * (width + SPACE), SPACE + number // columns * (height + CAPTION + SPACE)
-        page[y:y + height, x:x + width] = tile
+        page[y : y + height, x : x + width] = tile
         texts.append((x, y + height + 3, caption, 13))
     write_captioned(path, page, texts)
 
@@ -98,7 +99,7 @@ def draw_wave(band, samples, length):
     for column, sample in enumerate(edges[:-1]):
         if sample < len(loudness):
             reach = int(loudness[sample])
-            band[height // 2 - reach:height // 2 + reach + 1, column] = VOICE
+            band[height // 2 - reach : height // 2 + reach + 1, column] = VOICE
 
 
 def draw_curve(band, values):
@@ -107,7 +108,7 @@ def draw_curve(band, values):
     rows = (height - 3 - np.clip(values, 0, 1) * (height - 6)).astype(int)
     for column in range(1, band.shape[1]):
         low, high = sorted((rows[column - 1], rows[column]))
-        band[low - 1:high + 2, column] = LIPS
+        band[low - 1 : high + 2, column] = LIPS
 
 
 def read_picture(path, size=None):

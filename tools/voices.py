@@ -5,6 +5,7 @@ voice feels something. A maintainer runs this once and commits what it writes:
 NAME.flac (16 kHz mono), NAME.txt (the words) and NAME.phones (start, end, phone: what the synthesiser really said, and when).
 Needs the Debian package flite.
 """
+
 import shutil
 import subprocess
 import sys
@@ -27,13 +28,8 @@ LINES = {
         ("My father promised he would be home by five.", 1.00, 1.00, 0.30),
         ("But he never came back.", 0.94, 1.20, 0.45),
     ],
-    "pie": [
-        ("Maybe we could bake a plum pie for breakfast!", 1.12, 1.00, 0.25),
-    ],
-    "door": [
-        ("Stop!", 1.08, 1.15, 0.25),
-        ("You have broken every promise you ever made. Move away from my door.", 1.02, 0.95, 0.30),
-    ],
+    "pie": [("Maybe we could bake a plum pie for breakfast!", 1.12, 1.00, 0.25)],
+    "door": [("Stop!", 1.08, 1.15, 0.25), ("You have broken every promise you ever made. Move away from my door.", 1.02, 0.95, 0.30)],
 }
 END = 0.4  # seconds of silence after the last phrase
 
@@ -70,15 +66,19 @@ def say(words, pitch, length):
     """
     with tempfile.TemporaryDirectory() as folder:
         wave = Path(folder) / "wave.wav"
-        told = subprocess.run(["flite", "-voice", "rms", "-psdur", "--setf", f"duration_stretch={length * pitch}", "-t", words,
-                               "-o", wave], check=True, capture_output=True, text=True).stdout
+        told = subprocess.run(
+            ["flite", "-voice", "rms", "-psdur", "--setf", f"duration_stretch={length * pitch}", "-t", words, "-o", wave],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         samples, rate = soundfile.read(wave)
     ends = [(phone, float(end) / pitch) for phone, end in (word.rsplit(":", 1) for word in told.split())]
     phones = [(start, end, phone) for (_, start), (phone, end) in zip([("", 0.0), *ends], ends)]
     ratio = Fraction(RATE / rate / pitch).limit_denominator(100)
     samples = resample_poly(samples, ratio.numerator, ratio.denominator)
     begin, end = phones[0][1], phones[-1][0]  # the first and the last are pauses, which the line sets itself
-    return samples[round(begin * RATE):round(end * RATE)], [(a - begin, b - begin, phone) for a, b, phone in phones[1:-1]]
+    return samples[round(begin * RATE) : round(end * RATE)], [(a - begin, b - begin, phone) for a, b, phone in phones[1:-1]]
 
 
 if __name__ == "__main__":

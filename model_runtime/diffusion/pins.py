@@ -1,4 +1,5 @@
 """Pins: frames and channels that the artist set, held while everything around them is diffused."""
+
 import numpy as np
 import torch
 
@@ -18,8 +19,9 @@ class Pins:
             return
         values, mask = np.asarray(pins[0], np.float32), np.asarray(pins[1], bool)
         if values.shape != (T, CHANNELS) or mask.shape != (T, CHANNELS):
-            raise UtterError(f"Pins must have one row for each of the {T} frames and {CHANNELS} channels.",
-                             f"values {values.shape}, mask {mask.shape}")
+            raise UtterError(
+                f"Pins must have one row for each of the {T} frames and {CHANNELS} channels.", f"values {values.shape}, mask {mask.shape}"
+            )
         if not np.isfinite(values[mask]).all():
             raise UtterError("A pinned value is not a finite number; remove that key.")
         held = torch.from_numpy(mask)

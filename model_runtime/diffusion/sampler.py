@@ -3,6 +3,7 @@
 The noisy Motion of the whole clip is one array; at every step the denoiser sees overlapping windows of it, a batch at a time,
 their predictions are blended, and the scheduler steps the whole. So there are no seams to hide: windows agree at every step.
 """
+
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, median_filter
@@ -15,12 +16,12 @@ from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
-BATCH = 16                                    # windows denoised at once, each branch of the guidance for itself
+BATCH = 16  # windows denoised at once, each branch of the guidance for itself
 SAMPLER_STEPS = {"draft": 6, "final": 20}
-EMPHASIS = 0.5                                # how far past the trained feeling a prompt pushes
-CLOSEST_JAW = -0.02                           # radians
-HEAD_CALM = 1.8                               # frames, standard deviation
-EYES_CALM = 5                                 # frames, median
+EMPHASIS = 0.5  # how far past the trained feeling a prompt pushes
+CLOSEST_JAW = -0.02  # radians
+HEAD_CALM = 1.8  # frames, standard deviation
+EYES_CALM = 5  # frames, median
 
 
 def schedule(quality):
@@ -46,8 +47,13 @@ def schedule(quality):
     from diffusers import DPMSolverMultistepScheduler
 
     scheduler = DPMSolverMultistepScheduler(
-        num_train_timesteps=STEPS, beta_schedule="squaredcos_cap_v2", prediction_type="sample", algorithm_type="dpmsolver++",
-        solver_order=2, lower_order_final=True)
+        num_train_timesteps=STEPS,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="sample",
+        algorithm_type="dpmsolver++",
+        solver_order=2,
+        lower_order_final=True,
+    )
     done = np.linspace(0, 1, SAMPLER_STEPS[quality], endpoint=False)
     left = np.cos(np.pi / 2 * done) if quality == "draft" else 1 - done  # the latter is what diffusers calls trailing
     scheduler.set_timesteps(timesteps=[round(STEPS * share) - 1 for share in left])
@@ -62,12 +68,13 @@ def noise(T, seed, mouth=None, block=64):
     (an orthogonal split of two such draws), so takes differ in brows, head and gaze and agree on what the lips do. Six seeds of
     three dev clips, draft: r of the lip gap .972 (.939 with a draw of its own for each), the rest as different as before.
     """
+
     def draw(key, lane):
         stream = lambda number: np.random.Generator(np.random.Philox(key=key, counter=[0, number, lane, 0]))
         blocks = [stream(number).standard_normal((block, CHANNELS), np.float32) for number in range(-(-T // block))]
         return torch.from_numpy(np.concatenate(blocks)[:T])
 
-    own = draw(int(seed) % 2 ** 64, 0)
+    own = draw(int(seed) % 2**64, 0)
     if mouth is None:
         return own
     return own + (draw(0, 1) - own) @ mouth @ mouth.T
@@ -94,8 +101,19 @@ def guidance(prompted):
 
 
 @torch.no_grad()
-def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, quality="final",
-           progress=lambda stage, fraction: None, cancelled=lambda: False, heard=None):
+def sample(
+    generator,
+    content30,
+    feeling,
+    prompted,
+    beta,
+    pins=None,
+    seed=0,
+    quality="final",
+    progress=lambda stage, fraction: None,
+    cancelled=lambda: False,
+    heard=None,
+):
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
 
     content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1:
@@ -108,11 +126,15 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
     T = len(content)
     if T == 0 or len(feeling) != T or len(prompted) != T:
-        raise UtterError("The voice is too short to perform; choose a longer one." if T == 0 else
-                         "Content and Feeling must be equally long.", f"{T}, {len(feeling)}, {len(prompted)} frames")
+        raise UtterError(
+            "The voice is too short to perform; choose a longer one." if T == 0 else "Content and Feeling must be equally long.",
+            f"{T}, {len(feeling)}, {len(prompted)} frames",
+        )
     if content.shape[1] != generator.denoiser.size["content"]:
-        raise UtterError(f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that "
-                         "belong together.", f"{content.shape[1]} columns, not {generator.denoiser.size['content']}")
+        raise UtterError(
+            f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that belong together.",
+            f"{content.shape[1]} columns, not {generator.denoiser.size['content']}",
+        )
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()
@@ -123,9 +145,9 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
     W = len(fade)
     cover = torch.zeros(T, 1)
     for start in starts:
-        cover[start:start + W, 0] += fade
+        cover[start : start + W, 0] += fade
     # Every window, in each branch that has a say in it: without a prompt that is one.
-    todo = [(start, k) for start in starts for k in range(3) if weights[start:start + W, k].abs().max() > 1e-4]
+    todo = [(start, k) for start in starts for k in range(3) if weights[start : start + W, k].abs().max() > 1e-4]
     scheduler = schedule(quality) if diffuses else None
     timesteps = scheduler.timesteps if scheduler else torch.tensor([STEPS - 1])
     x = noise(T, seed, mouth(generator)) if scheduler else torch.zeros(T, CHANNELS)
@@ -135,15 +157,20 @@ def sample(generator, content30, feeling, prompted, beta, pins=None, seed=0, qua
             if cancelled():
                 raise Cancelled
             progress("diffusing", (number + first / len(todo)) / len(timesteps))
-            batch = todo[first:first + BATCH]
-            seen = denoise(generator, [k for _, k in batch], step, beta, *(torch.stack([a[s:s + W] for s, _ in batch])
-                                                                           for a in (x, content, feeling, pins.values, pins.mask)))
+            batch = todo[first : first + BATCH]
+            seen = denoise(
+                generator,
+                [k for _, k in batch],
+                step,
+                beta,
+                *(torch.stack([a[s : s + W] for s, _ in batch]) for a in (x, content, feeling, pins.values, pins.mask)),
+            )
             for (start, k), window in zip(batch, seen):
-                clean[start:start + W] += window * (weights[start:start + W, k] * fade)[:, None]
+                clean[start : start + W] += window * (weights[start : start + W, k] * fade)[:, None]
         clean = pins.hold(steady(clean / cover))
         if scheduler:
             x = scheduler.step(clean, step, x).prev_sample
-    values = clean * std + mean   # the last prediction: what x is at the end, without rounding
+    values = clean * std + mean  # the last prediction: what x is at the end, without rounding
     heard = content if content.shape[1] == CONTENT else heard
     if heard is not None:
         values = seal(generator, values, torch.as_tensor(np.asarray(heard, np.float32)), beta, pins)
@@ -158,8 +185,13 @@ def denoise(generator, branches, step, beta, *windows):
     n, device = len(branches), generator.device
     noisy, content, feeling, pins, mask = (a.to(device) for a in windows)
     branch = torch.tensor(branches, device=device)
-    return generator.denoiser(noisy, step.expand(n).to(device), content, feeling, beta.to(device).expand(n, -1), pins, mask,
-                              branch > 0, branch > 1).float().cpu()
+    return (
+        generator.denoiser(
+            noisy, step.expand(n).to(device), content, feeling, beta.to(device).expand(n, -1), pins, mask, branch > 0, branch > 1
+        )
+        .float()
+        .cpu()
+    )
 
 
 def steady(clean):

@@ -2,6 +2,7 @@
 
 A Feeling is a point of the 128-d unit sphere (which emotion) times a strength 0..1 (how much); per frame it is [T, 128].
 """
+
 LABELS = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
 SIZE = 128
 

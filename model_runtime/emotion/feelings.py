@@ -1,4 +1,5 @@
 """Feelings: words, labels, voices and Motions as points of one space."""
+
 import json
 from pathlib import Path
 
@@ -61,9 +62,9 @@ class Feelings:
         parts, step, margin = [], 6000, 400  # a minute of 100 Hz features at a time, overlapping by more than the window
         for start in range(0, len(features), step):
             first = max(0, start - margin)
-            points = self.space.voice(features[None, first:start + step + margin].to(self.device))[0]
+            points = self.space.voice(features[None, first : start + step + margin].to(self.device))[0]
             skip = (start - first) // 4
-            parts.append(points[skip:skip + step // 4].cpu())
+            parts.append(points[skip : skip + step // 4].cpu())
         points = torch.cat(parts)
         strength = 1 - self.space.logits(points.to(self.device)).softmax(-1)[:, :1].cpu()
         heard = (points * strength).numpy()

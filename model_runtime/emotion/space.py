@@ -1,4 +1,5 @@
 """The networks that lead into the one space of feelings: [.., n] -> [.., 128] on the unit sphere."""
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -14,8 +15,15 @@ class Adapter(nn.Sequential):
     """Three layers from an encoder's features to a point of the unit sphere."""
 
     def __init__(self, features, hidden=256, dropout=0.1):
-        super().__init__(nn.Linear(features, hidden), nn.GELU(), nn.Dropout(dropout),
-                         nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, SIZE))
+        super().__init__(
+            nn.Linear(features, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, SIZE),
+        )
 
     def forward(self, x):
         return F.normalize(super().forward(x), dim=-1)
@@ -31,14 +39,20 @@ class VoiceEncoder(nn.Module):
         self.register_buffer("mean", torch.zeros(FEATURES))
         self.register_buffer("std", torch.ones(FEATURES))
         self.conv = nn.Sequential(
-            nn.Conv1d(FEATURES, width, 5, stride=2, padding=2), nn.GELU(), nn.Dropout(0.1),
-            nn.Conv1d(width, width, 5, stride=2, padding=2), nn.GELU(), nn.Dropout(0.1),
-            nn.Conv1d(width, width, 5, padding=2), nn.GELU())
+            nn.Conv1d(FEATURES, width, 5, stride=2, padding=2),
+            nn.GELU(),
+            nn.Dropout(0.1),
+            nn.Conv1d(width, width, 5, stride=2, padding=2),
+            nn.GELU(),
+            nn.Dropout(0.1),
+            nn.Conv1d(width, width, 5, padding=2),
+            nn.GELU(),
+        )
         self.adapter = Adapter(3 * width, 128, dropout=0.3)
 
     def pooled(self, features):
         """-> [B, N/4, 3 * width]: mean, standard deviation and maximum over the window."""
-        x = self.conv(((features - self.mean) / self.std).transpose(1, 2))          # [B, width, n]
+        x = self.conv(((features - self.mean) / self.std).transpose(1, 2))  # [B, width, n]
         half = self.window // 2
         average = lambda y: F.avg_pool1d(y, self.window, 1, half, count_include_pad=False)
         mean = average(x)

@@ -1,4 +1,5 @@
 """A timeline of prompts as one array: compose passages over what the voice itself feels."""
+
 import numpy as np
 
 from model_runtime.errors import UtterError
@@ -37,9 +38,9 @@ def compose(T, fps, base, base_strength, passages, feelings):
         wanted.append(feelings.prompt(str(passage["prompt"])) * min(1.0, max(0.0, strength)))
     if not weights:
         return base.copy(), np.zeros(T, np.float32)
-    weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)   # [P, T], [P, 128]
+    weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)  # [P, T], [P, 128]
     total = weights.sum(0)
-    weights = (weights / np.maximum(total, 1)).T                               # [T, P]
+    weights = (weights / np.maximum(total, 1)).T  # [T, P]
     prompted = np.minimum(total, 1).astype(np.float32)
     rest = (1 - prompted)[:, None]
     direction = weights @ wanted + rest * base

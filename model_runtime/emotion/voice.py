@@ -1,4 +1,5 @@
 """What a voice tells of its feeling: log-mel, pitch and voicing of every 10 ms."""
+
 from functools import cache
 
 import numpy as np
@@ -7,19 +8,20 @@ import torch
 from model_runtime.audio import RATE
 from model_runtime.speech.features import cut
 
-HOP = 160          # 100 Hz
-WINDOW = 640       # 40 ms: two periods of the lowest voice
+HOP = 160  # 100 Hz
+WINDOW = 640  # 40 ms: two periods of the lowest voice
 FFT = 1024
 BANDS = 40
 FEATURES = BANDS + 4  # log-mel, loudness, pitch, pitch against the clip's median, voicing
 LOWEST, HIGHEST = 65.0, 420.0  # Hz, of a speaking voice
-BLOCK = 3000       # frames worked on at once, half a minute: an hour in little more memory than its features
+BLOCK = 3000  # frames worked on at once, half a minute: an hour in little more memory than its features
 
 
 @cache
 def mel_filters():
     """Triangular filters [BANDS, FFT // 2 + 1] between 60 and 7600 Hz on O'Shaughnessy's mel scale, each of unit peak."""
     from transformers.audio_utils import mel_filter_bank
+
     return torch.from_numpy(mel_filter_bank(FFT // 2 + 1, BANDS, 60.0, 7600.0, RATE, mel_scale="htk").T.astype(np.float32))
 
 
@@ -54,5 +56,5 @@ def listen(samples):
     median = pitch[voiced].median() if voiced.any() else torch.zeros(())
     relative.copy_((pitch - median).masked_fill_(~voiced, 0))
     pitch.masked_fill_(~voiced, 0)
-    out[:, :BANDS + 1].sub_(loud).clamp_(-4, 2)   # mel and loudness
+    out[:, : BANDS + 1].sub_(loud).clamp_(-4, 2)  # mel and loudness
     return out

@@ -1,4 +1,5 @@
 """Reading words: the sentence encoder, how much ("a hint of"), and what not ("not angry, just sad")."""
+
 import hashlib
 import importlib.util
 import re
@@ -18,8 +19,11 @@ DEGREES = (
     (0.65, r"somewhat|rather|fairly|half|kind of|sort of|moderately|restrained|quietly"),
 )
 # Between a negation and the end of what it denies. "not only" and "can't believe" deny nothing.
-DENIAL = re.compile(r"\b(?:not|no longer|without(?: being| any)?|never|isn't|is not|rather than|instead of)\b"
-                    r"(?! (?:only|just|quite)\b)\s+([^,;.!?]+?)(?=\s*(?:[,;.!?]|\bbut\b|\bjust\b|\brather\b|\bmore\b|$))", re.I)
+DENIAL = re.compile(
+    r"\b(?:not|no longer|without(?: being| any)?|never|isn't|is not|rather than|instead of)\b"
+    r"(?! (?:only|just|quite)\b)\s+([^,;.!?]+?)(?=\s*(?:[,;.!?]|\bbut\b|\bjust\b|\brather\b|\bmore\b|$))",
+    re.I,
+)
 
 
 class SentenceEncoder:
@@ -31,8 +35,9 @@ class SentenceEncoder:
 
         found = importlib.util.find_spec(PACKAGE)
         if found is None:
-            raise UtterError("The sentence encoder is not installed; run python build.py, or install the extension's zip again.",
-                             f"no package {PACKAGE}")
+            raise UtterError(
+                "The sentence encoder is not installed; run python build.py, or install the extension's zip again.", f"no package {PACKAGE}"
+            )
         folder = Path(found.origin).parent / "model"
         with open(folder / "model.safetensors", "rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:
@@ -47,8 +52,9 @@ class SentenceEncoder:
         """list of n str -> float32 [n, 384] on the CPU."""
         parts = []
         for start in range(0, len(sentences), 64):
-            tokens = self.tokenizer(sentences[start:start + 64], padding=True, truncation=True, max_length=128,
-                                    return_tensors="pt").to(self.device)
+            tokens = self.tokenizer(sentences[start : start + 64], padding=True, truncation=True, max_length=128, return_tensors="pt").to(
+                self.device
+            )
             hidden = self.model(**tokens).last_hidden_state
             mask = tokens["attention_mask"][..., None].to(hidden.dtype)
             parts.append(torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1).float().cpu())
@@ -64,7 +70,10 @@ def degree(text):
 
 
 def split_denial(text):
-    """"not angry, just sad" -> ("just sad", ["angry"]). Words that deny everything they say stay whole: ("not angry", [])."""
+    """Part words in what is meant and what is denied: "not angry, just sad" -> ("just sad", ["angry"]).
+
+    Words that deny everything they say stay whole: ("not angry", []).
+    """
     denied = [match.group(1).strip() for match in DENIAL.finditer(text)]
     rest = re.sub(r"\s+", " ", DENIAL.sub(" ", text)).strip(" ,;.!?")
     rest = re.sub(r"^(?:but|just|and|rather|instead)\s+", "", rest, flags=re.I)

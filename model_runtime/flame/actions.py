@@ -1,4 +1,5 @@
 """Face actions (the 52 ARKit names) to Motion and back, on a head that holds them."""
+
 import numpy as np
 
 from model_runtime.errors import UtterError
@@ -6,13 +7,15 @@ from model_runtime.flame.head import IDENTITY
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
 
 # Apple's names in Apple's order; a head names its own (head.action_names).
-ARKIT = tuple("""eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
+ARKIT = tuple(
+    """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
 eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight
 jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
 mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUpper
 mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft
 mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split())
+cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
+)
 PAIRED = {name[:-4] for name in ARKIT if name.endswith("Left") and name[:-4] + "Right" in ARKIT} - {"jaw", "mouth"}
 
 # How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the
@@ -84,6 +87,6 @@ def _channel_weights(head):
     weight = np.zeros(CHANNELS, np.float32)
     for channels, value in _WEIGHTS:
         weight[channels] = value
-    shapes = head.shapedirs[:, :, IDENTITY:IDENTITY + 50]
-    weight[EXPRESSION] = 1000 * np.sqrt((shapes ** 2).sum((0, 1)) / len(shapes))
+    shapes = head.shapedirs[:, :, IDENTITY : IDENTITY + 50]
+    weight[EXPRESSION] = 1000 * np.sqrt((shapes**2).sum((0, 1)) / len(shapes))
     return weight

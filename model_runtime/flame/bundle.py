@@ -1,4 +1,5 @@
 """What Blender needs of a head, in one .npz (docs/architecture.md, "Bundle")."""
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -7,8 +8,17 @@ from model_runtime.flame.head import JOINTS, PARENTS
 from model_runtime.motion import CHANNELS, write_npz
 
 STILL = 1e-6  # metres: a key that moves nothing further than this is left out
-KEYS = {**{f"Exp{i + 1}": i for i in range(50)}, "jaw_x": 50, "jaw_y": 51, "jaw_z": 52, "lid_left": 60, "lid_right": 61,
-        "tongue_tip_up": 62, "tongue_back_up": 63, "tongue_out": 64}
+KEYS = {
+    **{f"Exp{i + 1}": i for i in range(50)},
+    "jaw_x": 50,
+    "jaw_y": 51,
+    "jaw_z": 52,
+    "lid_left": 60,
+    "lid_right": 61,
+    "tongue_tip_up": 62,
+    "tongue_back_up": 63,
+    "tongue_out": 64,
+}
 # Radians over which a jaw key's straight line is to follow the true arc: talking opens it by 0 to 0.3, sideways is rare and
 # small.
 JAW_RANGES = {"jaw_x": (0.0, 0.3), "jaw_y": (-0.12, 0.12), "jaw_z": (-0.12, 0.12)}
@@ -36,20 +46,32 @@ def write_bundle(head, path, beta=None):
     polygons = _four(polygons)
     polygon_uv = np.zeros((len(polygons), 4, 2), np.float32)
     if uv is not None:
-        polygon_uv[:len(uv)] = uv
+        polygon_uv[: len(uv)] = uv
     vertices, deltas = _deltas(head, beta)
     deltas = {name: delta for name, delta in deltas.items() if np.abs(delta).max() > STILL}
     joints = head.J_regressor @ (head.v_template + head.shapedirs[:, :, :300] @ lbs.full_beta(() if beta is None else beta))
     write_npz(  # read once, by the Blender that waits for it: compressing would take longer than all else here
-        path, compressed=False, vertices=vertices, polygons=polygons.astype(np.int32), polygon_uv=polygon_uv,
-        polygon_material=material, material_names=np.array(materials), key_names=np.array(list(deltas)),
+        path,
+        compressed=False,
+        vertices=vertices,
+        polygons=polygons.astype(np.int32),
+        polygon_uv=polygon_uv,
+        polygon_material=material,
+        material_names=np.array(materials),
+        key_names=np.array(list(deltas)),
         key_channels=np.int32([KEYS[name] for name in deltas]),
-        key_deltas=np.stack(list(deltas.values())).astype(np.float32), joint_names=np.array(JOINTS),
-        joint_positions=joints.astype(np.float32), joint_parents=np.int32(PARENTS), jaw_turns=_jaw_turns().astype(np.float32),
+        key_deltas=np.stack(list(deltas.values())).astype(np.float32),
+        joint_names=np.array(JOINTS),
+        joint_positions=joints.astype(np.float32),
+        joint_parents=np.int32(PARENTS),
+        jaw_turns=_jaw_turns().astype(np.float32),
         weights=head.weights if head.parts_v is None else np.concatenate([head.weights, head.parts_weights]),
-        mask_names=np.array(masks.NAMES), masks=masks.masks(head), basis=np.str_(head.basis), name=np.str_(head.name),
-        **({} if head.landmark_names is None else
-           {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}))
+        mask_names=np.array(masks.NAMES),
+        masks=masks.masks(head),
+        basis=np.str_(head.basis),
+        name=np.str_(head.name),
+        **({} if head.landmark_names is None else {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}),
+    )
 
 
 def _jaw_turns():
@@ -84,5 +106,6 @@ def _deltas(head, beta):
         motion[rows[name], KEYS[name]] = values
         row += len(values)
     neutral, *_ = moved = _whole(head, motion, beta)
-    return neutral, {name: np.einsum("a,anc->nc", values, moved[rows[name]] - neutral) / (values @ values)
-                     for name, values in angles.items()}
+    return neutral, {
+        name: np.einsum("a,anc->nc", values, moved[rows[name]] - neutral) / (values @ values) for name, values in angles.items()
+    }

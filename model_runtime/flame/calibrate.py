@@ -4,9 +4,11 @@ The two neutral heads are laid over each other (register.py); what each built-in
 over in local frames; ridge least squares finds the coefficients of the other head that do the same there, the inner lips weighing
 most. Carrying expressions through corresponding surfaces is expression cloning (Noh and Neumann 2001, section 3).
 """
+
 import hashlib
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,19 +23,19 @@ from model_runtime.flame.head import IDENTITY, Head
 from model_runtime.flame.register import Registration, graph, line_position, register
 from model_runtime.motion import CHANNELS, EXPRESSION, JAW, read_npz, write_npz
 
-VERSION = 2                        # of what is kept on disk
-_REFERENCE = (0.25, 0.08, 0.08)    # radians at which the jaw's three channels are compared
-_LIP_WEIGHT = 1.0                  # of the inner lips' parting against all the rest of the face
-_RIDGE = 1e-4                      # metres (rms over the face) that a standard deviation more of an expression must be worth
-_PARTING_AXES = (0.1, 1.0, 0.5)    # how much it matters that lips part sideways, up and down, to and fro
-_OVERLAY_NOISE = 15e-3             # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices: ten times that each
-_SHUT, _APART = 0.03, 0.25         # relative gaps: shut below the first, and above the second the lips are left as they fall
-_FAR_ALONG = 0.03                  # metres along the surface: further than that is as far as it gets
+VERSION = 2  # of what is kept on disk
+_REFERENCE = (0.25, 0.08, 0.08)  # radians at which the jaw's three channels are compared
+_LIP_WEIGHT = 1.0  # of the inner lips' parting against all the rest of the face
+_RIDGE = 1e-4  # metres (rms over the face) that a standard deviation more of an expression must be worth
+_PARTING_AXES = (0.1, 1.0, 0.5)  # how much it matters that lips part sideways, up and down, to and fro
+_OVERLAY_NOISE = 15e-3  # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices: ten times that each
+_SHUT, _APART = 0.03, 0.25  # relative gaps: shut below the first, and above the second the lips are left as they fall
+_FAR_ALONG = 0.03  # metres along the surface: further than that is as far as it gets
 _SEAL_ROUNDS = 8
-_INVERSE_RIDGE = 1e-3              # against built-in coefficients that do next to nothing on the other head
-_SEAL_FACE = 0.3                   # the face's mean square movement against the partings'
-_MIDDLE_AXES = (1.0, 4.0, 2.0)    # of the middle of the lips, where shut is told from open, against all the pairs
-_SEAL_RIDGE = 1e-4                 # metres of parting a pair that one standard deviation more must be worth
+_INVERSE_RIDGE = 1e-3  # against built-in coefficients that do next to nothing on the other head
+_SEAL_FACE = 0.3  # the face's mean square movement against the partings'
+_MIDDLE_AXES = (1.0, 4.0, 2.0)  # of the middle of the lips, where shut is told from open, against all the pairs
+_SEAL_RIDGE = 1e-4  # metres of parting a pair that one standard deviation more must be worth
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,11 @@ class HeadMap:
     head: Head
     builtin: Head
     matrix: np.ndarray
-    lips: np.ndarray         # [K,N] weights: the built-in inner-lip pairs' partings at this head's pairs
-    closing: np.ndarray      # [3K,53] what expression and jaw do to this head's partings, times axes
-    axes: np.ndarray         # [3K] how much each coordinate of each parting counts
-    calm: np.ndarray         # [53,53] what a change of expression and jaw costs in movement of the face
-    factor: float            # this head's size over the built-in one's
+    lips: np.ndarray  # [K,N] weights: the built-in inner-lip pairs' partings at this head's pairs
+    closing: np.ndarray  # [3K,53] what expression and jaw do to this head's partings, times axes
+    axes: np.ndarray  # [3K] how much each coordinate of each parting counts
+    calm: np.ndarray  # [53,53] what a change of expression and jaw costs in movement of the face
+    factor: float  # this head's size over the built-in one's
 
     def apply(self, values, beta=None):
         """Built-in Motion values [T,65] to this head's, float32 [T,65]. beta: the built-in identity that the values were made
@@ -72,8 +74,9 @@ class HeadMap:
 
     def _seal(self, start, goal):
         """[n,53] change of expression and jaw that brings the lips of start [n,65] to the partings goal [n,3K]."""
-        step_of = np.linalg.solve(self.closing.T @ self.closing + self.calm,
-                                  np.concatenate([self.closing.T * self.axes, -self.calm], axis=1))
+        step_of = np.linalg.solve(
+            self.closing.T @ self.closing + self.calm, np.concatenate([self.closing.T * self.axes, -self.calm], axis=1)
+        )
         best, change = np.zeros((2, len(start), 53), np.float32)
         least = np.full(len(start), np.inf)
         for _ in range(_SEAL_ROUNDS):
@@ -147,8 +150,13 @@ def complete(head, builtin):
     gap = float(lbs.lip_gap(replace(head, jaw_open_gap=1.0), opened)[0])
     if gap < 1e-4:
         raise UtterError(f"{head.name} does not open its mouth when its jaw turns; choose a head whose jaw moves its lips apart.")
-    return replace(head, action_names=builtin.action_names, actions_motion=motions, jaw_open_gap=gap,
-                   actions=np.ascontiguousarray(np.moveaxis(lbs.pose(head, motions) - head.v_template, 0, 2)))
+    return replace(
+        head,
+        action_names=builtin.action_names,
+        actions_motion=motions,
+        jaw_open_gap=gap,
+        actions=np.ascontiguousarray(np.moveaxis(lbs.pose(head, motions) - head.v_template, 0, 2)),
+    )
 
 
 def _lids(head, builtin, registration):
@@ -183,8 +191,7 @@ def with_lips(head, builtin):
         return head
     registration = registered(head, builtin)
     if head.landmark_names is None:
-        head = replace(head, landmark_names=builtin.landmark_names,
-                       landmark_vertices=registration.back[builtin.landmark_vertices])
+        head = replace(head, landmark_names=builtin.landmark_names, landmark_vertices=registration.back[builtin.landmark_vertices])
     if head.lip_inner_upper is None:
         upper, lower = _find_lips(head, builtin, registration)
         middle = np.abs(line_position(head.v_template[upper]) - 0.5).argmin()
@@ -230,20 +237,20 @@ def _pairs_between(head, builtin):
 def _closing(head):
     """HeadMap.closing, .axes and .calm: the seal minimises |axes (goal - parting)|^2 + _SEAL_FACE * (mean square movement of the
     face)."""
-    shapes = np.concatenate([head.shapedirs[:, :, IDENTITY:IDENTITY + 50], _jaw_shapes(head)], axis=2).astype(np.float64)
+    shapes = np.concatenate([head.shapedirs[:, :, IDENTITY : IDENTITY + 50], _jaw_shapes(head)], axis=2).astype(np.float64)
     pairs = len(head.lip_inner_upper)
     axes = np.tile(np.array(_PARTING_AXES), (pairs, 1)) / np.sqrt(pairs)
     axes[np.abs(line_position(head.v_template[head.lip_inner_upper]) - 0.5).argmin()] = _MIDDLE_AXES
     axes = axes.ravel()
     closing = axes[:, None] * (shapes[head.lip_inner_upper] - shapes[head.lip_inner_lower]).reshape(-1, 53)
     face = shapes.reshape(-1, 53)
-    calm = _SEAL_FACE / len(shapes) * face.T @ face + _SEAL_RIDGE ** 2 * np.eye(53)
+    calm = _SEAL_FACE / len(shapes) * face.T @ face + _SEAL_RIDGE**2 * np.eye(53)
     return closing.astype(np.float32), axes.astype(np.float32), calm.astype(np.float32)
 
 
 def _trust(registration):
     """[n] how much a target vertex's counterpart is worth: all where the overlay meets, nothing centimetres off or inside."""
-    return np.exp(-(registration.distance / 0.004) ** 2) * ~registration.rigid + 1e-6
+    return np.exp(-((registration.distance / 0.004) ** 2)) * ~registration.rigid + 1e-6
 
 
 def _jaw_shapes(head):
@@ -257,8 +264,8 @@ def _matrix(head, builtin, registration):
     """[65,65]: expression of the built-in head in terms of the other's, and a gain for each turn of the jaw; neck, eyes, lids and
     tongue mean the same on every head."""
     # The face counts by how much expressions move it; scalp and neck hardly.
-    shapes = builtin.shapedirs[:, :, IDENTITY:IDENTITY + 50]
-    liveliness = np.sqrt((shapes ** 2).sum((1, 2)))
+    shapes = builtin.shapedirs[:, :, IDENTITY : IDENTITY + 50]
+    liveliness = np.sqrt((shapes**2).sum((1, 2)))
     weight = _trust(registration) * (0.02 + registration.sample(builtin, liveliness / liveliness.max()))
     weight = np.sqrt(weight / weight.sum())[:, None, None]
     upper, lower = head.lip_inner_upper, head.lip_inner_lower
@@ -270,8 +277,8 @@ def _matrix(head, builtin, registration):
         return np.concatenate([weight * displacement, parting]).reshape(-1, displacement.shape[2]).astype(np.float64)
 
     matrix = np.eye(CHANNELS, dtype=np.float32)
-    a, b = rows(head.shapedirs[:, :, IDENTITY:IDENTITY + 50]), rows(registration.carry(builtin, shapes))
-    matrix[EXPRESSION, EXPRESSION] = np.linalg.solve(a.T @ a + _RIDGE ** 2 * np.eye(50), a.T @ b).T
+    a, b = rows(head.shapedirs[:, :, IDENTITY : IDENTITY + 50]), rows(registration.carry(builtin, shapes))
+    matrix[EXPRESSION, EXPRESSION] = np.linalg.solve(a.T @ a + _RIDGE**2 * np.eye(50), a.T @ b).T
     a, b = rows(_jaw_shapes(head)), rows(registration.carry(builtin, _jaw_shapes(builtin)))
     matrix[JAW, JAW] = np.diag(np.clip((a * b).sum(0) / np.maximum((a * a).sum(0), 1e-12), 0.5, 2))
     return matrix
@@ -292,10 +299,8 @@ def registered(head, builtin):
     marks = None if head.landmark_names is None else dict(zip(head.landmark_names.tolist(), head.landmark_vertices.tolist()))
     lips = None if head.lip_inner_upper is None else (head.lip_inner_upper, head.lip_inner_lower)
     registration = register(head.v_template, head.f, builtin, marks, lips)
-    try:
+    with suppress(UtterError, OSError):  # an unwritable cache only costs time
         write_npz(path, **{name: getattr(registration, name) for name in Registration.__dataclass_fields__})
-    except (UtterError, OSError):
-        pass  # an unwritable cache only costs time
     return registration
 
 

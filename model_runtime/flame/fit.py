@@ -1,4 +1,5 @@
 """Fit a head's identity to a neutral mesh in the head's own topology."""
+
 import numpy as np
 
 from model_runtime.errors import UtterError
@@ -7,7 +8,7 @@ from model_runtime.flame.head import IDENTITY
 # How many of each make a metre: a mesh near one of these sizes was modelled in it, and is then scaled by exactly that.
 UNITS = {"metres": 1.0, "decimetres": 10.0, "centimetres": 100.0, "millimetres": 1000.0, "inches": 1 / 0.0254, "feet": 1 / 0.3048}
 _HEAD_RATIO = 1.35  # the largest head over the usual one, and the usual one over the smallest
-_NOISE = 2e-4       # metres: how far a vertex may lie from the model without telling of identity
+_NOISE = 2e-4  # metres: how far a vertex may lie from the model without telling of identity
 
 
 def kabsch(source, target, weights=None, scale=False):
@@ -39,14 +40,16 @@ def fit_identity(head, vertices):
     vertices = np.asarray(vertices, np.float64)
     if vertices.shape != head.v_template.shape:
         count = len(vertices) if vertices.ndim == 2 else 0
-        raise UtterError(f"The mesh has {count} vertices and {head.name} has {len(head.v_template)}: choose a mesh in that "
-                         "head's topology, or load the mesh as a head of its own.")
+        raise UtterError(
+            f"The mesh has {count} vertices and {head.name} has {len(head.v_template)}: choose a mesh in that "
+            "head's topology, or load the mesh as a head of its own."
+        )
     if not np.isfinite(vertices).all() or np.ptp(vertices, axis=0).max() == 0:
         raise UtterError("The mesh has vertices at no finite place or all in one spot; choose another neutral mesh.")
     template = head.v_template.astype(np.float64)
     vertices = vertices * to_metres(kabsch(vertices, template, scale=True)[0])
     beta, distance = nearest_identity(vertices, template, head.shapedirs[:, :, :IDENTITY], _NOISE)
-    return beta, float(np.sqrt((distance ** 2).mean()))
+    return beta, float(np.sqrt((distance**2).mean()))
 
 
 def nearest_identity(points, template, shapes, noise, trust=None):
@@ -60,7 +63,7 @@ def nearest_identity(points, template, shapes, noise, trust=None):
     root = np.sqrt(trust)[:, None, None]
     shapes = shapes.astype(np.float64)
     count = shapes.shape[2]
-    prior = np.diag(np.r_[np.full(count, noise ** 2), np.zeros(6)])
+    prior = np.diag(np.r_[np.full(count, noise**2), np.zeros(6)])
     beta, shaped = np.zeros(count), template
     for _ in range(12):
         _, rotation, shift = kabsch(points, shaped, trust)

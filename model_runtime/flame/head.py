@@ -1,4 +1,5 @@
 """A head: the arrays of a FLAME-format file (docs/architecture.md, "Heads"), read, checked and written."""
+
 import hashlib
 import os
 import pickle
@@ -24,19 +25,43 @@ _HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32
 
 # field: (kind, shape); a letter stands for one size throughout the file.
 REQUIRED = {
-    "v_template": (float, "V3"), "f": (int, "F3"), "shapedirs": (float, "V3S"), "posedirs": (float, ("V", "3", 36)),
-    "J_regressor": (float, "5V"), "weights": (float, "V5"), "kintree_table": (int, "25"),
+    "v_template": (float, "V3"),
+    "f": (int, "F3"),
+    "shapedirs": (float, "V3S"),
+    "posedirs": (float, ("V", "3", 36)),
+    "J_regressor": (float, "5V"),
+    "weights": (float, "V5"),
+    "kintree_table": (int, "25"),
 }
 OPTIONAL = {
-    "f_quad": (int, "Q4"), "uv_quad": (float, "Q42"), "lids": (float, "V32"),
-    "action_names": (str, "A"), "actions": (float, "V3A"), "actions_motion": (float, ("A", 65)),
-    "landmark_names": (str, "L"), "landmark_vertices": (int, "L"), "lip_inner_upper": (int, "N"), "lip_inner_lower": (int, "N"),
-    "lid_margin_upper": (int, "2M"), "lid_margin_lower": (int, "2M"),
-    "region_names": (str, "R"), "regions": (bool, "RV"), "jaw_open_gap": (float, ""),
-    "part_names": (str, "P"), "parts_v": (float, "W3"), "parts_f": (int, "G3"), "parts_face": (int, "G"),
-    "parts_weights": (float, "W5"), "parts_shapedirs": (float, ("W", "3", 400)), "parts_lids": (float, "W32"),
-    "parts_tongue": (float, "W33"), "identity_names": (str, "I"), "identity_directions": (float, ("I", 300)),
-    "lids_identity": (float, "V32E"), "lids_amounts": (float, ("E", 300)), "parts_lids_identity": (float, "W32E"),
+    "f_quad": (int, "Q4"),
+    "uv_quad": (float, "Q42"),
+    "lids": (float, "V32"),
+    "action_names": (str, "A"),
+    "actions": (float, "V3A"),
+    "actions_motion": (float, ("A", 65)),
+    "landmark_names": (str, "L"),
+    "landmark_vertices": (int, "L"),
+    "lip_inner_upper": (int, "N"),
+    "lip_inner_lower": (int, "N"),
+    "lid_margin_upper": (int, "2M"),
+    "lid_margin_lower": (int, "2M"),
+    "region_names": (str, "R"),
+    "regions": (bool, "RV"),
+    "jaw_open_gap": (float, ""),
+    "part_names": (str, "P"),
+    "parts_v": (float, "W3"),
+    "parts_f": (int, "G3"),
+    "parts_face": (int, "G"),
+    "parts_weights": (float, "W5"),
+    "parts_shapedirs": (float, ("W", "3", 400)),
+    "parts_lids": (float, "W32"),
+    "parts_tongue": (float, "W33"),
+    "identity_names": (str, "I"),
+    "identity_directions": (float, ("I", 300)),
+    "lids_identity": (float, "V32E"),
+    "lids_amounts": (float, ("E", 300)),
+    "parts_lids_identity": (float, "W32E"),
 }
 VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower", "lid_margin_upper", "lid_margin_lower")
 
@@ -47,13 +72,28 @@ FLAME_SIZE = (5023, 9976)
 FLAME_LIP_UPPER = (1731, 1733, 1736, 1669, 3531, 2786, 2851, 2848, 2846)
 FLAME_LIP_LOWER = (1578, 1776, 1792, 1849, 3504, 2938, 2895, 2894, 2714)
 FLAME_LANDMARKS = {
-    "lip_inner_upper_mid": 3531, "lip_inner_lower_mid": 3504, "lip_outer_upper_mid": 3543, "lip_outer_lower_mid": 3503,
-    "lip_corner_left": 1579, "lip_corner_right": 2715,
-    "brow_inner_left": 3868, "brow_mid_left": 16, "brow_outer_left": 3892,
-    "brow_inner_right": 3712, "brow_mid_right": 335, "brow_outer_right": 3763,
-    "eye_inner_left": 3833, "eye_outer_left": 1175, "eye_inner_right": 3632, "eye_outer_right": 2437,
-    "lid_upper_left": 1344, "lid_lower_left": 878, "lid_upper_right": 2495, "lid_lower_right": 2290,
-    "nose_tip": 3564, "chin": 3400,
+    "lip_inner_upper_mid": 3531,
+    "lip_inner_lower_mid": 3504,
+    "lip_outer_upper_mid": 3543,
+    "lip_outer_lower_mid": 3503,
+    "lip_corner_left": 1579,
+    "lip_corner_right": 2715,
+    "brow_inner_left": 3868,
+    "brow_mid_left": 16,
+    "brow_outer_left": 3892,
+    "brow_inner_right": 3712,
+    "brow_mid_right": 335,
+    "brow_outer_right": 3763,
+    "eye_inner_left": 3833,
+    "eye_outer_left": 1175,
+    "eye_inner_right": 3632,
+    "eye_outer_right": 2437,
+    "lid_upper_left": 1344,
+    "lid_lower_left": 878,
+    "lid_upper_right": 2495,
+    "lid_lower_right": 2290,
+    "nose_tip": 3564,
+    "chin": 3400,
 }
 
 
@@ -133,12 +173,14 @@ def load_head(path=None):
     suffix = path.suffix.lower()
     if suffix in (".obj", ".ply"):
         from model_runtime.flame.mesh import head_from_mesh, load_mesh
+
         return replace(head_from_mesh(*load_mesh(path), load_head()), name=path.stem)
     if suffix not in (".npz", ".pkl"):
         raise UtterError(f"{path.name} is no head: choose a FLAME model (.npz or .pkl) or a neutral mesh (.obj or .ply).")
     head = read_head(path)
     if head.actions is None and path != BUILT_IN:
         from model_runtime.flame.calibrate import complete
+
         head = complete(head, load_head())
     return head
 
@@ -162,8 +204,12 @@ def read_head(path):
 def head_from_fields(found, source):
     """Check the fields of a file (source: its name, for the sentence) and make them a Head."""
     sizes = {}
-    checked = {key: _check(source, key, found[key], kind, shape, sizes) for specs, needed in ((REQUIRED, True), (OPTIONAL, False))
-               for key, (kind, shape) in specs.items() if _present(source, key, found, needed)}
+    checked = {
+        key: _check(source, key, found[key], kind, shape, sizes)
+        for specs, needed in ((REQUIRED, True), (OPTIONAL, False))
+        for key, (kind, shape) in specs.items()
+        if _present(source, key, found, needed)
+    }
     vertices = sizes["V"]
     checked["shapedirs"] = _shapedirs(source, checked["shapedirs"])
     for key in VERTEX_INDICES:
@@ -193,11 +239,16 @@ def _present(source, key, found, needed):
 def _check(source, key, value, kind, shape, sizes):
     array = np.asarray(value)
     expected = "[" + ", ".join({"S": "300 + 100"}.get(str(letter), str(letter)) for letter in shape) + "]"
-    if array.ndim != len(shape) or array.size == 0 or any(
-            (int(letter) if str(letter).isdigit() else sizes.setdefault(letter, size)) != size
-            for letter, size in zip(shape, array.shape)):
-        raise UtterError(f"{source} is no usable head: {key} has shape {list(array.shape)} where {expected} is needed.",
-                         f"sizes read so far: {sizes}")
+    if (
+        array.ndim != len(shape)
+        or array.size == 0
+        or any(
+            (int(letter) if str(letter).isdigit() else sizes.setdefault(letter, size)) != size for letter, size in zip(shape, array.shape)
+        )
+    ):
+        raise UtterError(
+            f"{source} is no usable head: {key} has shape {list(array.shape)} where {expected} is needed.", f"sizes read so far: {sizes}"
+        )
     if kind is str:
         return array.astype(str)
     if array.dtype.kind not in "biuf":
@@ -219,8 +270,9 @@ def _shapedirs(source, shapedirs):
     """[V,3,S] as [V,3,300+100]: the last 100 are expression, as in every FLAME release; identity is padded with zeros."""
     count = shapedirs.shape[2]
     if not EXPRESSION < count <= IDENTITY + EXPRESSION:
-        raise UtterError(f"{source} is no usable head: shapedirs has {count} components where 300 identity and 100 expression "
-                         "components are needed.")
+        raise UtterError(
+            f"{source} is no usable head: shapedirs has {count} components where 300 identity and 100 expression components are needed."
+        )
     if count == IDENTITY + EXPRESSION:
         return shapedirs
     padding = np.zeros((*shapedirs.shape[:2], IDENTITY + EXPRESSION - count), np.float32)
@@ -231,16 +283,19 @@ def with_flame_landmarks(head):
     """The head with FLAME's landmarks if it has FLAME's topology and names none itself."""
     if head.landmark_names is not None or (len(head.v_template), len(head.f)) != FLAME_SIZE:
         return head
-    return replace(head, landmark_names=np.array(list(FLAME_LANDMARKS)),
-                   landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
-                   lip_inner_upper=np.int32(FLAME_LIP_UPPER), lip_inner_lower=np.int32(FLAME_LIP_LOWER))
+    return replace(
+        head,
+        landmark_names=np.array(list(FLAME_LANDMARKS)),
+        landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
+        lip_inner_upper=np.int32(FLAME_LIP_UPPER),
+        lip_inner_lower=np.int32(FLAME_LIP_LOWER),
+    )
 
 
 def save_head(head, path):
     """Write a head as .npz, or as .pkl of plain arrays; whole or not at all. UtterError if it cannot be written."""
     path = Path(path)
-    present = {field.name: np.asarray(getattr(head, field.name)) for field in fields(head)
-               if getattr(head, field.name) is not None}
+    present = {field.name: np.asarray(getattr(head, field.name)) for field in fields(head) if getattr(head, field.name) is not None}
     if path.suffix.lower() == ".npz":
         return write_npz(path, **present)
     if path.suffix.lower() != ".pkl":

@@ -4,6 +4,7 @@ beta is standard normal over all people by construction (tools/sculpt/identity.p
 character is a draw of all 300, of which the sliders tell what they can. What they leave is the character's own: `beta` adds it
 to any sliders when given the character's seed, so that sliders move on from a random character.
 """
+
 import numpy as np
 
 from model_runtime.errors import UtterError
@@ -40,7 +41,7 @@ def random(head, seed):
 def read(head, told):
     """beta of {slider: value, ..., "seed": N}, as a file tells it; the seed may be missing. UtterError if it tells anything else."""
     if not isinstance(told, dict) or not all(type(value) in (int, float) for value in told.values()):
-        raise UtterError("An identity is told by sliders with a number each, such as {\"Age\": 0.5, \"seed\": 3}.")
+        raise UtterError('An identity is told by sliders with a number each, such as {"Age": 0.5, "seed": 3}.')
     sliders, seed = {name: value for name, value in told.items() if name != "seed"}, told.get("seed")
     if seed is not None and type(seed) is not int:
         raise UtterError("The seed of an identity is a whole number.")

@@ -4,6 +4,7 @@ Li et al. 2017, "Learning a model of facial shape and expression from 4D scans",
 equations 2-10). One body serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the
 operations used are spelled alike in numpy and torch, so the two agree by construction. `array` stands for either library below.
 """
+
 import numpy as np
 
 from model_runtime.errors import UtterError
@@ -29,16 +30,29 @@ def _arrays(head, beta=None, vertices=None, parts=False):
         if head.parts_v is None:
             raise UtterError(f"{head.name} has no eyes, teeth and tongue of its own.")
         template, shapedirs, weights, lids, lids_identity, tongue, posedirs = (
-            head.parts_v, head.parts_shapedirs, head.parts_weights, head.parts_lids, head.parts_lids_identity, head.parts_tongue,
-            None)
+            head.parts_v,
+            head.parts_shapedirs,
+            head.parts_weights,
+            head.parts_lids,
+            head.parts_lids_identity,
+            head.parts_tongue,
+            None,
+        )
     else:
         template, shapedirs, weights, lids, lids_identity, tongue, posedirs = (
-            head.v_template, head.shapedirs, head.weights, head.lids, head.lids_identity, None, head.posedirs)
+            head.v_template,
+            head.shapedirs,
+            head.weights,
+            head.lids,
+            head.lids_identity,
+            None,
+            head.posedirs,
+        )
     identity = shapedirs[rows, :, :IDENTITY]
     template = template[rows]
     n = len(template)
     channels = np.zeros((CHANNELS, 3 * n), np.float32)
-    channels[EXPRESSION] = shapedirs[rows, :, IDENTITY:IDENTITY + 50].reshape(3 * n, 50).T
+    channels[EXPRESSION] = shapedirs[rows, :, IDENTITY : IDENTITY + 50].reshape(3 * n, 50).T
     for slot, shapes in ((LIDS, lids), (TONGUE, tongue)):
         if shapes is not None:
             channels[slot] = shapes[rows].reshape(3 * n, -1).T
@@ -46,18 +60,25 @@ def _arrays(head, beta=None, vertices=None, parts=False):
     regressor = head.J_regressor[1:, behind_joints]
     joints = regressor @ head.v_template[behind_joints]
     # FLAME regresses the joints from the shaped and expressing surface; lids move no joint.
-    joint_shapes = np.einsum("jv,vcs->sjc", regressor, head.shapedirs[behind_joints, :, :IDENTITY + 50], optimize=True)
+    joint_shapes = np.einsum("jv,vcs->sjc", regressor, head.shapedirs[behind_joints, :, : IDENTITY + 50], optimize=True)
     joint_shapes = joint_shapes.reshape(IDENTITY + 50, 12)
-    arrays = {"channels": channels, "weights": np.ascontiguousarray(weights[rows, 1:]),
-              "posedirs": None if posedirs is None else np.ascontiguousarray(posedirs[rows].reshape(3 * n, 36).T),
-              "joints_channels": np.concatenate([joint_shapes[IDENTITY:], np.zeros((CHANNELS - 50, 12), np.float32)])}
+    arrays = {
+        "channels": channels,
+        "weights": np.ascontiguousarray(weights[rows, 1:]),
+        "posedirs": None if posedirs is None else np.ascontiguousarray(posedirs[rows].reshape(3 * n, 36).T),
+        "joints_channels": np.concatenate([joint_shapes[IDENTITY:], np.zeros((CHANNELS - 50, 12), np.float32)]),
+    }
     if lids_identity is not None:  # [2, E, 3n]
         lids_identity = np.moveaxis(lids_identity[rows].reshape(3 * n, 2, -1), 0, -1)
     if beta is None:
         if lids_identity is not None:
             arrays |= {"lids_identity": lids_identity.reshape(-1, 3 * n), "lids_amounts": head.lids_amounts.T}
-        arrays |= {"template": template, "joints": joints, "identity": np.ascontiguousarray(identity.reshape(3 * n, -1).T),
-                   "joints_identity": joint_shapes[:IDENTITY]}
+        arrays |= {
+            "template": template,
+            "joints": joints,
+            "identity": np.ascontiguousarray(identity.reshape(3 * n, -1).T),
+            "joints_identity": joint_shapes[:IDENTITY],
+        }
     else:
         beta = full_beta(beta)
         if lids_identity is not None:
@@ -138,8 +159,11 @@ def pose_parts(head, motion, beta=None):
 def tensors(head, vertices=None, device="cpu"):
     """What pose_torch reads: float32 torch tensors of the head, or of a subset of its vertices."""
     import torch
-    return {key: None if value is None else torch.as_tensor(np.ascontiguousarray(value, np.float32), device=device)
-            for key, value in (_arrays(head, vertices=vertices) | _CONSTANTS).items()}
+
+    return {
+        key: None if value is None else torch.as_tensor(np.ascontiguousarray(value, np.float32), device=device)
+        for key, value in (_arrays(head, vertices=vertices) | _CONSTANTS).items()
+    }
 
 
 def pose_torch(tensors, motion, beta=None, vertices=None):
@@ -147,6 +171,7 @@ def pose_torch(tensors, motion, beta=None, vertices=None):
 
     vertices: indices among those that tensors() was given. Not chunked: the caller knows its batch."""
     import torch
+
     a, template, joints = tensors, tensors["template"].reshape(-1), tensors["joints"].reshape(-1)
     if beta is not None:
         template = template + (beta @ a["identity"]).unsqueeze(-2)
@@ -157,8 +182,7 @@ def pose_torch(tensors, motion, beta=None, vertices=None):
     if vertices is not None:
         index = torch.as_tensor(vertices, device=motion.device)
         columns = (3 * index[:, None] + torch.arange(3, device=motion.device)).reshape(-1)
-        a = a | {"weights": a["weights"][index]} | {key: None if a[key] is None else a[key][:, columns]
-                                                    for key in ("channels", "posedirs")}
+        a = a | {"weights": a["weights"][index]} | {key: None if a[key] is None else a[key][:, columns] for key in ("channels", "posedirs")}
         template = template[..., columns]
     return _pose(torch, a, motion, template, joints)
 

@@ -1,12 +1,13 @@
 """Where a head's look changes: smooth weights per vertex, which shaders read as mesh attributes (docs/architecture.md, "Masks")."""
+
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "scalp", "inside", "gum", "strand", "eye_x", "eye_y", "eye_z")
-APART = 0.065    # metres between the eyes of the head on which the lengths below were chosen
-LIMBUS = 0.48    # radius of the iris over that of the eyeball, where no part tells it
+APART = 0.065  # metres between the eyes of the head on which the lengths below were chosen
+LIMBUS = 0.48  # radius of the iris over that of the eyeball, where no part tells it
 
 
 def masks(head):
@@ -30,11 +31,11 @@ def masks(head):
         if head.landmark_names is not None:
             lips = skin[head.landmark("lip_inner_upper_mid")][2]
             mouth = np.isin(kinds, ("teeth", "gums", "tongue"))
-            found["inside"][len(skin):][mouth] = np.clip((lips - parts[mouth, 2] - 0.008 * unit) / (0.035 * unit), 0, 1)
+            found["inside"][len(skin) :][mouth] = np.clip((lips - parts[mouth, 2] - 0.008 * unit) / (0.035 * unit), 0, 1)
         teeth, gums = kinds == "teeth", kinds == "gums"
         if teeth.any() and gums.any():
             far = cKDTree(parts[gums]).query(parts[teeth])[0]
-            found["gum"][len(skin):][teeth] = np.exp(-far / (0.002 * unit))
+            found["gum"][len(skin) :][teeth] = np.exp(-far / (0.002 * unit))
         if (kinds == "hair").any():
             _comb(head, kinds, unit, found)
     return np.stack([found[name] for name in NAMES]).astype(np.float32)
@@ -76,18 +77,18 @@ def _comb(head, kinds, unit, found):
     skin = head.v_template
     away = skin - spread[cKDTree(spread).query(skin)[1]]
     up = (skin - spread.mean(0)) / np.linalg.norm(skin - spread.mean(0), axis=1, keepdims=True)
-    high = (away * up).sum(1, keepdims=True)            # how high the hair stands over the skin does not matter,
-    beside = np.linalg.norm(away - high * up, axis=1)   # only how far beside it lies
+    high = (away * up).sum(1, keepdims=True)  # how high the hair stands over the skin does not matter,
+    beside = np.linalg.norm(away - high * up, axis=1)  # only how far beside it lies
     near = np.abs(high[:, 0]) < 0.03 * unit
-    found["scalp"][:len(skin)] = np.exp(-(np.maximum(beside - 0.003 * unit, 0) / (0.004 * unit)) ** 2) * near
+    found["scalp"][: len(skin)] = np.exp(-((np.maximum(beside - 0.003 * unit, 0) / (0.004 * unit)) ** 2)) * near
 
     a, b = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]]).T
     _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (len(parts),) * 2), directed=False)
-    strand = found["strand"][len(head.v_template):]
+    strand = found["strand"][len(head.v_template) :]
     for number, lock in enumerate(np.unique(piece[np.unique(faces)])):
         own = np.flatnonzero(piece == lock)
         place = parts[own] - parts[own].mean(0)
-        if np.ptp(place, axis=0).max() > 0.12 * unit:   # no lock but what lies under them: hair falls from the crown
+        if np.ptp(place, axis=0).max() > 0.12 * unit:  # no lock but what lies under them: hair falls from the crown
             strand[own] = 0.08 * np.arctan2(np.abs(place[:, 0]), place[:, 2])
         else:
             strand[own] = place @ np.linalg.svd(place, full_matrices=False)[2][1] + 0.05 * number
@@ -99,7 +100,7 @@ def _fade_from_landmarks(head, joints, unit, found):
 
     def fade(name, centre, reach):
         weight = np.exp(-((skin - centre) ** 2).sum(1) / (reach * unit) ** 2)
-        found[name][:len(skin)] = np.maximum(found[name][:len(skin)], weight)
+        found[name][: len(skin)] = np.maximum(found[name][: len(skin)], weight)
 
     fade("nose", at("nose_tip"), 0.015)
     fade("forehead", 0.5 * (at("brow_inner_left") + at("brow_inner_right")) + (0, 0.030 * unit, -0.006 * unit), 0.040)
@@ -108,7 +109,7 @@ def _fade_from_landmarks(head, joints, unit, found):
         lids = [at(f"{name}_{side}") for name in ("lid_upper", "lid_lower")]
         radius = np.linalg.norm(lids - eye, axis=1).max()
         away = np.maximum(np.linalg.norm(skin - eye, axis=1) - radius, 0)
-        found["lids"][:len(skin)] = np.maximum(found["lids"][:len(skin)], np.exp(-(away / (0.006 * unit)) ** 2))
+        found["lids"][: len(skin)] = np.maximum(found["lids"][: len(skin)], np.exp(-((away / (0.006 * unit)) ** 2)))
 
 
 def _place_eyes(head, joints, kinds, found):

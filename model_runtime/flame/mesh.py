@@ -1,4 +1,5 @@
 """A neutral mesh as a head: read OBJ and PLY, and give a mesh our expressions."""
+
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,24 @@ from model_runtime.flame.fit import to_metres
 from model_runtime.flame.head import EXPRESSION, IDENTITY, Head, with_flame_landmarks
 from model_runtime.flame.register import find_placement
 
-_PLY_TYPES = {"char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
-              "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
-              "double": "f8", "float64": "f8"}
+_PLY_TYPES = {
+    "char": "i1",
+    "int8": "i1",
+    "uchar": "u1",
+    "uint8": "u1",
+    "short": "i2",
+    "int16": "i2",
+    "ushort": "u2",
+    "uint16": "u2",
+    "int": "i4",
+    "int32": "i4",
+    "uint": "u4",
+    "uint32": "u4",
+    "float": "f4",
+    "float32": "f4",
+    "double": "f8",
+    "float64": "f8",
+}
 
 
 def load_mesh(path):
@@ -29,10 +45,12 @@ def load_mesh(path):
     except UtterError:
         raise
     except Exception as error:
-        raise UtterError(f"{path.name} cannot be read as a mesh; export it again as OBJ, or as PLY in text or little-endian "
-                         "binary.", repr(error)) from error
-    faces = np.array([(polygon[0], polygon[i], polygon[i + 1]) for polygon in polygons for i in range(1, len(polygon) - 1)],
-                     np.int64).reshape(-1, 3)
+        raise UtterError(
+            f"{path.name} cannot be read as a mesh; export it again as OBJ, or as PLY in text or little-endian binary.", repr(error)
+        ) from error
+    faces = np.array(
+        [(polygon[0], polygon[i], polygon[i + 1]) for polygon in polygons for i in range(1, len(polygon) - 1)], np.int64
+    ).reshape(-1, 3)
     return check_mesh(vertices, faces, path.name)
 
 
@@ -62,7 +80,7 @@ def _read_obj(data):
 
 def _read_ply(data):
     end = re.search(rb"end_header\r?\n", data)
-    lines = [line.split() for line in data[:end.start()].decode("ascii").splitlines()]
+    lines = [line.split() for line in data[: end.start()].decode("ascii").splitlines()]
     if lines[0] != ["ply"]:
         raise ValueError("no PLY file")
     form, elements = next(line[1] for line in lines if line[:1] == ["format"]), []
@@ -72,7 +90,7 @@ def _read_ply(data):
         elif line[:1] == ["property"]:
             elements[-1][2].append(line[1:])
     read = {"ascii": _ply_text, "binary_little_endian": _ply_binary}[form]
-    columns = read(data[end.end():], elements)
+    columns = read(data[end.end() :], elements)
     vertex = columns["vertex"]
     faces = columns["face"]
     polygons = faces["vertex_indices"] if "vertex_indices" in faces else faces["vertex_index"]
@@ -116,8 +134,7 @@ def _ply_binary(body, elements):
         lists = {each[-1] for each in properties if each[0] == "list"}
         columns[name] = {key: values if key in lists else [v[0] for v in values] for key, values in table.items()}
     # A table with names for the plain elements, lists for the others: both are read by column name.
-    return {name: table if isinstance(table, dict) else {key: table[key] for key in table.dtype.names}
-            for name, table in columns.items()}
+    return {name: table if isinstance(table, dict) else {key: table[key] for key in table.dtype.names} for name, table in columns.items()}
 
 
 def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
@@ -142,10 +159,17 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
     regressor = np.zeros((5, len(vertices)), np.float32)
     for joint in range(5):  # the joints hang on the same places as on the built-in head
         np.add.at(regressor[joint], registration.back, builtin.J_regressor[joint])
-    return complete(replace(
-        head, shapedirs=np.ascontiguousarray(shapedirs), posedirs=registration.carry(builtin, builtin.posedirs),
-        J_regressor=regressor,
-        weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32), kintree_table=builtin.kintree_table), builtin)
+    return complete(
+        replace(
+            head,
+            shapedirs=np.ascontiguousarray(shapedirs),
+            posedirs=registration.carry(builtin, builtin.posedirs),
+            J_regressor=regressor,
+            weights=(weights / weights.sum(1, keepdims=True)).astype(np.float32),
+            kintree_table=builtin.kintree_table,
+        ),
+        builtin,
+    )
 
 
 def _expression_keys(names, deltas, count):
@@ -153,8 +177,7 @@ def _expression_keys(names, deltas, count):
     deltas = np.asarray(deltas, np.float64)
     numbered = {name: re.fullmatch(r"[Ee]xp(?:ression)?_?(\d+)", str(name)) for name in names}
     if deltas.shape != (len(names), count, 3) or not any(numbered.values()):
-        raise UtterError("The object's shape keys do not fit its mesh, or none is named Exp1 or Exp000; "
-                         "choose the FLAME object itself.")
+        raise UtterError("The object's shape keys do not fit its mesh, or none is named Exp1 or Exp000; choose the FLAME object itself.")
     found = {int(match[1]): k for k, (name, match) in enumerate(numbered.items()) if match}
     first = 0 if 0 in found else 1
     shapes = np.zeros((count, 3, EXPRESSION))

@@ -3,6 +3,7 @@
 FLAME's older releases are Python 2 pickles that hold chumpy objects and scipy sparse matrices. The unpickler here admits numpy
 arrays and a few inert stand-ins and refuses every other name before it is looked up, so a model file cannot call anything.
 """
+
 import pickle
 from pathlib import Path
 
@@ -59,12 +60,20 @@ def _numpy_names():
 
 ADMITTED = {
     **dict(_numpy_names()),
-    **{(f"scipy.sparse.{dash}{kind}", f"{kind}_{form}"): stand_in for dash in ("", "_") for form in ("matrix", "array")
-       for kind, stand_in in (("csc", _Csc), ("csr", _Csr))},
-    ("chumpy.ch", "Ch"): _Chumpy, ("chumpy", "Ch"): _Chumpy,
+    **{
+        (f"scipy.sparse.{dash}{kind}", f"{kind}_{form}"): stand_in
+        for dash in ("", "_")
+        for form in ("matrix", "array")
+        for kind, stand_in in (("csc", _Csc), ("csr", _Csr))
+    },
+    ("chumpy.ch", "Ch"): _Chumpy,
+    ("chumpy", "Ch"): _Chumpy,
     **{(module, "_reconstructor"): _reconstructor for module in ("copyreg", "copy_reg")},
-    **{(module, name): kind for module in ("builtins", "__builtin__")
-       for name, kind in (("object", object), ("bytearray", bytearray), ("bytes", bytes))},
+    **{
+        (module, name): kind
+        for module in ("builtins", "__builtin__")
+        for name, kind in (("object", object), ("bytearray", bytearray), ("bytes", bytes))
+    },
     ("_codecs", "encode"): _encode,
 }
 
@@ -87,6 +96,7 @@ def _plain(value):
         return _plain(state["x"])
     if isinstance(value, (_Csc, _Csr)):
         from scipy import sparse
+
         shape = state.get("_shape", state.get("shape"))
         kind = sparse.csc_matrix if isinstance(value, _Csc) else sparse.csr_matrix
         return kind((state["data"], state["indices"], state["indptr"]), shape=shape).toarray()
@@ -107,7 +117,8 @@ def load_pickle(path):
     except FileNotFoundError as error:
         raise UtterError(f"{path} does not exist.") from error
     except _Refused as error:
-        raise UtterError(f"{name} was not loaded: it asks for {error}, which no head file needs; get it from its publisher "
-                         "again.", str(error)) from error
+        raise UtterError(
+            f"{name} was not loaded: it asks for {error}, which no head file needs; get it from its publisher again.", str(error)
+        ) from error
     except Exception as error:
         raise UtterError(f"{name} is damaged or no FLAME file; get it from its publisher again.", repr(error)) from error

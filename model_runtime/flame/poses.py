@@ -6,6 +6,7 @@ these same tables.
 
     pose(head, "aa");  pose(head, "happy", 2 / 3);  pose(head, {"mouthSmileLeft": 0.5})  -> Motion's row [65]
 """
+
 import numpy as np
 
 from model_runtime.errors import UtterError
@@ -28,7 +29,8 @@ PHONES = {
     "IY": dict(jawOpen=0.26, mouthSmile=0.34, mouthStretch=0.34, mouthLowerDown=0.22, mouthUpperUp=0.14, tongue_tip_up=0.3),
     "UH": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.26, mouthLowerDown=0.06, tongue_back_up=0.35),
     "UW": dict(jawOpen=0.20, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.84, tongue_back_up=0.5),
-    "P": dict(jawOpen=0.07, mouthShrugLower=0.10), "B": dict(jawOpen=0.07, mouthShrugLower=0.08),
+    "P": dict(jawOpen=0.07, mouthShrugLower=0.10),
+    "B": dict(jawOpen=0.07, mouthShrugLower=0.08),
     "M": dict(jawOpen=0.07, mouthShrugLower=0.05),
     "F": dict(jawOpen=0.06, mouthUpperUp=0.36, mouthRollLower=0.75, mouthShrugLower=0.10),
     "V": dict(jawOpen=0.06, mouthUpperUp=0.32, mouthRollLower=0.65, mouthShrugLower=0.08),
@@ -42,7 +44,8 @@ PHONES = {
     "JH": dict(jawOpen=0.06, mouthFunnel=0.52, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
     "T": dict(jawOpen=0.10, mouthLowerDown=0.12, tongue_tip_up=1.0),
     "D": dict(jawOpen=0.12, mouthLowerDown=0.12, tongue_tip_up=1.0),
-    "N": dict(jawOpen=0.15, tongue_tip_up=1.0), "L": dict(jawOpen=0.18, mouthLowerDown=0.08, tongue_tip_up=0.9),
+    "N": dict(jawOpen=0.15, tongue_tip_up=1.0),
+    "L": dict(jawOpen=0.18, mouthLowerDown=0.08, tongue_tip_up=0.9),
     "K": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0),
     "G": dict(jawOpen=0.16, mouthLowerDown=0.08, tongue_back_up=1.0),
     "NG": dict(jawOpen=0.16, tongue_back_up=0.9),
@@ -55,30 +58,47 @@ PHONES = {
 
 # The mouth shapes of the common lip-sync set, each by the phone that shows it best, and what the teacher makes true by contact:
 # shut lips for PP, the lower lip on the teeth for FF.
-LEAD = dict(sil="sil", PP="P", FF="F", TH="TH", DD="D", kk="K", CH="CH", SS="S", nn="N", RR="R",
-            aa="AA", E="EH", ih="IY", oh="AO", ou="UW")
+LEAD = dict(sil="sil", PP="P", FF="F", TH="TH", DD="D", kk="K", CH="CH", SS="S", nn="N", RR="R", aa="AA", E="EH", ih="IY", oh="AO", ou="UW")
 CONTACT = {"PP": dict(mouthClose=0.07, mouthPress=0.35, mouthRollLower=0.12, mouthRollUpper=0.12), "FF": dict(mouthClose=0.02)}
-SPOKEN = 0.6    # of a loud vowel's jaw: an ordinary stressed one
+SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 
 # Action units of EMFACS (Friesen and Ekman 1983): happy 6+12, sad 1+4+15, surprised 1+2+5+26, afraid 1+2+4+5+7+20+26, angry
 # 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it.
 FACES = {
     "neutral": {},
-    "happy": dict(mouthSmile=0.84, cheekSquint=0.65, eyeSquint=0.30, mouthDimple=0.10, mouthUpperUp=0.30, browOuterUp=0.12,
-                  browInnerUp=0.06),
+    "happy": dict(
+        mouthSmile=0.84, cheekSquint=0.65, eyeSquint=0.30, mouthDimple=0.10, mouthUpperUp=0.30, browOuterUp=0.12, browInnerUp=0.06
+    ),
     "sad": dict(browInnerUp=0.85, browDown=0.20, eyeSquint=0.12, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
-    "angry": dict(browDown=0.95, eyeWide=0.22, eyeSquint=0.45, noseSneer=0.36, mouthFrown=0.22, mouthPress=0.20,
-                  mouthLowerDown=0.10, jawForward=0.12),
+    "angry": dict(
+        browDown=0.95, eyeWide=0.22, eyeSquint=0.45, noseSneer=0.36, mouthFrown=0.22, mouthPress=0.20, mouthLowerDown=0.10, jawForward=0.12
+    ),
     "surprised": dict(browInnerUp=0.88, browOuterUp=0.90, eyeWide=0.80, jawOpen=0.24),
-    "afraid": dict(browInnerUp=0.90, browOuterUp=0.30, browDown=0.38, eyeWide=0.75, eyeSquint=0.18, mouthStretch=0.60,
-                   mouthFrown=0.16, jawOpen=0.10),
-    "disgusted": dict(noseSneer=0.82, mouthUpperUp=0.38, mouthFrown=0.36, mouthLowerDown=0.14, mouthShrugLower=0.18,
-                      browDown=0.42, eyeSquint=0.32, cheekSquint=0.30),
-    "contemptuous": dict(mouthSmileRight=0.42, mouthDimpleRight=0.65, mouthPressRight=0.15, cheekSquintRight=0.25,
-                         browOuterUpRight=0.28, browDownLeft=0.18, eyeSquint=0.22),
+    "afraid": dict(
+        browInnerUp=0.90, browOuterUp=0.30, browDown=0.38, eyeWide=0.75, eyeSquint=0.18, mouthStretch=0.60, mouthFrown=0.16, jawOpen=0.10
+    ),
+    "disgusted": dict(
+        noseSneer=0.82,
+        mouthUpperUp=0.38,
+        mouthFrown=0.36,
+        mouthLowerDown=0.14,
+        mouthShrugLower=0.18,
+        browDown=0.42,
+        eyeSquint=0.32,
+        cheekSquint=0.30,
+    ),
+    "contemptuous": dict(
+        mouthSmileRight=0.42,
+        mouthDimpleRight=0.65,
+        mouthPressRight=0.15,
+        cheekSquintRight=0.25,
+        browOuterUpRight=0.28,
+        browDownLeft=0.18,
+        eyeSquint=0.22,
+    ),
 }
-PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")   # a mild feeling keeps the lips together
-PARTS_AT = 1 / 3                                         # the strength from which it parts them
+PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")  # a mild feeling keeps the lips together
+PARTS_AT = 1 / 3  # the strength from which it parts them
 
 
 def sided(amounts):
@@ -99,8 +119,7 @@ EMOTIONS = {name: sided(face) for name, face in FACES.items()}
 
 def at_strength(emotion, strength):
     """The emotion's {action: amount} at a strength of 0 to 1: in proportion, but a mild one does not part the lips."""
-    return {name: amount * float(parting(strength) if name.startswith(PARTED) else strength)
-            for name, amount in EMOTIONS[emotion].items()}
+    return {name: amount * float(parting(strength) if name.startswith(PARTED) else strength) for name, amount in EMOTIONS[emotion].items()}
 
 
 def parting(strength):

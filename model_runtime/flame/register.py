@@ -5,6 +5,7 @@ points, then non-rigidly with a smooth displacement whose stiffness is let down 
 nonrigid ICP", section 3, with a Laplacian in place of the affine stiffness). Upper lip only ever meets upper lip, though the two
 touch.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +18,9 @@ from model_runtime.flame.fit import kabsch
 
 STIFFNESS = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.5, 0.5)
 _LANDMARK_WEIGHT = 30.0
-_REACH = 0.03       # metres around the inner lips in which upper and lower are told apart
+_REACH = 0.03  # metres around the inner lips in which upper and lower are told apart
 _FRAME_WIDTH = 0.012  # metres: how wide a neighbourhood a local frame is taken from; narrower ones turn with every fold
-_CANDIDATES = 16    # triangles looked at for each closest point
+_CANDIDATES = 16  # triangles looked at for each closest point
 _GRAPH_FACES = np.array([[0, 1], [1, 2], [2, 0]])
 
 
@@ -82,8 +83,9 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
 
 def _surface(source):
     template = source.v_template.astype(np.float64)
-    return _Surface(template, source.f, _sides(template, source.f, (source.lip_inner_upper, source.lip_inner_lower)),
-                    source.J_regressor[3:] @ template)
+    return _Surface(
+        template, source.f, _sides(template, source.f, (source.lip_inner_upper, source.lip_inner_lower)), source.J_regressor[3:] @ template
+    )
 
 
 def _matched(source, template, marks, vertices, lips):
@@ -287,8 +289,9 @@ def _frames(original, warped, faces):
     """[n,3,3]: rotation times scale from the warped (source) to the original neighbourhood of each vertex, over _FRAME_WIDTH."""
     a, b = _edges(faces).T
     to, frm = original[a] - original[b], warped[a] - warped[b]
-    sums = np.concatenate([(to[:, :, None] * frm[:, None, :]).reshape(-1, 9), (to ** 2).sum(1, keepdims=True),
-                           (frm ** 2).sum(1, keepdims=True)], axis=1)
+    sums = np.concatenate(
+        [(to[:, :, None] * frm[:, None, :]).reshape(-1, 9), (to**2).sum(1, keepdims=True), (frm**2).sum(1, keepdims=True)], axis=1
+    )
     middle = 0.5 * (warped[a] + warped[b])
     _, cell = np.unique(np.floor(middle / (0.5 * _FRAME_WIDTH)).astype(int), axis=0, return_inverse=True)
     count = np.bincount(cell.ravel())

@@ -1,4 +1,5 @@
 """Where the upper teeth end: what the lower lip meets in f and v."""
+
 import numpy as np
 
 from model_runtime.flame.head import IDENTITY
@@ -22,6 +23,6 @@ def teeth_edge(head, beta=None):
         return None
     points, shapes = found
     if beta is not None:
-        points = points + np.reshape(np.asarray(beta) @ shapes[:len(beta)], points.shape)
+        points = points + np.reshape(np.asarray(beta) @ shapes[: len(beta)], points.shape)
     height = points[:, 1].min()
     return height, points[points[:, 1] < height + 0.002, 2].max()

@@ -3,6 +3,7 @@
 Posteriors of 40 phones and of 12 articulatory facts, then prosody: `energy` (log, 0..1), `voicing` (0..1) and `f0` (octaves from
 the speaker's median, 0 where unvoiced). A voice of N samples at 16 kHz has frames_of(N) = N // 320 + 1 of them.
 """
+
 import numpy as np
 
 from model_runtime.motion import write_npz

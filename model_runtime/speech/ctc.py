@@ -7,6 +7,7 @@ and the likelihood of what makes the sound at each frame. Between two sounds the
 model did not hear: there the ears alone speak. Nothing keeps a model from spiking early or late throughout, so before that its lag
 is found, as the one with which the ears agree best.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,9 @@ from model_runtime.speech.phones import ARTICULATORY, PHONES
 from model_runtime.speech.words import BLUR, LEAVE, STRAY, Heard
 
 MADE = layout.ARTICULATORY.stop  # columns that are posteriors
-SPIKE = 0.3                      # posterior of all sounds from which something was said
-FLOOR = 0.01                     # the posteriors are never surer than this
-ANCHOR = 1.0                     # how much they count against the ears
+SPIKE = 0.3  # posterior of all sounds from which something was said
+FLOOR = 0.01  # the posteriors are never surer than this
+ANCHOR = 1.0  # how much they count against the ears
 LAG, ENOUGH, CLEARLY = 5, 12, 0.1  # frames at most; spikes to tell it by; how much better, in log-likelihood, than none
 
 
@@ -28,10 +29,10 @@ LAG, ENOUGH, CLEARLY = 5, 12, 0.1  # frames at most; spikes to tell it by; how m
 class Reduced:
     """Posteriors [T, V] of a CTC model, reduced to what is needed of them."""
 
-    heard: np.ndarray   # float32 [T]: of all labels that are sounds
-    label: np.ndarray   # [T]: the likeliest of those
-    said: np.ndarray    # float32 [T, 52]: what they say of the frame
-    sounds: list        # [V] of tuples, as vocabulary.sounds_of gives them
+    heard: np.ndarray  # float32 [T]: of all labels that are sounds
+    label: np.ndarray  # [T]: the likeliest of those
+    said: np.ndarray  # float32 [T, 52]: what they say of the frame
+    sounds: list  # [V] of tuples, as vocabulary.sounds_of gives them
 
     def __getitem__(self, frames):
         return Reduced(self.heard[frames], self.label[frames], self.said[frames], self.sounds)
@@ -48,8 +49,7 @@ def vector(sound):
 
 def matrix(sounds):
     """What each label says of a frame: float32 [V, 52]."""
-    return np.stack([np.mean([vector(sound) for sound in several], 0) if several else np.zeros(MADE, np.float32)
-                     for several in sounds])
+    return np.stack([np.mean([vector(sound) for sound in several], 0) if several else np.zeros(MADE, np.float32) for several in sounds])
 
 
 def reduce(posteriors, sounds, meaning):
@@ -79,10 +79,10 @@ def resample(reduced, stride, frames):
 @dataclass(frozen=True)
 class Spike:
     first: int
-    last: int           # frames in which its label was heard
+    last: int  # frames in which its label was heard
     sounds: tuple
-    said: np.ndarray    # [52]
-    sure: float         # posterior of having been a sound at all
+    said: np.ndarray  # [52]
+    sure: float  # posterior of having been a sound at all
 
 
 def spikes(reduced):
@@ -96,8 +96,9 @@ def spikes(reduced):
     found = []
     for (first, after), (following, _) in zip(runs, [*runs[1:], (len(label), 0)]):
         own = reduced[first:after]
-        found.append(Spike(first, after - 1, reduced.sounds[label[first]][:following - first], own.said.sum(0) / own.heard.sum(),
-                           own.heard.max()))
+        found.append(
+            Spike(first, after - 1, reduced.sounds[label[first]][: following - first], own.said.sum(0) / own.heard.sum(), own.heard.max())
+        )
     return found
 
 
@@ -112,8 +113,12 @@ def spread(reduced, content):
     states.append((len(found), None))  # gaps, whose sound is None, before each spike and after the last
     path = walk(reduced, found, states, heard)
     # A label of one sound says what the model said, doubts and all.
-    means = np.stack([np.zeros(MADE, np.float32) if sound is None else
-                      found[k].said if len(found[k].sounds) == 1 else vector(sound) for k, sound in states])
+    means = np.stack(
+        [
+            np.zeros(MADE, np.float32) if sound is None else found[k].said if len(found[k].sounds) == 1 else vector(sound)
+            for k, sound in states
+        ]
+    )
     sure = np.array([0.0 if sound is None else found[k].sure for k, sound in states], np.float32)[path]
     said, sure = gaussian_filter1d(means[path] * sure[:, None], BLUR, axis=0), gaussian_filter1d(sure, BLUR)[:, None]
     out = content.copy()
@@ -152,24 +157,24 @@ def walk(reduced, found, states, heard):
     low, high = np.searchsorted(closes, np.arange(T)), np.searchsorted(opens, np.arange(T), side="right")
     own = np.full(T, -1)
     for k, spike in enumerate(found):
-        own[spike.first:spike.last + 1] = k
-    foreign = ANCHOR * np.log(np.clip(1 - reduced.heard, FLOOR, 1))   # what a spike costs states that are not its own
+        own[spike.first : spike.last + 1] = k
+    foreign = ANCHOR * np.log(np.clip(1 - reduced.heard, FLOOR, 1))  # what a spike costs states that are not its own
     kinds = list(dict.fromkeys(sound for _, sound in states))
     table = np.stack([likelihood(heard, sound) for sound in kinds])
     row = np.array([kinds.index(sound) for _, sound in states])
-    leap = np.where(np.append(False, gap[:-1]), LEAVE, np.inf)         # into s from s - 2, past a gap
-    score = np.full(S + 2, -np.inf)                                   # state s stands at s + 2
+    leap = np.where(np.append(False, gap[:-1]), LEAVE, np.inf)  # into s from s - 2, past a gap
+    score = np.full(S + 2, -np.inf)  # state s stands at s + 2
     score[2:4] = 0
     begin = np.append(0, np.cumsum(high - low))
-    came = np.zeros(begin[-1], np.int8)                               # how many states back each was come from
+    came = np.zeros(begin[-1], np.int8)  # how many states back each was come from
     for t in range(T):
         a, z = low[t], high[t]
         if t:
-            options = np.stack([score[a + 2:z + 2], score[a + 1:z + 1] - LEAVE, score[a:z] - leap[a:z]])
-            came[begin[t]:begin[t + 1]] = best = options.argmax(0)
-            score[a:a + 2] = -np.inf                                  # closed
-            score[a + 2:z + 2] = options[best, np.arange(z - a)]
-        score[a + 2:z + 2] += table[row[a:z], t] + (own[t] >= 0) * (number[a:z] != own[t]) * foreign[t]
+            options = np.stack([score[a + 2 : z + 2], score[a + 1 : z + 1] - LEAVE, score[a:z] - leap[a:z]])
+            came[begin[t] : begin[t + 1]] = best = options.argmax(0)
+            score[a : a + 2] = -np.inf  # closed
+            score[a + 2 : z + 2] = options[best, np.arange(z - a)]
+        score[a + 2 : z + 2] += table[row[a:z], t] + (own[t] >= 0) * (number[a:z] != own[t]) * foreign[t]
     path = np.empty(T, int)
     state = S - 1 if score[-1] > score[-2] else S - 2
     for t in range(T - 1, -1, -1):

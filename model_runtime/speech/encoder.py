@@ -6,6 +6,7 @@ and backwards -> logits of 40 phones and 12 articulatory facts at 50 Hz. A long 
 either side. What lies further away hardly shows: in chunks of 5 s with 4 s beside them a posterior of six dev clips moved by 0.1 at
 most, in 99 frames of 100 by less than 0.04.
 """
+
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,8 @@ from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES,
 WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "ears.safetensors"
 VERSION = "2"
 WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4)
-MEMORY, DROPOUT = 256, 0.2                # of the recurrent layers, each way
-CHUNK, EDGE = 60 * FPS, 5 * FPS           # Content frames heard at once, and beside them
+MEMORY, DROPOUT = 256, 0.2  # of the recurrent layers, each way
+CHUNK, EDGE = 60 * FPS, 5 * FPS  # Content frames heard at once, and beside them
 
 
 class Block(nn.Module):
@@ -34,7 +35,7 @@ class Block(nn.Module):
         self.up, self.down = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
 
     def forward(self, x):
-        y = self.mix(x.transpose(1, 2)).transpose(1, 2)                            # [B, T, WIDTH]
+        y = self.mix(x.transpose(1, 2)).transpose(1, 2)  # [B, T, WIDTH]
         return x + self.down(F.gelu(self.up(self.norm(y))))
 
 
@@ -44,7 +45,7 @@ class Network(nn.Module):
     def __init__(self):
         super().__init__()
         self.first = nn.Conv1d(features.BANDS, 192, 5, padding=2)
-        self.second = nn.Conv1d(192, WIDTH, 5, stride=2, padding=2)                # output i is centred on mel frame 2 i
+        self.second = nn.Conv1d(192, WIDTH, 5, stride=2, padding=2)  # output i is centred on mel frame 2 i
         self.blocks = nn.ModuleList(Block(dilation) for dilation in DILATIONS)
         self.norm = nn.LayerNorm(WIDTH)
         self.context = nn.GRU(WIDTH, MEMORY, 2, batch_first=True, dropout=DROPOUT, bidirectional=True)
@@ -52,13 +53,13 @@ class Network(nn.Module):
         self.out = nn.Linear(WIDTH + 2 * MEMORY, ARTICULATORY.stop)
 
     def forward(self, mel):
-        x = F.gelu(self.first(mel.transpose(1, 2)))                                # [B, 192, 2 T]
-        x = F.gelu(self.second(x)).transpose(1, 2)                                 # [B, T, WIDTH]
+        x = F.gelu(self.first(mel.transpose(1, 2)))  # [B, 192, 2 T]
+        x = F.gelu(self.second(x)).transpose(1, 2)  # [B, T, WIDTH]
         for block in self.blocks:
             x = block(x)
         x = self.drop(self.norm(x))
-        around, _ = self.context(x)                                                # [B, T, 2 MEMORY]
-        return self.out(torch.cat([x, self.drop(around)], -1))                     # [B, T, 52]
+        around, _ = self.context(x)  # [B, T, 2 MEMORY]
+        return self.out(torch.cat([x, self.drop(around)], -1))  # [B, T, 52]
 
 
 def levelled(mel, level):
@@ -87,9 +88,9 @@ class Encoder:
         for first in range(0, len(heard), CHUNK):
             last = min(first + CHUNK, len(heard))
             start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
-            piece = torch.from_numpy(samples[start * HOP:stop * HOP]).to(self.device)
-            mel = features.log_mel(piece)[None, :2 * (stop - start)]
-            logits = self.network(levelled(mel, level))[0, first - start:last - start]
+            piece = torch.from_numpy(samples[start * HOP : stop * HOP]).to(self.device)
+            mel = features.log_mel(piece)[None, : 2 * (stop - start)]
+            logits = self.network(levelled(mel, level))[0, first - start : last - start]
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
             progress(last / len(heard))
@@ -99,7 +100,7 @@ class Encoder:
         """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
         content = np.empty((frames_of(len(samples)), COLUMNS), np.float32)
-        content[:, :ARTICULATORY.stop] = self.hear(samples, progress)
+        content[:, : ARTICULATORY.stop] = self.hear(samples, progress)
         content[:, PROSODY] = features.prosody(samples)
         return content
 
@@ -107,13 +108,15 @@ class Encoder:
 def load_encoder(device="cpu", path=WEIGHTS):
     """The Encoder with the shipped weights, or those of path. UtterError if the file is missing or of another kind."""
     from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(str(path), "pt") as stored:
             about = stored.metadata() or {}
             weights = {name: stored.get_tensor(name).float() for name in stored.keys()}
     except (OSError, SafetensorError) as error:
-        raise UtterError(f"{Path(path).name} is missing or damaged; install Utter again or run `python build.py train speech`.",
-                         str(error)) from error
+        raise UtterError(
+            f"{Path(path).name} is missing or damaged; install Utter again or run `python build.py train speech`.", str(error)
+        ) from error
     if about.get("names") != " ".join(NAMES) or about.get("version") != VERSION:
         raise UtterError(f"{Path(path).name} belongs to another version of Utter; install Utter again.", str(about)[:500])
     network = Network()
@@ -124,6 +127,7 @@ def load_encoder(device="cpu", path=WEIGHTS):
 def save_network(network, path, **about):
     """Write the weights in half precision as safetensors, with what load_encoder checks and `about` (strings) as metadata."""
     from safetensors.torch import save_file
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}

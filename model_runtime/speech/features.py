@@ -2,6 +2,7 @@
 
 Everything here takes float32 [N] at 16 kHz and works block by block, so that an hour needs little more memory than a minute.
 """
+
 from functools import cache
 
 import numpy as np
@@ -10,18 +11,19 @@ from model_runtime.audio import RATE
 from model_runtime.speech.content import HOP, frames_of
 
 BANDS = 64
-MEL_HOP = HOP // 2         # 10 ms: two mel frames for each frame of Content; mel frame j is centred on j / 100 s
-WINDOW, FFT = 400, 512     # 25 ms
-FLOOR = 1e-10              # of the power spectrum, so that digital silence has a logarithm
-BLOCK = 60 * RATE          # samples worked on at once
+MEL_HOP = HOP // 2  # 10 ms: two mel frames for each frame of Content; mel frame j is centred on j / 100 s
+WINDOW, FFT = 400, 512  # 25 ms
+FLOOR = 1e-10  # of the power spectrum, so that digital silence has a logarithm
+BLOCK = 60 * RATE  # samples worked on at once
 PITCH_RANGE = 60.0, 500.0  # Hz
-RANGE_DB = 50.0            # `energy` is 1 at the voice's loud level and 0 this far below
+RANGE_DB = 50.0  # `energy` is 1 at the voice's loud level and 0 this far below
 
 
 @cache
 def mel_filters():
     """Triangular filters [BANDS, FFT // 2 + 1] between 40 and 7800 Hz on O'Shaughnessy's mel scale, each of unit sum."""
     from transformers.audio_utils import mel_filter_bank
+
     filters = mel_filter_bank(FFT // 2 + 1, BANDS, 40.0, 7800.0, RATE, mel_scale="htk").T
     return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
 
@@ -29,6 +31,7 @@ def mel_filters():
 def log_mel(samples):
     """Natural log of mel power, torch [..., 2 * Tc, BANDS] of torch samples [..., N]; batched, on the samples' device."""
     import torch
+
     frames = 2 * frames_of(samples.shape[-1])
     padded = torch.nn.functional.pad(samples, (FFT // 2, FFT // 2 + frames * MEL_HOP - samples.shape[-1]))
     window = torch.hann_window(WINDOW, device=samples.device)
@@ -39,7 +42,7 @@ def log_mel(samples):
 
 def cut(samples, start, stop):
     """samples[start:stop], which may begin before the voice and end after it, in silence."""
-    inside = samples[max(start, 0):stop]
+    inside = samples[max(start, 0) : stop]
     return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
 
 
@@ -67,26 +70,27 @@ def pitch(samples):
     A path through the candidates is then chosen that jumps little from frame to frame (his section 4).
     """
     from scipy.signal import resample_poly
+
     frames = frames_of(len(samples))
     lags = np.arange(int(RATE / 2 / PITCH_RANGE[1]), int(RATE / 2 / PITCH_RANGE[0]) + 1)
     width, size = 400, 1024
     window = np.hanning(width).astype(np.float32)
     own = np.fft.irfft(np.abs(np.fft.rfft(window, size)) ** 2)
-    own = (own / own[0])[lags[0] - 1:lags[-1] + 2]
+    own = (own / own[0])[lags[0] - 1 : lags[-1] + 2]
     candidates, strengths = [], []
     step, margin = BLOCK // HOP, 4
     for first in range(0, frames, step):
         last = min(first + step, frames)
         block = resample_poly(cut(samples, (first - margin) * HOP, (last + margin) * HOP), 1, 2)
-        windows = np.lib.stride_tricks.sliding_window_view(block, width)[margin * HOP // 2 - width // 2::HOP // 2][:last - first]
+        windows = np.lib.stride_tricks.sliding_window_view(block, width)[margin * HOP // 2 - width // 2 :: HOP // 2][: last - first]
         windows = windows - windows.mean(1, keepdims=True)
         power = np.abs(np.fft.rfft(windows * window, size)) ** 2
         correlation = np.fft.irfft(power)
-        correlation = correlation[:, lags[0] - 1:lags[-1] + 2] / (correlation[:, :1] + 1e-9) / own
+        correlation = correlation[:, lags[0] - 1 : lags[-1] + 2] / (correlation[:, :1] + 1e-9) / own
         left, mid, right = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
         peak = (mid >= left) & (mid > right)
         score = np.where(peak, mid - 0.02 * np.log2(lags / lags[0]), -1)
-        best = np.argsort(-score, 1)[:, :4]                                   # four candidates a frame
+        best = np.argsort(-score, 1)[:, :4]  # four candidates a frame
         row = np.arange(len(best))[:, None]
         l, m, r = left[row, best], mid[row, best], right[row, best]
         offset = np.where(peak[row, best], (l - r) / np.minimum(2 * (l - 2 * m + r), -1e-6), 0)

@@ -6,6 +6,7 @@ generator trained on them: [Tc, D + 3] at 50 Hz, each frame normalised over its 
 "hidden:NAME:LAYER". NAME is the model's type and a fingerprint of its weights. Nothing is downloaded, unpickled or run from the
 folder.
 """
+
 import hashlib
 import json
 from pathlib import Path
@@ -16,14 +17,14 @@ import torch
 from model_runtime.audio import RATE
 from model_runtime.errors import UtterError
 from model_runtime.speech import ctc, features
-from model_runtime.speech.content import HOP, PROSODY, frames_of
+from model_runtime.speech.content import HOP, frames_of
 from model_runtime.speech.encoder import load_encoder
 from model_runtime.speech.vocabulary import sounds_of
 
 TYPES = ("wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat")
 WAVEFORM, MEL = "Wav2Vec2FeatureExtractor", "SeamlessM4TFeatureExtractor"
-CHUNK, EDGE = 20, 3    # seconds heard at once, and heard with them to either side; positions are convolved over 2.5 s
-DEPTH = 0.75           # of the layers: phones are clearest thereabouts (Pasad et al. 2023, "Comparative layer-wise analysis")
+CHUNK, EDGE = 20, 3  # seconds heard at once, and heard with them to either side; positions are convolved over 2.5 s
+DEPTH = 0.75  # of the layers: phones are clearest thereabouts (Pasad et al. 2023, "Comparative layer-wise analysis")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -43,7 +44,7 @@ class Frames:
             for kernel, stride in zip(config.conv_kernel, config.conv_stride):
                 self.sees, self.stride = self.sees + (kernel - 1) * self.stride, self.stride * stride
         if getattr(config, "add_adapter", False):  # leaves frames out, of which the first stays where it is
-            self.stride *= config.adapter_stride ** config.num_adapter_layers
+            self.stride *= config.adapter_stride**config.num_adapter_layers
         base = model.base_model
         self.parts = [*getattr(getattr(base, "feature_extractor", None), "conv_layers", ()), *base.encoder.layers]
         self.working = lambda: None
@@ -62,14 +63,14 @@ class Frames:
             done = iter(range(len(self.parts)))
             self.working = lambda: progress((first + (last - first) * next(done, 0) / len(self.parts)) / frames)
             heard = torch.from_numpy((self.given(samples, start, stop) - mean) / deviation)[None].to(self.device)
-            yield answer(self.model(heard, **options))[0, first - start:last - start].float().cpu().numpy()
+            yield answer(self.model(heard, **options))[0, first - start : last - start].float().cpu().numpy()
             progress(last / frames)
 
     def given(self, samples, start, stop):
         """What the model is given for frames start to stop: float32 samples or bands [n, B]; silence before and after the voice."""
         begin = start * self.stride - self.sees // 2
         end = (stop - 1) * self.stride - self.sees // 2 + self.sees
-        heard = np.pad(samples[max(begin, 0):end], (max(-begin, 0), max(end - max(len(samples), begin), 0)))
+        heard = np.pad(samples[max(begin, 0) : end], (max(-begin, 0), max(end - max(len(samples), begin), 0)))
         if type(self.extractor).__name__ != MEL:
             return heard
         bands = self.extractor(heard, sampling_rate=RATE, do_normalize_per_mel_bins=False, return_tensors="np")
@@ -86,7 +87,7 @@ class Frames:
             bands = self.given(samples, start, min(start + step, max(len(samples) // self.stride, 1))).astype(np.float64)
             bands = bands.reshape(-1, bands.shape[1] // self.extractor.stride)
             count, total, square = count + len(bands), total + bands.sum(0), square + np.square(bands).sum(0)
-        variance = (square - total ** 2 / count) / (count - 1)
+        variance = (square - total**2 / count) / (count - 1)
         return [np.tile(x, self.extractor.stride).astype(np.float32) for x in (total / count, np.sqrt(variance + 1e-7))]
 
 
@@ -121,6 +122,7 @@ class Hidden:
         def normal(output):
             states = output.hidden_states[self.layer]
             return torch.nn.functional.layer_norm(states, states.shape[-1:])
+
         states = np.concatenate(list(self.frames(samples, normal, progress, output_hidden_states=True)))
         time = np.arange(frames_of(len(samples))) * (HOP / self.frames.stride)
         left = np.minimum(time.astype(int), max(len(states) - 2, 0))
@@ -166,14 +168,18 @@ def read_json(path):
 def read_config(folder):
     """config.json of a model that can be ears."""
     if not folder.is_dir():
-        raise UtterError(f"{folder} is a file; choose the folder that holds the speech model's config.json." if folder.exists() else
-                         f"The folder {folder} does not exist; choose the folder of a speech model.")
+        raise UtterError(
+            f"{folder} is a file; choose the folder that holds the speech model's config.json."
+            if folder.exists()
+            else f"The folder {folder} does not exist; choose the folder of a speech model."
+        )
     if not (folder / "config.json").is_file():
         raise UtterError(f"{folder} holds no config.json; choose a folder as save_pretrained() of transformers writes it.")
     config = read_json(folder / "config.json")
     if config.get("model_type") not in TYPES:
-        raise UtterError(f"{folder.name} is a model of type {config.get('model_type')}, which cannot be ears; choose one of "
-                         f"{', '.join(TYPES)}.")
+        raise UtterError(
+            f"{folder.name} is a model of type {config.get('model_type')}, which cannot be ears; choose one of {', '.join(TYPES)}."
+        )
     return config
 
 
@@ -203,8 +209,10 @@ def check_weights(folder):
     if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
         return
     if any(path.suffix in PICKLES for path in folder.iterdir()):
-        raise UtterError(f"The weights of {folder.name} are pickled, which could run code; save them as model.safetensors "
-                         "with save_pretrained() of transformers.")
+        raise UtterError(
+            f"The weights of {folder.name} are pickled, which could run code; save them as model.safetensors "
+            "with save_pretrained() of transformers."
+        )
     raise UtterError(f"{folder} holds no model.safetensors; copy the model's folder again.")
 
 
@@ -212,32 +220,36 @@ def read_model(folder, kind):
     """The model with all its weights."""
     import transformers
     from transformers.utils import logging
+
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         model, found = getattr(transformers, kind).from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32,
-            output_loading_info=True)
+            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
+        )
     except Exception as error:  # what a library says about a torn file is for the log
         raise UtterError(f"The model in {folder.name} cannot be loaded; copy its folder again.", repr(error)) from error
     missing = {name for name in found["missing_keys"] if not name.endswith("masked_spec_embed")}  # used in training only
     if missing or found["mismatched_keys"]:
-        raise UtterError(f"The weights of {folder.name} are not all there; copy the model's folder again.",
-                         f"missing {sorted(missing)[:20]}, misshapen {list(found['mismatched_keys'])[:20]}")
+        raise UtterError(
+            f"The weights of {folder.name} are not all there; copy the model's folder again.",
+            f"missing {sorted(missing)[:20]}, misshapen {list(found['mismatched_keys'])[:20]}",
+        )
     return model
 
 
 def read_extractor(folder):
     """What prepares a voice for the model."""
     from transformers import AutoFeatureExtractor
+
     try:
         extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        raise UtterError(f"{folder.name} has no preprocessor_config.json that says how it is given a voice; copy the model's folder "
-                         "again.", repr(error)) from error
+        raise UtterError(
+            f"{folder.name} has no preprocessor_config.json that says how it is given a voice; copy the model's folder again.", repr(error)
+        ) from error
     if type(extractor).__name__ not in (WAVEFORM, MEL):
-        raise UtterError(f"{folder.name} is given voices by {type(extractor).__name__}, which Utter does not know; choose another "
-                         "model.")
+        raise UtterError(f"{folder.name} is given voices by {type(extractor).__name__}, which Utter does not know; choose another model.")
     if extractor.sampling_rate != RATE:
         raise UtterError(f"{folder.name} hears voices of {extractor.sampling_rate} Hz; choose a model for {RATE} Hz.")
     return extractor

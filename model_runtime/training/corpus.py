@@ -3,6 +3,7 @@
 Reads the folders of --data as their README.md and index.csv describe them. A speaker belongs to one split only. EmoDB's
 speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not touched.
 """
+
 import csv
 import os
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ DEV_SPEAKERS = {"emodb_12", "libri_1688", "libri_2033", "libri_2414", "arctic_ax
 class Clip:
     """One recording. kind says what is known of it: `phones` (hand or aligner's times), `text`, or `sound` alone."""
 
-    name: str        # "emodb/03a01Fa"
+    name: str  # "emodb/03a01Fa"
     path: Path
-    speaker: str     # unique over all folders
-    language: str    # "en", "de", ...
+    speaker: str  # unique over all folders
+    language: str  # "en", "de", ...
     kind: str
     text: str = ""
     emotion: str = ""  # acted emotion where the corpus names one
@@ -56,21 +57,40 @@ def rows(folder):
 
 def librispeech(folder):
     for row in rows(folder):
-        yield Clip(f"librispeech/{row['clip']}", folder / row["subset"] / f"{row['clip']}.opus", f"libri_{row['speaker']}", "en",
-                   "text" if row["text"] else "sound", row["text"])
+        yield Clip(
+            f"librispeech/{row['clip']}",
+            folder / row["subset"] / f"{row['clip']}.opus",
+            f"libri_{row['speaker']}",
+            "en",
+            "text" if row["text"] else "sound",
+            row["text"],
+        )
 
 
 def emodb(folder):
     for row in rows(folder):
-        yield Clip(f"emodb/{row['clip']}", folder / "audio" / f"{row['clip']}.opus", f"emodb_{row['speaker']}", "de",
-                   "phones" if row["has_phones"] == "1" else "sound", row["text"], EMOTIONS.get(row["emotion"], row["emotion"]))
+        yield Clip(
+            f"emodb/{row['clip']}",
+            folder / "audio" / f"{row['clip']}.opus",
+            f"emodb_{row['speaker']}",
+            "de",
+            "phones" if row["has_phones"] == "1" else "sound",
+            row["text"],
+            EMOTIONS.get(row["emotion"], row["emotion"]),
+        )
 
 
 def ljspeech(folder):
     for row in rows(folder):
         timed = (folder / "textgrid_for_audio" / f"{row['clip']}.TextGrid").exists()
-        yield Clip(f"ljspeech/{row['clip']}", folder / "audio" / f"{row['clip']}.opus", "ljspeech", "en",
-                   "phones" if timed else "text", row["text"])
+        yield Clip(
+            f"ljspeech/{row['clip']}",
+            folder / "audio" / f"{row['clip']}.opus",
+            "ljspeech",
+            "en",
+            "phones" if timed else "text",
+            row["text"],
+        )
 
 
 def listed(folder):
@@ -80,8 +100,15 @@ def listed(folder):
         name = row["clip"].removesuffix(".opus")
         speaker = f"{folder.name}_{name}" if row["speaker"] == "unknown" else row["speaker"]
         emotion = name.removeprefix("thorsten_") if name.removeprefix("thorsten_") in THORSTEN else ""
-        yield Clip(f"{folder.name}/{name}", folder / "audio" / row["clip"], speaker, row["language"],
-                   "text" if text else "sound", text, EMOTIONS.get(emotion, emotion))
+        yield Clip(
+            f"{folder.name}/{name}",
+            folder / "audio" / row["clip"],
+            speaker,
+            row["language"],
+            "text" if text else "sound",
+            text,
+            EMOTIONS.get(emotion, emotion),
+        )
 
 
 def vctk(folder):
@@ -108,17 +135,36 @@ def facegood(folder):
 
 
 def jfk(folder):
-    yield Clip("jfk/jfk", folder / "jfk.flac", "jfk", "en", "text",
-               "And so my fellow Americans ask not what your country can do for you ask what you can do for your country")
+    yield Clip(
+        "jfk/jfk",
+        folder / "jfk.flac",
+        "jfk",
+        "en",
+        "text",
+        "And so my fellow Americans ask not what your country can do for you ask what you can do for your country",
+    )
 
 
 # The corpora's words -> our labels; words that are none of ours (boredom, drunk, whisper...) stay as they are.
 EMOTIONS = {"happiness": "happy", "amused": "happy", "sadness": "sad", "anger": "angry", "fear": "afraid", "disgust": "disgusted"}
 THORSTEN = {"amused", "angry", "disgusted", "drunk", "neutral", "sleepy", "surprised", "whisper"}
 
-FOLDERS = {"emodb": emodb, "ljspeech": ljspeech, "librispeech": librispeech, "pocketsphinx_librivox": austen, "jfk": jfk,
-           "vctk": vctk, "misc_cc": listed, "kerstin_de": listed, "dbspeech": listed, "speech_commands": listed,
-           "picovoice_keywords": listed, "picovoice_coffee": listed, "odd_voices": odd_voices, "facegood_mocap": facegood}
+FOLDERS = {
+    "emodb": emodb,
+    "ljspeech": ljspeech,
+    "librispeech": librispeech,
+    "pocketsphinx_librivox": austen,
+    "jfk": jfk,
+    "vctk": vctk,
+    "misc_cc": listed,
+    "kerstin_de": listed,
+    "dbspeech": listed,
+    "speech_commands": listed,
+    "picovoice_keywords": listed,
+    "picovoice_coffee": listed,
+    "odd_voices": odd_voices,
+    "facegood_mocap": facegood,
+}
 
 
 def sound(name, path, cache=".cache/training"):

@@ -17,6 +17,7 @@ content_start, start, length and seed, and betas.npy [P, 300] their identities.
 Besides aligned recordings, of as many speakers as there are, there are rhythms (phone times without a sound, played once, faster
 or slower), stretches of nothing but microphone noise, and recordings with such stretches before and after them.
 """
+
 import gzip
 import json
 from dataclasses import dataclass
@@ -37,26 +38,26 @@ from model_runtime.training.teacher import prosody, rhythm
 
 SEED = 11
 PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev: there they doubt as they do with strangers
-RECORDED = 118 * 60         # seconds of recordings ...
-PER_SPEAKER = 12 * 60       # ... at most so many of a speaker
-RHYTHMS = 36 * 60           # seconds of phones without a sound
-TEMPO = 0.78, 1.22          # ... stretched by this
-QUIET = 40                  # clips of noise alone
-PADDED = 0.25               # of the recordings are longer by noise at either end
-MILD, WIDE = 0.4, 0.15      # identities: so many are the built-in one; so many have a slider of the panel far out
+RECORDED = 118 * 60  # seconds of recordings ...
+PER_SPEAKER = 12 * 60  # ... at most so many of a speaker
+RHYTHMS = 36 * 60  # seconds of phones without a sound
+TEMPO = 0.78, 1.22  # ... stretched by this
+QUIET = 40  # clips of noise alone
+PADDED = 0.25  # of the recordings are longer by noise at either end
+MILD, WIDE = 0.4, 0.15  # identities: so many are the built-in one; so many have a slider of the panel far out
 RATE = 16000
 SHORTEST, LONGEST = 15, 20 * FPS  # frames: of shorter clips nothing is learned, of longer ones the beginning
 
 
 @dataclass(frozen=True)
 class Dataset:
-    content: np.ndarray     # [M, 55] heard
-    spoken: np.ndarray      # [M, 55] said
+    content: np.ndarray  # [M, 55] heard
+    spoken: np.ndarray  # [M, 55] said
     values: np.ndarray
-    share: np.ndarray       # [N, 8] sums to 1
-    strength: np.ndarray    # [N]
-    betas: np.ndarray       # [P, 300]
-    performances: list      # dicts
+    share: np.ndarray  # [N, 8] sums to 1
+    strength: np.ndarray  # [N]
+    betas: np.ndarray  # [P, 300]
+    performances: list  # dicts
     basis: str
 
     def slices(self, number, start, length, spoken=False):
@@ -74,11 +75,10 @@ def load_dataset(cache, ears="ears"):
     content = read(heard_by(ears))
     spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # what hidden states should be, who knows
     rows, betas = json.loads((cache / "performances.json").read_text()), read("betas")
-    if spoken is content:    # rhythms have only what would be said
+    if spoken is content:  # rhythms have only what would be said
         kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
         rows, betas = [rows[number] for number in kept], betas[kept]
-    return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows,
-                   (cache / "values.basis").read_text())
+    return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows, (cache / "values.basis").read_text())
 
 
 def build(cache, head, encoder=None, report=print):
@@ -115,7 +115,7 @@ def rhythms(records, rng, seconds=RHYTHMS):
     out = []
     for index in rng.permutation(len(lines)):
         phones, slower = json.loads(lines[index])["phones"], rng.uniform(*TEMPO)
-        if any(phone == "spn" for *_, phone in phones):   # nobody knows what was spoken there
+        if any(phone == "spn" for *_, phone in phones):  # nobody knows what was spoken there
             continue
         out.append([[start * slower, end * slower, phone if bare(phone) != "sil" else "sil"] for start, end, phone in phones])
         seconds -= out[-1][-1][1]
@@ -159,16 +159,23 @@ def listed(records):
             before, after, seed = rng.uniform(0, 1.5), rng.uniform(0.2, 2.5), int(rng.integers(1 << 31))
             end = min(clip["phones"][-1][1], LONGEST / FPS)
             phones = [[start + before, min(stop, end) + before, phone] for start, stop, phone in clip["phones"] if start < end]
-            clip |= {"phones": [[0.0, before, "sil"], *phones, [end + before, end + before + after, "sil"]],
-                     "noise": [before, after, seed]}
+            clip |= {"phones": [[0.0, before, "sil"], *phones, [end + before, end + before + after, "sil"]], "noise": [before, after, seed]}
         out.append(clip | {"times": PERFORMANCES[clip["split"]]})
-    share = sum(clip["phones"][-1][1] for clip in out) / RECORDED    # a few recordings want little company
+    share = sum(clip["phones"][-1][1] for clip in out) / RECORDED  # a few recordings want little company
     for number, phones in enumerate(rhythms(records, rng, RHYTHMS * share)):
         out.append({"clip": f"rhythm/{number}", "split": "train", "path": None, "phones": phones, "noise": None, "times": 1})
     for number in range(round(QUIET * share)):
         seconds = float(rng.uniform(1, 10))
-        out.append({"clip": f"quiet/{number}", "split": "train", "path": None, "phones": [[0.0, seconds, "sil"]],
-                    "noise": [seconds, 0.0, int(rng.integers(1 << 31))], "times": 2})
+        out.append(
+            {
+                "clip": f"quiet/{number}",
+                "split": "train",
+                "path": None,
+                "phones": [[0.0, seconds, "sil"]],
+                "noise": [seconds, 0.0, int(rng.integers(1 << 31))],
+                "times": 2,
+            }
+        )
     return out
 
 
@@ -200,7 +207,7 @@ def write_content(cache, encoder, report=print):
     np.save(cache / "spoken.npy", np.concatenate(spoken))
     known, where = cache / "clips.json", lambda clips: [(clip["clip"], clip["start"], clip["length"]) for clip in clips]
     if not known.exists() or where(json.loads(known.read_text())) != where(rows):
-        (cache / "performances.json").unlink(missing_ok=True)    # of other clips
+        (cache / "performances.json").unlink(missing_ok=True)  # of other clips
     known.write_text(json.dumps(rows))
 
 
@@ -235,7 +242,7 @@ def write_performances(cache, report=print):
     spoken = np.load(cache / "spoken.npy", mmap_mode="r")
     for number, clip in enumerate(clips):
         T = clip["length"]
-        energy, _, f0 = np.array(spoken[clip["start"]:clip["start"] + T, content_module.PROSODY], float).T
+        energy, _, f0 = np.array(spoken[clip["start"] : clip["start"] + T, content_module.PROSODY], float).T
         melody = {"energy": energy, "f0": f0, "fps": FPS}
         for k in range(clip.get("times", PERFORMANCES[clip["split"]])):
             seed = SEED * 1_000_003 + number * 101 + k
@@ -245,8 +252,17 @@ def write_performances(cache, report=print):
             channels.append(more.astype(np.float32))
             shares.append(share.astype(np.float16))
             strengths.append(strength.astype(np.float16))
-            rows.append({"clip": clip["clip"], "split": clip["split"], "content_start": clip["start"], "start": at, "length": T,
-                         "seed": seed, "sound": bool(clip["path"] or clip.get("noise"))})
+            rows.append(
+                {
+                    "clip": clip["clip"],
+                    "split": clip["split"],
+                    "content_start": clip["start"],
+                    "start": at,
+                    "length": T,
+                    "seed": seed,
+                    "sound": bool(clip["path"] or clip.get("noise")),
+                }
+            )
             at += T
         if number % 200 == 0:
             report(f"{number} of {len(clips)} clips performed")
@@ -288,6 +304,7 @@ def write_values(cache, head, report=print):
 
 def feeling_plan(T, rng):
     """A feeling for every frame: (share [T, 8] that sums to 1, strength [T] 0..1). Half of the plans change once or twice."""
+
     def one():
         share = np.zeros(len(LABELS))
         share[rng.integers(len(LABELS))] = 1
@@ -322,12 +339,12 @@ def said(phones, melody):
     for start, end, phone in phones:
         inside = (time >= start) & (time < end)
         phone = bare(phone)
-        out[inside, :len(PHONES)] = 0
+        out[inside, : len(PHONES)] = 0
         out[inside, PHONES.index(phone)] = 1
         for column, name in enumerate(ARTICULATORY):
             out[inside, len(PHONES) + column] = name in MADE_WITH[phone]
     pause = out[:, PHONES.index("sil")] > 0
-    out[pause, len(PHONES):] = 0
+    out[pause, len(PHONES) :] = 0
     out[pause, len(PHONES) + ARTICULATORY.index("pause")] = 1
     out[:, :52] = gaussian_filter1d(out[:, :52], 0.7, axis=0)
     out[:, content_module.PROSODY] = melody
@@ -347,6 +364,7 @@ def ensure(cache, head, report=print, encoder=None):
     cache = Path(cache)
     if not (cache / "clips.json").exists() or not (cache / "content.npy").exists():
         from model_runtime.speech.encoder import load_encoder
+
         write_content(cache, load_encoder("cpu"), report)
     if encoder is not None:
         path = cache / f"{heard_by(encoder.kind)}.npy"

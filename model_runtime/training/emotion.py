@@ -3,6 +3,7 @@
 One recipe, fixed seed: supervised contrast over every modality at once (Khosla et al. 2020, eq. 2, with soft positives) plus
 the cross-entropy of the label points. Writes blender_assets/models/feelings.safetensors.
 """
+
 import json
 import os
 import re
@@ -21,16 +22,41 @@ from model_runtime.emotion.words import SentenceEncoder
 from model_runtime.errors import UtterError
 from model_runtime.training import corpus
 
+PHRASES = Path(__file__).with_name("phrases.txt")
 SEED = 7
 STEPS = 2500
 HELD_OUT_SPEAKERS = ("03", "10")
 EMODB = {  # acted emotion -> what it counts as
-    "neutral": {"neutral": 1.0}, "happiness": {"happy": 1.0}, "sadness": {"sad": 1.0}, "anger": {"angry": 1.0},
-    "fear": {"afraid": 1.0}, "disgust": {"disgusted": 1.0}, "boredom": {"neutral": 0.6, "sad": 0.4},
+    "neutral": {"neutral": 1.0},
+    "happiness": {"happy": 1.0},
+    "sadness": {"sad": 1.0},
+    "anger": {"angry": 1.0},
+    "fear": {"afraid": 1.0},
+    "disgust": {"disgusted": 1.0},
+    "boredom": {"neutral": 0.6, "sad": 0.4},
 }
 WRAPPERS = (
-    "{}", "{}", "{}", "{}.", "very {}", "sounding {}", "as if {}", "{} voice", "with {}", "she is {}", "he speaks, {}", "I am {}",
-    "slightly {}", "a bit {}", "a hint of {}", "extremely {}", "the mood: {}", "act {}", "feeling {}", "say it {}", "more {}",
+    "{}",
+    "{}",
+    "{}",
+    "{}.",
+    "very {}",
+    "sounding {}",
+    "as if {}",
+    "{} voice",
+    "with {}",
+    "she is {}",
+    "he speaks, {}",
+    "I am {}",
+    "slightly {}",
+    "a bit {}",
+    "a hint of {}",
+    "extremely {}",
+    "the mood: {}",
+    "act {}",
+    "feeling {}",
+    "say it {}",
+    "more {}",
     "{} face",
 )
 
@@ -43,7 +69,7 @@ def target(shares):
     return out / out.sum()
 
 
-def read_phrases(path=Path(__file__).with_name("phrases.txt")):
+def read_phrases(path=PHRASES):
     """-> ([(phrase, target [8])] to learn from, the same held out)."""
     learn, held, into, shares = [], [], None, None
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -66,7 +92,7 @@ def varied(samples, rng):
     samples = resample_poly(samples, 100, up).astype(np.float32)
     tilt = rng.uniform(-0.5, 0.5)
     samples = lfilter([1, tilt], [1], samples).astype(np.float32)
-    level = np.sqrt(np.mean(samples ** 2)) + 1e-6
+    level = np.sqrt(np.mean(samples**2)) + 1e-6
     return samples + rng.normal(0, level * 10 ** rng.uniform(-3, -1.2), len(samples)).astype(np.float32)
 
 
@@ -94,7 +120,7 @@ def crop(features, rng, length=204):
     if len(features) < length:
         features = features.repeat(-(-length // len(features)), 1)
     start = int(rng.integers(0, len(features) - length + 1))
-    return features[start:start + length]
+    return features[start : start + length]
 
 
 # ------------------------------------------------------------------------------------------------ motions
@@ -131,6 +157,7 @@ def main(args):
     """build.py train emotion."""
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure
+
     ensure(args.cache, load_head())
     train(args.cache, args.data, steps=args.steps or STEPS, most=args.clips)
 
@@ -145,8 +172,7 @@ def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS
     rng = np.random.default_rng(SEED)
     encoder = SentenceEncoder()
     learn, held = (corpus.spread(phrases, most and 20 * most) for phrases in read_phrases())
-    wrapped = [(wrapper.format(phrase), share) for phrase, share in learn for wrapper in
-               ["{}", *rng.choice(WRAPPERS, 7, replace=False)]]
+    wrapped = [(wrapper.format(phrase), share) for phrase, share in learn for wrapper in ["{}", *rng.choice(WRAPPERS, 7, replace=False)]]
     sentences = encoder([text for text, _ in wrapped])
     sentence_targets = torch.from_numpy(np.stack([share for _, share in wrapped]))
     voices = read_voices(data, most=most)
@@ -183,7 +209,7 @@ def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS
         if motions:
             clips = [group[i] for group in motion_groups if group for i in rng.integers(0, len(group), 6)]
             starts = [int(rng.integers(0, max(1, len(clip[0]) - 90))) for clip in clips]
-            pieces = [clip[0][s:s + 90] for clip, s in zip(clips, starts)]
+            pieces = [clip[0][s : s + 90] for clip, s in zip(clips, starts)]
             longest = max(map(len, pieces))
             pieces = torch.stack([F.pad(p.T[None], (0, longest - len(p)), mode="replicate")[0].T for p in pieces])
             points.append(space.motion(pieces))
@@ -224,7 +250,16 @@ def save(space, path, basis, scores, steps):
     path = Path(path)
     beside = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in space.state_dict().items()}, beside,
-              {"labels": json.dumps(LABELS), "basis": basis, "recipe": f"training/emotion.py, {steps} steps", "seed": str(SEED),
-               "sentence_encoder": "all-MiniLM-L6-v2", "held_out": json.dumps(scores)})
+    save_file(
+        {name: tensor.contiguous() for name, tensor in space.state_dict().items()},
+        beside,
+        {
+            "labels": json.dumps(LABELS),
+            "basis": basis,
+            "recipe": f"training/emotion.py, {steps} steps",
+            "seed": str(SEED),
+            "sentence_encoder": "all-MiniLM-L6-v2",
+            "held_out": json.dumps(scores),
+        },
+    )
     os.replace(beside, path)

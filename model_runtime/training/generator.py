@@ -5,6 +5,7 @@ kinds (some of them edits), doubts of the ears, conditions dropped, the losses, 
 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
+
 import time
 from pathlib import Path
 
@@ -27,19 +28,19 @@ from model_runtime.training.together import agree, rank, world
 SEED = 3
 MINUTES = 35.0
 BATCH = 16
-RATE = 1.5e-3              # AdamW, of what is no matrix of a block
-MUON_RATE = 0.02           # Muon (Jordan et al. 2024), of the blocks' matrices
+RATE = 1.5e-3  # AdamW, of what is no matrix of a block
+MUON_RATE = 0.02  # Muon (Jordan et al. 2024), of the blocks' matrices
 EMA = 0.998
-SPOKEN = 0.75              # of the windows say what was said, which the teacher's phone times fit better than what the ears heard
-DOUBT = 0.45               # at most so much of what is heard is something else
+SPOKEN = 0.75  # of the windows say what was said, which the teacher's phone times fit better than what the ears heard
+DOUBT = 0.45  # at most so much of what is heard is something else
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
 # How much each part of the loss counts. Channels are normalised; landmarks are in millimetres; the gap in openings.
 VELOCITY, LANDMARKS, GAP, BITE, WIDTH, SMOOTH = 1.0, 0.15, 60.0, 60.0, 20.0, 0.1
-NEAR = 10.0                # of 1 / opening: how fast a gap or a bite stops to count as it widens
-SYNC, FEELS = 1.0, 1.0     # the experts' losses, in cosines
+NEAR = 10.0  # of 1 / opening: how fast a gap or a bite stops to count as it widens
+SYNC, FEELS = 1.0, 1.0  # the experts' losses, in cosines
 CHANNEL_WEIGHT = np.ones(CHANNELS, np.float32)
-CHANNEL_WEIGHT[20:50] = 0.5    # small components of the face
+CHANNEL_WEIGHT[20:50] = 0.5  # small components of the face
 CHANNEL_WEIGHT[JAW] = 2.0
 CHANNEL_WEIGHT[TONGUE] = 0.5
 
@@ -64,8 +65,9 @@ class Batches:
         for number in rng.choice(long_enough, size, p=chance / chance.sum()):
             start = int(rng.integers(0, self.lengths[number] - length + 1))
             content, values, share, strength = self.data.slices(number, start, length, spoken=rng.random() < SPOKEN)
-            parts.append((content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength),
-                          self.data.betas[number]))
+            parts.append(
+                (content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength), self.data.betas[number])
+            )
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 
     def feeling(self, share, strength):
@@ -80,6 +82,7 @@ def feeling_bank(feelings, per_emotion=200, seed=SEED):
     """For each emotion, the points that can stand for it: [n, 128] of its label, of phrases, and each of them strayed a
     little."""
     from model_runtime.training.emotion import read_phrases
+
     rng = np.random.default_rng(seed)
     phrases, _ = read_phrases()
     texts = [text for text, share in phrases if share.max() == 1]
@@ -110,8 +113,13 @@ def draw_pins(clean, rng):
             continue
         group = GROUPS[rng.integers(len(GROUPS))]
         chosen = rng.choice(["all", "group", "channels"])
-        channels = np.arange(CHANNELS) if chosen == "all" else np.arange(CHANNELS)[group] if chosen == "group" else \
-            rng.choice(CHANNELS, rng.integers(1, 4), replace=False)
+        channels = (
+            np.arange(CHANNELS)
+            if chosen == "all"
+            else np.arange(CHANNELS)[group]
+            if chosen == "group"
+            else rng.choice(CHANNELS, rng.integers(1, 4), replace=False)
+        )
         if kind == "keys":
             frames = rng.choice(L, rng.integers(1, 7), replace=False)
             if chosen != "all" and rng.random() < 0.6:
@@ -175,14 +183,16 @@ class Losses:
         gap, true_gap = apart(here, self.pair), apart(there, self.pair)
         lower, true_lower = here[..., self.pair[1], 1:], there[..., self.pair[1], 1:]
         bite = (true_lower - self.edge(beta)[:, None]).norm(dim=-1) / self.opening
-        slip = (lower - true_lower).square().sum(-1) / self.opening ** 2
+        slip = (lower - true_lower).square().sum(-1) / self.opening**2
         losses = {
-            "x0": (error.square() * self.weight).mean(), "velocity": VELOCITY * (speed.square() * self.weight).mean(),
+            "x0": (error.square() * self.weight).mean(),
+            "velocity": VELOCITY * (speed.square() * self.weight).mean(),
             "landmarks": LANDMARKS * (here - there).square().sum(-1).mean() * 1e6,
             "gap": GAP * (torch.exp(-NEAR * true_gap) * (gap - true_gap).square()).mean(),
             "bite": BITE * (torch.exp(-NEAR * bite) * slip).mean(),
             "width": WIDTH * (apart(here, self.corners) - apart(there, self.corners)).square().mean(),
-            "smooth": SMOOTH * calm}
+            "smooth": SMOOTH * calm,
+        }
         if self.expert is not None:
             rest = self.landmarks(torch.zeros_like(values[:, :1]), beta)
             lips = lambda p: ((p - rest)[..., self.lips, :] * 1000).flatten(2)
@@ -199,8 +209,23 @@ class Losses:
         return losses
 
 
-def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=None, metadata=None, seed=SEED, rate=RATE,
-          size=None, expert=None, felt=None, device="cpu", report=print):
+def train(
+    data,
+    head,
+    feelings,
+    minutes=MINUTES,
+    steps=None,
+    path=PATH,
+    start=None,
+    metadata=None,
+    seed=SEED,
+    rate=RATE,
+    size=None,
+    expert=None,
+    felt=None,
+    device="cpu",
+    report=print,
+):
     """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of
     either.
 
@@ -224,8 +249,10 @@ def train(data, head, feelings, minutes=MINUTES, steps=None, path=PATH, start=No
     kept = schedule("final").alphas_cumprod
     matrices = [p for p in denoiser.blocks.parameters() if p.ndim == 2]
     others = [p for p in denoiser.parameters() if all(p is not m for m in matrices)]
-    optimizers = [torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.01, adjust_lr_fn="original"),
-                  torch.optim.AdamW(others, rate, betas=(0.9, 0.98), weight_decay=0.01)]
+    optimizers = [
+        torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.01, adjust_lr_fn="original"),
+        torch.optim.AdamW(others, rate, betas=(0.9, 0.98), weight_decay=0.01),
+    ]
     full = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
     began = saved = time.monotonic()
     step, sums, passed = 0, {}, 0.0
@@ -284,7 +311,8 @@ def one_batch(denoiser, batches, losses, kept, rng):
         hears = feels = torch.ones(len(clean), dtype=torch.bool)
     device = losses.weight.device
     noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share = (
-        x.to(device) for x in (noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share))
+        x.to(device) for x in (noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share)
+    )
     with torch.autocast(device.type, torch.bfloat16):
         seen = denoiser(noisy, t, content, feeling, beta, clean, mask, hears, feels)
     return losses(seen.float(), clean, beta, said, feeling, share.sqrt(), hears, feels)
@@ -305,8 +333,12 @@ def finish(denoiser, average, batches, head, metadata, step, path):
     best = Denoiser(**denoiser.size)
     best.load_state_dict({name: value.cpu() for name, value in average.items()})
     recipe = {"recipe": f"training/generator.py, {step} steps of {windows} windows", "seed": str(SEED)}
-    save(Generator(best, *map(torch.from_numpy, (batches.mean, batches.std, batches.spread)), head.basis,
-                   metadata=recipe | (metadata or {})), path)
+    save(
+        Generator(
+            best, *map(torch.from_numpy, (batches.mean, batches.std, batches.spread)), head.basis, metadata=recipe | (metadata or {})
+        ),
+        path,
+    )
 
 
 def main(args):
@@ -315,17 +347,32 @@ def main(args):
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure
     from model_runtime.training.variants import variant
+
     head, kind = load_head(), variant(args.variant)
     start = load(args.start) if args.start else None
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
     encoder, path = None, PATH
     if args.ears:
         from model_runtime.speech.plugin import load_plugin
+
         encoder, path = load_plugin(args.ears, device, args.layer), Path(args.ears) / PATH.name
     ensure(args.cache, head, encoder=encoder)
     ears = encoder.kind if encoder else "ears"
     data, feelings = load_dataset(args.cache, ears), load_feelings("cpu")
     expert = sync.load_expert(device=device) if kind.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
     felt = feelings.space.motion.requires_grad_(False).to(device) if kind.emotion else None
-    train(data, head, feelings, args.minutes or MINUTES, args.steps, args.output or path, start, size=kind.size, expert=expert,
-          felt=felt, metadata={"encoder": ears, "variant": args.variant}, seed=args.seed or SEED, device=device)
+    train(
+        data,
+        head,
+        feelings,
+        args.minutes or MINUTES,
+        args.steps,
+        args.output or path,
+        start,
+        size=kind.size,
+        expert=expert,
+        felt=felt,
+        metadata={"encoder": ears, "variant": args.variant},
+        seed=args.seed or SEED,
+        device=device,
+    )

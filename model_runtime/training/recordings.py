@@ -17,6 +17,7 @@ or m: trackers leave them ajar.
 
 They stand beside the teacher's performances, or alone, as a dataset of dataset.py's layers in CACHE/recordings.
 """
+
 import csv
 import json
 import re
@@ -29,37 +30,40 @@ import numpy as np
 from model_runtime.audio import RATE, load_voice
 from model_runtime.emotion import LABELS
 from model_runtime.errors import UtterError
-from model_runtime.flame import actions as face_actions, lbs
+from model_runtime.flame import actions as face_actions
+from model_runtime.flame import lbs
 from model_runtime.flame.actions import ARKIT
 from model_runtime.motion import CHANNELS, EXPRESSION, EYES, FPS, JAW, LIDS, NECK, TONGUE, read_npz
-from model_runtime.speech import content as content_module, words
+from model_runtime.speech import content as content_module
+from model_runtime.speech import words
 from model_runtime.speech.phones import PHONES
 from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
 SOUND = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
-APART = 1.0     # seconds by which a voice and its curves may differ in length
-SHARE = 0.3     # of the frames learned from are recorded, where the teacher performs too
+APART = 1.0  # seconds by which a voice and its curves may differ in length
+SHARE = 0.3  # of the frames learned from are recorded, where the teacher performs too
 SEED = 17
-SHUT = 0.03     # lip gap of shut lips
+SHUT = 0.03  # lip gap of shut lips
 BROWS = ("browDown", "browInnerUp", "browOuterUp")
-HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")   # Live Link Face, radians: down, to the subject's right, mirrored likewise
+HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")  # Live Link Face, radians: down, to the subject's right, mirrored likewise
 
 
 @dataclass
 class Recording:
     name: str
-    samples: np.ndarray                     # float32 [N] at 16 kHz
-    values: np.ndarray                      # [T, 65] on the built-in head
-    actions: np.ndarray = None              # [T, 52] in the order of ARKIT, where that is what was captured ...
-    captured: frozenset = frozenset()       # ... and the names of those that were, of "neck" too
+    samples: np.ndarray  # float32 [N] at 16 kHz
+    values: np.ndarray  # [T, 65] on the built-in head
+    actions: np.ndarray = None  # [T, 52] in the order of ARKIT, where that is what was captured ...
+    captured: frozenset = frozenset()  # ... and the names of those that were, of "neck" too
     text: str = ""
-    share: np.ndarray = None                # [8] of LABELS; None: as the voice feels
+    share: np.ndarray = None  # [8] of LABELS; None: as the voice feels
     strength: float = 1.0
     notes: list = field(default_factory=list)
 
 
 # ---- reading
+
 
 def read(folder, head, flame=None, report=print):
     """Recordings to learn from, of that folder; report hears a sentence about each that is left out. head: the built-in one;
@@ -112,8 +116,7 @@ def read_one(sound, about, head, flame):
             raise UtterError(f'its strength "{about["strength"]}" in index.csv is no number from 0 to 1.') from None
     kind, rows, times, names = read_csv(curves) if curves.suffix == ".csv" else read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
-        raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; "
-                         "cut both to the same take.")
+        raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
     rows = resample(rows, times, T)
     if kind == "actions":
         recording.actions, recording.captured, neck = as_actions(rows, names, curves.name)
@@ -200,7 +203,7 @@ def read_csv(path):
 
 
 def seconds_of(timecodes):
-    """"HH:MM:SS:FF.part" -> seconds [T]. The rate is the smallest usual one that every frame number fits into."""
+    """ "HH:MM:SS:FF.part" -> seconds [T]. The rate is the smallest usual one that every frame number fits into."""
     parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
     if not all(parts):
         raise ValueError(f"the timecode {timecodes[parts.index(None)]!r}")
@@ -209,11 +212,11 @@ def seconds_of(timecodes):
     if rate is None:
         raise ValueError(f"the frame number {frames.max():.0f} of a timecode")
     times = hours * 3600 + minutes * 60 + seconds + frames / rate
-    return times + 86400 * np.r_[0, np.cumsum(np.diff(times) < -43200)]     # past midnight
+    return times + 86400 * np.r_[0, np.cumsum(np.diff(times) < -43200)]  # past midnight
 
 
 def plain(name):
-    """"EyeBlink_L", "eyeBlinkLeft" -> "eyeblinkleft"."""
+    """ "EyeBlink_L", "eyeBlinkLeft" -> "eyeblinkleft"."""
     name = re.sub(r"_l$", "left", re.sub(r"_r$", "right", name.strip().lower()))
     return name.replace("_", "")
 
@@ -237,7 +240,7 @@ def as_actions(rows, names, where):
     neck = np.zeros((len(rows), 3), np.float32)
     if all(name in names for name in HEAD):
         turned = rows[:, [names.index(name) for name in HEAD]]
-        if np.ptp(turned, 0).max() > 1e-3:                                 # a phone on a helmet sees no turns
+        if np.ptp(turned, 0).max() > 1e-3:  # a phone on a helmet sees no turns
             neck, captured = turned * (1, -1, -1), captured | {"neck"}
     return actions, frozenset(captured), neck.astype(np.float32)
 
@@ -256,7 +259,7 @@ def to_motion(head, actions):
 def from_flame(values, flame, head):
     """Values on a FLAME head -> on the built-in one: by the face actions that come nearest; what is shut there is shut here."""
     mapped = face_actions.to_motion(head, face_actions.from_motion(flame, values))
-    mapped[:, NECK.start:] = values[:, NECK.start:]
+    mapped[:, NECK.start :] = values[:, NECK.start :]
     return shut(mapped, lbs.lip_gap(flame, values) < SHUT, head)
 
 
@@ -268,6 +271,7 @@ def shut(values, closure, head):
 
 
 # ---- the layers of a dataset
+
 
 def record(folder, head, encoder, feelings, flame=None, report=print):
     """The folder's recordings as a Dataset. UtterError if there is nothing to learn from."""
@@ -316,12 +320,12 @@ def completed(recording, content, content30, share, strength, head, seed):
             face[:, layout.columns(name)] = acted[:, layout.columns(name)]
     gaze, blinks = "eyeLookDownLeft" in have, "eyeBlinkLeft" in have
     for name in ARKIT:
-        if not gaze and name.startswith("eyeLook") or not blinks and name.startswith("eyeBlink"):
+        if (not gaze and name.startswith("eyeLook")) or (not blinks and name.startswith("eyeBlink")):
             face[:, layout.INDEX[name]] = acted[:, layout.INDEX[name]]
     values = to_motion(head, face)
     values[:, NECK] = recording.values[:, NECK] if "neck" in have else channels[:, layout.NECK]
     tongue = values[:, TONGUE.start + 2].copy()
-    values[:, TONGUE] = channels[:, layout.TONGUE]                          # no camera sees tip and back
+    values[:, TONGUE] = channels[:, layout.TONGUE]  # no camera sees tip and back
     values[:, TONGUE.start + 2] = np.maximum(tongue, 0)
     bilabial = content30[:, content_module.NAMES.index("bilabial")]
     return shut(values, np.clip((bilabial - 0.3) / 0.4, 0, 1), head).astype(np.float32)
@@ -340,16 +344,26 @@ def heard_phones(content):
 
 # ---- beside the teacher's
 
+
 def join(performed, recorded, share=SHARE):
     """One Dataset of both, in which the recorded performances are listed so often that they are that share of all frames."""
     frames = lambda data: sum(row["length"] for row in data.performances)
     times = max(1, round(share / (1 - share) * frames(performed) / frames(recorded)))
-    moved = [row | {"start": row["start"] + len(performed.values), "content_start": row["content_start"] + len(performed.content)}
-             for row in recorded.performances]
+    moved = [
+        row | {"start": row["start"] + len(performed.values), "content_start": row["content_start"] + len(performed.content)}
+        for row in recorded.performances
+    ]
     both = lambda name: np.concatenate([getattr(performed, name), getattr(recorded, name)])
-    return dataset.Dataset(both("content"), both("spoken"), both("values"), both("share"), both("strength"),
-                           np.concatenate([performed.betas, np.tile(recorded.betas, (times, 1))]),
-                           performed.performances + moved * times, performed.basis)
+    return dataset.Dataset(
+        both("content"),
+        both("spoken"),
+        both("values"),
+        both("share"),
+        both("strength"),
+        np.concatenate([performed.betas, np.tile(recorded.betas, (times, 1))]),
+        performed.performances + moved * times,
+        performed.basis,
+    )
 
 
 def write(args, report=print):
@@ -358,6 +372,7 @@ def write(args, report=print):
     from model_runtime.emotion import load_feelings
     from model_runtime.flame.head import load_head
     from model_runtime.speech.encoder import load_encoder
+
     head, flame = load_head(), load_head(args.flame) if args.flame else None
     data = record(args.recordings, head, load_encoder("cpu"), load_feelings("cpu"), flame, report)
     if not args.only:
@@ -365,7 +380,7 @@ def write(args, report=print):
         data = join(dataset.load_dataset(args.cache), data)
     path = Path(args.cache) / "recordings"
     path.mkdir(parents=True, exist_ok=True)
-    (path / "values.basis").unlink(missing_ok=True)             # written last: without it nothing is read
+    (path / "values.basis").unlink(missing_ok=True)  # written last: without it nothing is read
     for name in ("content", "spoken", "values", "share", "strength", "betas"):
         np.save(path / f"{name}.npy", getattr(data, name))
     for name, rows in (("clips", []), ("performances", data.performances)):

@@ -7,6 +7,7 @@ is labelled again, clean, by the aligner, by the network and by its words aligne
 learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet
 classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 """
+
 import json
 import time
 from pathlib import Path
@@ -19,28 +20,38 @@ from torch.nn import functional as F
 from model_runtime.errors import UtterError
 from model_runtime.speech import features, phones, words
 from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
-from model_runtime.speech.encoder import VERSION, WEIGHTS, Network, Encoder, levelled, load_encoder, save_network
+from model_runtime.speech.encoder import VERSION, WEIGHTS, Encoder, Network, levelled, load_encoder, save_network
 from model_runtime.training import align, corpus, synthetic
 from model_runtime.training.together import agree, rank
 
 RATE = features.RATE
-SECONDS, BATCH = 3.0, 12            # of a crop; crops a step
-FRAMES = int(SECONDS * 50)          # of Content in a crop
-GRID = 200                          # Hz at which labels are kept
-LEVEL = -20.0                       # dB: every clip is brought to this loud level
-RELEASE = 0.3                       # the last part of a stop is its release, where nobody marked it
-ROUNDS = (900, 3300)                # steps
-SHARES = {"librispeech": 3.0, "dbspeech": 1.2, "kerstin_de": 1.5, "emodb": 1.2, "speech_commands": 1.2, "picovoice_keywords": 0.8,
-          "misc_cc": 0.9, "ljspeech": 1.0, "pocketsphinx_librivox": 0.8, "jfk": 0.8,
-          "synthetic": 1.0}         # how often each folder is drawn from ...
-FEW = 200                           # ... if it has that many clips; one with fewer as much less often
-TRUSTED = ("hand", "mfa", "synthetic")    # whose phone times are left as they are
+SECONDS, BATCH = 3.0, 12  # of a crop; crops a step
+FRAMES = int(SECONDS * 50)  # of Content in a crop
+GRID = 200  # Hz at which labels are kept
+LEVEL = -20.0  # dB: every clip is brought to this loud level
+RELEASE = 0.3  # the last part of a stop is its release, where nobody marked it
+ROUNDS = (900, 3300)  # steps
+SHARES = {
+    "librispeech": 3.0,
+    "dbspeech": 1.2,
+    "kerstin_de": 1.5,
+    "emodb": 1.2,
+    "speech_commands": 1.2,
+    "picovoice_keywords": 0.8,
+    "misc_cc": 0.9,
+    "ljspeech": 1.0,
+    "pocketsphinx_librivox": 0.8,
+    "jfk": 0.8,
+    "synthetic": 1.0,
+}  # how often each folder is drawn from ...
+FEW = 200  # ... if it has that many clips; one with fewer as much less often
+TRUSTED = ("hand", "mfa", "synthetic")  # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
 HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1}  # the same in round two
 
 
 def main(args):
-    device = torch.device("cuda" if args.device == "cuda" or args.device == "auto" and torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if args.device == "cuda" or (args.device == "auto" and torch.cuda.is_available()) else "cpu")
     torch.manual_seed(args.seed)
     records = align.load(args.cache)
     if not records:
@@ -63,10 +74,11 @@ def main(args):
     encoder = Encoder(network, device)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
     save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
-    (Path(args.cache) / "content.npy").unlink(missing_ok=True)   # what other ears heard is of no use now
+    (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what other ears heard is of no use now
 
 
 # ---- what is known of a clip, frame by frame
+
 
 def spoken(phones, seconds):
     """The phones of a words.Alignment as records hold them, pauses between them."""
@@ -91,13 +103,13 @@ def labels(record, seconds):
     sounds = record.get("classes") or record.get("sounds") or [None] * len(record["phones"])
 
     def put(start, end, classes):
-        made[at(start):at(end)] = [name in classes for name in phones.ARTICULATORY]
+        made[at(start) : at(end)] = [name in classes for name in phones.ARTICULATORY]
 
     at = lambda second: int(np.ceil(second * GRID - 0.5))
     place = set("bilabial labiodental dental alveolar postalveolar velar".split())
     for (start, end, name), sound in zip(record["phones"], sounds):
         phone = phones.bare(name)
-        phone_of[at(start):at(end)] = phones.PHONES.index(phone)
+        phone_of[at(start) : at(end)] = phones.PHONES.index(phone)
         if isinstance(sound, list):
             put(start, end, sound)
         elif sound in phones.GERMAN:
@@ -111,7 +123,7 @@ def labels(record, seconds):
             if phone in phones.STOPS and "releases" not in record and phone not in ("CH", "JH"):
                 put(end - RELEASE * (end - start), end, phones.MADE_WITH[phone] - place)
     for start, end in record.get("releases", ()):
-        made[at(start):at(end), :6] = False
+        made[at(start) : at(end), :6] = False
     return phone_of, made.astype(np.float32)
 
 
@@ -139,7 +151,7 @@ def rows(record, seconds, count):
     each = np.concatenate([np.eye(40, dtype=np.float32)[phone_of], made], 1)
     step = GRID // 50
     each = np.pad(each, ((step // 2, max(0, count * step - len(each))), (0, 0)), mode="edge")
-    return each[:count * step].reshape(count, step, -1).mean(1)
+    return each[: count * step].reshape(count, step, -1).mean(1)
 
 
 class Voices:
@@ -149,7 +161,7 @@ class Voices:
         self.cache, self.rng = args.cache, rng
         self.rooms = [self.read(path) for path in sorted(Path(args.data).glob("noise_rir/RIRs/*.wav"))]
         self.noises = [self.read(path) for path in sorted(Path(args.data).glob("noise_rir/noise/*.wav"))]
-        self.clips = {}                                     # folder -> [(name, path, seconds -> labels), ...]
+        self.clips = {}  # folder -> [(name, path, seconds -> labels), ...]
         self.shares = dict(SHARES)
         for record in records:
             if record["split"] == "train":
@@ -158,6 +170,7 @@ class Voices:
     @staticmethod
     def read(path):
         import soundfile
+
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
@@ -165,11 +178,10 @@ class Voices:
         """Label again what no person labelled, from all that is known of it by now (opinions); what is only heard joins as folders
         of its own."""
         known = {record["clip"]: record for records in self.clips.values() for record in records}
-        self.clips = {folder: [record for record in records if record.get("source") in TRUSTED]
-                      for folder, records in self.clips.items()}
+        self.clips = {folder: [record for record in records if record.get("source") in TRUSTED] for folder, records in self.clips.items()}
         for clip in corpus.clips(args.data, args.clips):
             record, folder = known.get(clip.name), clip.name.split("/")[0]
-            if clip.split != "train" or record and record.get("source") in TRUSTED or not record and folder not in (SHARES | HEARD):
+            if clip.split != "train" or (record and record.get("source") in TRUSTED) or (not record and folder not in (SHARES | HEARD)):
                 continue
             self.add(opinions(encoder, clip, record, self.sound(clip.name, clip.path)))
 
@@ -197,10 +209,10 @@ class Voices:
             if "heard" not in record:
                 record["labels"] = labels(record, len(record["samples"]) / RATE)
         samples = record["samples"]
-        up, down = (1, 1) if self.rng.random() < 0.4 else (20, int(self.rng.integers(16, 26)))   # plays down / up times as fast
+        up, down = (1, 1) if self.rng.random() < 0.4 else (20, int(self.rng.integers(16, 26)))  # plays down / up times as fast
         length = min(int(frames * HOP * down / up) + HOP, len(samples))
         start = int(self.rng.integers(0, len(samples) - length + 1))
-        samples = samples[start:start + length].astype(np.float32) * (8 / 32768)
+        samples = samples[start : start + length].astype(np.float32) * (8 / 32768)
         if up != down:
             samples = resample_poly(samples, up, down).astype(np.float32)
         count = min(len(samples) // HOP, frames)
@@ -210,10 +222,10 @@ class Voices:
             part = (frame % 1)[:, None].astype(np.float32)
             low = frame.astype(int)
             told = record["heard"][low] * (1 - part) + record["heard"][np.minimum(low + 1, len(record["heard"]) - 1)] * part
-            return samples[:count * HOP], told[:, PHONES], told[:, ARTICULATORY]
+            return samples[: count * HOP], told[:, PHONES], told[:, ARTICULATORY]
         phone_of, made = record["labels"]
         row = np.minimum(np.round(moments * GRID).astype(int), len(phone_of) - 1)
-        return samples[:count * HOP], np.eye(40, dtype=np.float32)[phone_of[row]], made[row]
+        return samples[: count * HOP], np.eye(40, dtype=np.float32)[phone_of[row]], made[row]
 
     def crop(self):
         """SECONDS of speech, of one clip or several one after another, disturbed."""
@@ -228,8 +240,8 @@ class Voices:
         rng = self.rng
         if rng.random() < 0.25 and self.rooms:
             room = self.rooms[rng.integers(len(self.rooms))]
-            direct = np.abs(room).argmax()                  # the sound arrives when it did
-            wet = fftconvolve(samples, room[direct:direct + RATE // 2] / np.abs(room[direct]))[:len(samples)]
+            direct = np.abs(room).argmax()  # the sound arrives when it did
+            wet = fftconvolve(samples, room[direct : direct + RATE // 2] / np.abs(room[direct]))[: len(samples)]
             samples = samples + (wet - samples) * rng.uniform(0.3, 1)
         if rng.random() < 0.6:
             kind = rng.random()
@@ -238,11 +250,11 @@ class Voices:
                 noise = np.roll(np.resize(noise, len(samples)), rng.integers(len(samples)))
             elif kind < 0.55:
                 noise = np.resize(self.piece(FRAMES)[0], len(samples)) + np.resize(self.piece(FRAMES)[0], len(samples))[::-1]
-            else:                                           # from hiss to rumble
+            else:  # from hiss to rumble
                 spectrum = np.fft.rfft(rng.standard_normal(len(samples)))
                 noise = np.fft.irfft(spectrum / np.arange(1, len(spectrum) + 1) ** rng.uniform(0, 1), len(samples))
             loud = 10 ** ((LEVEL - rng.uniform(5, 45)) / 20)
-            samples = samples + noise * (loud / (np.sqrt(np.mean(noise ** 2)) + 1e-6))
+            samples = samples + noise * (loud / (np.sqrt(np.mean(noise**2)) + 1e-6))
         if rng.random() < 0.05:
             samples = np.clip(samples, -0.15, 0.15)
         return samples.astype(np.float32)
@@ -250,7 +262,7 @@ class Voices:
     def batch(self, device):
         crops = zip(*(self.crop() for _ in range(BATCH)))
         samples, phone, made = (torch.from_numpy(np.stack(column)).to(device) for column in crops)
-        mel = levelled(features.log_mel(samples)[:, :2 * FRAMES], LEVEL)
+        mel = levelled(features.log_mel(samples)[:, : 2 * FRAMES], LEVEL)
         return self.colour(mel), phone, made
 
     def colour(self, mel):
@@ -264,12 +276,12 @@ class Voices:
         quiet = mel.amin((1, 2))
         for row in range(count):
             if rng.random() < 0.15:
-                mel[row, :, int(rng.integers(40, 60)):] = quiet[row]
+                mel[row, :, int(rng.integers(40, 60)) :] = quiet[row]
             for _ in range(2):
                 start, width = int(rng.integers(length)), int(rng.integers(0, 12))
-                mel[row, start:start + width] = quiet[row]
+                mel[row, start : start + width] = quiet[row]
                 start, width = int(rng.integers(bands)), int(rng.integers(0, 9))
-                mel[row, :, start:start + width] = quiet[row]
+                mel[row, :, start : start + width] = quiet[row]
         return mel
 
 
@@ -283,6 +295,7 @@ def warped(mel, factor):
 
 
 # ---- learning
+
 
 def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
     """Train network for that many steps, or fewer if the minutes are over; returns it with averaged weights, in eval mode."""
@@ -298,8 +311,9 @@ def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(mel)
         logits = logits.float()
-        loss = (F.cross_entropy(logits[..., PHONES].flatten(0, 1), (0.9 * phone + 0.1 / 40).flatten(0, 1))
-                + 4 * F.binary_cross_entropy_with_logits(logits[..., ARTICULATORY], made, pos_weight=contacts))
+        loss = F.cross_entropy(
+            logits[..., PHONES].flatten(0, 1), (0.9 * phone + 0.1 / 40).flatten(0, 1)
+        ) + 4 * F.binary_cross_entropy_with_logits(logits[..., ARTICULATORY], made, pos_weight=contacts)
         optimizer.zero_grad()
         loss.backward()
         step += 1
@@ -316,6 +330,7 @@ def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
 
 
 # ---- measuring
+
 
 def closed(content, threshold=0.5):
     """Intervals [[start, end], ...] in seconds where the lips are heard to be shut; edges interpolated between frames."""

@@ -9,6 +9,7 @@ Measured (774 steps, five minutes; `build.py train sync` prints it): mean confid
 trained on, content as the ears hear it: true .72, motion three frames late -.03, motion of another clip .02, mouth at a quarter of
 its excursions .40.
 """
+
 import os
 import time
 from pathlib import Path
@@ -24,10 +25,9 @@ from model_runtime.motion import CHANNELS, NECK
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 PATH = Path(__file__).with_name("sync.safetensors")
-LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "lip_corner_left",
-        "lip_corner_right")
-REACH = 5               # frames on either side that an embedding sees: 11 frames, .37 s
-APART = range(2, 16)    # frames: offsets that count as wrong (one frame off is hardly wrong)
+LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "lip_corner_left", "lip_corner_right")
+REACH = 5  # frames on either side that an embedding sees: 11 frames, .37 s
+APART = range(2, 16)  # frames: offsets that count as wrong (one frame off is hardly wrong)
 SEED, MINUTES, CLIPS, LENGTH, RATE = 5, 4.0, 24, 60, 2e-3
 
 
@@ -36,12 +36,14 @@ class Expert(nn.Module):
 
     def __init__(self, width=96, size=64):
         super().__init__()
+
         def tower(inputs):
             return nn.Sequential(nn.Conv1d(inputs, width, 5), nn.GELU(), nn.Conv1d(width, width, 5), nn.GELU(), nn.Conv1d(width, size, 3))
+
         self.content, self.motion = tower(CONTENT), tower(3 * len(LIPS))
         self.register_buffer("mean", torch.zeros(3 * len(LIPS)))
         self.register_buffer("std", torch.ones(3 * len(LIPS)))
-        self.sharpness = nn.Parameter(torch.tensor(2.3))    # log of 1 / temperature
+        self.sharpness = nn.Parameter(torch.tensor(2.3))  # log of 1 / temperature
 
     def hear(self, content):
         """content [B, T, 55] at 30 fps -> [B, T - 10, 64] unit."""
@@ -90,6 +92,7 @@ def confidence(expert, content30, values, head, beta=None):
 def load_expert(path=PATH, device="cpu"):
     """The trained Expert, frozen. UtterError if it is missing or damaged."""
     from safetensors.torch import load_file
+
     expert = Expert()
     try:
         expert.load_state_dict({name: value.float() for name, value in load_file(path).items()})
@@ -103,6 +106,7 @@ def load_expert(path=PATH, device="cpu"):
 def save(expert, path=PATH):
     """Write the weights as float16, whole or not at all."""
     from safetensors.torch import save_file
+
     beside = Path(path).with_suffix(".part")
     save_file({name: value.half().contiguous() for name, value in expert.state_dict().items()}, beside)
     os.replace(beside, path)
@@ -169,6 +173,7 @@ def main(args):
     """build.py train sync."""
     from model_runtime.flame.head import load_head
     from model_runtime.training.dataset import ensure, load_dataset
+
     head = load_head()
     ensure(args.cache, head)
     data = load_dataset(args.cache)

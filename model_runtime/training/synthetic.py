@@ -8,6 +8,7 @@ espeak-ng's marks are where its parts are joined, not where a mouth moves: a voi
 of its closure before it counts as the sound before; a voiced stop or nasal is marked where it shuts, and its last part is already
 the opening into the vowel. Both are measured on the waveform (closures) and put right.
 """
+
 import ctypes
 import json
 import re
@@ -27,18 +28,40 @@ from model_runtime.training import align, corpus
 
 RATE, MINUTES = 16000, 60
 # How often each language speaks. English and German have texts in the material; the others those of sentences.txt.
-LANGUAGES = {"en-us": 5, "en": 3, "en-gb-scotland": 1, "en-gb-x-rp": 1, "en-us-nyc": 1, "de": 6, "fr": 2, "es": 1.5, "it": 1.5,
-             "nl": 1.5, "pl": 1.5, "pt": 1, "pt-br": 1, "sv": 1, "da": 0.7,
-             "tr": 1, "cs": 1, "hu": 1, "fi": 0.7, "ro": 0.7, "ru": 1}
-VARIANTS = ("m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 adam anika antonio aunty belinda benjamin boris caleb david ed "
-            "edward grandma grandpa gustave ian iven john kaukovalta klatt klatt2 klatt3 klatt4 linda marcelo max "
-            "michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 travis victor zac "
-            "croak whisper whisperf").split()
-FLITE, FLITE_SHARE = {"rms": 0, "slt": 0, "awb": 0, "kal16": 0.008}, 0.2    # voice: how early its marks are, seconds, measured
+LANGUAGES = {
+    "en-us": 5,
+    "en": 3,
+    "en-gb-scotland": 1,
+    "en-gb-x-rp": 1,
+    "en-us-nyc": 1,
+    "de": 6,
+    "fr": 2,
+    "es": 1.5,
+    "it": 1.5,
+    "nl": 1.5,
+    "pl": 1.5,
+    "pt": 1,
+    "pt-br": 1,
+    "sv": 1,
+    "da": 0.7,
+    "tr": 1,
+    "cs": 1,
+    "hu": 1,
+    "fi": 0.7,
+    "ro": 0.7,
+    "ru": 1,
+}
+VARIANTS = (
+    "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 adam anika antonio aunty belinda benjamin boris caleb david ed "
+    "edward grandma grandpa gustave ian iven john kaukovalta klatt klatt2 klatt3 klatt4 linda marcelo max "
+    "michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 travis victor zac "
+    "croak whisper whisperf"
+).split()
+FLITE, FLITE_SHARE = {"rms": 0, "slt": 0, "awb": 0, "kal16": 0.008}, 0.2  # voice: how early its marks are, seconds, measured
 FESTIVAL_SHARE = 0.05
-STILL = 30                      # 16-bit steps: below it espeak-ng says nothing
-CLOSURE, LONGEST = 0.06, 0.14   # seconds: of a stop after a pause, which nobody hears; of any
-MARGIN = (0.15, 0.4)            # seconds of stillness around a sentence
+STILL = 30  # 16-bit steps: below it espeak-ng says nothing
+CLOSURE, LONGEST = 0.06, 0.14  # seconds: of a stop after a pause, which nobody hears; of any
+MARGIN = (0.15, 0.4)  # seconds of stillness around a sentence
 
 
 def path_of(cache):
@@ -79,8 +102,9 @@ def write_synthetic(cache, minutes=MINUTES, seed=0, data="../shared/data"):
 
 def voices(texts, rng, seconds):
     """Yields (maker, samples float32 [N] at RATE, part of a record) until those seconds are full."""
-    found = [maker for maker in (("flite", flite_clips, FLITE_SHARE), ("festival", festival_clips, FESTIVAL_SHARE))
-             if shutil.which(maker[0])]
+    found = [
+        maker for maker in (("flite", flite_clips, FLITE_SHARE), ("festival", festival_clips, FESTIVAL_SHARE)) if shutil.which(maker[0])
+    ]
     for name, speak, share in [("espeak-ng", espeak_clips, 1 - sum(share for *_, share in found)), *found]:
         left = share * seconds
         for samples, record in speak(texts, rng):
@@ -103,6 +127,7 @@ def recorded(samples, rng):
 
 # ---- what is said
 
+
 def texts_of(data):
     """{language: sentences} of the material's texts (English, German) and of sentences.txt (all languages)."""
     texts, language = {}, None
@@ -117,6 +142,7 @@ def texts_of(data):
     timed = Path(data) / "ljspeech" / "lj_mfa_alignments_every4th.jsonl.gz"
     if timed.exists():
         import gzip
+
         with gzip.open(timed, "rt", encoding="utf-8") as stream:
             texts["en"] += [json.loads(line)["text"] for line in stream]
     return texts
@@ -127,7 +153,7 @@ def sentence(texts, language, rng):
     lines = texts[language.split("-")[0]]
     if rng.random() < (0.15 if len(lines) > 200 else 0.6):
         words = [word.strip(".,!?;:") for line in rng.choice(lines, 6) for word in str(line).split()]
-        words = [str(word) for word in rng.permutation(words)[:rng.integers(5, 11)]]
+        words = [str(word) for word in rng.permutation(words)[: rng.integers(5, 11)]]
         if rng.random() < 0.4:
             words[len(words) // 2] += ","
         return " ".join(words) + "."
@@ -137,13 +163,22 @@ def sentence(texts, language, rng):
 
 # ---- espeak-ng
 
+
 class _Id(ctypes.Union):
     _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_void_p), ("string", ctypes.c_char * 8)]
 
 
 class _Event(ctypes.Structure):  # speak_lib.h, espeak_EVENT
-    _fields_ = [("type", ctypes.c_int), ("unique", ctypes.c_uint), ("text_position", ctypes.c_int), ("length", ctypes.c_int),
-                ("audio_position", ctypes.c_int), ("sample", ctypes.c_int), ("user_data", ctypes.c_void_p), ("id", _Id)]
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _Id),
+    ]
 
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
@@ -192,23 +227,30 @@ def espeak_clips(texts, rng):
         before, after = (np.zeros(int(rng.uniform(*MARGIN) * ESPEAK_RATE), np.int16) for _ in range(2))
         samples = np.concatenate([before, samples, after])
         phones, classes, releases = closures(samples, [(at + len(before) / ESPEAK_RATE, name) for at, name in marks], language)
-        yield (resample_poly(samples.astype(np.float32) / 32768, 320, 441),
-               {"speaker": f"espeak_{language}+{variant}", "language": language.split("-")[0], "phones": phones,
-                "classes": classes, "releases": releases})
+        yield (
+            resample_poly(samples.astype(np.float32) / 32768, 320, 441),
+            {
+                "speaker": f"espeak_{language}+{variant}",
+                "language": language.split("-")[0],
+                "phones": phones,
+                "classes": classes,
+                "releases": releases,
+            },
+        )
 
 
 def closures(samples, marks, language):
     """espeak-ng's marks as phones of a record, -> (phones, classes, releases): see the module's first lines."""
     end = len(samples) / ESPEAK_RATE
-    step = ESPEAK_RATE // 400                                       # 2.5 ms
+    step = ESPEAK_RATE // 400  # 2.5 ms
     frames = len(samples) // step
-    loud = np.abs(samples[:frames * step]).reshape(frames, step).max(1)
-    high = sosfiltfilt(butter(4, 800, "high", fs=ESPEAK_RATE, output="sos"), samples)[:frames * step].reshape(frames, step)
-    high = 10 * np.log10(np.convolve(np.mean(high ** 2, 1), np.ones(3) / 3, "same") + 10)
+    loud = np.abs(samples[: frames * step]).reshape(frames, step).max(1)
+    high = sosfiltfilt(butter(4, 800, "high", fs=ESPEAK_RATE, output="sos"), samples)[: frames * step].reshape(frames, step)
+    high = 10 * np.log10(np.convolve(np.mean(high**2, 1), np.ones(3) / 3, "same") + 10)
 
     def still_from(start, stop):
         """Where the stillness before stop begins, not before start."""
-        frame = min(int(round(stop * 400)), frames)
+        frame = min(round(stop * 400), frames)
         while frame / 400 > start and loud[frame - 1] < STILL:
             frame -= 1
         return max(frame / 400, start)
@@ -216,16 +258,16 @@ def closures(samples, marks, language):
     def opening(start, stop, into_vowel):
         """When the sound that shuts at start opens again, by stop or a little later; None where it is not heard to."""
         first, last = int(start * 400) + 2, int(stop * 400)
-        around = high[first:last + (12 if into_vowel else 0)]
+        around = high[first : last + (12 if into_vowel else 0)]
         if last - first < 3:
             return None
-        lowest = int(np.argmin(high[first:last][:max(2, int(0.8 * (last - first)))]))
+        lowest = int(np.argmin(high[first:last][: max(2, int(0.8 * (last - first)))]))
         rest = around[lowest:]
         if rest.max() - rest[0] < 10:
             return None
         return (first + lowest + int(np.argmax(rest > (rest.max() + rest[0]) / 2))) / 400
 
-    units = []                                                     # [start, end, IPA]
+    units = []  # [start, end, IPA]
     for (start, name), (stop, _) in zip(marks, [*marks[1:], (end, "")]):
         name = pronounce.throaty(name, language)
         if stop > start:
@@ -274,7 +316,7 @@ def closures(samples, marks, language):
             phone = sound.phone + stress if sound.phone in VOWELS else sound.phone
             add(first, last, phone, None if sound.exact else sorted(sound.classes))
         if not sounds:
-            add(start, stop, "sil", [] if name else None)          # a glottal stop is no pause
+            add(start, stop, "sil", [] if name else None)  # a glottal stop is no pause
         at = stop
     if end - at > 0.001:
         add(at, end, "sil", None)
@@ -298,6 +340,7 @@ def plain(name):
 
 # ---- flite and festival: US English voices made of recordings, where they are installed
 
+
 def flite_clips(texts, rng):
     with tempfile.TemporaryDirectory() as folder:
         path, failed = Path(folder) / "said.wav", 0
@@ -320,9 +363,12 @@ def festival_clips(texts, rng, at_once=20):
             script = []
             for number in range(at_once):
                 text = single(sentence(texts, "en", rng))
-                script += [f'(Parameter.set \'Duration_Stretch {rng.uniform(0.8, 1.3):.2f})',
-                           f'(set! said (utt.synth (Utterance Text "{text}")))',
-                           f'(utt.save.wave said "{folder}/{number}.wav")', f'(utt.save.segs said "{folder}/{number}.lab")']
+                script += [
+                    f"(Parameter.set 'Duration_Stretch {rng.uniform(0.8, 1.3):.2f})",
+                    f'(set! said (utt.synth (Utterance Text "{text}")))',
+                    f'(utt.save.wave said "{folder}/{number}.wav")',
+                    f'(utt.save.segs said "{folder}/{number}.lab")',
+                ]
             (Path(folder) / "say.scm").write_text("\n".join(script))
             subprocess.run(["festival", "-b", f"{folder}/say.scm"], capture_output=True)
             said = sorted(Path(folder).glob("*.wav"))

@@ -1,4 +1,5 @@
 """Several processes that train one network (torch.distributed); a single one where none was set up."""
+
 import torch
 from torch import distributed as dist
 

@@ -1,4 +1,5 @@
 """The generator and its ablations: what each is made of and what it learns from. The same data and budget serve all."""
+
 from typing import NamedTuple
 
 from model_runtime.errors import UtterError

@@ -1,4 +1,5 @@
 """A worker that answers as docs/protocol.md says but computes nothing; what it does wrong is chosen by the voice's name."""
+
 import json
 import os
 import sys
@@ -49,5 +50,4 @@ for line in sys.stdin.buffer:
         send("bye")
         break
     elif kind == "environment":
-        send("result", id=request["id"], path=sys.path, home=os.environ.get("PYTHONNOUSERSITE"),
-             cache=os.environ.get("UTTER_CACHE"))
+        send("result", id=request["id"], path=sys.path, home=os.environ.get("PYTHONNOUSERSITE"), cache=os.environ.get("UTTER_CACHE"))

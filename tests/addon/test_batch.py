@@ -1,4 +1,5 @@
 """A batch list means the same on both sides of the wall."""
+
 import pytest
 
 import addon.batch
@@ -27,7 +28,12 @@ def test_both_sides_read_a_list_alike(tmp_path):
         with pytest.raises(refusal, match="names no voice"):
             side.row(rows[3][1], tmp_path)
         told.append([side.row(cells, tmp_path) for _, cells in rows[:2]])
-    assert told[0] == told[1] == [
-        {"voice": str(tmp_path / "Zeilen" / "a.wav"), "words": "Nein; nie.", "seed": "3", "out": "x/y"},
-        {"voice": str(tmp_path / "b.wav"), "words": str(tmp_path / "b.srt"), "head": "Anna"}]
+    assert (
+        told[0]
+        == told[1]
+        == [
+            {"voice": str(tmp_path / "Zeilen" / "a.wav"), "words": "Nein; nie.", "seed": "3", "out": "x/y"},
+            {"voice": str(tmp_path / "b.wav"), "words": str(tmp_path / "b.srt"), "head": "Anna"},
+        ]
+    )
     assert set(model_runtime.batch.COLUMNS) - set(addon.batch.COLUMNS) == {"pins"}, "one list serves both"

@@ -1,4 +1,5 @@
 """The client against a worker that dies, babbles, is deaf, or speaks another version."""
+
 import os
 import signal
 import sys

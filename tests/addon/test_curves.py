@@ -1,4 +1,5 @@
 """Resampling: the motion is met, closures and blinks survive any frame rate, pins come back."""
+
 import numpy as np
 import pytest
 
@@ -21,7 +22,7 @@ def talk(frames=300, seed=0):
     for closure in shut:  # open either side: nothing but the one frame is shut
         values[closure, 50], values[closure, 0], gap[closure] = 0, 3, 0
     for blink in blinks:
-        values[blink - 1:blink + 2, 60:62] = np.array([0.5, 1, 0.5])[:, None]
+        values[blink - 1 : blink + 2, 60:62] = np.array([0.5, 1, 0.5])[:, None]
     return values, gap, shut, blinks
 
 

@@ -1,4 +1,5 @@
 """Run scripts inside Blender's Python module (bpy), each in a process of its own: a crash or a leak stays there."""
+
 import json
 import os
 import re
@@ -36,8 +37,16 @@ def run(script, *arguments, python=None, timeout=300):
     # bpy may crash on the way out, after the work is done (its libraries unload in any order): leave by the short door.
     source = textwrap.dedent(script) + "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([python or sys.executable, "-c", source, *map(str, arguments)], capture_output=True, text=True,
-                          encoding="utf-8", errors="replace", timeout=timeout, env=environment, cwd=ROOT)
+    done = subprocess.run(
+        [python or sys.executable, "-c", source, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        env=environment,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
     lines = done.stdout.strip().splitlines()
     try:
@@ -49,7 +58,8 @@ def run(script, *arguments, python=None, timeout=300):
 def play(scenes, version, *arguments, timeout=300):
     """Run every function of the module `scenes` (a name under tests.blender) whose name starts with "scene_", in one process with
     that bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are."""
-    return run(f"""
+    return run(
+        f"""
         import inspect, json, traceback
         import bpy
         from tests.blender import {scenes}
@@ -63,7 +73,11 @@ def play(scenes, version, *arguments, timeout=300):
                 except Exception:
                     told[name] = traceback.format_exc()
         print(json.dumps(told))
-        """, *arguments, python=python_of(version), timeout=timeout)
+        """,
+        *arguments,
+        python=python_of(version),
+        timeout=timeout,
+    )
 
 
 def scenes_of(scenes):

@@ -1,8 +1,18 @@
 """A made-up head small enough to read, as the worker's bundle: enough of a face for the rig and the bake to show what they do."""
+
 import numpy as np
 
-KEYS = [*(f"Exp{i + 1}" for i in range(50)), "jaw_x", "jaw_y", "jaw_z", "lid_left", "lid_right",
-        "tongue_tip_up", "tongue_back_up", "tongue_out"]
+KEYS = [
+    *(f"Exp{i + 1}" for i in range(50)),
+    "jaw_x",
+    "jaw_y",
+    "jaw_z",
+    "lid_left",
+    "lid_right",
+    "tongue_tip_up",
+    "tongue_back_up",
+    "tongue_out",
+]
 CHANNELS = [*range(50), 50, 51, 52, 60, 61, 62, 63, 64]
 JAW = np.array([0.0, -0.02, 0.01])  # the jaw's joint, metres
 
@@ -46,15 +56,23 @@ def write(path, seed=0):
     for i in (55, 56, 57):
         deltas[i, lower] = random.normal(0, 0.003, 3)
     arrays = dict(
-        vertices=vertices.astype(np.float32), polygons=polygons,
+        vertices=vertices.astype(np.float32),
+        polygons=polygons,
         polygon_uv=random.random((len(polygons), 4, 2)).astype(np.float32),
-        polygon_material=(vertices[polygons[:, 0], 1] < 0).astype(int), material_names=np.array(["skin", "eye"]),
-        key_names=np.array(KEYS), key_channels=np.array(CHANNELS), key_deltas=deltas.astype(np.float32),
+        polygon_material=(vertices[polygons[:, 0], 1] < 0).astype(int),
+        material_names=np.array(["skin", "eye"]),
+        key_names=np.array(KEYS),
+        key_channels=np.array(CHANNELS),
+        key_deltas=deltas.astype(np.float32),
         joint_names=np.array(["root", "neck", "jaw", "eye_left", "eye_right"]),
         joint_positions=np.array([[0, -0.15, 0], [0, -0.1, -0.01], JAW, [0.035, 0.03, 0.07], [-0.035, 0.03, 0.07]]),
-        joint_parents=np.array([-1, 0, 1, 1, 1]), weights=weights.astype(np.float32),
-        basis=np.array("ab" * 32), name=np.array("Test head"),
-        landmark_names=np.array(["lip_inner_upper_mid", "lip_inner_lower_mid"]), landmark_vertices=np.array([upper, lower]))
+        joint_parents=np.array([-1, 0, 1, 1, 1]),
+        weights=weights.astype(np.float32),
+        basis=np.array("ab" * 32),
+        name=np.array("Test head"),
+        landmark_names=np.array(["lip_inner_upper_mid", "lip_inner_lower_mid"]),
+        landmark_vertices=np.array([upper, lower]),
+    )
     np.savez(path, **arrays)
     return arrays
 

@@ -2,6 +2,7 @@
 
 sys.argv: the built-in head's bundle, and those of the character of seed 5 and of one slider, as model_runtime makes them.
 """
+
 import json
 import sys
 import tempfile
@@ -13,7 +14,8 @@ import numpy as np
 import addon
 
 addon.register()
-from addon import axes, bake, command, head as heads_room, identity, jobs, perform, rig  # noqa: E402
+from addon import bake, command, identity, jobs, perform, rig  # noqa: E402
+from addon import head as heads_room  # noqa: E402
 from addon.errors import UtterError  # noqa: E402
 from tests.blender import heads  # noqa: E402
 
@@ -34,8 +36,11 @@ def shape(head):
     keys = {block.name: rig._key_points(block) for block in head.data.shape_keys.key_blocks}
     vertices = np.empty(3 * len(head.data.vertices), np.float32)
     head.data.vertices.foreach_get("co", vertices)
-    return keys | {"vertices": vertices.reshape(-1, 3)} | {
-        f"bone {bone.name}": np.array(bone.head_local) for bone in rig.armature(head).data.bones}
+    return (
+        keys
+        | {"vertices": vertices.reshape(-1, 3)}
+        | {f"bone {bone.name}": np.array(bone.head_local) for bone in rig.armature(head).data.bones}
+    )
 
 
 def away(one, other):

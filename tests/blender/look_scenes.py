@@ -1,4 +1,5 @@
 """Materials, hair and studio of a head, played in every Blender (test_look.py); argument: a bundle of the built-in head."""
+
 import sys
 
 import bpy
@@ -7,7 +8,8 @@ import numpy as np
 import addon
 
 addon.register()
-from addon import compat, head as heads_room, look, rig, shaders, studio  # noqa: E402
+from addon import compat, look, rig, shaders, studio  # noqa: E402
+from addon import head as heads_room  # noqa: E402
 
 KINDS = {"skin", "lip", "mouth", "eye", "iris", "pupil", "cornea", "teeth", "gums", "tongue", "brow", "lashes", "hair"}
 
@@ -106,6 +108,7 @@ def scene_the_studio_stands_once_and_leaves_what_was_there():
     assert (len(bpy.data.lights), len(bpy.data.cameras)) == (4, 2)
     assert len([m for m in bpy.data.materials if "backdrop" in m.name]) == 1
     from bpy_extras.object_utils import world_to_camera_view
+
     bpy.context.view_layer.update()
     for vertex in list(head.data.vertices)[::97]:
         x, y, z = world_to_camera_view(scene, scene.camera, head.matrix_world @ vertex.co)

@@ -1,4 +1,5 @@
 """Panels' operators and jobs in bpy; test_operators.py plays each scene in an empty file, the worker being a fake unless it matters."""
+
 import os
 import shutil
 import tempfile
@@ -17,7 +18,8 @@ FAKE = str(ROOT / "tests" / "addon" / "fake_worker.py")
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
 
 addon.register()
-from addon import bake, head as heads_room, jobs, passages, perform, pins, preferences, rig, takes, voice, words  # noqa: E402
+from addon import bake, jobs, passages, perform, pins, preferences, rig, takes, voice, words  # noqa: E402
+from addon import head as heads_room  # noqa: E402
 
 
 def with_head():
@@ -57,21 +59,30 @@ def pump(until, seconds=20):
 
 def state():
     """What a failed job must leave as it was."""
-    return (sorted(o.name for o in bpy.data.objects), sorted(a.name for a in bpy.data.actions),
-            [[(c.data_path, len(c.keyframe_points)) for c in curves(o)] for o in bpy.data.objects if o.type == "MESH"])
+    return (
+        sorted(o.name for o in bpy.data.objects),
+        sorted(a.name for a in bpy.data.actions),
+        [[(c.data_path, len(c.keyframe_points)) for c in curves(o)] for o in bpy.data.objects if o.type == "MESH"],
+    )
 
 
 def curves(head):
     from addon import compat
+
     bag = compat.bag(head.data.shape_keys)
     return list(bag.fcurves) if bag else []
 
 
 def scene_every_button_says_why():
-    for operator, reason in ((bpy.ops.utter.perform, "Add a head first."), (bpy.ops.utter.rediffuse, "Perform first."),
-                             (bpy.ops.utter.clear, "There is no performance"), (bpy.ops.utter.cancel, "Nothing is running."),
-                             (bpy.ops.utter.choose_voice, "Add a head first."), (bpy.ops.utter.add_passage, "Add a head first."),
-                             (bpy.ops.utter.use_selected, "Select the object")):
+    for operator, reason in (
+        (bpy.ops.utter.perform, "Add a head first."),
+        (bpy.ops.utter.rediffuse, "Perform first."),
+        (bpy.ops.utter.clear, "There is no performance"),
+        (bpy.ops.utter.cancel, "Nothing is running."),
+        (bpy.ops.utter.choose_voice, "Add a head first."),
+        (bpy.ops.utter.add_passage, "Add a head first."),
+        (bpy.ops.utter.use_selected, "Select the object"),
+    ):
         assert reason in refusal(operator), (reason, refusal(operator))
     with_head()
     assert "Choose a voice first." in refusal(bpy.ops.utter.perform)
@@ -117,8 +128,10 @@ def scene_passages_in_frames_and_seconds():
     head = with_head()
     scene = bpy.context.scene
     scene.render.fps, head.utter.start = 25, 101
-    given = [{"start": 0.4, "end": 2.0, "prompt": "wütend", "strength": 0.5, "fade": 0.2},
-             {"start": 2.0, "end": 3.0, "prompt": " ", "strength": 1.0, "fade": 0.0}]
+    given = [
+        {"start": 0.4, "end": 2.0, "prompt": "wütend", "strength": 0.5, "fade": 0.2},
+        {"start": 2.0, "end": 3.0, "prompt": " ", "strength": 1.0, "fade": 0.0},
+    ]
     passages.from_seconds(head.utter, given, bake.scene_fps(scene))
     assert (head.utter.passages[0].start, head.utter.passages[0].end, head.utter.passages[0].fade) == (111, 151, 5)
     (back,) = passages.in_seconds(head.utter, bake.scene_fps(scene))  # one without words asks for nothing
@@ -148,6 +161,7 @@ def scene_ears_of_the_preferences_or_of_the_caller():
         job = perform.perform_job(bpy.context.scene, head, **given)
         shutil.rmtree(job.folder)
         return job.fields["ears"]
+
     assert heard_with() is None
     try:
         preferences.get = lambda: SimpleNamespace(ears="/models/hubert")
@@ -206,7 +220,9 @@ def scene_words_that_do_not_fit_are_said_and_nothing_is_lost():
     job = jobs.current
     finish_with_motion(job, notes=["The words do not fit the voice; the voice alone is heard."])
     assert bake.actions(head) and not job.error and not jobs.Message.is_error()
-    assert jobs.Message.text.startswith("Performed") and jobs.Message.notes == ("The words do not fit the voice; the voice alone is heard.",)
+    assert jobs.Message.text.startswith("Performed") and jobs.Message.notes == (
+        "The words do not fit the voice; the voice alone is heard.",
+    )
     slow_job(head)
     assert jobs.Message.notes == (), "the next job begins with nothing said"
     finish_with_motion(jobs.current)
@@ -277,7 +293,7 @@ def scene_head_deleted_during_a_job():
     bpy.data.objects.remove(head)
     before = state()
     finish_with_motion(job)
-    assert "Tester was removed in the meantime; nothing was changed." == job.error and state() == before
+    assert job.error == "Tester was removed in the meantime; nothing was changed." and state() == before
 
 
 def scene_head_renamed_and_undo_during_a_job():

@@ -1,4 +1,5 @@
 """What must hold of the objects of a head, whatever the Blender (tests/blender/test_rig.py plays them)."""
+
 import sys
 import tempfile
 from pathlib import Path
@@ -29,9 +30,9 @@ def template():
     if not FLAME.exists():
         return None
     data = FLAME.read_bytes()
-    data = data[data.index(b"end_header\n") + 11:]
-    faces = np.frombuffer(data[5023 * 12:], [("n", "u1"), ("at", "<i4", 3)])["at"]
-    return np.frombuffer(data[:5023 * 12], "<f4").reshape(-1, 3).astype(float), faces
+    data = data[data.index(b"end_header\n") + 11 :]
+    faces = np.frombuffer(data[5023 * 12 :], [("n", "u1"), ("at", "<i4", 3)])["at"]
+    return np.frombuffer(data[: 5023 * 12], "<f4").reshape(-1, 3).astype(float), faces
 
 
 def plain(vertices, faces, name="Scan"):
@@ -63,8 +64,9 @@ def scene_build_makes_what_the_bundle_says():
         np.testing.assert_allclose(evaluated(obj, 1), expected, atol=1e-6)
         key.value = 0
     assert [bone.name for bone in rig.armature(obj).data.bones] == list(rig.JOINTS)
-    np.testing.assert_allclose([np.array(bone.head_local) @ rig.TO_BLENDER for bone in rig.armature(obj).data.bones],
-                               arrays["joint_positions"], atol=1e-7)
+    np.testing.assert_allclose(
+        [np.array(bone.head_local) @ rig.TO_BLENDER for bone in rig.armature(obj).data.bones], arrays["joint_positions"], atol=1e-7
+    )
     for vertex in (0, 200, 400, 700):
         groups = {obj.vertex_groups[g.group].name: g.weight for g in obj.data.vertices[vertex].groups}
         for joint, weight in zip(rig.JOINTS, arrays["weights"][vertex]):
@@ -74,7 +76,7 @@ def scene_build_makes_what_the_bundle_says():
     for polygon, material, uv in list(zip(obj.data.polygons, arrays["polygon_material"], arrays["polygon_uv"]))[::50]:
         assert polygon.material_index == material and polygon.use_smooth
         found = [tuple(obj.data.uv_layers[0].data[i].uv) for i in polygon.loop_indices]
-        np.testing.assert_allclose(found, uv[:len(found)], atol=1e-6)
+        np.testing.assert_allclose(found, uv[: len(found)], atol=1e-6)
 
 
 def scene_the_head_stands_up_and_looks_to_the_front_view():
@@ -109,8 +111,12 @@ def scene_build_is_deterministic_and_leaves_the_artists_state():
 def scene_damaged_bundles_are_refused_and_make_nothing():
     folder = Path(tempfile.mkdtemp())
     (folder / "text.npz").write_text("hello")
-    paths = [folder / "text.npz", folder / "missing.npz", bundle(lambda a: a.pop("weights"))[0],
-             bundle(lambda a: a.update(key_deltas=a["key_deltas"][:, :5]))[0]]
+    paths = [
+        folder / "text.npz",
+        folder / "missing.npz",
+        bundle(lambda a: a.pop("weights"))[0],
+        bundle(lambda a: a.update(key_deltas=a["key_deltas"][:, :5]))[0],
+    ]
     for path in paths:
         assert "add the head again" in refused(rig.build, path)
     assert not bpy.data.objects and not bpy.data.meshes and not bpy.data.armatures
@@ -141,6 +147,7 @@ def scene_find_takes_what_is_meant():
         def __init__(self, active):
             bpy.context.view_layer.objects.active = active
             self.view_layer, self.scene = bpy.context.view_layer, bpy.context.scene
+
     scan = plain(*heads.sphere())
     assert rig.find(Context(None)) is None and rig.find(Context(scan)) == scan
     one = head("One")
@@ -286,11 +293,15 @@ def scene_the_built_in_heads_eyes_sit_in_its_face():
     assert bones["eye_left"].head_local.x > 0.02 and bones["eye_right"].head_local.x < -0.02
     names = [slot.material.name.removeprefix("Utter ") for slot in obj.material_slots]
     assert {"skin", "eye", "teeth", "tongue"} <= set(names)
-    front = {name: min((obj.data.vertices[i].co.y for polygon in obj.data.polygons if names[polygon.material_index] == name
-                        for i in polygon.vertices), default=0) for name in names}
+    front = {
+        name: min(
+            (obj.data.vertices[i].co.y for polygon in obj.data.polygons if names[polygon.material_index] == name for i in polygon.vertices),
+            default=0,
+        )
+        for name in names
+    }
     assert front["iris"] < bones["eye_left"].head_local.y, "irises look to the front"
     assert front["skin"] < front["teeth"] < 0
-    outward = sum(polygon.normal.dot(polygon.center) > 0 for polygon in obj.data.polygons
-                  if names[polygon.material_index] == "skin")
+    outward = sum(polygon.normal.dot(polygon.center) > 0 for polygon in obj.data.polygons if names[polygon.material_index] == "skin")
     skin = sum(names[polygon.material_index] == "skin" for polygon in obj.data.polygons)
     assert outward > 0.7 * skin, "normals point outwards"

@@ -1,4 +1,5 @@
 """The bake, played in every Blender that the project names (tests/blender/bake_scenes.py)."""
+
 import functools
 
 import pytest

@@ -1,4 +1,5 @@
 """`--command utter perform` in bpy: a folder with a good and a bad voice, and input that cannot be used."""
+
 import re
 import shutil
 from pathlib import Path
@@ -51,8 +52,24 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     good = shutil.copy(VOICE, voices / "Ärger 声.flac")
     (voices / "bad.wav").write_text("no sound")
     (tmp_path / "p.json").write_text('[{"start": 1, "end": 2, "prompt": "wütend"}]', encoding="utf-8")
-    code, lines, errors = command("--voice", voices, "--out", out, "--quality", "draft", "--emotion", "happy", "--start", 5,
-                                  "--fps", 25, "--jaw", "bone", "--passages", tmp_path / "p.json")
+    code, lines, errors = command(
+        "--voice",
+        voices,
+        "--out",
+        out,
+        "--quality",
+        "draft",
+        "--emotion",
+        "happy",
+        "--start",
+        5,
+        "--fps",
+        25,
+        "--jaw",
+        "bone",
+        "--passages",
+        tmp_path / "p.json",
+    )
     assert code == 3
     assert "[1/2] bad.wav" in errors and errors.count("\n") == 1
     assert "Performing" in lines and "1 of 2 done." in lines
@@ -66,20 +83,23 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     assert seen["end"] > 5 + 25 and seen["objects"] == ["ARMATURE", "MESH"]
 
 
-@pytest.mark.parametrize("arguments, sentence", [
-    (["--voice", "/no/such/voice.wav", "--out", "{}/a.blend"], "does not exist"),
-    (["--voice", "{}", "--out", "{}/out"], "holds no recordings"),
-    (["--voice", str(VOICE), "--out", "/proc/utter"], "cannot be written"),
-    (["--voice", str(VOICE), "--out", "{}/a.blend", "--head", "/no/such/head.pkl"], "neither a FLAME file nor an object"),
-    (["--voice", str(VOICE), "--out", "{}/a.blend", "--passages", str(VOICE)], "JSON list of passages"),
-    (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "--fps"),
-    (["--out", "{}/a.blend"], "--voice"),
-    (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
-    (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
-    (["--voice", str(VOICE), "--out", "{}/a.blend", "--ears", "{}/gone"], "gone does not exist"),
-    (["--list", "{}/gone.csv"], "gone.csv does not exist"),
-    (["--list", str(VOICE)], "save it as CSV"),
-])
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--voice", "/no/such/voice.wav", "--out", "{}/a.blend"], "does not exist"),
+        (["--voice", "{}", "--out", "{}/out"], "holds no recordings"),
+        (["--voice", str(VOICE), "--out", "/proc/utter"], "cannot be written"),
+        (["--voice", str(VOICE), "--out", "{}/a.blend", "--head", "/no/such/head.pkl"], "neither a FLAME file nor an object"),
+        (["--voice", str(VOICE), "--out", "{}/a.blend", "--passages", str(VOICE)], "JSON list of passages"),
+        (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "--fps"),
+        (["--out", "{}/a.blend"], "--voice"),
+        (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
+        (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
+        (["--voice", str(VOICE), "--out", "{}/a.blend", "--ears", "{}/gone"], "gone does not exist"),
+        (["--list", "{}/gone.csv"], "gone.csv does not exist"),
+        (["--list", str(VOICE)], "save it as CSV"),
+    ],
+)
 def test_bad_input_is_one_sentence_and_nothing_written(tmp_path, arguments, sentence):
     code, _, errors = command(*(a.format(tmp_path) for a in arguments))
     assert code == 2 and sentence in errors and errors.strip().count("\n") == 0 and "Traceback" not in errors
@@ -92,8 +112,10 @@ def test_a_list_with_words(tmp_path):
     lines.mkdir()
     shutil.copy(VOICE, lines / "a.flac")
     (lines / "a.srt").write_text("1\n00:00:00,000 --> 00:00:05,000\nnobody utters any of these extraordinary syllables\n")
-    (tmp_path / "shots.csv").write_text("voice;words;language;emotion;seed;out;head\nZeilen/a.flac;;;happy;;;\nZeilen/none.flac;;;;;;\n"
-                                        "Zeilen/a.flac;;en-US;;7;eins/zwei;\nZeilen/a.flac;;tlh;;;;\nZeilen/a.flac;;;;;;nobody\n")
+    (tmp_path / "shots.csv").write_text(
+        "voice;words;language;emotion;seed;out;head\nZeilen/a.flac;;;happy;;;\nZeilen/none.flac;;;;;;\n"
+        "Zeilen/a.flac;;en-US;;7;eins/zwei;\nZeilen/a.flac;;tlh;;;;\nZeilen/a.flac;;;;;;nobody\n"
+    )
     code, printed, errors = command("--list", tmp_path / "shots.csv", "--out", tmp_path / "out", "--quality", "draft", "--words", lines)
     assert code == 3 and "2 of 5 done." in printed
     assert "shots.csv row 3: The voice" in errors and "none.flac does not exist" in errors and 'row 5: "tlh" is no language' in errors

@@ -1,4 +1,5 @@
 """Sliders and characters, played in every Blender that the project names (tests/blender/identity_scenes.py)."""
+
 import functools
 
 import numpy as np
@@ -16,8 +17,11 @@ def bundles(tmp_path_factory):
     """Paths of three bundles that model_runtime makes: the built-in head, the character of seed 5, one slider."""
     folder, head = tmp_path_factory.mktemp("bundles"), load_head()
     paths = []
-    for name, beta in (("neutral", np.zeros(300)), ("character", identity.random(head, 5)[1]),
-                       ("slider", identity.beta(head, {"Eye Distance": 0.6}))):
+    for name, beta in (
+        ("neutral", np.zeros(300)),
+        ("character", identity.random(head, 5)[1]),
+        ("slider", identity.beta(head, {"Eye Distance": 0.6})),
+    ):
         paths.append(folder / f"{name}.npz")
         bundle.write_bundle(head, paths[-1], beta)
         with np.load(paths[-1]) as arrays:

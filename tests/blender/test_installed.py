@@ -1,4 +1,5 @@
 """The zip that is shipped, installed in bpy as an artist installs it."""
+
 import json
 import os
 import subprocess
@@ -41,8 +42,14 @@ def told(tmp_path_factory):
     archive = zip_tool.build(folder)
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "user"), "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)
-    run = subprocess.run([sys.executable, "-c", textwrap.dedent(INSTALLED), str(archive)], cwd=folder, env=environment,
-                         capture_output=True, text=True, timeout=300)
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(INSTALLED), str(archive)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     return json.loads(run.stdout.strip().splitlines()[-1])
 

@@ -1,4 +1,5 @@
 """How a head looks and the studio it sits in, played in every Blender that the project names (tests/blender/look_scenes.py)."""
+
 import functools
 
 import pytest

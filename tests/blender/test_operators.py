@@ -1,4 +1,5 @@
 """What the buttons do, played in every Blender that the project names (tests/blender/operator_scenes.py)."""
+
 import functools
 import os
 import sys

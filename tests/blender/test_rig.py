@@ -1,4 +1,5 @@
 """The objects of a head, played in every Blender that the project names (tests/blender/rig_scenes.py)."""
+
 import functools
 
 import numpy as np

@@ -1,4 +1,5 @@
 """A windowed Blender: the panel, the button, the keys. Looks at out/gui/VERSION/*.png are part of a review."""
+
 import json
 import os
 import shutil
@@ -26,8 +27,14 @@ def test_perform_in_a_window(version):
     out.mkdir(parents=True)
     archive = zip_tool.build(out)
     environment = dict(os.environ, UTTER_ZIP=f"/out/{archive.name}", BLENDER_USER_RESOURCES="/out/user")
-    run = subprocess.run([GUI, "run", version, "-o", out, "--python-exit-code", "1", "--python", "/project/tests/gui/window.py"], cwd=ROOT, env=environment,
-                         capture_output=True, text=True, timeout=900)
+    run = subprocess.run(
+        [GUI, "run", version, "-o", out, "--python-exit-code", "1", "--python", "/project/tests/gui/window.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     shutil.rmtree(out / "user", ignore_errors=True)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     facts = json.loads((out / "facts.json").read_text())

@@ -1,4 +1,5 @@
 """What an artist does, step by step, in a windowed Blender (run by test_window.py through guikit); pictures go to /out."""
+
 import json
 import os
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import bpy
 
 sys.path.append("/opt/guikit")
-import guikit  # noqa: E402
+import guikit
 
 ZIP = os.environ["UTTER_ZIP"]
 VOICE = "/project/blender_assets/voices/pie.flac"
@@ -22,6 +23,7 @@ def settings():
 
 def jobs():
     import importlib
+
     return importlib.import_module("bl_ext.user_default.utter.addon.jobs")
 
 
@@ -44,9 +46,11 @@ def install():
 
 def press(name):
     """Step: what a click on the button of that operator does."""
+
     def step():
         with guikit.override("UI"):
             getattr(bpy.ops.utter, name)("INVOKE_DEFAULT")
+
     return step
 
 
@@ -164,6 +168,7 @@ def rediffused():
 
 def show(editor):
     """Step: turn the 3D viewport into another editor."""
+
     def step():
         area = max(bpy.context.window_manager.windows[0].screen.areas, key=lambda area: area.width * area.height)
         area.ui_type = editor
@@ -175,6 +180,7 @@ def show(editor):
             region = next(r for r in area.regions if r.type == "WINDOW")
             with bpy.context.temp_override(area=area, region=region):
                 bpy.ops.graph.view_all()
+
     return step
 
 
@@ -182,14 +188,41 @@ def write_facts():
     Path("/out/facts.json").write_text(json.dumps(facts))
 
 
-guikit.play([
-    install, guikit.sidebar("Utter"), guikit.shot("1_empty"),
-    press("add_head"), guikit.wait_for(has_head, 240), frame_head, guikit.shot("2_head"),
-    choose_voice, guikit.shot("3_voice"), note_undo,
-    press("perform"), guikit.wait_for(working, 240, 0.1), guikit.shot("4_working"), start_clock,
-    guikit.wait_for(performed, 240), stop_clock, check_performance, guikit.shot("5_performed"),
-    undo, press("perform"), guikit.wait_for(working, 240, 0.05), cancel, guikit.wait_for(cancelled, 10, 0.05),
-    check_cancel, guikit.shot("6_cancelled"),
-    pin, press("rediffuse"), guikit.wait_for(rediffused, 240), guikit.shot("7_rediffused"),
-    show("FCURVES"), guikit.shot("8_curves"), show("PREFERENCES"), guikit.shot("9_preferences"), write_facts,
-])
+guikit.play(
+    [
+        install,
+        guikit.sidebar("Utter"),
+        guikit.shot("1_empty"),
+        press("add_head"),
+        guikit.wait_for(has_head, 240),
+        frame_head,
+        guikit.shot("2_head"),
+        choose_voice,
+        guikit.shot("3_voice"),
+        note_undo,
+        press("perform"),
+        guikit.wait_for(working, 240, 0.1),
+        guikit.shot("4_working"),
+        start_clock,
+        guikit.wait_for(performed, 240),
+        stop_clock,
+        check_performance,
+        guikit.shot("5_performed"),
+        undo,
+        press("perform"),
+        guikit.wait_for(working, 240, 0.05),
+        cancel,
+        guikit.wait_for(cancelled, 10, 0.05),
+        check_cancel,
+        guikit.shot("6_cancelled"),
+        pin,
+        press("rediffuse"),
+        guikit.wait_for(rediffused, 240),
+        guikit.shot("7_rediffused"),
+        show("FCURVES"),
+        guikit.shot("8_curves"),
+        show("PREFERENCES"),
+        guikit.shot("9_preferences"),
+        write_facts,
+    ]
+)

@@ -1,4 +1,5 @@
 """Voices for the tests: the shipped sample, and every kind of file that is no voice."""
+
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def short_voice(sample, tmp_path_factory):
     """The first two seconds of the sample, in a folder whose name is not ASCII."""
     samples, rate = soundfile.read(sample)
     path = tmp_path_factory.mktemp("stimme") / "grüße 你好.wav"
-    soundfile.write(path, samples[:2 * rate], rate)
+    soundfile.write(path, samples[: 2 * rate], rate)
     return path
 
 
@@ -46,12 +47,18 @@ def bad_voices(tmp_path_factory, sample):
     (folder / "text.wav").write_text("this is no sound\n" * 50)
     (folder / "video.mp4").write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(4096))
     whole = write("whole.flac", samples).read_bytes()
-    (folder / "truncated.flac").write_bytes(whole[:len(whole) // 3])
+    (folder / "truncated.flac").write_bytes(whole[: len(whole) // 3])
     nans = samples.astype(np.float32).copy()
     nans[1000:1100] = np.nan
     return {
-        "missing": folder / "missing.wav", "folder": folder, "empty": folder / "empty.wav", "text": folder / "text.wav",
-        "video": folder / "video.mp4", "truncated": folder / "truncated.flac",
-        "nan": write("nan.wav", nans, subtype="FLOAT"), "no samples": write("none.wav", samples[:0]),
-        "silent": write("silent.wav", np.zeros(rate * 2)), "too short": write("short.wav", samples[:rate // 20]),
+        "missing": folder / "missing.wav",
+        "folder": folder,
+        "empty": folder / "empty.wav",
+        "text": folder / "text.wav",
+        "video": folder / "video.mp4",
+        "truncated": folder / "truncated.flac",
+        "nan": write("nan.wav", nans, subtype="FLOAT"),
+        "no samples": write("none.wav", samples[:0]),
+        "silent": write("silent.wav", np.zeros(rate * 2)),
+        "too short": write("short.wav", samples[: rate // 20]),
     }

@@ -1,4 +1,5 @@
 """Any recording becomes 16 kHz mono; whatever cannot is refused in a sentence."""
+
 import tracemalloc
 
 import numpy as np
@@ -50,9 +51,16 @@ def test_clipped_voices_are_taken(tmp_path):
     assert abs(hertz_of(load_voice(tmp_path / "a.wav")) - 440) < 2
 
 
-@pytest.mark.parametrize("format, subtype, ending", [
-    ("FLAC", "PCM_24", "flac"), ("OGG", "VORBIS", "ogg"), ("OGG", "OPUS", "opus"), ("AIFF", "PCM_16", "aiff"),
-    ("MP3", "MPEG_LAYER_III", "mp3")])
+@pytest.mark.parametrize(
+    "format, subtype, ending",
+    [
+        ("FLAC", "PCM_24", "flac"),
+        ("OGG", "VORBIS", "ogg"),
+        ("OGG", "OPUS", "opus"),
+        ("AIFF", "PCM_16", "aiff"),
+        ("MP3", "MPEG_LAYER_III", "mp3"),
+    ],
+)
 def test_formats(tmp_path, format, subtype, ending):
     soundfile.write(tmp_path / f"a.{ending}", tone(48000), 48000, format=format, subtype=subtype)
     voice = load_voice(tmp_path / f"a.{ending}")
@@ -104,8 +112,7 @@ def test_text_named_wav(tmp_path):
     refused(tmp_path / "text.wav", "not a recording", "WAV")
 
 
-@pytest.mark.parametrize("head", [b"\0\0\0\x20ftypisom", b"\0\0\0\x14ftypqt  ", b"\x1aE\xdf\xa3\x01\0\0\0",
-                                  b"RIFF\x10\0\0\0AVI LIST"])
+@pytest.mark.parametrize("head", [b"\0\0\0\x20ftypisom", b"\0\0\0\x14ftypqt  ", b"\x1aE\xdf\xa3\x01\0\0\0", b"RIFF\x10\0\0\0AVI LIST"])
 def test_video_containers(tmp_path, head):
     (tmp_path / "take.mp4").write_bytes(head + b"\0" * 5000)
     refused(tmp_path / "take.mp4", "video", "WAV")
@@ -116,7 +123,7 @@ def test_a_truncated_flac_is_reported(tmp_path, share):
     noise = np.random.default_rng(1).standard_normal(5 * RATE).astype(np.float32) * 0.1
     soundfile.write(tmp_path / "whole.flac", noise, RATE)
     whole = (tmp_path / "whole.flac").read_bytes()
-    (tmp_path / "part.flac").write_bytes(whole[:int(len(whole) * share)])
+    (tmp_path / "part.flac").write_bytes(whole[: int(len(whole) * share)])
     refused(tmp_path / "part.flac", "cut off", "5.0 s")
 
 

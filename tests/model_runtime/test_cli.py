@@ -1,4 +1,5 @@
 """The command line by which the product is measured: files in, files out, one sentence on errors."""
+
 import json
 import os
 
@@ -50,7 +51,14 @@ def test_mesh_and_landmarks(performed, tmp_path):
     with np.load(tmp_path / "v.npz") as v, np.load(tmp_path / "l.npz") as l:
         assert v["vertices"].shape == (60, len(load_head().v_template), 3) and float(v["fps"]) == 30
         names = list(l["names"])
-        for name in ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_corner_left", "lip_corner_right", "lid_upper_left", "brow_inner_left"):
+        for name in (
+            "lip_inner_upper_mid",
+            "lip_inner_lower_mid",
+            "lip_corner_left",
+            "lip_corner_right",
+            "lid_upper_left",
+            "brow_inner_left",
+        ):
             assert name in names
         index = load_head().landmark_vertices[names.index("lip_corner_left")]
         assert np.allclose(l["landmarks"][:, names.index("lip_corner_left")], v["vertices"][:, index], atol=1e-5)
@@ -106,8 +114,14 @@ def test_words_steer_the_face(sample, tmp_path):
 
 def test_passages_act_in_their_time(sample, tmp_path):
     passages = tmp_path / "p.json"
-    passages.write_text(json.dumps([{"start": 0, "end": 2.5, "prompt": "overjoyed", "strength": 1, "fade": 0.2},
-                                    {"start": 2.5, "end": 99, "prompt": "furious", "strength": 1, "fade": 0.2}]))
+    passages.write_text(
+        json.dumps(
+            [
+                {"start": 0, "end": 2.5, "prompt": "overjoyed", "strength": 1, "fade": 0.2},
+                {"start": 2.5, "end": 99, "prompt": "furious", "strength": 1, "fade": 0.2},
+            ]
+        )
+    )
     assert run("perform", sample, "-o", tmp_path / "m.npz", "--passages", passages, "--device", "cpu") == 0
     run("actions", tmp_path / "m.npz", "-o", tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz") as arrays:
@@ -122,8 +136,23 @@ def test_pins_are_met_and_neighbours_follow(performed, short_voice, tmp_path):
     values, mask = np.zeros_like(free), np.zeros(free.shape, bool)
     mask[30, 53:56], values[30, 53:56] = True, (0.2, 0.25, 0.0)
     np.savez(tmp_path / "pins.npz", values=values, mask=mask)
-    assert run("perform", short_voice, "-o", tmp_path / "m.npz", "--pins", tmp_path / "pins.npz", "--quality", "draft", "--seed", 5,
-               "--device", "cpu") == 0
+    assert (
+        run(
+            "perform",
+            short_voice,
+            "-o",
+            tmp_path / "m.npz",
+            "--pins",
+            tmp_path / "pins.npz",
+            "--quality",
+            "draft",
+            "--seed",
+            5,
+            "--device",
+            "cpu",
+        )
+        == 0
+    )
     pinned = load_motion(tmp_path / "m.npz").values
     assert np.array_equal(pinned[mask], values[mask])
     step = np.abs(np.diff(pinned[:, 54], axis=0))
@@ -163,6 +192,7 @@ def test_bad_voices_say_one_sentence(bad_voices, tmp_path, capsys):
 @pytest.mark.parametrize("rate, channels", [(8000, 1), (44100, 2), (192000, 1)])
 def test_any_rate_and_channels(sample, tmp_path, rate, channels):
     from scipy.signal import resample_poly
+
     samples, original = soundfile.read(sample)
     voice = np.clip(resample_poly(samples[:original], rate, original) * 8, -1, 1)  # clipped, too
     soundfile.write(tmp_path / "v.wav", np.stack([voice] * channels, 1), rate)
@@ -170,22 +200,26 @@ def test_any_rate_and_channels(sample, tmp_path, rate, channels):
     assert len(load_motion(tmp_path / "m.npz").values) == 30
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["perform", "VOICE", "-o", "M", "--passages", "BAD"], "JSON"),
-    (["perform", "VOICE", "-o", "M", "--head", "BAD"], None),
-    (["perform", "VOICE", "-o", "M", "--pins", "BAD"], ".npz"),
-    (["perform", "VOICE", "-o", "M", "--emotion", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
-    (["perform", "VOICE", "-o", "M", "--identity", "GONE"], "neither"),
-    (["perform", "VOICE", "-o", "M", "--identity", "LIST"], "slider"),
-    (["perform", "VOICE", "-o", "M", "--identity", "BAD"], "JSON"),
-    (["perform", "VOICE", "-o", "M", "--identity", "3", "--head", "HEAD"], "built-in"),
-    (["mesh", "BAD", "-o", "M"], None),
-    (["actions", "GONE", "-o", "M"], "exist"),
-    (["feel", ""], "words"),
-    (["feel", "gone.wav"], "exist"),
-])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["perform", "VOICE", "-o", "M", "--passages", "BAD"], "JSON"),
+        (["perform", "VOICE", "-o", "M", "--head", "BAD"], None),
+        (["perform", "VOICE", "-o", "M", "--pins", "BAD"], ".npz"),
+        (["perform", "VOICE", "-o", "M", "--emotion", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
+        (["perform", "VOICE", "-o", "M", "--identity", "GONE"], "neither"),
+        (["perform", "VOICE", "-o", "M", "--identity", "LIST"], "slider"),
+        (["perform", "VOICE", "-o", "M", "--identity", "BAD"], "JSON"),
+        (["perform", "VOICE", "-o", "M", "--identity", "3", "--head", "HEAD"], "built-in"),
+        (["mesh", "BAD", "-o", "M"], None),
+        (["actions", "GONE", "-o", "M"], "exist"),
+        (["feel", ""], "words"),
+        (["feel", "gone.wav"], "exist"),
+    ],
+)
 def test_bad_arguments_say_one_sentence(arguments, words, short_voice, tmp_path, capsys):
     import re
+
     bad, wrong = tmp_path / "bad.npz", tmp_path / "list.json"
     bad.write_text("{ not this")
     wrong.write_text('[{"start": 3, "end": 1, "prompt": "sad"}]')
@@ -237,16 +271,26 @@ def test_a_list_of_voices(short_voice, tmp_path, capfd):
     (tmp_path / "Zeilen").mkdir()
     (tmp_path / "Zeilen" / "a,b.wav").write_bytes(short_voice.read_bytes())
     (tmp_path / "line.txt").write_text("nobody says any of these extraordinary syllables today or tomorrow")
-    rows = ['\ufeffVoice,words,emotion,seed,out', '"Zeilen/a,b.wav",line.txt,"happy, a little",3,sub/glücklich', '', "missing.wav,,,,",
-            '"Zeilen/a,b.wav",,,three,', '"Zeilen/a,b.wav",No, I, will, not, go', '"Zeilen/a,b.wav",,,,sub/glücklich.npz', ',hello,,,',
-            '"Zeilen/a,b.wav",,,,']
+    rows = [
+        "\ufeffVoice,words,emotion,seed,out",
+        '"Zeilen/a,b.wav",line.txt,"happy, a little",3,sub/glücklich',
+        "",
+        "missing.wav,,,,",
+        '"Zeilen/a,b.wav",,,three,',
+        '"Zeilen/a,b.wav",No, I, will, not, go',
+        '"Zeilen/a,b.wav",,,,sub/glücklich.npz',
+        ",hello,,,",
+        '"Zeilen/a,b.wav",,,,',
+    ]
     (tmp_path / "shots.csv").write_text("\n".join(rows), encoding="utf-8")
     common = ("--quality", "draft", "--device", "cpu", "--seed", 5)
     assert run("perform", "--list", tmp_path / "shots.csv", "-o", tmp_path / "out", *common) == 3
     printed = capfd.readouterr()
     assert "shots.csv row 4: " in printed.err and "missing.wav" in printed.err
     assert "shots.csv row 5: Argument --seed: invalid int value: 'three'" in printed.err
-    assert "row 6: It has more cells" in printed.err and "row 7: An earlier row" in printed.err and "row 8: It names no voice." in printed.err
+    assert (
+        "row 6: It has more cells" in printed.err and "row 7: An earlier row" in printed.err and "row 8: It names no voice." in printed.err
+    )
     assert "a,b.wav: The words do not fit" in printed.err and len(printed.out.splitlines()) == 2
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.npz")) == ["a,b.npz", "sub/glücklich.npz"]
     run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "alone.npz", "--emotion", "happy, a little", "--seed", 3, *common[:4])
@@ -255,19 +299,23 @@ def test_a_list_of_voices(short_voice, tmp_path, capfd):
         assert np.array_equal(load_motion(tmp_path / one).values, load_motion(tmp_path / other).values)
 
 
-@pytest.mark.parametrize("text, sentence", [
-    ("voice,emotoin\na.wav,sad\n", r'Row 1 of l.csv names a column "emotoin"; columns are voice, words, language'),
-    ("voice;voice\na.wav;b.wav\n", "each once"),
-    ("a.wav,sad\n", "first line with the names of its columns, voice among them"),
-    ("voice\n\n", "names no voices"),
-    ("", "first line"),
-    ("voice\n\"a.wav\n", "CSV in UTF-8"),
-    ("voice;words\n\nnone.wav;Grüß dich\n".encode("latin-1"), "CSV in UTF-8"),
-    ("voice\tseed\nnone.wav\t3\n", "row 2: .*none.wav does not exist"),
-    (None, "does not exist"),
-])
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("voice,emotoin\na.wav,sad\n", r'Row 1 of l.csv names a column "emotoin"; columns are voice, words, language'),
+        ("voice;voice\na.wav;b.wav\n", "each once"),
+        ("a.wav,sad\n", "first line with the names of its columns, voice among them"),
+        ("voice\n\n", "names no voices"),
+        ("", "first line"),
+        ('voice\n"a.wav\n', "CSV in UTF-8"),
+        ("voice;words\n\nnone.wav;Grüß dich\n".encode("latin-1"), "CSV in UTF-8"),
+        ("voice\tseed\nnone.wav\t3\n", "row 2: .*none.wav does not exist"),
+        (None, "does not exist"),
+    ],
+)
 def test_a_list_that_cannot_be_used_is_one_sentence(text, sentence, tmp_path, capsys):
     import re
+
     if text is not None:
         (tmp_path / "l.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert run("perform", "--list", tmp_path / "l.csv", "-o", tmp_path / "out") == 2

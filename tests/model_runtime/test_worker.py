@@ -1,4 +1,5 @@
 """The worker over its real pipes: what Blender sees."""
+
 import json
 import os
 import subprocess
@@ -33,8 +34,14 @@ class Talk:
 
     def __init__(self, prelude=""):
         code = prelude + "\nfrom model_runtime.worker import main; main('cpu')"
-        self.process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "2"})
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "2"},
+        )
         self.events = Queue()
         self.errors = []
         threading.Thread(target=lambda: [self.events.put(json.loads(line)) for line in self.process.stdout], daemon=True).start()
@@ -106,9 +113,11 @@ def test_perform_with_progress(talk, short_voice, tmp_path):
 
 
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
-    talk = Talk("import os, model_runtime.audio as a; load = a.load_voice\n"
-                "def noisy(path):\n  print('noise'); os.write(1, b'raw noise\\n'); return load(path)\n"
-                "a.load_voice = noisy")
+    talk = Talk(
+        "import os, model_runtime.audio as a; load = a.load_voice\n"
+        "def noisy(path):\n  print('noise'); os.write(1, b'raw noise\\n'); return load(path)\n"
+        "a.load_voice = noisy"
+    )
     for line in ("", "not json", "[1, 2]", '{"no": "request"}', '"text"'):
         talk.write(line)
         event, _ = talk.wait("error")

@@ -1,10 +1,11 @@
 """Run inside bpy by test_demo.py: renders a stand-in head, films it and lays it out; writes what it saw as JSON."""
+
 import json
 import sys
 from pathlib import Path
 
-import bpy
 import aud
+import bpy
 import numpy as np
 import soundfile
 
@@ -67,19 +68,30 @@ def main(folder):
     render.write_film(pictures, FPS, folder / "voice.wav", folder / "film.mp4")
     clip = bpy.data.movieclips.load(str(folder / "film.mp4"))
     sound = np.asarray(aud.Sound.file(str(folder / "film.mp4")).data())
-    sheet.write_sheet(folder / "sheet.png", pictures, times, ["here"] * FRAMES, samples, VOICE_RATE, times * 2, times,
-                      title="A title")
+    sheet.write_sheet(folder / "sheet.png", pictures, times, ["here"] * FRAMES, samples, VOICE_RATE, times * 2, times, title="A title")
     page = sheet.read_picture(folder / "sheet.png")
-    band = page[-sheet.BAND - sheet.CAPTION - sheet.SPACE:-sheet.CAPTION - sheet.SPACE]
+    band = page[-sheet.BAND - sheet.CAPTION - sheet.SPACE : -sheet.CAPTION - sheet.SPACE]
     blue = (np.abs(band - sheet.VOICE).max(axis=-1) < 0.02).sum(axis=0)
-    (folder / "seen.json").write_text(json.dumps({
-        "nose": find(seen[0], "white"), "red": [find(picture, "red") for picture in seen],
-        "corner": seen[0][0, 0].tolist(), "scenes": len(bpy.data.scenes),
-        "film_frames": clip.frame_duration, "film_fps": clip.fps, "film_size": list(clip.size),
-        "sound_start": float(np.abs(sound[:len(sound) // 5]).max()), "sound_end": float(np.abs(sound[-len(sound) // 3:]).max()),
-        "sheet": page.shape[:2], "wave_left": int(blue[:len(blue) // 3].max()), "wave_right": int(blue[len(blue) * 2 // 3:].max()),
-        "title_ink": int((page[:sheet.CAPTION + sheet.SPACE, :200].mean(axis=-1) < 0.5).sum()),
-    }), encoding="utf-8")
+    (folder / "seen.json").write_text(
+        json.dumps(
+            {
+                "nose": find(seen[0], "white"),
+                "red": [find(picture, "red") for picture in seen],
+                "corner": seen[0][0, 0].tolist(),
+                "scenes": len(bpy.data.scenes),
+                "film_frames": clip.frame_duration,
+                "film_fps": clip.fps,
+                "film_size": list(clip.size),
+                "sound_start": float(np.abs(sound[: len(sound) // 5]).max()),
+                "sound_end": float(np.abs(sound[-len(sound) // 3 :]).max()),
+                "sheet": page.shape[:2],
+                "wave_left": int(blue[: len(blue) // 3].max()),
+                "wave_right": int(blue[len(blue) * 2 // 3 :].max()),
+                "title_ink": int((page[: sheet.CAPTION + sheet.SPACE, :200].mean(axis=-1) < 0.5).sum()),
+            }
+        ),
+        encoding="utf-8",
+    )
 
 
 main(Path(sys.argv[1]))

@@ -1,4 +1,5 @@
 """The tools that show a performance: sample voices, renderer, film, contact sheet, and the demo as a whole."""
+
 import json
 import os
 import subprocess
@@ -38,7 +39,7 @@ def test_sample_voices_say_their_phones_where_they_claim(name):
         start, stop, phone = line.split()
         assert end <= float(start) < float(stop) <= len(samples) / rate
         end = float(stop)
-        spoken[round(float(start) * rate):round(end * rate)] = phone != "pau"
+        spoken[round(float(start) * rate) : round(end * rate)] = phone != "pau"
     loud = lambda mask: np.sqrt((samples[mask] ** 2).mean())
     assert loud(spoken) > 5 * loud(~spoken)
     assert (VOICES / f"{name}.txt").read_text().strip() in (VOICES / "README.md").read_text()
@@ -64,11 +65,23 @@ def test_the_contact_sheet_shows_frames_words_and_waveform(seen):
     assert seen["title_ink"] > 20
 
 
-@pytest.mark.parametrize("tool, words", [("tools.demo", ["nobody.wav"]), ("tools.bake", ["nobody.wav", "--out", "here.blend"]),
-                                         ("tools.bake", ["nobody.blend", "a.wav", "--out", "here.blend"])])
+@pytest.mark.parametrize(
+    "tool, words",
+    [
+        ("tools.demo", ["nobody.wav"]),
+        ("tools.bake", ["nobody.wav", "--out", "here.blend"]),
+        ("tools.bake", ["nobody.blend", "a.wav", "--out", "here.blend"]),
+    ],
+)
 def test_tools_say_in_a_sentence_what_is_wrong(tool, words, tmp_path):
-    done = subprocess.run([sys.executable, "-m", tool, *words], cwd=tmp_path, capture_output=True, text=True, timeout=ENOUGH,
-                          env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        [sys.executable, "-m", tool, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=ENOUGH,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     assert done.returncode == 2 and words[0] in done.stderr and "Traceback" not in done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
@@ -76,9 +89,11 @@ def test_tools_say_in_a_sentence_what_is_wrong(tool, words, tmp_path):
 def test_demo_makes_a_talking_head(tmp_path):
     run("-m", "tools.demo", VOICES / "pie.flac", "--quality", "draft", "--no-video", "--pictures", 4, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"demo.blend", "demo.png"}
-    script = ("import bpy, sys; from tools.demo import measure_lips;"
-              "bpy.ops.wm.open_mainfile(filepath=sys.argv[1]); scene = bpy.context.scene;"
-              "head = next(o for o in scene.objects if 'utter_head' in o); gap = measure_lips(scene, head, range(1, 70));"
-              "print('GAP', gap.min() * 1000, gap.max() * 1000, bpy.data.sounds[0].packed_file is not None)")
+    script = (
+        "import bpy, sys; from tools.demo import measure_lips;"
+        "bpy.ops.wm.open_mainfile(filepath=sys.argv[1]); scene = bpy.context.scene;"
+        "head = next(o for o in scene.objects if 'utter_head' in o); gap = measure_lips(scene, head, range(1, 70));"
+        "print('GAP', gap.min() * 1000, gap.max() * 1000, bpy.data.sounds[0].packed_file is not None)"
+    )
     narrow, wide, packed = run("-c", script, tmp_path / "demo.blend").stdout.partition("GAP")[2].split()
     assert float(narrow) < 1.0 and float(wide) > 4.0 and packed == "True", "millimetres: the lips touch, and they part"

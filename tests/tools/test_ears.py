@@ -1,10 +1,11 @@
 """The ears have an ear's form and size and pass through nothing; the hair covers the scalp and leaves face and ears free."""
+
 import numpy as np
 import pytest
 
 from tools.sculpt import ears, mesh, scalp, surface
 
-RIM = 6     # the ring of the ear's edge
+RIM = 6  # the ring of the ear's edge
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_size_and_stance(skin):
     high, wide = np.ptp(local @ ears.UP), np.ptp(local @ ears.BACK)
     assert 58 < high < 65 and 31 < wide < 37, (high, wide)
     place = skin.vertices[skin.loops["ear_left"][RIM]]
-    assert 0.038 < place[:, 1].max() < 0.054 and -0.024 < place[:, 1].min() < -0.010      # brow to the nose's base
+    assert 0.038 < place[:, 1].max() < 0.054 and -0.024 < place[:, 1].min() < -0.010  # brow to the nose's base
     lean, flare = np.degrees([np.arctan2(-ears.UP[2], ears.UP[1]), np.arctan2(ears.BACK[0], -ears.BACK[2])])
     assert 5 < lean < 12 and 18 < flare < 26
     stand = surface.distance(place)

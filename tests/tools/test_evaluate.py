@@ -1,4 +1,5 @@
 """The evaluation: known answers on small arrays, the scorer's own numbers, and the whole verb on two clips."""
+
 import json
 import subprocess
 import sys
@@ -24,6 +25,7 @@ def rng():
 
 # ---- metrics
 
+
 def test_errors_are_the_distance_in_millimetres_not_squared(rng):
     true = rng.normal(0, 10, (7, 12, 3))
     shifted = true + [0, 3.0, 4.0]
@@ -32,14 +34,14 @@ def test_errors_are_the_distance_in_millimetres_not_squared(rng):
     for error in (metrics.lip_errors, metrics.mean_errors):
         assert error(true, true).max() == 0
         np.testing.assert_allclose(error(shifted, true), 5.0)
-    np.testing.assert_allclose(metrics.lip_errors(one, true), 6.0)          # the largest
-    np.testing.assert_allclose(metrics.mean_errors(one, true), 6.0 / 12)    # the mean
+    np.testing.assert_allclose(metrics.lip_errors(one, true), 6.0)  # the largest
+    np.testing.assert_allclose(metrics.mean_errors(one, true), 6.0 / 12)  # the mean
 
 
 def test_dynamics_deviation_is_positive_for_too_little_movement():
     neutral = np.zeros((4, 3))
     wave = np.zeros((100, 4, 3))
-    wave[:, :, 1] = 1 + np.tile([1.0, -1.0], 50)[:, None]                   # 2, 0, 2, 0: std 1 mm
+    wave[:, :, 1] = 1 + np.tile([1.0, -1.0], 50)[:, None]  # 2, 0, 2, 0: std 1 mm
     assert metrics.dynamics_deviation(wave, wave, neutral) == 0
     assert metrics.dynamics_deviation(0 * wave, wave, neutral) == pytest.approx(1.0)
     assert metrics.dynamics_deviation(3 * wave, wave, neutral) == pytest.approx(-2.0)
@@ -59,7 +61,7 @@ def test_agreement_and_lag(rng):
     curve = rng.normal(size=200)
     assert metrics.agreement([curve, 2 * curve + 1, curve]) == pytest.approx(1)
     assert metrics.agreement([curve, -curve]) == pytest.approx(-1)
-    r = metrics.lagged(curve, np.roll(curve, 2))                            # the truth comes two frames later: the curve is early
+    r = metrics.lagged(curve, np.roll(curve, 2))  # the truth comes two frames later: the curve is early
     assert max(r, key=r.get) == 2 and r[2] == pytest.approx(1) and set(r) == {-2, -1, 0, 1, 2}
     late = metrics.lagged(np.roll(curve, 1), curve)
     assert max(late, key=late.get) == -1
@@ -71,19 +73,19 @@ def test_blinks_are_counted_and_droops_are_not():
     lids[60] = 0.8
     lids[30:50] = 0.35
     np.testing.assert_allclose(metrics.blinks(lids, 30), [11 / 30, 2.0])
-    assert len(metrics.blinks(np.full(50, 0.6), 30)) <= 1                   # lids half shut from end to end
+    assert len(metrics.blinks(np.full(50, 0.6), 30)) <= 1  # lids half shut from end to end
     assert len(metrics.blinks(0 * lids, 30)) == 0
 
 
 def test_beats_that_fall_on_accents_are_consistent():
     t = np.arange(300) / 30
-    nod = (1 - np.cos(2 * np.pi * t))[:, None]                              # rests at whole and half seconds
+    nod = (1 - np.cos(2 * np.pi * t))[:, None]  # rests at whole and half seconds
     moved = metrics.movement_beats(nod, 30)
     np.testing.assert_allclose(moved, np.arange(0.5, 9.8, 0.5), atol=0.02)
     assert metrics.beat_consistency([1.0, 2.5], moved) > 0.95
     assert metrics.beat_consistency([1.25], moved) < 0.1
     assert metrics.beat_consistency([], moved) == metrics.beat_consistency([1.0], []) == 0
-    energy = np.clip(np.sin(2 * np.pi * 2 * np.arange(150) / 50), 0, 1)     # a loud syllable every half second
+    energy = np.clip(np.sin(2 * np.pi * 2 * np.arange(150) / 50), 0, 1)  # a loud syllable every half second
     np.testing.assert_allclose(metrics.accents(energy, np.zeros(150), 50), np.arange(0.125, 3, 0.5), atol=0.011)
 
 
@@ -96,11 +98,12 @@ def test_spread_and_cosine():
 
 # ---- the mouth of the head
 
+
 def test_the_mouth_is_shut_at_rest_and_neither_bites_nor_rounds_when_open():
     head = load_head()
     values = np.zeros((30, 65), np.float32)
     values[10:, JAW.start] = np.linspace(0, 0.25, 20)
-    values[:, NECK] = values[:, EYES] = 0.2                                 # where it looks says nothing of the mouth
+    values[:, NECK] = values[:, EYES] = 0.2  # where it looks says nothing of the mouth
     found = mouth.curves(head, values)
     assert np.ptp(found["width"][:10]) < 1e-3 and found["gap"][0] < 1e-3 < mouth.SHUT < found["gap"][-1]
     closed = mouth.events(found)["closed"]
@@ -110,8 +113,17 @@ def test_the_mouth_is_shut_at_rest_and_neither_bites_nor_rounds_when_open():
 
 def test_the_teacher_bites_in_f_shuts_in_m_and_rounds_in_uw():
     head = load_head()
-    phones = [[0, 0.3, "sil"], [0.3, 0.6, "AA1"], [0.6, 0.75, "F"], [0.75, 1.05, "AE1"], [1.05, 1.2, "M"], [1.2, 1.5, "AA1"],
-              [1.5, 1.8, "UW1"], [1.8, 2.1, "AE1"], [2.1, 2.4, "sil"]]
+    phones = [
+        [0, 0.3, "sil"],
+        [0.3, 0.6, "AA1"],
+        [0.6, 0.75, "F"],
+        [0.75, 1.05, "AE1"],
+        [1.05, 1.2, "M"],
+        [1.2, 1.5, "AA1"],
+        [1.5, 1.8, "UW1"],
+        [1.8, 2.1, "AE1"],
+        [2.1, 2.4, "sil"],
+    ]
     found = mouth.events(mouth.curves(head, teacher.perform(phones, None, "neutral", 0, 1, head)))
     inside = lambda name, start, end: any(a < end and b > start for a, b in found[name])
     assert inside("labiodental", 0.62, 0.73) and not inside("labiodental", 0.4, 0.5) and not inside("labiodental", 1.06, 1.19)
@@ -128,9 +140,18 @@ def test_interval_arithmetic():
 
 # ---- the scorer's own numbers
 
+
 def theirs(folder, kind, **inputs):
-    command = [sys.executable, str(SHARED / "tools" / "score_closures.py"), "--labels", f"{kind}:{folder}", "--chance", "0",
-               "--out", str(folder / "theirs.json")]
+    command = [
+        sys.executable,
+        str(SHARED / "tools" / "score_closures.py"),
+        "--labels",
+        f"{kind}:{folder}",
+        "--chance",
+        "0",
+        "--out",
+        str(folder / "theirs.json"),
+    ]
     for name, value in inputs.items():
         command += [f"--{name}", str(value)]
     subprocess.run(command, check=True, capture_output=True, timeout=240)
@@ -141,13 +162,22 @@ def ours(clips):
     """{figure: value} of [closures.score(...)]: all clips together, as table.summary does it."""
     names = {figure for clip in clips for figure in clip}
     how = {"onset error": ("median", "absolute")}
-    return {(name, kind): table.summary({i: {0: clip[name]} for i, clip in enumerate(clips)}, kind)[0]
-            for name in names for kind in how.get(name, ("ratio",))}
+    return {
+        (name, kind): table.summary({i: {0: clip[name]} for i, clip in enumerate(clips)}, kind)[0]
+        for name in names
+        for kind in how.get(name, ("ratio",))
+    }
 
 
 def same(mine, scorer):
-    for name, key in (("recall", "recall"), ("precision", "precision"), ("speech precision", "speech_precision"),
-                      ("false closures", "false_closure"), ("labiodental", "labiodental"), ("rounded", "rounded")):
+    for name, key in (
+        ("recall", "recall"),
+        ("precision", "precision"),
+        ("speech precision", "speech_precision"),
+        ("false closures", "false_closure"),
+        ("labiodental", "labiodental"),
+        ("rounded", "rounded"),
+    ):
         if key in scorer:
             assert mine[name, "ratio"] == pytest.approx(scorer[key]["value"], abs=1e-6), name
     assert 1000 * mine["onset error", "median"] == pytest.approx(scorer["onset_ms"]["median"], abs=1e-6)
@@ -159,7 +189,7 @@ def curve(rng, seconds, labels, shut):
     gap = np.convolve(rng.uniform(0, 0.4, int(seconds * 30) + 1), [0.25, 0.5, 0.25], "same")
     for start, end, label in labels:
         if label.lstrip("_!") in shut and rng.random() < 0.8:
-            gap[int(start * 30):int(end * 30) + 2] = rng.uniform(0, 0.05)
+            gap[int(start * 30) : int(end * 30) + 2] = rng.uniform(0, 0.05)
     return gap
 
 
@@ -171,10 +201,12 @@ def test_the_scorer_gives_the_same_numbers(tmp_path, rng, kind):
         for path in sorted((SHARED / "data" / "emodb" / "phones").glob("*.tsv"))[::6]:
             (tmp_path / path.name).write_bytes(path.read_bytes())
             labelled[path.stem] = closures.read_emodb(path)
-    else:                                     # aligned ARPAbet, written in TIMIT's way, as evaluate scores LibriSpeech
+    else:  # aligned ARPAbet, written in TIMIT's way, as evaluate scores LibriSpeech
         for path in sorted((ROOT / "blender_assets" / "voices").glob("*.phones")):
-            phones = [(round(float(start) * 16000) / 16000, round(float(end) * 16000) / 16000, name.upper().replace("PAU", "sil"))
-                      for start, end, name in map(str.split, path.read_text().splitlines())]
+            phones = [
+                (round(float(start) * 16000) / 16000, round(float(end) * 16000) / 16000, name.upper().replace("PAU", "sil"))
+                for start, end, name in map(str.split, path.read_text().splitlines())
+            ]
             labels = closures.from_arpabet(phones)
             (tmp_path / "x").mkdir(exist_ok=True)
             lines = [f"{round(start * 16000)} {round(end * 16000)} {name}\n" for start, end, name in labels]
@@ -197,11 +229,12 @@ def test_the_scorer_gives_the_same_numbers(tmp_path, rng, kind):
 
 # ---- the table
 
+
 def test_summary_is_the_mean_over_seeds_and_its_interval_is_over_clips():
     clips = {"a": {0: (1, 2), 1: (2, 2)}, "b": {0: (3, 4), 1: (0, 4)}}
     value, low, high, count = table.summary(clips, "ratio")
     assert value == pytest.approx((4 / 6 + 2 / 6) / 2) and count == 6
-    assert low == pytest.approx(0.375) and high == pytest.approx(0.75)      # clip b alone, clip a alone
+    assert low == pytest.approx(0.375) and high == pytest.approx(0.75)  # clip b alone, clip a alone
     assert table.summary({"a": {0: [1.0, -3.0]}, "b": {0: [2.0]}}, "median")[0] == 1
     assert table.summary({"a": {0: [1.0, -3.0]}, "b": {0: [2.0]}}, "absolute")[0] == 2
     assert table.summary({"a": {0: (0, 0)}}, "ratio") is table.summary({"a": {0: []}}, "median") is None
@@ -213,18 +246,43 @@ def test_targets_and_what_meets_them():
         tally.add(section, "recall", "shipped", "clip", 0, hits, 100)
     rows = {row["section"]: row for row in table.figures(tally)}
     assert [row["values"]["shipped"]["met"] for row in rows.values()] == [True, False, False]
-    assert rows["English, voice only, noise"]["values"]["shipped"]["target"] == (85, None)       # five points less than in quiet
+    assert rows["English, voice only, noise"]["values"]["shipped"]["target"] == (85, None)  # five points less than in quiet
     assert any("MISSED" in line and "closure recall" in line for line in table.lines(list(rows.values())))
 
 
 # ---- the verb
 
+
 @needs_shared
 def test_the_verb_measures_two_clips(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "tools.evaluate", "--quick", "--clips", "1", "--quality", "draft",
-                           "--conditions", "voice", "words", "noise",
-                           "--models", "shipped", "--data", str(SHARED / "data"), "--cache", str(tmp_path / "cache"),
-                           "--out", str(tmp_path / "out")], cwd=ROOT, capture_output=True, text=True, timeout=1500)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tools.evaluate",
+            "--quick",
+            "--clips",
+            "1",
+            "--quality",
+            "draft",
+            "--conditions",
+            "voice",
+            "words",
+            "noise",
+            "--models",
+            "shipped",
+            "--data",
+            str(SHARED / "data"),
+            "--cache",
+            str(tmp_path / "cache"),
+            "--out",
+            str(tmp_path / "out"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+    )
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "out" / "evaluate.json").read_text())
     rows = {(row["section"], row["figure"]): row["values"] for row in record["figures"]}
@@ -242,6 +300,7 @@ def test_the_verb_measures_two_clips(tmp_path):
 
 def test_what_is_missing_is_said_in_a_sentence(tmp_path):
     from tools.evaluate.__main__ import main
+
     assert main(["--data", str(tmp_path), "--cache", str(tmp_path), "--models", "shipped"]) == 2
     assert main(["--data", str(tmp_path), "--cache", str(tmp_path), "--models", "nobody"]) == 2
 
@@ -273,13 +332,14 @@ class Trainer:
 
 def test_ablations_that_are_missing_are_trained_two_at_a_time(tmp_path, monkeypatch):
     from tools.evaluate import __main__ as verb
+
     monkeypatch.setattr(verb.subprocess, "Popen", Trainer)
     monkeypatch.setattr(verb.time, "sleep", lambda seconds: None)
     chosen = ["shipped", "full", "regression", "no_fusion", "regression_sync"]
     args = verb.parse(["--ablations", "70", "--ablated", str(tmp_path), "--cache", "kept", "--models", *chosen])
     (tmp_path / "full.safetensors").write_text("weights of before")
     verb.train_ablations(args)
-    assert Trainer.most == 2 and len(Trainer.commands) == 3                 # neither what is shipped nor what is there
+    assert Trainer.most == 2 and len(Trainer.commands) == 3  # neither what is shipped nor what is there
     assert sorted(path.stem for path in tmp_path.glob("*.safetensors")) == sorted(chosen[1:])
     assert (tmp_path / "full.safetensors").read_text() == "weights of before"
     for command in Trainer.commands:

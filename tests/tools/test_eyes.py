@@ -1,4 +1,5 @@
 """Lids that lie on the eyeballs wherever these look, shut without a gap and carry their lashes along."""
+
 import numpy as np
 import pytest
 
@@ -54,7 +55,7 @@ def test_lids_stay_clear_of_eyeball_and_cornea(skin, rig, balls, amount):
 def test_shut_lids_meet_and_never_cross(skin, rig):
     loops = skin.loops["eye_left"]
     half = loops.shape[1] // 2
-    for ring in loops[eyes.OUTER_RINGS:eyes.OUTER_RINGS + 2]:
+    for ring in loops[eyes.OUTER_RINGS : eyes.OUTER_RINGS + 2]:
         upper, lower = ring[1:half], ring[:half:-1]
         for amount in np.linspace(0, 1, 11):
             face = skin.vertices + amount * rig.lids[:, :, 0]
@@ -72,11 +73,11 @@ def test_the_opening_is_an_almond_that_shows_most_of_the_iris(skin):
     outer, inner, top, bottom = margin[0], margin[size // 2], margin[size // 4], margin[3 * size // 4]
     assert outer[0] - inner[0] == pytest.approx(0.029, abs=0.001)
     assert 0.0095 < top[1] - bottom[1] < 0.0120
-    assert 0.001 < outer[1] - inner[1] < 0.004                     # outer corner higher
-    assert 0.0005 < eyes.IRIS - top[1] < 0.0020                    # the upper lid covers the iris' edge
-    assert -0.0005 < bottom[1] + eyes.IRIS < 0.0008                # the lower one touches it
+    assert 0.001 < outer[1] - inner[1] < 0.004  # outer corner higher
+    assert 0.0005 < eyes.IRIS - top[1] < 0.0020  # the upper lid covers the iris' edge
+    assert -0.0005 < bottom[1] + eyes.IRIS < 0.0008  # the lower one touches it
     height = np.ptp(margin[[size // 2 - 2, size // 2 + 2], 1])
-    assert height < 0.35 * (top[1] - bottom[1])                    # pointed corners
+    assert height < 0.35 * (top[1] - bottom[1])  # pointed corners
 
 
 def test_parts_of_an_eyeball_close_up(balls):
@@ -87,14 +88,14 @@ def test_parts_of_an_eyeball_close_up(balls):
         wide = np.hypot(*iris[:, :2].T)
         assert 2 * wide.max() == pytest.approx(0.012, abs=0.0005)
         assert wide.min() == pytest.approx(np.hypot(*pupil[:, :2].T).max())
-        assert white[:, 2].max() == pytest.approx(iris[:, 2].max())                    # one edge, the limbus
+        assert white[:, 2].max() == pytest.approx(iris[:, 2].max())  # one edge, the limbus
         assert cornea[:, 2].max() == pytest.approx(eyes.CORNEA) and iris[:, 2].max() < cornea[:, 2].max() - 0.001
         assert np.hypot(*cornea[:, :2].T).max() > wide.max()
 
 
 def test_joints_are_the_eyeballs_centres(skin, rig):
     np.testing.assert_allclose((joint_regressor(rig) @ skin.vertices)[3:], [EYE, EYE * (-1, 1, 1)], atol=1e-9)
-    assert not rig.lids[skin.loops["eye_left"][-1]].any()           # what they are regressed from holds still
+    assert not rig.lids[skin.loops["eye_left"][-1]].any()  # what they are regressed from holds still
 
 
 def test_lashes_grow_from_the_margin_and_turn_with_the_lid(skin, rig):
@@ -106,7 +107,7 @@ def test_lashes_grow_from_the_margin_and_turn_with_the_lid(skin, rig):
     assert (before[:, 1] > 0).all() and before[:, 2].min() > 0
     assert (after[:, 1] < before[:, 1] - 0.0005).all() and after[:, 2].min() > 0.001
     stretch = np.linalg.norm(after, axis=1) / np.linalg.norm(before, axis=1)
-    assert 0.6 < stretch.min() and stretch.max() < 1.4
+    assert stretch.min() > 0.6 and stretch.max() < 1.4
 
 
 def test_brows_lie_on_the_skin(skin):
@@ -114,6 +115,6 @@ def test_brows_lie_on_the_skin(skin):
     np.testing.assert_allclose(on.sum(1), 1, atol=1e-9)
     under = on @ skin.vertices
     np.testing.assert_allclose(under[:, :2], v[:, :2], atol=1e-9)
-    assert 0 < (v - under)[:, 2].min() and (v - under)[:, 2].max() < 0.0015
+    assert (v - under)[:, 2].min() > 0 and (v - under)[:, 2].max() < 0.0015
     assert len(v) <= 500 and np.ptp(v[:, 0]) > 0.035
     assert 0.010 < v[:, 1].mean() - EYE[1] < 0.030

@@ -1,4 +1,5 @@
 """The built-in head keeps to its figures over all its faces; and the measures see what is wrong."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_a_flipped_face_is_seen(head):
     cheek = np.flatnonzero(head.region("cheeks")[head.f_quad].all(1))[0]
     a, b, c, d = head.f_quad[cheek]
     shapes = head.shapedirs.copy()
-    shapes[[a, b], :, 300] += (head.v_template[[d, c]] - head.v_template[[a, b]]) * 3   # its first edge, folded over the other
+    shapes[[a, b], :, 300] += (head.v_template[[d, c]] - head.v_template[[a, b]]) * 3  # its first edge, folded over the other
     values = np.zeros((1, 65), np.float32)
     values[0, 0] = 1
     bent = replace(head, shapedirs=shapes)

@@ -1,4 +1,5 @@
 """Whoever the built-in head is: lids shut on the eyeballs, lips touch, teeth stay inside."""
+
 import numpy as np
 import pytest
 
@@ -7,7 +8,7 @@ from model_runtime.flame.head import load_head
 from model_runtime.flame.poses import pose
 from tools.sculpt import check
 
-NEAR = 1.25       # of a slider: 2.5 standard deviations
+NEAR = 1.25  # of a slider: 2.5 standard deviations
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +29,17 @@ def beta_of(head, person):
 @pytest.mark.parametrize("person", people())
 def test_contact_holds(head, person):
     beta = beta_of(head, person)
-    poses = {"neutral": {}, "half shut": dict(eyeBlinkLeft=0.5, eyeBlinkRight=0.5), "shut": dict(eyeBlinkLeft=1, eyeBlinkRight=1),
-             "looking down": dict(eyeLookDownLeft=1, eyeLookDownRight=1, eyeBlinkLeft=0.4, eyeBlinkRight=0.4)}
+    poses = {
+        "neutral": {},
+        "half shut": dict(eyeBlinkLeft=0.5, eyeBlinkRight=0.5),
+        "shut": dict(eyeBlinkLeft=1, eyeBlinkRight=1),
+        "looking down": dict(eyeLookDownLeft=1, eyeLookDownRight=1, eyeBlinkLeft=0.4, eyeBlinkRight=0.4),
+    }
     names, values = list(poses), np.stack([pose(head, amounts) for amounts in poses.values()])
     skin, parts = lbs.pose(head, values, beta), lbs.pose_parts(head, values, beta)
     assert np.isfinite(skin).all() and np.abs(skin[0] - head.v_template).max() < 0.04
     for finding in check.lids(head, values, names, skin, parts):
-        assert finding.worst < 0.15, finding                          # millimetres
+        assert finding.worst < 0.15, finding  # millimetres
     apart = np.linalg.norm(skin[0][head.lip_inner_upper] - skin[0][head.lip_inner_lower], axis=1)
     template = np.linalg.norm(head.v_template[head.lip_inner_upper] - head.v_template[head.lip_inner_lower], axis=1)
     assert (apart - template).max() < 5e-5

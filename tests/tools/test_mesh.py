@@ -1,4 +1,5 @@
 """The skin's mesh: sound, symmetric, on the surface, and laid out flat without overlap."""
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -20,14 +21,14 @@ def triangles(quads):
 
 def test_size(skin):
     assert 5000 <= len(skin.vertices) <= 12000
-    assert (skin.quads[:, 2] != skin.quads[:, 3]).mean() > 0.97        # quads, but for the pockets' ends
+    assert (skin.quads[:, 2] != skin.quads[:, 3]).mean() > 0.97  # quads, but for the pockets' ends
 
 
 def test_manifold_with_openings_at_the_foot_and_behind_the_eyes_only(skin):
     q = skin.quads
     edges = np.concatenate([q[:, [0, 1]], q[:, [1, 2]], q[:, [2, 3]], q[:, [3, 0]]])
     edges = edges[edges[:, 0] != edges[:, 1]]
-    assert len(np.unique(edges, axis=0)) == len(edges)                 # each edge once in each direction: one side is out
+    assert len(np.unique(edges, axis=0)) == len(edges)  # each edge once in each direction: one side is out
     _, count = np.unique(np.sort(edges, 1), axis=0, return_counts=True)
     assert count.max() == 2
     foot, eye = skin.loops["grid"].shape[1], skin.loops["eye_left"].shape[1]
@@ -43,7 +44,7 @@ def test_mirror_image(skin):
 
 
 def test_grid_lies_on_the_surface_without_folds(skin):
-    grid = skin.loops["grid"][1:]        # row 0 is the cut, turned under
+    grid = skin.loops["grid"][1:]  # row 0 is the cut, turned under
     on = np.unique(grid[grid >= 0])
     assert np.abs(surface.distance(skin.vertices[on])).max() < 5e-5
     rows = np.isin(skin.quads, on).all(1)
@@ -64,5 +65,5 @@ def test_uv_has_no_overlap(skin):
         x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5137, np.arange(low[1], high[1]) + 0.4871)
         side = [(q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]) for p, q in ((a, b), (b, c), (c, a))]
         inside = (np.min(side, 0) > 1e-9) | (np.max(side, 0) < -1e-9)
-        covered[low[1]:high[1], low[0]:high[0]] += inside
+        covered[low[1] : high[1], low[0] : high[0]] += inside
     assert covered.max() == 1 and (covered == 1).mean() > 0.5

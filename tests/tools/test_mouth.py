@@ -1,4 +1,5 @@
 """The mouth as the code makes it: lips that meet, and teeth, gums and tongue that keep to their places."""
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -88,7 +89,7 @@ def test_lips_meet_along_their_whole_length_and_do_not_cross(skin):
     v = skin.vertices[loops]
     np.testing.assert_allclose(v[CONTACT, upper], v[CONTACT, lower], atol=1e-9)
     assert (v[BORDER:CONTACT, upper, 1] > v[BORDER:CONTACT, lower, 1]).all()
-    assert (v[CONTACT:INNER + 1, upper, 1] >= v[CONTACT:INNER + 1, lower, 1] - 1e-9).all()
+    assert (v[CONTACT : INNER + 1, upper, 1] >= v[CONTACT : INNER + 1, lower, 1] - 1e-9).all()
     # Just before they meet the lips lie nearly on each other: no slit to look into.
     assert (v[CONTACT - 1, upper, 1] - v[CONTACT - 1, lower, 1]).max() < 0.8 * MM
 
@@ -100,11 +101,11 @@ def test_lips_have_a_natural_form(skin):
     assert np.ptp(v[CONTACT, :, 0]) == pytest.approx(0.050, abs=0.004)
     height = v[BORDER, quarter, 1] - v[BORDER, 3 * quarter, 1]
     assert height == pytest.approx(0.0168, abs=0.002)
-    assert v[CONTACT, quarter, 1] - v[BORDER, 3 * quarter, 1] > v[BORDER, quarter, 1] - v[CONTACT, quarter, 1]   # lower is fuller
-    bow = v[BORDER, :size // 2, 1]
-    assert bow.max() - v[BORDER, quarter, 1] > 0.5 * MM                   # cupid's bow
-    assert v[BORDER:CONTACT, quarter, 2].max() - v[CONTACT, quarter, 2] > 2 * MM                                  # rolled in
-    assert v[CONTACT, 0, 1] > v[CONTACT, quarter, 1]                      # corners turned up
+    assert v[CONTACT, quarter, 1] - v[BORDER, 3 * quarter, 1] > v[BORDER, quarter, 1] - v[CONTACT, quarter, 1]  # lower is fuller
+    bow = v[BORDER, : size // 2, 1]
+    assert bow.max() - v[BORDER, quarter, 1] > 0.5 * MM  # cupid's bow
+    assert v[BORDER:CONTACT, quarter, 2].max() - v[CONTACT, quarter, 2] > 2 * MM  # rolled in
+    assert v[CONTACT, 0, 1] > v[CONTACT, quarter, 1]  # corners turned up
     # The skin round the mouth and the lips as far as they face forwards: no quad is turned over.
     for k in range(BORDER + mouth.VERMILION_RINGS // 2):
         a, b = v[k], v[k + 1]
@@ -126,10 +127,10 @@ def test_the_bag_stays_under_the_skin(skin, walls):
 
 
 def test_bite(parts):
-    upper, lower = (np.concatenate([v for v, _ in parts[f"teeth_{name}"][:2]]) for name in ("upper", "lower"))    # central incisors
+    upper, lower = (np.concatenate([v for v, _ in parts[f"teeth_{name}"][:2]]) for name in ("upper", "lower"))  # central incisors
     assert upper[:, 1].min() - MOUTH_Y == pytest.approx(-2.2 * MM, abs=0.5 * MM)
-    assert lower[:, 1].max() - upper[:, 1].min() == pytest.approx(2 * MM, abs=0.6 * MM)      # overbite
-    assert upper[:, 2].max() - lower[:, 2].max() == pytest.approx(2.2 * MM, abs=0.6 * MM)    # overjet
+    assert lower[:, 1].max() - upper[:, 1].min() == pytest.approx(2 * MM, abs=0.6 * MM)  # overbite
+    assert upper[:, 2].max() - lower[:, 2].max() == pytest.approx(2.2 * MM, abs=0.6 * MM)  # overjet
     points = np.concatenate([dense(v, f) for v, f in parts["teeth_lower"]])
     others = np.concatenate([dense(v, f) for v, f in parts["teeth_upper"]])
     assert bite(points, parts["teeth_upper"]) == 0 and cKDTree(others).query(points)[0].min() > 0.25 * MM
@@ -138,9 +139,18 @@ def test_bite(parts):
 
 
 # Phone, jaw (radians), tip up, back up, out; how deep the tongue may press on a tooth (it is soft).
-USES = {"l": (0.076, 0.9, 0, 0, 0), "t": (0.042, 1, 0, 0, 0), "s": (0.021, 0.75, 0, 0, 0), "k": (0.067, 0, 1, 0, 0),
-        "u": (0.118, 0, 0.5, 0, 0), "th": (0.105, 0, 0, 0.4, 0.5), "dh": (0.105, 0, 0, 0.35, 0.5), "th wide": (0.15, 0, 0, 0.5, 0.5),
-        "tip": (0.25, 1, 0, 0, 0), "back": (0.25, 0, 1, 0, 0)}
+USES = {
+    "l": (0.076, 0.9, 0, 0, 0),
+    "t": (0.042, 1, 0, 0, 0),
+    "s": (0.021, 0.75, 0, 0, 0),
+    "k": (0.067, 0, 1, 0, 0),
+    "u": (0.118, 0, 0.5, 0, 0),
+    "th": (0.105, 0, 0, 0.4, 0.5),
+    "dh": (0.105, 0, 0, 0.35, 0.5),
+    "th wide": (0.15, 0, 0, 0.5, 0.5),
+    "tip": (0.25, 1, 0, 0, 0),
+    "back": (0.25, 0, 1, 0, 0),
+}
 
 
 @pytest.mark.parametrize("phone", USES)
@@ -156,10 +166,10 @@ def test_tongue_reaches_its_places_and_passes_through_nothing(rig, parts, walls,
     if out:
         assert 0 < tip[2] - face < 6 * MM and tip[1] < edge
         return
-    assert tip[2] < face - 4 * MM                                         # behind the teeth
+    assert tip[2] < face - 4 * MM  # behind the teeth
     assert depth(posed, rig.turn_jaw((jaw, 0, 0)), walls[1]).min() > 0.5 * MM
     if phone in ("l", "t"):
-        assert tip[1] > edge + 4 * MM                                     # at the gum, not at the teeth's edge
+        assert tip[1] > edge + 4 * MM  # at the gum, not at the teeth's edge
     if phone == "k":
         assert posed[:, 1].max() > MOUTH_Y + 10 * MM and tip[1] < MOUTH_Y
 

@@ -1,4 +1,5 @@
 """The built-in head: complete, symmetric, and a face that shuts its lips and its eyes."""
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -6,11 +7,11 @@ from scipy.spatial import cKDTree
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import ARKIT
 from model_runtime.flame.head import load_head
-from tools.sculpt import actions, basis, identity, mesh, surface
+from tools.sculpt import actions, basis, mesh, surface
 from tools.sculpt.__main__ import HEAD
 from tools.sculpt.rig import Rig
 
-SHUT = 0.03       # of jaw_open_gap
+SHUT = 0.03  # of jaw_open_gap
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +38,25 @@ def motion(fields, **amounts):
 def test_format_is_complete(fields):
     v, vp = len(fields["v_template"]), len(fields["parts_v"])
     quads = len(fields["f_quad"])
-    shapes = {"v_template": (v, 3), "f_quad": (quads, 4), "uv_quad": (quads, 4, 2), "shapedirs": (v, 3, 400),
-              "posedirs": (v, 3, 36), "J_regressor": (5, v), "weights": (v, 5), "kintree_table": (2, 5),
-              "lids": (v, 3, 2), "action_names": (52,),
-              "actions": (v, 3, 52), "actions_motion": (52, 65), "parts_weights": (vp, 5), "parts_shapedirs": (vp, 3, 400),
-              "parts_lids": (vp, 3, 2), "parts_tongue": (vp, 3, 3), "jaw_open_gap": ()}
+    shapes = {
+        "v_template": (v, 3),
+        "f_quad": (quads, 4),
+        "uv_quad": (quads, 4, 2),
+        "shapedirs": (v, 3, 400),
+        "posedirs": (v, 3, 36),
+        "J_regressor": (5, v),
+        "weights": (v, 5),
+        "kintree_table": (2, 5),
+        "lids": (v, 3, 2),
+        "action_names": (52,),
+        "actions": (v, 3, 52),
+        "actions_motion": (52, 65),
+        "parts_weights": (vp, 5),
+        "parts_shapedirs": (vp, 3, 400),
+        "parts_lids": (vp, 3, 2),
+        "parts_tongue": (vp, 3, 3),
+        "jaw_open_gap": (),
+    }
     for name, shape in shapes.items():
         assert fields[name].shape == shape, name
         assert fields[name].dtype.kind in "US" or np.isfinite(fields[name].astype(np.float64)).all(), name
@@ -75,7 +90,7 @@ def test_triangles_cover_the_quads_and_face_outwards(fields):
     forehead = fields["regions"][fields["region_names"].tolist().index("forehead")][f].all(1)
     assert (normal[forehead, 2] > 0).all()
     edges = np.sort(np.concatenate([f[:, [0, 1]], f[:, [1, 2]], f[:, [2, 0]]]), 1)
-    assert np.unique(edges, axis=0, return_counts=True)[1].max() == 2     # a manifold
+    assert np.unique(edges, axis=0, return_counts=True)[1].max() == 2  # a manifold
 
 
 def test_symmetric(fields):
@@ -83,7 +98,7 @@ def test_symmetric(fields):
     distance, mirror = cKDTree(v).query(v * (-1, 1, 1))
     assert distance.max() < 1e-6
     names = fields["action_names"].tolist()
-    away = ~fields["regions"][fields["region_names"].tolist().index("mouth")]      # there two vertices share a place
+    away = ~fields["regions"][fields["region_names"].tolist().index("mouth")]  # there two vertices share a place
     for name in ("mouthSmile", "eyeBlink", "browDown", "mouthUpperUp"):
         left, right = (fields["actions"][:, :, names.index(name + side)] for side in ("Left", "Right"))
         np.testing.assert_allclose((left[mirror] * (-1, 1, 1))[away], right[away], atol=1e-6)
@@ -105,10 +120,10 @@ def test_proportions(fields):
 def test_every_action_is_reproduced_by_its_motion(fields, head):
     rest = fields["v_template"]
     for k, name in enumerate(ARKIT):
-        wanted = fields["actions"][:, :, k].astype(float)        # squares of small moves fall out of half precision
+        wanted = fields["actions"][:, :, k].astype(float)  # squares of small moves fall out of half precision
         error = lbs.pose(head, fields["actions_motion"][k][None])[0] - rest - wanted
         assert np.abs(error).max() < 5e-4, name
-        assert np.sqrt((error ** 2).mean()) <= 0.03 * np.sqrt((wanted ** 2).mean()) + 1e-7, name
+        assert np.sqrt((error**2).mean()) <= 0.03 * np.sqrt((wanted**2).mean()) + 1e-7, name
         moves = np.abs(wanted).max() > 1e-3
         assert moves or name.startswith("eyeLook") or name == "tongueOut", name
 
@@ -154,12 +169,16 @@ def test_jaw_opens_in_proportion_and_mouth_close_shuts_it(fields, head):
     upper, lower = fields["lip_inner_upper"], fields["lip_inner_lower"]
     assert np.linalg.norm(face[:, upper] - face[:, lower], axis=-1).max() < SHUT * fields["jaw_open_gap"]
     chin = dict(zip(fields["landmark_names"].tolist(), fields["landmark_vertices"]))["chin"]
-    assert face[-1, chin, 1] < face[0, chin, 1] - 0.015        # the chin stays down
+    assert face[-1, chin, 1] < face[0, chin, 1] - 0.015  # the chin stays down
 
 
-@pytest.mark.parametrize("name", (
-    "mouthSmileLeft mouthFrownRight mouthPucker mouthRollLower mouthRollUpper mouthPressLeft mouthShrugLower mouthShrugUpper "
-    "mouthStretchLeft mouthDimpleRight cheekPuff jawLeft jawForward").split())
+@pytest.mark.parametrize(
+    "name",
+    (
+        "mouthSmileLeft mouthFrownRight mouthPucker mouthRollLower mouthRollUpper mouthPressLeft mouthShrugLower mouthShrugUpper "
+        "mouthStretchLeft mouthDimpleRight cheekPuff jawLeft jawForward"
+    ).split(),
+)
 def test_closing_actions_keep_the_lips_together(fields, head, name):
     assert lbs.lip_gap(head, motion(fields, **{name: 1.0}))[0] < SHUT
 
@@ -175,7 +194,7 @@ def test_lids_cover_the_eyeballs(fields, head):
         count = 0
         for x in np.linspace(-0.0095, 0.0095, 21):
             for y in np.linspace(-0.007, 0.007, 15):
-                eye = surface.EYE + (x, y, np.sqrt(surface.EYE_RADIUS ** 2 - x * x - y * y))
+                eye = surface.EYE + (x, y, np.sqrt(surface.EYE_RADIUS**2 - x * x - y * y))
                 count += not in_front(face, fields["f"], eye)
         return count
 
@@ -196,7 +215,6 @@ def test_lids_cover_the_eyeballs(fields, head):
 
 
 def test_teeth_stay_behind_the_skin_in_the_neutral(fields):
-    v, f = fields["v_template"], fields["f"]
     names = fields["part_names"].tolist()
     mouth = np.isin(fields["parts_face"], [names.index(n) for n in ("teeth_upper", "teeth_lower", "tongue")])
     parts = fields["parts_v"][np.unique(fields["parts_f"][mouth])].astype(float)
@@ -205,8 +223,8 @@ def test_teeth_stay_behind_the_skin_in_the_neutral(fields):
 
 def test_basis_is_ordered_and_of_unit_scale(fields):
     expression = fields["shapedirs"][:, :, 300:].astype(np.float64)
-    rms = np.sqrt((expression ** 2).sum(1).mean(0))
-    assert (rms > 0).all() and (rms[:50] ** 2).sum() > 0.99 * (rms ** 2).sum()
+    rms = np.sqrt((expression**2).sum(1).mean(0))
+    assert (rms > 0).all() and (rms[:50] ** 2).sum() > 0.99 * (rms**2).sum()
     identity = np.sqrt((fields["shapedirs"][:, :, :300].astype(np.float64) ** 2).sum(1).mean(0))
     assert (np.diff(identity) <= 1e-6).all() and identity[0] > 1e-3
 

@@ -1,4 +1,5 @@
 """The surface has the published proportions (Farkas 1994, means for adults)."""
+
 import numpy as np
 import pytest
 
@@ -16,18 +17,18 @@ def width(heights, depths):
 
 
 def test_breadths():
-    assert width((0.06, 0.07, 0.08), (-0.03, -0.02, -0.01)) == pytest.approx(0.152, abs=0.004)      # head
-    assert width((0.0, 0.005, 0.01), (0.02, 0.03)) == pytest.approx(0.134, abs=0.006)               # cheekbones
-    assert width((-0.05,), (0.01,)) == pytest.approx(0.103, abs=0.006)                              # angles of the jaw
-    assert width((-0.012,), (0.088,)) == pytest.approx(0.034, abs=0.002)                            # wings of the nose
-    assert width((-0.11,), (-0.025,)) < width((-0.05,), (0.01,)) - 0.01                             # a slender neck
+    assert width((0.06, 0.07, 0.08), (-0.03, -0.02, -0.01)) == pytest.approx(0.152, abs=0.004)  # head
+    assert width((0.0, 0.005, 0.01), (0.02, 0.03)) == pytest.approx(0.134, abs=0.006)  # cheekbones
+    assert width((-0.05,), (0.01,)) == pytest.approx(0.103, abs=0.006)  # angles of the jaw
+    assert width((-0.012,), (0.088,)) == pytest.approx(0.034, abs=0.002)  # wings of the nose
+    assert width((-0.11,), (-0.025,)) < width((-0.05,), (0.01,)) - 0.01  # a slender neck
 
 
 def test_length_and_heights():
     front = max(reach((0, y, 0.16), (0, 0, -1)) for y in (0.045, 0.050, 0.055))
     back = min(reach((0, y, -0.16), (0, 0, 1)) for y in np.arange(0.03, 0.08, 0.01))
     assert front - back == pytest.approx(0.197, abs=0.006)
-    assert reach((0, 0.2, -0.015), (0, -1, 0)) == pytest.approx(0.145, abs=0.002)                   # crown
+    assert reach((0, 0.2, -0.015), (0, -1, 0)) == pytest.approx(0.145, abs=0.002)  # crown
     chin = reach((0, -0.13, 0.070), (0, 1, 0))
     heights = np.arange(0.024, 0.046, 0.001)
     nasion = heights[np.argmin([reach((0, y, 0.16), (0, 0, -1)) for y in heights])]

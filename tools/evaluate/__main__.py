@@ -5,6 +5,7 @@ LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB
 truth of the lips. Motion is compared with the teacher's performance of the same labels, of which several are drawn, for captured
 FLAME motion may not be had; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
 """
+
 import argparse
 import json
 import subprocess
@@ -17,7 +18,7 @@ from tools.evaluate.material import CONDITIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = "shipped"
-TOGETHER = 2    # trainings at once
+TOGETHER = 2  # trainings at once
 
 
 def main(argv):
@@ -31,22 +32,31 @@ def main(argv):
 
 def parse(argv):
     from tools.evaluate.measure import SECTIONS
-    parser = argparse.ArgumentParser("build.py evaluate", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    parser = argparse.ArgumentParser("build.py evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "test"), default="dev", help="whose voices; test is for final figures")
-    parser.add_argument("--models", nargs="+", metavar="NAME",
-                        help=f"{SHIPPED}, or NAME of .cache/training/ablations/NAME.safetensors (default: all there are)")
-    parser.add_argument("--ablations", type=int, metavar="STEPS",
-                        help="first train the variants that are missing there, each so many steps")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION",
-                        help=", ".join(SECTIONS))
-    parser.add_argument("--conditions", nargs="+", choices=CONDITIONS, default=list(CONDITIONS), metavar="CONDITION",
-                        help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only")
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help=f"{SHIPPED}, or NAME of .cache/training/ablations/NAME.safetensors (default: all there are)",
+    )
+    parser.add_argument(
+        "--ablations", type=int, metavar="STEPS", help="first train the variants that are missing there, each so many steps"
+    )
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument(
+        "--conditions",
+        nargs="+",
+        choices=CONDITIONS,
+        default=list(CONDITIONS),
+        metavar="CONDITION",
+        help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only",
+    )
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
-    parser.add_argument("--quick", action="store_true", 
-                        help="three clips of each language, one seed, 20 s of the capture: for looking")
+    parser.add_argument("--quick", action="store_true", help="three clips of each language, one seed, 20 s of the capture: for looking")
     parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (%(default)s)")
     parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder of the training's cache (%(default)s)")
     parser.add_argument("--ablated", type=Path, metavar="FOLDER", help="the ablations' weights (ablations in the cache)")
@@ -55,7 +65,7 @@ def parse(argv):
     args = parser.parse_args(argv)
     if args.quick:
         args.seeds, args.clips = 1, args.clips or 3
-    if args.seeds < 1 or args.clips is not None and args.clips < 1:
+    if args.seeds < 1 or (args.clips is not None and args.clips < 1):
         parser.error("--seeds and --clips are at least 1")
     if "motion" in args.only and ("voices" not in args.only or "voice" not in args.conditions):
         parser.error("motion is measured on the performances of section voices, condition voice: ask for both")
@@ -66,24 +76,38 @@ def parse(argv):
 def run(args):
     from model_runtime.pipeline import Performer
     from tools.evaluate import material, measure, plots, table
+
     if args.ablations:
         train_ablations(args)
     performer = Performer(args.device)
     models = load_models(args, performer)
-    bench = measure.Bench(args, performer, models, table.Tally(), material.voices(args.split, args.data, args.cache, args.clips),
-                          material.noises(args.data))
+    bench = measure.Bench(
+        args, performer, models, table.Tally(), material.voices(args.split, args.data, args.cache, args.clips), material.noises(args.data)
+    )
     for name, section in measure.SECTIONS.items():
         if name in args.only:
             section(bench)
     rows = table.figures(bench.tally)
     minutes = sum(voice.seconds for voice in bench.voices) / 60
-    print(f"Speakers of the {args.split} split, {len(bench.voices)} clips, {minutes:.1f} min; {args.quality}, "
-          f"means of {args.seeds} seeds [95 % interval over clips].",
-          "Labels: English LibriSpeech by PocketSphinx's alignment of the text, German EmoDB by hand.",
-          *table.lines(rows), "", sep="\n")
+    print(
+        f"Speakers of the {args.split} split, {len(bench.voices)} clips, {minutes:.1f} min; {args.quality}, "
+        f"means of {args.seeds} seeds [95 % interval over clips].",
+        "Labels: English LibriSpeech by PocketSphinx's alignment of the text, German EmoDB by hand.",
+        *table.lines(rows),
+        "",
+        sep="\n",
+    )
     args.out.mkdir(parents=True, exist_ok=True)
-    record = {"split": args.split, "quality": args.quality, "seeds": args.seeds, "models": list(models), "quick": args.quick,
-              "seconds": round(time.monotonic() - bench.began, 1), "figures": rows, "counts": bench.tally.counts}
+    record = {
+        "split": args.split,
+        "quality": args.quality,
+        "seeds": args.seeds,
+        "models": list(models),
+        "quick": args.quick,
+        "seconds": round(time.monotonic() - bench.began, 1),
+        "figures": rows,
+        "counts": bench.tally.counts,
+    }
     write(args.out / "evaluate.json", json.dumps(record, indent=1))
     for path in (args.out / "evaluate.json", *plots.write(bench, rows, args.out)):
         print(path)
@@ -99,12 +123,15 @@ def write(path, text):
 def load_models(args, performer):
     """{name: Generator} of the chosen names, in that order."""
     from model_runtime.diffusion.generator import load
+
     there = sorted(path.stem for path in args.ablated.glob("*.safetensors"))
     models = {}
     for name in args.models or [SHIPPED, *there]:
         if name != SHIPPED and name not in there:
-            raise UtterError(f"There are no weights {args.ablated / name}.safetensors; train them with --ablations STEPS, "
-                             f"or choose of {', '.join([SHIPPED, *there])}.")
+            raise UtterError(
+                f"There are no weights {args.ablated / name}.safetensors; train them with --ablations STEPS, "
+                f"or choose of {', '.join([SHIPPED, *there])}."
+            )
         models[name] = performer.generator if name == SHIPPED else load(args.ablated / f"{name}.safetensors", performer.device)
     return models
 
@@ -112,6 +139,7 @@ def load_models(args, performer):
 def train_ablations(args):
     """Train every variant that has no weights yet, each from nothing, on the same data with the same seed and steps."""
     from model_runtime.training.variants import VARIANTS
+
     args.ablated.mkdir(parents=True, exist_ok=True)
     wanted = [name for name in args.models or VARIANTS if name in VARIANTS]
     missing = [name for name in wanted if not (args.ablated / f"{name}.safetensors").exists()]
@@ -121,10 +149,32 @@ def train_ablations(args):
             name = missing.pop(0)
             print(f"training {name}, {args.ablations} steps: {args.ablated / name}.log", file=sys.stderr, flush=True)
             log = open(args.ablated / f"{name}.log", "w", encoding="utf-8")
-            beside = args.ablated / f".{name}.safetensors"    # a name of its own until it is whole
-            running[name] = log, beside, subprocess.Popen(
-                [sys.executable, "-m", "model_runtime.training", "generator", "--variant", name, "--steps", str(args.ablations),
-                 "--output", str(beside), "--data", args.data, "--cache", args.cache], cwd=ROOT, stdout=log, stderr=log)
+            beside = args.ablated / f".{name}.safetensors"  # a name of its own until it is whole
+            running[name] = (
+                log,
+                beside,
+                subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "model_runtime.training",
+                        "generator",
+                        "--variant",
+                        name,
+                        "--steps",
+                        str(args.ablations),
+                        "--output",
+                        str(beside),
+                        "--data",
+                        args.data,
+                        "--cache",
+                        args.cache,
+                    ],
+                    cwd=ROOT,
+                    stdout=log,
+                    stderr=log,
+                ),
+            )
         time.sleep(1)
         for name, (log, beside, process) in list(running.items()):
             if process.poll() is not None:

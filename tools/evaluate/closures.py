@@ -12,6 +12,7 @@ The definitions are those of the project's scorer score_closures.py, whose numbe
     onset error      start of the closed interval that fits a recalled bilabial best, minus the bilabial's; only for those that
                      follow neither silence nor another bilabial; seconds, + is late
 """
+
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +24,30 @@ TOLERANCE, WIDEN, COVER = 0.040, 0.060, 0.5
 # What each label says of the mouth, as the two label sets spell it. A stop is a closure and then its release.
 LABELS = {
     "timit": {
-        "silence": "h# pau epi", "nasal": "m em", "closure": {"pcl": "p", "bcl": "b"}, "release": "p b", "approximant": "",
-        "labiodental": "f v", "open": "aa ae ah ao aw ay eh ey ow", "rounded": "uw ux uh ow ao w"},
+        "silence": "h# pau epi",
+        "nasal": "m em",
+        "closure": {"pcl": "p", "bcl": "b"},
+        "release": "p b",
+        "approximant": "",
+        "labiodental": "f v",
+        "open": "aa ae ah ao aw ay eh ey ow",
+        "rounded": "uw ux uh ow ao w",
+    },
     "emodb": {
-        "silence": ". ( (gef", "nasal": "m", "closure": {"p": "p", "_p": "p", "b": "b", "_b": "b"}, "release": "!p !b",
-        "approximant": "B", "labiodental": "f v V",
+        "silence": ". ( (gef",
+        "nasal": "m",
+        "closure": {"p": "p", "_p": "p", "b": "b", "_b": "b"},
+        "release": "!p !b",
+        "approximant": "B",
+        "labiodental": "f v V",
         "open": "a A a6 aI aU AO aO ao OY E E6 E@ e e6 e@ O O6 o o6 o@",
-        "rounded": "U U6 u u6 O O6 o o6 o@ Y Y6 y y6 2 26 9 96"},
+        "rounded": "U U6 u u6 O O6 o o6 o@ Y Y6 y y6 2 26 9 96",
+    },
 }
-LABELS = {kind: {name: labels if name == "closure" else frozenset(labels.split()) for name, labels in sets.items()}
-          for kind, sets in LABELS.items()}
+LABELS = {
+    kind: {name: labels if name == "closure" else frozenset(labels.split()) for name, labels in sets.items()}
+    for kind, sets in LABELS.items()
+}
 
 
 def read_emodb(path):
@@ -61,7 +76,7 @@ def units(kind, labels, duration):
     whether its onset counts}."""
     sets = LABELS[kind]
     found = {name: [] for name in ("bilabial", "approximant", "silence", "open", "labiodental", "rounded", "onset")}
-    before, stop = "silence", None          # stop: (phone, end) of a closure that waits for its release
+    before, stop = "silence", None  # stop: (phone, end) of a closure that waits for its release
     for start, end, label in labels:
         closing = label if label in sets["nasal"] else sets["closure"].get(label)
         if closing:
@@ -80,8 +95,8 @@ def units(kind, labels, duration):
             for name in ("approximant", "silence", "open", "labiodental", "rounded"):
                 if label in sets[name]:
                     found[name].append([start, end])
-        before = ("bilabial" if closing or label in sets["release"] else "silence" if label in sets["silence"] else "other")
-    if labels:                              # what nobody labelled at either end is silence
+        before = "bilabial" if closing or label in sets["release"] else "silence" if label in sets["silence"] else "other"
+    if labels:  # what nobody labelled at either end is silence
         if labels[0][0] > 0:
             found["silence"].insert(0, [0.0, labels[0][0]])
         if duration > labels[-1][1]:
@@ -91,14 +106,17 @@ def units(kind, labels, duration):
 
 # ---- intervals
 
+
 def below(curve, fps, threshold):
     """Where a curve [T], sample i at i / fps seconds, is at or under the threshold; crossings interpolated between samples."""
     curve = np.asarray(curve, float)
     edges = np.diff(np.r_[False, curve <= threshold, False].astype(int))
     cross = lambda inside, outside: (threshold - curve[inside]) / (curve[outside] - curve[inside])
     last = len(curve) - 1
-    return [[(i if i == 0 else i - cross(i, i - 1)) / fps, (j if j == last else j + cross(j, j + 1)) / fps]
-            for i, j in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1)]
+    return [
+        [(i if i == 0 else i - cross(i, i - 1)) / fps, (j if j == last else j + cross(j, j + 1)) / fps]
+        for i, j in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1)
+    ]
 
 
 def union(intervals):
@@ -138,6 +156,7 @@ def meets(start, end, intervals, tolerance):
 
 # ---- the score of one clip
 
+
 def score(found, closed, duration, labiodental=None, rounded=None):
     """units() and what the mouth did -> {figure: (hits, of how many)} and under "onset error" a list of seconds.
 
@@ -156,7 +175,8 @@ def score(found, closed, duration, labiodental=None, rounded=None):
         "recall": met_by("bilabial", closed),
         "precision": (right, length(closed)),
         "speech precision": (right - still, length(closed) - still),
-        "false closures": (covered(closed), len(middles))}
+        "false closures": (covered(closed), len(middles)),
+    }
     if labiodental is not None:
         labiodental = cut(union(labiodental), 0, duration)
         figures["labiodental"] = met_by("labiodental", labiodental)
@@ -167,8 +187,11 @@ def score(found, closed, duration, labiodental=None, rounded=None):
         figures["rounded time"] = (length(rounded), duration)
     figures["onset error"] = []
     for (start, end), usable in zip(found["bilabial"], found["onset"]):
-        met = [(length(cut([one], start - TOLERANCE, end + TOLERANCE)), -abs(one[0] - start), one[0])
-               for one in closed if meets(start, end, [one], TOLERANCE)]
+        met = [
+            (length(cut([one], start - TOLERANCE, end + TOLERANCE)), -abs(one[0] - start), one[0])
+            for one in closed
+            if meets(start, end, [one], TOLERANCE)
+        ]
         if usable and met:
             figures["onset error"].append(max(met)[2] - start)
     return figures

@@ -4,6 +4,7 @@ English: LibriSpeech, read; the labels are PocketSphinx's times for the clip's t
 wrong. German: EmoDB, acted; labelled by hand, but its ten sentences are known from training, whoever speaks. All by speakers of
 corpus.TEST_SPEAKERS or DEV_SPEAKERS.
 """
+
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from tools.evaluate import closures
 
 RATE = 16000
 SNR = 10  # dB
-LANGUAGES = {"English": ("librispeech", "timit"), "German": ("emodb", "emodb")}   # folder, spelling of its labels
+LANGUAGES = {"English": ("librispeech", "timit"), "German": ("emodb", "emodb")}  # folder, spelling of its labels
 QUIET = "voice only"
 CONDITIONS = {"voice": QUIET, "words": "with its words", "noise": f"{QUIET}, noise", "words-noise": "with its words, noise"}
 
@@ -33,10 +34,10 @@ class Voice:
     name: str
     language: str
     text: str
-    samples: np.ndarray       # float32 [N] at 16 kHz
+    samples: np.ndarray  # float32 [N] at 16 kHz
     record: dict
     units: dict
-    heard: dict = field(default_factory=dict)   # what listen() found
+    heard: dict = field(default_factory=dict)  # what listen() found
 
     @property
     def seconds(self):
@@ -81,9 +82,11 @@ def voices(split, data, cache, most=None, report=print):
 
 # ---- noise
 
+
 def noises(data):
     """{name: float32 [N] or None for white noise} of what voices are mixed with."""
     import soundfile
+
     found = {}
     for path in sorted(Path(data).glob("noise_rir/noise/*.wav")):
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
@@ -99,13 +102,15 @@ def disturbed(voice, noise, seed):
         noise = rng.standard_normal(N)
     else:
         noise = np.roll(np.resize(noise, max(N, len(noise))), rng.integers(len(noise)))[:N]
-    spoken = np.concatenate([voice.samples[int(start * RATE):int(end * RATE)]
-                             for start, end, phone in voice.record["phones"] if bare(phone) != "sil"])
-    scale = np.sqrt(np.mean(spoken ** 2) / (np.mean(noise ** 2) + 1e-12) * 10 ** (-SNR / 10))
+    spoken = np.concatenate(
+        [voice.samples[int(start * RATE) : int(end * RATE)] for start, end, phone in voice.record["phones"] if bare(phone) != "sil"]
+    )
+    scale = np.sqrt(np.mean(spoken**2) / (np.mean(noise**2) + 1e-12) * 10 ** (-SNR / 10))
     return (voice.samples + scale * noise).astype(np.float32)
 
 
 # ---- listening
+
 
 @dataclass(frozen=True, eq=False)
 class Heard:

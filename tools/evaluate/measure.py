@@ -1,4 +1,5 @@
 """The measurements, section by section of the table. Each goes over the same clips and seeds for every model."""
+
 import sys
 import time
 from dataclasses import dataclass, field
@@ -18,12 +19,12 @@ from model_runtime.speech import phones
 from model_runtime.training import corpus, speech, sync, teacher
 from tools.evaluate import closures, material, metrics, mouth
 
-DRAWS = 3              # of the teacher, that stand for the truth
-FIRST_DRAW = 1000      # the teacher's seeds begin here; what is compared with the draws is drawn with the others' seeds
+DRAWS = 3  # of the teacher, that stand for the truth
+FIRST_DRAW = 1000  # the teacher's seeds begin here; what is compared with the draws is drawn with the others' seeds
 TEN = 10
 UPPER = ("brows", "eyes", "forehead")
 FACE = ("lips", "mouth", "jaw", "nose", "cheeks", *UPPER)
-EVERY = 8              # of the vertices of face and upper face one in so many is measured, of the lips all
+EVERY = 8  # of the vertices of face and upper face one in so many is measured, of the lips all
 UPPER_ACTIONS = ("brow", "eyeSquint", "eyeWide", "eyeBlink", "cheekSquint", "noseSneer")
 CAPTURED_JAW = "mouth_stretch_c"
 
@@ -38,7 +39,7 @@ class Bench:
     tally: object
     voices: list
     noise: dict
-    played: dict = field(default_factory=dict)   # (model, clip): [values of each seed], voice only
+    played: dict = field(default_factory=dict)  # (model, clip): [values of each seed], voice only
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -56,8 +57,15 @@ class Bench:
         """values [T, 65] of that model for what was heard; feeling [128]: asked for, instead of the voice's own."""
         T = len(heard.content30)
         asked = feeling is not None
-        return sample(self.models[model], heard.content30, np.tile(feeling, (T, 1)) if asked else heard.feeling,
-                      np.full(T, float(asked), np.float32), np.zeros(300, np.float32), seed=seed, quality=self.args.quality)
+        return sample(
+            self.models[model],
+            heard.content30,
+            np.tile(feeling, (T, 1)) if asked else heard.feeling,
+            np.full(T, float(asked), np.float32),
+            np.zeros(300, np.float32),
+            seed=seed,
+            quality=self.args.quality,
+        )
 
     def teach(self, voice, seed, feeling=None):
         """The teacher's performance of the clip's labels, with the feeling heard in the voice, or a label's at full strength."""
@@ -76,6 +84,7 @@ def melody(content):
 def shares(feelings, feeling):
     """Points of the space [T, 128] as the teacher is told them: (weights of the labels [T, 8], strength [T])."""
     import torch
+
     strength = np.linalg.norm(feeling, axis=1)
     points = torch.from_numpy((feeling / np.maximum(strength, 1e-6)[:, None]).astype(np.float32))
     with torch.inference_mode():
@@ -83,6 +92,7 @@ def shares(feelings, feeling):
 
 
 # ---- English and German, in every condition
+
 
 def voices(bench):
     """What is heard and what the lips do, against the labels."""
@@ -114,9 +124,12 @@ def hearing(voice, content):
     spoken = truth != phones.PHONES.index("sil")
     shape_of = np.array([phones.VISEMES.index(phones.VISEME_OF[phone]) for phone in phones.PHONES])
     shut = speech.closed(content)
-    return {"phone": ((content[spoken][:, layout.PHONES].argmax(1) == truth[spoken]).sum(), spoken.sum()),
-            "viseme": ((layout.visemes(content)[spoken].argmax(1) == shape_of[truth[spoken]]).sum(), spoken.sum()),
-            **closures.score(voice.units, shut, voice.seconds), "met": met(voice, shut)}
+    return {
+        "phone": ((content[spoken][:, layout.PHONES].argmax(1) == truth[spoken]).sum(), spoken.sum()),
+        "viseme": ((layout.visemes(content)[spoken].argmax(1) == shape_of[truth[spoken]]).sum(), spoken.sum()),
+        **closures.score(voice.units, shut, voice.seconds),
+        "met": met(voice, shut),
+    }
 
 
 def met(voice, shut):
@@ -128,11 +141,15 @@ def lips(head, voice, values, by_ear):
     """closures.score of a performance, and which p, b, m it misses: those that were not heard, those that were."""
     found = mouth.events(mouth.curves(head, values))
     missed = [heard for heard, shut in zip(by_ear, met(voice, found["closed"])) if not shut]
-    return {**closures.score(voice.units, found["closed"], voice.seconds, found["labiodental"], found["rounded"]),
-            "unheard": (len(missed) - sum(missed), len(by_ear)), "unperformed": (sum(missed), len(by_ear))}
+    return {
+        **closures.score(voice.units, found["closed"], voice.seconds, found["labiodental"], found["rounded"]),
+        "unheard": (len(missed) - sum(missed), len(by_ear)),
+        "unperformed": (sum(missed), len(by_ear)),
+    }
 
 
 # ---- against the teacher's performance of the same labels
+
 
 @cache
 def places(head):
@@ -141,8 +158,13 @@ def places(head):
     lips_ = np.flatnonzero(head.region("lips"))
     part = lambda names: np.flatnonzero(np.any([head.region(name) for name in names], 0) & ~inside)[::EVERY]
     marks = lambda start: np.array([head.landmark(name) for name in head.landmark_names if str(name).startswith(start)])
-    sets = {"lips": lips_, "face": part(FACE), "upper": part(UPPER), "brows": marks("brow_"),
-            "lip landmarks": np.r_[marks("lip_"), head.lip_inner_upper[::2], head.lip_inner_lower[::2]]}
+    sets = {
+        "lips": lips_,
+        "face": part(FACE),
+        "upper": part(UPPER),
+        "brows": marks("brow_"),
+        "lip landmarks": np.r_[marks("lip_"), head.lip_inner_upper[::2], head.lip_inner_lower[::2]],
+    }
     every = np.unique(np.concatenate(list(sets.values())))
     return every, {name: np.searchsorted(every, rows) for name, rows in sets.items()}
 
@@ -164,7 +186,7 @@ def motion(bench):
             for seed, (values, vertices) in enumerate(zip(performances, samples)):
                 part = lambda name: (vertices[:, where[name]], draw[:, where[name]])
                 totals = {"LVE": 0, "MVE": 0, "LMD": 0, "FDD": 0}
-                for draw in true:
+                for draw in true:  # noqa: B007 (part reads it)
                     totals["LVE"] += metrics.lip_errors(*part("lips")).sum() / DRAWS
                     totals["MVE"] += metrics.mean_errors(*part("face")).sum() / DRAWS
                     totals["LMD"] += metrics.mean_errors(*part("lip landmarks")).sum() / DRAWS
@@ -197,8 +219,9 @@ def beats(bench, voice, values, brows, seed, rotations=20):
     for name, motion_ in (("head", values[:, NECK]), ("brow", brows.reshape(len(brows), -1))):
         moved = metrics.movement_beats(motion_, FPS)
         found[f"{name} beats"] = metrics.beat_consistency(heard, moved)
-        found[f"{name} beats by chance"] = np.mean([metrics.beat_consistency(heard, (moved + shift) % voice.seconds)
-                                                    for shift in rng.uniform(0, voice.seconds, rotations)])
+        found[f"{name} beats by chance"] = np.mean(
+            [metrics.beat_consistency(heard, (moved + shift) % voice.seconds) for shift in rng.uniform(0, voice.seconds, rotations)]
+        )
     return found
 
 
@@ -213,6 +236,7 @@ def sync_expert():
 
 # ---- feelings asked for
 
+
 def feelings(bench):
     """Every label asked for by its point at full strength, on a few voices; felt by the motion encoder of the same space."""
     space = bench.performer.feelings
@@ -220,8 +244,7 @@ def feelings(bench):
         for model in (*bench.models, "teacher"):
             for seed, name in enumerate(LABELS):
                 point = space.label(name)
-                values = (bench.teach(voice, seed, name) if model == "teacher" else
-                          bench.play(model, bench.listen(voice), seed, point))
+                values = bench.teach(voice, seed, name) if model == "teacher" else bench.play(model, bench.listen(voice), seed, point)
                 felt = space.motion(values)
                 likely, _ = space.describe(felt)
                 clip = f"{voice.name} {name}"
@@ -236,11 +259,12 @@ def few(bench, most):
     for language in material.LANGUAGES:
         own = sorted((voice for voice in bench.voices if voice.language == language), key=lambda voice: voice.seconds)
         middle = max(0, (len(own) - most) // 2)
-        chosen += own[middle:middle + most]
+        chosen += own[middle : middle + most]
     return chosen
 
 
 # ---- ten seeds of one voice
+
 
 def seeds(bench):
     """How alike the lips of several seeds are, and how different the rest, beside the teacher's own draws."""
@@ -250,8 +274,11 @@ def seeds(bench):
 
     def moved(values):
         """What is compared: brows in mm, head and gaze in degrees, each [T, n, k]."""
-        return {"brows": lbs.pose(bench.head, mouth.still(values), None, brow_rows) * 1000,
-                "head": np.degrees(values[:, None, NECK]), "gaze": np.degrees(values[:, None, EYES])}
+        return {
+            "brows": lbs.pose(bench.head, mouth.still(values), None, brow_rows) * 1000,
+            "head": np.degrees(values[:, None, NECK]),
+            "gaze": np.degrees(values[:, None, EYES]),
+        }
 
     def spread(performances):
         each = [moved(values) for values in performances]
@@ -262,8 +289,11 @@ def seeds(bench):
         own = spread(draws)
         for model in (*bench.models, "teacher"):
             ready = bench.played.get((model, voice.name), [])
-            performances = draws if model == "teacher" else \
-                [ready[seed] if seed < len(ready) else bench.play(model, bench.listen(voice), seed) for seed in range(count)]
+            performances = (
+                draws
+                if model == "teacher"
+                else [ready[seed] if seed < len(ready) else bench.play(model, bench.listen(voice), seed) for seed in range(count)]
+            )
             gaps = [lbs.lip_gap(bench.head, values) for values in performances]
             bench.tally.add("Ten seeds", "lips", model, voice.name, 0, metrics.agreement(gaps))
             for name, distance in spread(performances).items():
@@ -273,6 +303,7 @@ def seeds(bench):
 
 # ---- real capture
 
+
 def capture(bench):
     """Jaw opening against FACEGOOD's captured mouth, audio alone in. Column `loudness`: the voice's loudness for a jaw."""
     takes = [clip for clip in corpus.clips(bench.args.data) if clip.name.startswith("facegood_mocap/")]
@@ -281,7 +312,7 @@ def capture(bench):
             true = kept["weights"][:, list(kept["names"]).index(CAPTURED_JAW)].astype(float)
         samples = load_voice(take.path)
         if bench.args.quick:
-            samples = samples[:20 * material.RATE]
+            samples = samples[: 20 * material.RATE]
         content = bench.performer.encoder.listen(samples)
         T = frame_count(len(samples))
         heard = material.Heard(content, layout.resample(content, FPS, T), bench.performer.feelings.voice(samples, T))
@@ -300,8 +331,7 @@ def compare(bench, model, clip, seed, curves, true):
     for name, curve in curves.items():
         r = metrics.lagged(curve, true)
         best = max(r, key=r.get)
-        bench.tally.add_all("Capture", model, clip, seed,
-                            {name: (r[0], 1), f"{name}, best lag": (r[best], 1), f"{name} lag": (best, 1)})
+        bench.tally.add_all("Capture", model, clip, seed, {name: (r[0], 1), f"{name}, best lag": (r[best], 1), f"{name} lag": (best, 1)})
 
 
 SECTIONS = {"voices": voices, "motion": motion, "feelings": feelings, "seeds": seeds, "capture": capture}

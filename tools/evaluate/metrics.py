@@ -3,14 +3,15 @@
 Vertices are [T, V, 3] in millimetres with the head at rest. Papers and their code differ in squares and signs; here every
 distance is Euclidean and never squared, and every docstring names unit and sign.
 """
+
 from itertools import combinations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-BEAT = 0.1      # seconds: how far apart a movement and an accent may be, standard deviation
-CALM = 0.07     # seconds
+BEAT = 0.1  # seconds: how far apart a movement and an accent may be, standard deviation
+CALM = 0.07  # seconds
 
 
 def lip_errors(lips, true):
@@ -60,7 +61,7 @@ def lagged(curve, true, lags=range(-2, 3)):
     """{lag: Pearson r} of a curve [T] with the true one [T]; at lag k curve[i] meets true[i + k]: + is a curve that is early."""
     curve, true = np.asarray(curve, float), np.asarray(true, float)
     T = min(len(curve), len(true))
-    return {k: float(np.corrcoef(curve[max(0, -k):T - max(0, k)], true[max(0, k):T + min(0, k)])[0, 1]) for k in lags}
+    return {k: float(np.corrcoef(curve[max(0, -k) : T - max(0, k)], true[max(0, k) : T + min(0, k)])[0, 1]) for k in lags}
 
 
 def blinks(lids, fps):
@@ -97,7 +98,7 @@ def beat_consistency(beats, movements):
     if not len(beats) or not len(movements):
         return 0.0
     nearest = np.abs(np.asarray(beats)[:, None] - np.asarray(movements)).min(1)
-    return float(np.exp(-nearest ** 2 / (2 * BEAT ** 2)).mean())
+    return float(np.exp(-(nearest**2) / (2 * BEAT**2)).mean())
 
 
 def action_spread(actions):

@@ -1,13 +1,14 @@
 """The pictures: what the table says, at a glance."""
+
 import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt
 
-from model_runtime.motion import FPS, JAW  # noqa: E402
-from tools.evaluate import mouth  # noqa: E402
-from tools.evaluate.table import BESIDE  # noqa: E402
+from model_runtime.motion import FPS, JAW
+from tools.evaluate import mouth
+from tools.evaluate.table import BESIDE
 
 
 def write(bench, rows, folder):
@@ -55,7 +56,7 @@ def lips(rows, folder):
 def gaps(bench, folder):
     """Lip gap of a clip of each language beside the teacher's, with the labelled p, b, m, f and v."""
     played = [voice for voice in bench.voices if ("teacher", voice.name) in bench.played]
-    clips = list({voice.language: voice for voice in reversed(played)}.values())      # the first of each language
+    clips = list({voice.language: voice for voice in reversed(played)}.values())  # the first of each language
     if not clips:
         return None
     figure, axes = plt.subplots(len(clips), 1, figsize=(9, 2.4 * len(clips)), squeeze=False)

@@ -1,4 +1,5 @@
 """What was counted, and the table made of it: means over seeds, 95 % intervals over clips, targets."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,11 +47,12 @@ def summary(clips, how):
 
 def ratio(clips, seeds):
     """figure(chosen clips) -> (hits over how many, mean over seeds; how many)."""
-    counts = np.array([[entries.get(seed, (0, 0)) for seed in seeds] for entries in clips.values()])     # [clips, seeds, 2]
+    counts = np.array([[entries.get(seed, (0, 0)) for seed in seeds] for entries in clips.values()])  # [clips, seeds, 2]
 
     def figure(chosen):
         hits, of = counts[chosen].sum(0).T
         return (np.mean(hits[of > 0] / of[of > 0]) if (of > 0).any() else np.nan), of.mean()
+
     return figure
 
 
@@ -62,6 +64,7 @@ def median(clips, seeds, change):
         together = [np.concatenate([seed[i] for i in chosen]) for seed in found]
         medians = [np.median(numbers) for numbers in together if len(numbers)]
         return (np.mean(medians) if medians else np.nan), np.mean([len(numbers) for numbers in together])
+
     return figure
 
 
@@ -128,17 +131,27 @@ CAPTURE = (
     Figure("gap", "lip gap, lag 0", "r", "more"),
     Figure("gap, best lag", "lip gap, best lag of 2 frames", "r", "more"),
 )
-LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE}   # else SPOKEN
+LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE}  # else SPOKEN
 
 # What the issue asks for: (section, name) -> (least, most); None is no bound.
-TARGETS = {(f"{language}, {condition}", name): bound for condition, name, *both in (
-    ("voice only", "closure recall", (85, None), (87, None)), ("with its words", "closure recall", (95, None), (94, None)),
-    ("voice only", "false closures", (None, 2)), ("with its words", "false closures", (None, 1)),
-    ("voice only", "speech precision", (60, None)), ("with its words", "speech precision", (75, None)),
-    ("voice only", "labiodental", (75, None)), ("with its words", "labiodental", (92, None)),
-    ("voice only", "rounding", (75, None)), ("with its words", "rounding", (88, None)),
-    ("voice only", "onset error, median absolute", (None, 20)), ("with its words", "onset error, median absolute", (None, 15)),
-) for language, bound in zip(("English", "German"), both * 2)}
+TARGETS = {
+    (f"{language}, {condition}", name): bound
+    for condition, name, *both in (
+        ("voice only", "closure recall", (85, None), (87, None)),
+        ("with its words", "closure recall", (95, None), (94, None)),
+        ("voice only", "false closures", (None, 2)),
+        ("with its words", "false closures", (None, 1)),
+        ("voice only", "speech precision", (60, None)),
+        ("with its words", "speech precision", (75, None)),
+        ("voice only", "labiodental", (75, None)),
+        ("with its words", "labiodental", (92, None)),
+        ("voice only", "rounding", (75, None)),
+        ("with its words", "rounding", (88, None)),
+        ("voice only", "onset error, median absolute", (None, 20)),
+        ("with its words", "onset error, median absolute", (None, 15)),
+    )
+    for language, bound in zip(("English", "German"), both * 2)
+}
 TARGETS |= {
     ("English, voice only", "15 visemes of speech frames"): (72, None),
     ("Motion", "blink rate"): (0.28, 0.45),
@@ -146,10 +159,11 @@ TARGETS |= {
     ("Ten seeds", "diversity of brows / the teacher's"): (0.5, None),
     ("Ten seeds", "diversity of head / the teacher's"): (0.5, None),
     ("Ten seeds", "diversity of gaze / the teacher's"): (0.5, None),
-    ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None)}
-NAME = 44   # characters
-BESIDE = {"ears": 1, "teacher": 2, "loudness": 2}   # columns that are no model come last
-NOISE = 5   # points that a rate may be worse at 10 dB than in quiet
+    ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None),
+}
+NAME = 44  # characters
+BESIDE = {"ears": 1, "teacher": 2, "loudness": 2}  # columns that are no model come last
+NOISE = 5  # points that a rate may be worse at 10 dB than in quiet
 
 
 def figures(tally):
@@ -164,8 +178,14 @@ def figures(tally):
                 if found:
                     value, low, high = (x * figure.scale for x in found[:3])
                     target = bounds(rows, section, figure, model)
-                    row["values"][model] = {"value": value, "low": low, "high": high, "count": found[3], "target": target,
-                                            "met": meets(value, *target)}
+                    row["values"][model] = {
+                        "value": value,
+                        "low": low,
+                        "high": high,
+                        "count": found[3],
+                        "target": target,
+                        "met": meets(value, *target),
+                    }
             if row["values"]:
                 rows.append(row)
     return rows
@@ -176,8 +196,14 @@ def bounds(rows, section, figure, model):
     quiet = section.removesuffix(", noise")
     if quiet == section or (quiet, figure.name) not in TARGETS or figure.unit != "%":
         return TARGETS.get((section, figure.name), (None, None))
-    value = next((row["values"][model]["value"] for row in rows
-                  if (row["section"], row["figure"]) == (quiet, figure.name) and model in row["values"]), None)
+    value = next(
+        (
+            row["values"][model]["value"]
+            for row in rows
+            if (row["section"], row["figure"]) == (quiet, figure.name) and model in row["values"]
+        ),
+        None,
+    )
     if value is None:
         return None, None
     return (value - NOISE, None) if figure.better == "more" else (None, value + NOISE)

@@ -1,4 +1,5 @@
 """python build.py head [--sheets | --check]: make blender_assets/head/utter_head.npz, the built-in head; or only look at it."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -12,22 +13,31 @@ HEAD = ROOT / "blender_assets" / "head" / "utter_head.npz"
 def main():
     parser = argparse.ArgumentParser(prog="build.py head", description="Make the built-in head.")
     parser.add_argument("--output", type=Path, default=HEAD, help="where to write it (default: %(default)s)")
-    parser.add_argument("--sheets", nargs="*", metavar="NAME", help=(
-        "only render that file's contact sheets into docs/pictures/: all, or those of turntable, actions, visemes, emotions, "
-        "identities, banner"))
+    parser.add_argument(
+        "--sheets",
+        nargs="*",
+        metavar="NAME",
+        help=(
+            "only render that file's contact sheets into docs/pictures/: all, or those of turntable, actions, visemes, emotions, "
+            "identities, banner"
+        ),
+    )
     parser.add_argument("--check", action="store_true", help="only measure whether that file keeps to its figures")
     options = parser.parse_args()
     if options.check:
         from tools.sculpt import check
+
         return check.main([str(options.output)])
     if options.sheets is not None:
         from tools.sculpt import sheets
+
         if set(options.sheets) - set(sheets.NAMES):
             parser.error(f"--sheets: choose from {', '.join(sheets.NAMES)}")
         for path in sheets.draw(options.output, ROOT / "docs" / "pictures", options.sheets):
             print(path, flush=True)
         return 0
     from tools.sculpt.head import make
+
     fields = make()
     write_npz(options.output, **fields)
     print(f"{options.output}: {len(fields['v_template'])} vertices, {options.output.stat().st_size / 1e6:.1f} MB")

@@ -1,4 +1,5 @@
 """The expression basis: principal components at one standard deviation each."""
+
 import numpy as np
 
 SEED = 20240611
@@ -12,7 +13,7 @@ def expression(actions, places, samples=4000, count=100):
     """
     rng = np.random.default_rng(SEED)
     names = list(actions)
-    fields = np.stack([actions[name].ravel() for name in names], 1)              # [3V, K]
+    fields = np.stack([actions[name].ravel() for name in names], 1)  # [3V, K]
     stems = [name.replace("Left", "").replace("Right", "") for name in names]
     groups = sorted(set(stems))
     group = np.array([groups.index(stem) for stem in stems])
@@ -28,10 +29,10 @@ def expression(actions, places, samples=4000, count=100):
     axes *= np.where(axes[np.abs(axes).argmax(0), np.arange(len(names))] < 0, -1, 1)
     scale = np.sqrt(variance)
     basis = np.zeros((fields.shape[0], count))
-    basis[:, :len(names)] = q @ axes * scale
+    basis[:, : len(names)] = q @ axes * scale
     coefficients = {name: np.zeros(count) for name in names}
     for k, name in enumerate(names):
-        coefficients[name][:len(names)] = axes.T @ r[:, k] / scale
+        coefficients[name][: len(names)] = axes.T @ r[:, k] / scale
     # The rest: tiny smooth waves through space, so that no component is empty and lips in touch stay in touch.
     for k in range(len(names), count):
         basis[:, k] = 5e-6 * wave(rng, places, 0.02).ravel()

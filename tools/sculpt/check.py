@@ -14,6 +14,7 @@ Over the 52 actions, the visemes, the feelings, gaze with open and shut lids, an
 
 The skin is outside up to the line where the lips meet and the lids' margins, within beyond them.
 """
+
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +33,23 @@ RANDOM, SEED = 500, 7
 OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut")
 LIMITS = {  # figure: (unit, the most that counts as none seen, the most in a random combination, where each action adds its own)
     # The mouth's lining may fold where a smile draws it: nobody sees it there.
-    "lid in the eyeball": ("mm", 0.1, 0.1), "shut lids apart": ("mm", 0.1, 0.1), "shut lids crossed": ("mm", 0.1, 0.1),
-    "shut lips apart": ("mm", 0.2, 0.6), "lips crossed": ("mm", 0.2, 0.5), "lower lip in the upper": ("mm", 0.2, 0.6),
-    "teeth and gums through the skin": ("mm", 0, 0.4), "tongue through the skin": ("mm", 0, 0),
-    "flipped faces outside": ("mm2", 0, 0), "flipped faces within mouth and lids": ("mm2", 14, 18),
-    "action unlike its motion, mean": ("%", 3, 3), "action unlike its motion, most": ("mm", 0.5, 0.5),
-    "neutral unlike the template": ("mm", 0.001, 0), "a component at 1, most": ("mm", 12, 12),
-    "flipped faces outside, component at 2": ("mm2", 0, 0), "jawOpen 1 to 0: the lips' gap falls short of growing": ("mm", 0, 0)}
+    "lid in the eyeball": ("mm", 0.1, 0.1),
+    "shut lids apart": ("mm", 0.1, 0.1),
+    "shut lids crossed": ("mm", 0.1, 0.1),
+    "shut lips apart": ("mm", 0.2, 0.6),
+    "lips crossed": ("mm", 0.2, 0.5),
+    "lower lip in the upper": ("mm", 0.2, 0.6),
+    "teeth and gums through the skin": ("mm", 0, 0.4),
+    "tongue through the skin": ("mm", 0, 0),
+    "flipped faces outside": ("mm2", 0, 0),
+    "flipped faces within mouth and lids": ("mm2", 14, 18),
+    "action unlike its motion, mean": ("%", 3, 3),
+    "action unlike its motion, most": ("mm", 0.5, 0.5),
+    "neutral unlike the template": ("mm", 0.001, 0),
+    "a component at 1, most": ("mm", 12, 12),
+    "flipped faces outside, component at 2": ("mm2", 0, 0),
+    "jawOpen 1 to 0: the lips' gap falls short of growing": ("mm", 0, 0),
+}
 
 
 @dataclass(frozen=True)
@@ -80,18 +91,23 @@ def faces(head, poses):
     values = np.stack([pose(head, amounts) for amounts in poses.values()])
     skin, parts = lbs.pose(head, values), lbs.pose_parts(head, values)
     shut = np.array([lips_meant_shut(amounts) for amounts in poses.values()])
-    return [*lids(head, values, names, skin, parts), *lips(head, names, skin, shut), *inside(head, names, skin, parts),
-            *flips(head, values, names, skin)]
+    return [
+        *lids(head, values, names, skin, parts),
+        *lips(head, names, skin, shut),
+        *inside(head, names, skin, parts),
+        *flips(head, values, names, skin),
+    ]
 
 
 # Poses
+
 
 def all_poses(head):
     """{name: {action or tongue channel: amount}}."""
     names = head.action_names.tolist()
     poses = {"neutral": {}}
     poses |= {name: {name: 1} for name in names}
-    poses["mouthClose"] = dict(jawOpen=0.5, mouthClose=0.5)     # lips reach no further, and not without the jaw
+    poses["mouthClose"] = dict(jawOpen=0.5, mouthClose=0.5)  # lips reach no further, and not without the jaw
     poses["tongueOut"] = dict(jawOpen=0.4, tongueOut=1)
     for tenth in range(1, 6):
         poses[f"closed over jawOpen .{tenth}"] = dict(jawOpen=tenth / 10, mouthClose=tenth / 10)
@@ -112,22 +128,29 @@ def gazes():
     poses = {}
     for up, side in ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1)):
         for lid in (0, 0.5, 1):
-            poses[f"look {'down level up'.split()[up + 1]} {'right ahead left'.split()[side + 1]}, lids {lid}"] = (
-                gaze(up, side) | {"eyeBlinkLeft": lid, "eyeBlinkRight": lid})
+            poses[f"look {'down level up'.split()[up + 1]} {'right ahead left'.split()[side + 1]}, lids {lid}"] = gaze(up, side) | {
+                "eyeBlinkLeft": lid,
+                "eyeBlinkRight": lid,
+            }
     return poses
 
 
 def gaze(up, side):
     """Both eyes up (else down) and to the subject's left (else right), -1 to 1."""
     vertical, left, right = ("Up" if up > 0 else "Down"), ("Out" if side > 0 else "In"), ("In" if side > 0 else "Out")
-    return {f"eyeLook{vertical}Left": abs(up), f"eyeLook{vertical}Right": abs(up),
-            f"eyeLook{left}Left": abs(side), f"eyeLook{right}Right": abs(side)}
+    return {
+        f"eyeLook{vertical}Left": abs(up),
+        f"eyeLook{vertical}Right": abs(up),
+        f"eyeLook{left}Left": abs(side),
+        f"eyeLook{right}Right": abs(side),
+    }
 
 
 def named_poses():
     """The 15 visemes and the feelings in three strengths."""
     return {f"viseme {name}": amounts for name, amounts in VISEMES.items()} | {
-        f"{name} {strength:.2f}": at_strength(name, strength) for name in EMOTIONS for strength in STRENGTHS}
+        f"{name} {strength:.2f}": at_strength(name, strength) for name in EMOTIONS for strength in STRENGTHS
+    }
 
 
 def combination(names, rng):
@@ -137,12 +160,21 @@ def combination(names, rng):
     corners of the mouth up and down at once, lips closed further than the jaw is open or over a jaw more than a quarter open
     (8 mm), the tongue out between lips that are shut, pursed, rolled in or pressed.
     """
-    stems = [name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name
-             for name in names if not name.startswith("eyeLook")]
+    stems = [
+        name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name
+        for name in names
+        if not name.startswith("eyeLook")
+    ]
     on = {stem: rng.beta(1.4, 1.4) * (rng.random() < 0.16) for stem in dict.fromkeys(stems)}
-    for one, other in (("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthSmile", "mouthFrown"),
-                       ("eyeWide", "eyeBlink"), ("eyeWide", "eyeSquint"), ("mouthSmile", "mouthPucker"),
-                       ("mouthStretch", "mouthPucker")):
+    for one, other in (
+        ("jawLeft", "jawRight"),
+        ("mouthLeft", "mouthRight"),
+        ("mouthSmile", "mouthFrown"),
+        ("eyeWide", "eyeBlink"),
+        ("eyeWide", "eyeSquint"),
+        ("mouthSmile", "mouthPucker"),
+        ("mouthStretch", "mouthPucker"),
+    ):
         if on[one] and on[other]:
             on[one if rng.random() < 0.5 else other] = 0
     if on["mouthClose"]:
@@ -168,6 +200,7 @@ def lips_meant_shut(amounts):
 
 # Lids
 
+
 def lids(head, values, names, skin, parts):
     quads = head.f_quad
     between = between_corners(quads[outside(head, quads) & head.region("eyes")[quads].all(1)], len(head.v_template))
@@ -181,14 +214,16 @@ def lids(head, values, names, skin, parts):
         for k in np.flatnonzero(values[:, channel] > 0.999):
             gap, cross = along(skin[k, head.lid_margin_upper[row]], skin[k, head.lid_margin_lower[row]])
             apart[k], crossed[k] = max(apart[k], gap), max(crossed[k], cross)
-    return [Finding("lid in the eyeball", 1000 * deep, names), Finding("shut lids apart", 1000 * apart, names),
-            Finding("shut lids crossed", 1000 * crossed, names)]
+    return [
+        Finding("lid in the eyeball", 1000 * deep, names),
+        Finding("shut lids apart", 1000 * apart, names),
+        Finding("shut lids crossed", 1000 * crossed, names),
+    ]
 
 
 def in_eyeball(head, side, points, parts):
     """How deep points [T,n,3] lie at most in the eye of that side, [T] metres."""
-    rows = np.flatnonzero([name.split("_")[0] in ("eye", "iris", "pupil", "cornea") and name.endswith(side)
-                           for name in head.part_names])
+    rows = np.flatnonzero([name.split("_")[0] in ("eye", "iris", "pupil", "cornea") and name.endswith(side) for name in head.part_names])
     ball = part_vertices(head, [row for row in rows if head.part_names[row].startswith("eye")])
     centre = sphere_centre(head.parts_v[ball].astype(float))
     front = np.linspace(0, np.pi, 721)
@@ -201,7 +236,7 @@ def in_eyeball(head, side, points, parts):
         reach = np.maximum(reach, np.interp(front, angle[order], r[order], left=0 if angle.min() > 0.02 else None, right=0))
     # Each posed eye is a turned and moved one: the affine map of its vertices is exact.
     rest = np.column_stack([head.parts_v[ball] - centre, np.ones(len(ball))])
-    placed = np.linalg.pinv(rest) @ parts[:, ball].astype(float)                                # [T,4,3]
+    placed = np.linalg.pinv(rest) @ parts[:, ball].astype(float)  # [T,4,3]
     local = (points - placed[:, 3:]) @ np.linalg.inv(placed[:, :3])
     r = np.linalg.norm(local, axis=2)
     angle = np.arccos(np.clip(local[..., 2] / r, -1, 1))
@@ -210,6 +245,7 @@ def in_eyeball(head, side, points, parts):
 
 # Lips
 
+
 def lips(head, names, skin, shut):
     upper, lower = skin[:, head.lip_inner_upper], skin[:, head.lip_inner_lower]
     both = np.array([along(u, l) for u, l in zip(upper, lower)])
@@ -217,9 +253,11 @@ def lips(head, names, skin, shut):
     deep = np.zeros(len(names))
     for k, v in enumerate(skin):
         deep[k] = -signed_distance(v[sides["points"]], v[sides["triangles"]], sides["edge"], reach=0.005).min(initial=0)
-    return [Finding("shut lips apart", 1000 * np.where(shut, both[:, 0], 0), names),
-            Finding("lips crossed", 1000 * both[:, 1], names),
-            Finding("lower lip in the upper", 1000 * deep, names)]
+    return [
+        Finding("shut lips apart", 1000 * np.where(shut, both[:, 0], 0), names),
+        Finding("lips crossed", 1000 * both[:, 1], names),
+        Finding("lower lip in the upper", 1000 * deep, names),
+    ]
 
 
 def lip_sides(head):
@@ -240,6 +278,7 @@ def lip_sides(head):
 
 
 # Teeth, gums, tongue
+
 
 def inside(head, names, skin, parts):
     """Teeth with gums, and the tongue, beyond the outer skin."""
@@ -273,7 +312,7 @@ def anchor_weights(head, rows, chosen):
     for row in rows:
         own = np.isin(chosen, part_vertices(head, [row]))
         if head.part_names[row].startswith("tongue"):
-            near = np.exp(-((v[own, None, 2] - v[own, 2]) / 0.002) ** 2)
+            near = np.exp(-(((v[own, None, 2] - v[own, 2]) / 0.002) ** 2))
             weights[np.ix_(own, own)] = near / near.sum(1, keepdims=True)
         else:
             weights[np.ix_(own, own)] = 1 / own.sum()
@@ -289,8 +328,10 @@ def outside(head, faces):
     skin is cut along them."""
     openings = [(head.lip_inner_upper, head.lip_inner_lower, "lip_corner_left", "lip_corner_right")]
     if head.lid_margin_upper is not None:
-        openings += [(upper, lower, f"eye_outer_{side}", f"eye_inner_{side}")
-                     for upper, lower, side in zip(head.lid_margin_upper, head.lid_margin_lower, ("left", "right"))]
+        openings += [
+            (upper, lower, f"eye_outer_{side}", f"eye_inner_{side}")
+            for upper, lower, side in zip(head.lid_margin_upper, head.lid_margin_lower, ("left", "right"))
+        ]
     loops = [np.r_[head.landmark(first), upper, head.landmark(last), lower[::-1]] for upper, lower, first, last in openings]
     edges = np.stack([faces, np.roll(faces, -1, 1)], -1).reshape(-1, 2)
     owner = np.repeat(np.arange(len(faces)), faces.shape[1])
@@ -306,8 +347,10 @@ def outside(head, faces):
 def flips(head, values, names, skin):
     """Flipped faces of what is seen of a shut mouth and shut lids, and of the rest."""
     area, seen = flipped(head, values, skin), outside(head, head.f_quad)
-    return [Finding("flipped faces outside", area[:, seen].sum(1), names),
-            Finding("flipped faces within mouth and lids", area[:, ~seen].sum(1), names)]
+    return [
+        Finding("flipped faces outside", area[:, seen].sum(1), names),
+        Finding("flipped faces within mouth and lids", area[:, ~seen].sum(1), names),
+    ]
 
 
 def flipped(head, values, skin, least=2e-8, slim=0.3):
@@ -317,8 +360,7 @@ def flipped(head, values, skin, least=2e-8, slim=0.3):
     rectangle's with such sides (deep in the corners of mouth and eyes)."""
     quads = head.f_quad
     rests = areas(head.v_template.astype(float), quads)
-    corner = csr_matrix((np.ones(4 * len(quads)), (quads.ravel(), np.repeat(np.arange(len(quads)), 4))),
-                        (len(head.v_template), len(quads)))
+    corner = csr_matrix((np.ones(4 * len(quads)), (quads.ravel(), np.repeat(np.arange(len(quads)), 4))), (len(head.v_template), len(quads)))
     neck_share, jaw_share = head.weights[quads].mean(1)[:, 1:3].T[..., None]
     kept = ~slivers(head.v_template[quads].astype(float), slim)
     out = np.zeros((len(values), len(quads)), np.float32)
@@ -335,17 +377,20 @@ def flipped(head, values, skin, least=2e-8, slim=0.3):
 
 # Actions and habits
 
+
 def actions(head):
     """Every action as its Motion makes it, against its own displacement."""
     made = lbs.pose(head, head.actions_motion) - head.v_template
     wanted = np.moveaxis(head.actions, 2, 0)
     error = made - wanted
-    own = np.sqrt((wanted ** 2).sum((1, 2)))
+    own = np.sqrt((wanted**2).sum((1, 2)))
     moves = own > 1e-4
-    share = 100 * np.sqrt((error ** 2).sum((1, 2))) / np.maximum(own, 1e-4)
+    share = 100 * np.sqrt((error**2).sum((1, 2))) / np.maximum(own, 1e-4)
     names = head.action_names.tolist()
-    return [Finding("action unlike its motion, mean", np.where(moves, share, 0), names),
-            Finding("action unlike its motion, most", 1000 * np.linalg.norm(error, axis=2).max(1), names)]
+    return [
+        Finding("action unlike its motion, mean", np.where(moves, share, 0), names),
+        Finding("action unlike its motion, most", 1000 * np.linalg.norm(error, axis=2).max(1), names),
+    ]
 
 
 def habits(head):
@@ -361,12 +406,18 @@ def habits(head):
     jaw = np.zeros((11, 65), np.float32)
     jaw[:, 50] = np.linspace(0, head.actions_motion[head.action("jawOpen"), 50], 11)
     gap = lbs.lip_gap(head, jaw) * head.jaw_open_gap
-    return [Finding("neutral unlike the template", neutral, ["zero coefficients"]),
-            Finding("a component at 1, most", most, names),
-            Finding("flipped faces outside, component at 2", area[:, outside(head, head.f_quad)].sum(1),
-                    names + [f"-{name}" for name in names]),
-            Finding("jawOpen 1 to 0: the lips' gap falls short of growing", 1000 * np.maximum(0.05 * gap[-1] - np.diff(gap), 0),
-                    [f"jawOpen {k / 10:.1f}" for k in range(1, 11)])]
+    return [
+        Finding("neutral unlike the template", neutral, ["zero coefficients"]),
+        Finding("a component at 1, most", most, names),
+        Finding(
+            "flipped faces outside, component at 2", area[:, outside(head, head.f_quad)].sum(1), names + [f"-{name}" for name in names]
+        ),
+        Finding(
+            "jawOpen 1 to 0: the lips' gap falls short of growing",
+            1000 * np.maximum(0.05 * gap[-1] - np.diff(gap), 0),
+            [f"jawOpen {k / 10:.1f}" for k in range(1, 11)],
+        ),
+    ]
 
 
 def main(argv=None):

@@ -5,6 +5,7 @@ An ear is drawn in its own plane, in millimetres: u backward, v up, w out of the
 Anatomy: the helix is the rolled rim, which runs into the crus above the ear canal; inside it lie the groove (scapha), the
 antihelix, which forks into two crura round the triangular fossa, and the bowl (concha), guarded by tragus and antitragus.
 """
+
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 from scipy.spatial import cKDTree
@@ -12,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from tools.sculpt import surface
 
-TRAGUS = 0.0160, -0.0015     # y, z of the cheek where the ear grows from it
+TRAGUS = 0.0160, -0.0015  # y, z of the cheek where the ear grows from it
 # Unit axes of the ear's plane: it turns out by 22 degrees behind and 6 above, and leans back by 10.
 BACK, UP, OUT = Rotation.from_euler("YZX", [-22, -6, -10], degrees=True).apply([(0, 0, -1), (0, 1, 0), (1, 0, 0)])
 MIDDLE = surface.trace(np.array([0.14, *TRAGUS]), np.array([-1.0, 0, 0])) + 0.0105 * BACK + 0.0024 * OUT
@@ -20,27 +21,44 @@ MIDDLE = surface.trace(np.array([0.14, *TRAGUS]), np.array([-1.0, 0, 0])) + 0.01
 # The rim round the ear, by the way round it from the middle of the back, upward, to the front and below:
 # way, u, v, w of its edge; millimetres that it rolls in; how much it is a helix (0 a soft edge, 1 rolled in);
 # how much it stands free of the head (0 grown to it).
-RIM = np.array([
-    (0.00, 18.8, 2.5, 0.0, 4.4, 1.0, 1.0),
-    (0.08, 19.3, 13.0, 0.3, 4.8, 1.0, 1.0),
-    (0.165, 14.0, 25.6, 0.6, 5.2, 1.0, 1.0),
-    (0.235, 3.0, 31.0, 0.8, 5.4, 1.0, 1.0),
-    (0.30, -8.5, 27.0, 1.8, 5.0, 1.0, 1.0),
-    (0.355, -13.0, 18.5, 1.8, 4.4, 1.0, 0.5),
-    (0.415, -13.6, 10.0, 1.0, 4.0, 0.8, 0.0),
-    (0.46, -12.4, 4.5, -0.8, 2.4, 0.2, 0.0),
-    (0.50, -9.2, 0.0, 1.6, 2.4, 0.5, 0.0),
-    (0.545, -7.2, -4.5, 2.8, 2.4, 0.6, 0.0),
-    (0.60, -9.6, -10.5, -1.6, 2.2, 0.1, 0.0),
-    (0.665, -11.2, -18.0, -0.6, 3.0, 0.0, 0.0),
-    (0.725, -9.6, -26.0, -0.4, 3.2, 0.0, 0.5),
-    (0.775, -3.0, -31.0, -0.6, 3.2, 0.0, 1.0),
-    (0.83, 4.5, -26.5, -0.8, 3.2, 0.1, 1.0),
-    (0.91, 12.8, -13.5, -0.4, 3.8, 0.7, 1.0)])
+RIM = np.array(
+    [
+        (0.00, 18.8, 2.5, 0.0, 4.4, 1.0, 1.0),
+        (0.08, 19.3, 13.0, 0.3, 4.8, 1.0, 1.0),
+        (0.165, 14.0, 25.6, 0.6, 5.2, 1.0, 1.0),
+        (0.235, 3.0, 31.0, 0.8, 5.4, 1.0, 1.0),
+        (0.30, -8.5, 27.0, 1.8, 5.0, 1.0, 1.0),
+        (0.355, -13.0, 18.5, 1.8, 4.4, 1.0, 0.5),
+        (0.415, -13.6, 10.0, 1.0, 4.0, 0.8, 0.0),
+        (0.46, -12.4, 4.5, -0.8, 2.4, 0.2, 0.0),
+        (0.50, -9.2, 0.0, 1.6, 2.4, 0.5, 0.0),
+        (0.545, -7.2, -4.5, 2.8, 2.4, 0.6, 0.0),
+        (0.60, -9.6, -10.5, -1.6, 2.2, 0.1, 0.0),
+        (0.665, -11.2, -18.0, -0.6, 3.0, 0.0, 0.0),
+        (0.725, -9.6, -26.0, -0.4, 3.2, 0.0, 0.5),
+        (0.775, -3.0, -31.0, -0.6, 3.2, 0.0, 1.0),
+        (0.83, 4.5, -26.5, -0.8, 3.2, 0.1, 1.0),
+        (0.91, 12.8, -13.5, -0.4, 3.8, 0.7, 1.0),
+    ]
+)
 # Where the ear is rooted in the head: u, v, once round the same way.
-ROOT = np.array([
-    (8.5, 2.0), (8.0, 11.5), (2.5, 20.0), (-8.5, 22.5), (-16.0, 16.0), (-17.5, 8.0), (-17.0, 1.5), (-16.5, -4.0),
-    (-16.0, -11.0), (-14.5, -18.0), (-10.0, -23.0), (-3.0, -20.0), (4.5, -10.0)])
+ROOT = np.array(
+    [
+        (8.5, 2.0),
+        (8.0, 11.5),
+        (2.5, 20.0),
+        (-8.5, 22.5),
+        (-16.0, 16.0),
+        (-17.5, 8.0),
+        (-17.0, 1.5),
+        (-16.5, -4.0),
+        (-16.0, -11.0),
+        (-14.5, -18.0),
+        (-10.0, -23.0),
+        (-3.0, -20.0),
+        (4.5, -10.0),
+    ]
+)
 # The line in the middle that the front's loops close round: u at each v.
 SLIT = PchipInterpolator([-24, -12, 0, 10, 20], [-3.0, -1.0, 0.5, 2.5, 3.0])
 
@@ -55,7 +73,7 @@ def ridge(place, points, wide, high):
     way = np.linspace(0, 1, 200)
     far, near = cKDTree(CubicSpline(np.linspace(0, 1, len(points)), points)(way)).query(place)
     wide, high = (np.interp(way[near], np.linspace(0, 1, len(f)), f) for f in (wide, high))
-    return high * np.exp(-(far / wide) ** 2)
+    return high * np.exp(-((far / wide) ** 2))
 
 
 def bowl(place, points, slope):
@@ -79,13 +97,16 @@ def front(place):
     w += ridge(place, [(4.0, -16.5), (8.4, -10), (11.0, -1), (10.2, 7), (8.2, 11)], (2.6, 3.0, 2.8, 2.4), (1.0, 3.9, 4.2, 2.6))
     w += ridge(place, [(9.2, 9), (7.4, 15), (4.0, 20), (0.5, 24)], (2.5, 2.8, 3.0), (2.0, 3.2, 1.2))
     w += ridge(place, [(9.4, 8), (4.5, 11.5), (-2, 13.4), (-9, 13.5)], (2.0, 1.7, 1.7), (2.0, 3.4, 1.8))
-    w -= 1.6 * hill(place, (-1.0, 18.0), (4, 3))                                                    # triangular fossa
-    w -= 12.0 * bowl(place, [(7.8, 3), (3.5, 9.0), (-3, 11.2), (-9.0, 10.8), (-12, 5), (-9.6, -4), (-9, -10),
-                             (-4.5, -13.5), (1.0, -11.8), (6.4, -5)], 4.8)
-    w -= 3.0 * hill(place, (-6.0, -2.5), (3, 4))                                                    # ear canal
-    w += ridge(place, [(-11, 12), (-9.5, 7), (-5, 3.8), (0, 3.0), (4, 3.6)], (2.4, 2.2, 2.0), (1.0, 9.5, 7.0, 0.5))   # crus
-    w += 3.4 * hill(place, (1.0, -14.2), (3.6, 2.4))                                                # antitragus
-    w -= 2.4 * hill(place, (-5.2, -12.5), (2, 3))                                                   # notch
+    w -= 1.6 * hill(place, (-1.0, 18.0), (4, 3))  # triangular fossa
+    w -= 12.0 * bowl(
+        place,
+        [(7.8, 3), (3.5, 9.0), (-3, 11.2), (-9.0, 10.8), (-12, 5), (-9.6, -4), (-9, -10), (-4.5, -13.5), (1.0, -11.8), (6.4, -5)],
+        4.8,
+    )
+    w -= 3.0 * hill(place, (-6.0, -2.5), (3, 4))  # ear canal
+    w += ridge(place, [(-11, 12), (-9.5, 7), (-5, 3.8), (0, 3.0), (4, 3.6)], (2.4, 2.2, 2.0), (1.0, 9.5, 7.0, 0.5))  # crus
+    w += 3.4 * hill(place, (1.0, -14.2), (3.6, 2.4))  # antitragus
+    w -= 2.4 * hill(place, (-5.2, -12.5), (2, 3))  # notch
     return w
 
 
@@ -119,7 +140,7 @@ def rings(edge):
 
     behind = put(inside(2.4 * free - 2.2 * (1 - free)), (w - 3.4) * free + (0.6 * skin + 0.4 * w) * (1 - free))
     whole = behind - base
-    rise = (whole @ OUT)[:, None] * OUT                   # where free, the back climbs from the groove before it turns outward
+    rise = (whole @ OUT)[:, None] * OUT  # where free, the back climbs from the groove before it turns outward
     bend = 0.9 * rise * free[:, None] + 0.5 * whole * (1 - free[:, None])
     for t in (0.3, 0.65):
         rings.append(base + whole * t * t + 2 * t * (1 - t) * bend)
@@ -135,7 +156,7 @@ def rings(edge):
         short = np.maximum(clear - surface.distance(ring), 0)
         ring += short[:, None] * surface.gradient(ring)
     start = inside(roll + 0.4 * (1 - helix))
-    across = (size // 2 + 1 - np.arange(size)) % size     # the vertex that each is sewn to
+    across = (size // 2 + 1 - np.arange(size)) % size  # the vertex that each is sewn to
     middle = np.clip(0.4 * (v + v[across]) - 0.5, -24, 21)
     middle = np.stack([SLIT(middle), middle], -1)
     middle += (outline - middle) * 0.05

@@ -3,18 +3,19 @@
 Measures of the opening follow Farkas (1994), a little larger than life: 29 mm wide, 11 mm high, its outer corner 2.6 mm above
 its inner one. Places are (x, y) about the eyeball's centre seen from the front, and z from the sheets that lie over the eyeball.
 """
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from tools.sculpt import shapes, surface
 from tools.sculpt.surface import EYE, EYE_RADIUS
 
-CORNEA = EYE_RADIUS + 0.00035    # farthest that an eyeball reaches from its centre, wherever it looks
-IRIS = 0.0061                    # radius of the iris
+CORNEA = EYE_RADIUS + 0.00035  # farthest that an eyeball reaches from its centre, wherever it looks
+IRIS = 0.0061  # radius of the iris
 PUPIL = 0.0022
-THICK = 0.0013                   # of the lids at their margin
-CREST = 6                        # ring at the fold over the upper lid; the next is the crease
-OUTER_RINGS = 10                 # ring at the lids' margin; the next is the margin's inner edge
+THICK = 0.0013  # of the lids at their margin
+CREST = 6  # ring at the fold over the upper lid; the next is the crease
+OUTER_RINGS = 10  # ring at the lids' margin; the next is the margin's inner edge
 
 
 def smooth_max(a, b, k):
@@ -51,7 +52,7 @@ def rings(edge, upper=0.0, lower=0.0):
     size = len(edge)
     angle = np.arange(size) * 2 * np.pi / size
     s = np.sin(angle)
-    top = np.clip(s, 0, 1)                        # 0 at the corners and below, 1 above the pupil
+    top = np.clip(s, 0, 1)  # 0 at the corners and below, 1 above the pupil
     amount = np.where(s > 0, upper, lower)
     lid = margin(size, upper, lower)
     rest = margin(size)
@@ -59,10 +60,10 @@ def rings(edge, upper=0.0, lower=0.0):
     away = outer - rest
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     up = np.clip(s / 0.35, -1, 1)[:, None] * (0, 1)
-    along = away * (1 - np.abs(up[:, 1:])) + up   # from the margin out: up and down, but sideways at the corners
+    along = away * (1 - np.abs(up[:, 1:])) + up  # from the margin out: up and down, but sideways at the corners
     along /= np.linalg.norm(along, axis=1, keepdims=True)
     # The crease lies 3 mm over the resting margin; below, a shallow furrow under the lower lid.
-    fold = np.where(s > 0, 0.0018 + 0.0018 * top ** 0.7, 0.0018 + 0.0030 * np.abs(s))[:, None]
+    fold = np.where(s > 0, 0.0018 + 0.0018 * top**0.7, 0.0018 + 0.0030 * np.abs(s))[:, None]
     slide = 0.16 * (lid - rest) * np.abs(s)[:, None]
     crease = rest + along * fold + slide
     crest = rest + along * (fold + np.where(s > 0, 0.0006, 0.0012)[:, None]) + 0.6 * slide
@@ -71,7 +72,7 @@ def rings(edge, upper=0.0, lower=0.0):
     clear = clear + (0.00045 + 0.0012 * np.minimum(1, np.abs(s) / 0.3) - clear) * np.maximum(amount, 0)
     skin = clear + THICK - 0.0003 * np.maximum(amount, 0)
     unfolded = 1 - 0.75 * np.clip(amount, 0, 1)
-    sink = 0.0012 * np.clip(-s / 0.35, 0, 1)                                    # the lower lid fades into the cheek
+    sink = 0.0012 * np.clip(-s / 0.35, 0, 1)  # the lower lid fades into the cheek
     depth = np.where(s > 0, 0.0008 * np.minimum(1, top / 0.35) * unfolded, 0.7 * sink)
 
     def over(xy, clearance):
@@ -82,7 +83,7 @@ def rings(edge, upper=0.0, lower=0.0):
     out = []
     for k in range(1, CREST):
         t = (k / CREST) ** 0.8
-        xy = outer * (1 - t) + (crest - 0.6 * slide) * t + 0.6 * slide * t ** 3
+        xy = outer * (1 - t) + (crest - 0.6 * slide) * t + 0.6 * slide * t**3
         face = surface.front(*(xy + EYE[:2]).T) - EYE[2]
         z = face + (smooth_max(face, over(xy, skin - sink), np.where(s < 0, 0.0030, 0.0012)) - face) * t * t * (3 - 2 * t)
         out.append(np.column_stack([xy, z]))
@@ -101,12 +102,12 @@ def rings(edge, upper=0.0, lower=0.0):
     out.append(np.column_stack([lid, sheet(*lid.T, skin - 0.0001)]))
     # The margin's inner edge, and the back of the lids round to the eyeball's sides.
     rim = np.where(s < 0, 0.0004, -0.0002)
-    rim = (rim + (0.0006 - rim) * amount) * np.minimum(1, (s / 0.5) ** 2)        # the upper rim turns down, then in, as it shuts
+    rim = (rim + (0.0006 - rim) * amount) * np.minimum(1, (s / 0.5) ** 2)  # the upper rim turns down, then in, as it shuts
     xy = lid + np.column_stack([0 * s, rim])
     inside = np.column_stack([xy, sheet(*xy.T, clear)])
     out.append(inside)
     reach = np.linalg.norm(inside, axis=1, keepdims=True)
-    side = np.column_stack([np.cos(angle), s, 0.12 * np.cos(2 * angle)])       # not flat: the joint is regressed from these
+    side = np.column_stack([np.cos(angle), s, 0.12 * np.cos(2 * angle)])  # not flat: the joint is regressed from these
     for t in (0.22, 0.57, 1.0):
         course = inside / reach * (1 - t) + side * t
         course /= np.linalg.norm(course, axis=1, keepdims=True)
@@ -124,7 +125,7 @@ def caruncle(skin):
     t = np.linspace(-0.3, 1.3, columns)[None, :, None]
     x, y = np.moveaxis(lower[:, None, :2] * (1 - t) + upper[:, None, :2] * t, -1, 0)
     depth = 0.0003 + 0.0030 * (j[:, None] / (rows - 1)) ** 1.6
-    mound = 0.0011 * np.exp(-((x + 0.0138) / 0.0011) ** 2 - ((y + 0.0016) / 0.0009) ** 2)
+    mound = 0.0011 * np.exp(-(((x + 0.0138) / 0.0011) ** 2) - ((y + 0.0016) / 0.0009) ** 2)
     v = EYE + np.stack([x, y, sheet(x, y, 0) - depth + mound], -1).reshape(-1, 3)
     on = np.zeros((len(v), len(skin.vertices)))
     on[:, loop[half]] = 1
@@ -133,7 +134,7 @@ def caruncle(skin):
 
 def balls():
     """Yields (part name, vertices, triangles, joint) of both eyeballs: white, iris, pupil and the clear cornea before them."""
-    flat = np.sqrt(EYE_RADIUS ** 2 - IRIS ** 2)
+    flat = np.sqrt(EYE_RADIUS**2 - IRIS**2)
     limbus = np.arcsin(IRIS / EYE_RADIUS)
     back = np.radians([180, 115, 80, 55, 36, 22, 12, 5, 0])
     angles = limbus + back / np.pi * (np.pi - limbus)
@@ -143,9 +144,9 @@ def balls():
     pupil = [(PUPIL, flat - 0.0005), (0, flat - 0.0006)]
     # The cornea is a sphere's cap over the limbus, through the foremost point.
     foot = 1.06 * IRIS
-    rise = CORNEA - np.sqrt((EYE_RADIUS - 2e-5) ** 2 - foot ** 2)
-    radius = (foot ** 2 + rise ** 2) / (2 * rise)
-    cornea = [(r, CORNEA - radius + np.sqrt(radius ** 2 - r * r)) for r in foot * np.array([1, 0.92, 0.7, 0.35, 0])]
+    rise = CORNEA - np.sqrt((EYE_RADIUS - 2e-5) ** 2 - foot**2)
+    radius = (foot**2 + rise**2) / (2 * rise)
+    cornea = [(r, CORNEA - radius + np.sqrt(radius**2 - r * r)) for r in foot * np.array([1, 0.92, 0.7, 0.35, 0])]
     for side, sign, bone in (("left", 1, 3), ("right", -1, 4)):
         for name, profile in (("eye", white), ("iris", iris), ("pupil", pupil), ("cornea", cornea)):
             v, f = shapes.lathe(profile)

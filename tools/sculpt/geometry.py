@@ -1,4 +1,5 @@
 """Distances and crossings of points, lines and triangles, for measuring heads (check.py). Metres."""
+
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 from scipy.spatial import cKDTree
@@ -7,7 +8,7 @@ from scipy.spatial import cKDTree
 def sphere_centre(points):
     """Centre of the sphere through points [n,3], by least squares."""
     a = np.column_stack([2 * points, np.ones(len(points))])
-    return np.linalg.lstsq(a, (points ** 2).sum(1), rcond=None)[0][:3]
+    return np.linalg.lstsq(a, (points**2).sum(1), rcond=None)[0][:3]
 
 
 def along(upper, lower):
@@ -62,11 +63,11 @@ def signed_distance(points, corners, edge, reach, candidates=8):
     far, near = cKDTree(corners.mean(1)).query(points, min(candidates, len(corners)), distance_upper_bound=reach + 0.003)
     some = np.flatnonzero(np.isfinite(far[:, 0]))
     near = np.where(near[some] < len(corners), near[some], near[some, :1])
-    t = corners[near].astype(float)                                                   # [n,K,3 corners,3]
+    t = corners[near].astype(float)  # [n,K,3 corners,3]
     q = points[some, None].astype(float)
     a, ab, ac = t[:, :, 0], t[:, :, 1] - t[:, :, 0], t[:, :, 2] - t[:, :, 0]
     normal = np.cross(ab, ac)
-    square = np.maximum((normal ** 2).sum(-1), 1e-24)
+    square = np.maximum((normal**2).sum(-1), 1e-24)
     v = (np.cross(q - a, ac) * normal).sum(-1) / square
     w = (np.cross(ab, q - a) * normal).sum(-1) / square
     best = a + v[..., None] * ab + w[..., None] * ac
@@ -75,7 +76,7 @@ def signed_distance(points, corners, edge, reach, candidates=8):
     border = np.zeros(length.shape, bool)
     for k in range(3):
         start, side = t[:, :, k], t[:, :, (k + 1) % 3] - t[:, :, k]
-        s = np.clip(((q - start) * side).sum(-1) / np.maximum((side ** 2).sum(-1), 1e-24), 0, 1)
+        s = np.clip(((q - start) * side).sum(-1) / np.maximum((side**2).sum(-1), 1e-24), 0, 1)
         on = start + s[..., None] * side
         d = ((q - on) ** 2).sum(-1)
         closer = d < length
@@ -86,7 +87,7 @@ def signed_distance(points, corners, edge, reach, candidates=8):
     unit = normal / np.sqrt(square)[..., None]
     facing = (unit * ties[..., None]).sum(1)
     offset = q[:, 0] - best[np.arange(len(some)), length.argmin(1)]
-    known = ~(border & ties).any(1) & (least < reach ** 2)
+    known = ~(border & ties).any(1) & (least < reach**2)
     height[some] = np.where(known, np.sign((offset * facing).sum(1)) * np.sqrt(least), 0)
     return height
 

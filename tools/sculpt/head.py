@@ -1,14 +1,14 @@
 """All fields of utter_head.npz (docs/architecture.md, "Heads"), put together."""
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from model_runtime.flame.actions import ARKIT
 from tools.sculpt import actions, basis, identity, mesh, parts, surface
-from tools.sculpt.rig import (
-    BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor, smoothstep)
+from tools.sculpt.rig import BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor, smoothstep
 
 # Displacements are rounded to so many metres (two micrometres and half of one), so that the file stays small.
-COARSE, FINE = 2.0 ** -19, 2.0 ** -21
+COARSE, FINE = 2.0**-19, 2.0**-21
 
 
 def make():
@@ -19,15 +19,16 @@ def make():
     linear = actions.linear_actions(rig)
     expression, coefficients = basis.expression(linear, v)
     names, pv, pf, pface, joint, tongue, grows = parts.build(skin)
-    contact, lips = v[skin.loops["mouth"][CONTACT]], v[skin.loops["mouth"][BORDER - 2:CONTACT + 1]].reshape(-1, 3)
+    contact, lips = v[skin.loops["mouth"][CONTACT]], v[skin.loops["mouth"][BORDER - 2 : CONTACT + 1]].reshape(-1, 3)
     eye_of = np.where(joint == 3, 0, np.where(joint == 4, 1, -1))
     shape, shape_parts, identity_names, directions, lid_ways, lid_amounts = identity.basis(
-        v, pv, eye_of, contact, lips, inside_mouth(rig), rig.lids)
+        v, pv, eye_of, contact, lips, inside_mouth(rig), rig.lids
+    )
     shapedirs = np.concatenate([rounded(shape), rounded(expression, FINE)], 2)
     # Brows and lashes follow the skin they grow on in everything.
     hair = np.flatnonzero(np.diff(grows.indptr))
     parts_shapedirs = np.concatenate([shape_parts, np.zeros((len(pv), 3, 100))], 2)
-    amounts = np.linalg.pinv(np.stack([coefficients[name] for name in linear]))     # [100,K] of each action in a component
+    amounts = np.linalg.pinv(np.stack([coefficients[name] for name in linear]))  # [100,K] of each action in a component
     for name, move in actions.part_actions(pv, joint).items():
         parts_shapedirs[:, :, 300:] += move[:, :, None] * amounts[:, list(linear).index(name)]
     parts_shapedirs[hair] = (grows[hair] @ shapedirs.astype(float).reshape(len(v), -1)).reshape(-1, 3, 400)
@@ -63,7 +64,7 @@ def make():
     size = mouth.shape[1]
     half = size // 2
     upper = mouth[CONTACT, 1:half]
-    lower = mouth[CONTACT, size - 1:half:-1]
+    lower = mouth[CONTACT, size - 1 : half : -1]
     margins = np.stack([skin.loops[name][MARGIN] for name in ("eye_left", "eye_right")])
     corner = margins.shape[1] // 2
     triangles = np.concatenate([skin.quads[:, [0, 1, 2]], skin.quads[:, [0, 2, 3]]])
@@ -76,25 +77,41 @@ def make():
     weights = np.zeros((len(pv), 5))
     weights[np.arange(len(pv)), joint] = 1
     return {
-        "v_template": v.astype(np.float32), "f": triangles.astype(np.int32),
-        "f_quad": skin.quads.astype(np.int32), "uv_quad": skin.uv.astype(np.float32),
-        "shapedirs": shapedirs, "posedirs": rig.posedirs.astype(np.float32),
-        "J_regressor": joint_regressor(rig).astype(np.float32), "weights": rig.weights.astype(np.float32),
+        "v_template": v.astype(np.float32),
+        "f": triangles.astype(np.int32),
+        "f_quad": skin.quads.astype(np.int32),
+        "uv_quad": skin.uv.astype(np.float32),
+        "shapedirs": shapedirs,
+        "posedirs": rig.posedirs.astype(np.float32),
+        "J_regressor": joint_regressor(rig).astype(np.float32),
+        "weights": rig.weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": rig.lids.astype(np.float32),
-        "action_names": np.array(ARKIT), "actions": rounded(moves), "actions_motion": motion.astype(np.float32),
-        "landmark_names": np.array(list(landmarks)), "landmark_vertices": np.array(list(landmarks.values()), np.int32),
-        "lip_inner_upper": upper.astype(np.int32), "lip_inner_lower": lower.astype(np.int32),
-        "lid_margin_upper": margins[:, 1:corner].astype(np.int32), "lid_margin_lower": margins[:, :corner:-1].astype(np.int32),
-        "region_names": np.array(region_names), "regions": regions,
+        "action_names": np.array(ARKIT),
+        "actions": rounded(moves),
+        "actions_motion": motion.astype(np.float32),
+        "landmark_names": np.array(list(landmarks)),
+        "landmark_vertices": np.array(list(landmarks.values()), np.int32),
+        "lip_inner_upper": upper.astype(np.int32),
+        "lip_inner_lower": lower.astype(np.int32),
+        "lid_margin_upper": margins[:, 1:corner].astype(np.int32),
+        "lid_margin_lower": margins[:, :corner:-1].astype(np.int32),
+        "region_names": np.array(region_names),
+        "regions": regions,
         "jaw_open_gap": np.float32(np.linalg.norm(opened[upper[middle]] - opened[lower[middle]])),
-        "part_names": np.array(names), "parts_v": pv.astype(np.float32), "parts_f": pf.astype(np.int32),
-        "parts_face": pface.astype(np.int32), "parts_weights": weights.astype(np.float32),
+        "part_names": np.array(names),
+        "parts_v": pv.astype(np.float32),
+        "parts_f": pf.astype(np.int32),
+        "parts_face": pface.astype(np.int32),
+        "parts_weights": weights.astype(np.float32),
         "parts_shapedirs": rounded(parts_shapedirs),
-        "parts_lids": parts_lids.astype(np.float32), "parts_tongue": tongue.astype(np.float32),
-        "lids_identity": rounded(lid_ways), "parts_lids_identity": rounded(parts_lid_ways),
+        "parts_lids": parts_lids.astype(np.float32),
+        "parts_tongue": tongue.astype(np.float32),
+        "lids_identity": rounded(lid_ways),
+        "parts_lids_identity": rounded(parts_lid_ways),
         "lids_amounts": lid_amounts.astype(np.float32),
-        "identity_names": np.array(identity_names), "identity_directions": directions.astype(np.float32),
+        "identity_names": np.array(identity_names),
+        "identity_directions": directions.astype(np.float32),
     }
 
 
@@ -115,9 +132,14 @@ def find_landmarks(skin):
     v, mouth = skin.vertices, skin.loops["mouth"]
     size = mouth.shape[1]
     quarter = size // 4
-    found = {"lip_inner_upper_mid": mouth[CONTACT, quarter], "lip_inner_lower_mid": mouth[CONTACT, 3 * quarter],
-             "lip_outer_upper_mid": mouth[BORDER, quarter], "lip_outer_lower_mid": mouth[BORDER, 3 * quarter],
-             "lip_corner_left": mouth[CONTACT, 0], "lip_corner_right": mouth[CONTACT, size // 2]}
+    found = {
+        "lip_inner_upper_mid": mouth[CONTACT, quarter],
+        "lip_inner_lower_mid": mouth[CONTACT, 3 * quarter],
+        "lip_outer_upper_mid": mouth[BORDER, quarter],
+        "lip_outer_lower_mid": mouth[BORDER, 3 * quarter],
+        "lip_corner_left": mouth[CONTACT, 0],
+        "lip_corner_right": mouth[CONTACT, size // 2],
+    }
     grid = np.unique(skin.loops["grid"][skin.loops["grid"] >= 0])
     tree = cKDTree(v[grid])
 
@@ -143,9 +165,10 @@ def find_landmarks(skin):
 def find_regions(skin, rig):
     v, mouth = skin.vertices, skin.loops["mouth"]
     x, y, z = np.abs(v[:, 0]), v[:, 1], v[:, 2]
-    regions = {name: np.zeros(len(v), bool) for name in
-               "lips mouth jaw nose eyes brows cheeks forehead neck scalp ears mouth_inside".split()}
-    regions["lips"][mouth[BORDER:INNER + 1]] = True
+    regions = {
+        name: np.zeros(len(v), bool) for name in "lips mouth jaw nose eyes brows cheeks forehead neck scalp ears mouth_inside".split()
+    }
+    regions["lips"][mouth[BORDER : INNER + 1]] = True
     regions["mouth"][mouth] = True
     regions["mouth"][rig.bag_tip()] = True
     regions["mouth_inside"][mouth[INNER:]] = True
@@ -158,8 +181,7 @@ def find_regions(skin, rig):
     regions["nose"] = (x < 0.019) & (y > -0.021) & (y < 0.034) & (z > 0.075) & ~regions["mouth"]
     regions["brows"] = (y > 0.042) & (y < 0.058) & (x > 0.006) & (x < 0.056) & (z > 0.03)
     regions["forehead"] = (y >= 0.050) & (y < 0.105) & (z > 0.015) & ~regions["brows"]
-    regions["cheeks"] = ((y > -0.050) & (y < 0.018) & (x > 0.020) & (z > 0.020)
-                         & ~regions["mouth"] & ~regions["eyes"] & ~regions["nose"])
+    regions["cheeks"] = (y > -0.050) & (y < 0.018) & (x > 0.020) & (z > 0.020) & ~regions["mouth"] & ~regions["eyes"] & ~regions["nose"]
     regions["neck"] = (rig.weights[:, 0] > 0.02) | ((y < -0.088) & ~regions["mouth"])
     back = (z <= 0.015) & (y > 0.01) | (z < -0.045) & (y > -0.03)
     regions["scalp"] = ((y >= 0.105) | back) & ~regions["ears"] & ~regions["neck"]

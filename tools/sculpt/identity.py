@@ -5,6 +5,7 @@ their sex, age and weight bring with them. The spreads follow published standard
 the Head and Face, 1994), about 4 % of breadths and lengths, 7 % of nose and mouth; what age does follows Mendelson and Wong,
 Changes in the facial skeleton with aging, 2012, and Farkas for the growing nose and ears.
 """
+
 import numpy as np
 
 from tools.sculpt.basis import SEED, wave
@@ -13,8 +14,8 @@ from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
 
 MM = 0.001
 FACTORS = ("masculine", "age", "weight")
-SMALL = 0.00002       # metres: the size of the waves that fill what the features leave of the 300 components
-NEAR_EYE = EYE_RADIUS + 0.0035, 0.006    # metres from an eye's centre: up to here all moves with the eyeball, fading over so far
+SMALL = 0.00002  # metres: the size of the waves that fill what the features leave of the 300 components
+NEAR_EYE = EYE_RADIUS + 0.0035, 0.006  # metres from an eye's centre: up to here all moves with the eyeball, fading over so far
 
 # The panel's sliders: at 1, these many standard deviations of each feature (or of a factor).
 SLIDERS = {
@@ -45,6 +46,7 @@ def bump(centre, radius, vector, odd=False):
             q = (p - centre * (sign, 1, 1)) / radius
             d += np.exp(-(q * q).sum(-1, keepdims=True)) * vector * (sign, 1, 1) * (sign if odd else 1)
         return d
+
     return field
 
 
@@ -61,6 +63,7 @@ def line(points, width, vector, odd=False):
                 nearest = np.minimum(nearest, ((q - a - t[:, None] * (b - a)) ** 2).sum(1))
             d += np.exp(-nearest)[:, None] * vector * (sign, 1, 1) * (sign if odd else 1)
         return d
+
     return field
 
 
@@ -74,27 +77,32 @@ def grow(centre, radius, amount):
             q = p - centre * (sign, 1, 1)
             d += np.exp(-((q / radius) ** 2).sum(-1, keepdims=True)) * q * amount
         return d
+
     return field
 
 
 def slide(vector, start, end, front=True):
     """Field: what lies beyond the height end moves by vector, before start nothing; front: only the face and the throat."""
+
     def field(p):
         amount = smoothstep(start, end, p[:, 1])
         if front:
             amount = amount * smoothstep(-0.075, 0.030, p[:, 2]) * smoothstep(-0.165, -0.095, p[:, 1])
         return amount[:, None] * np.asarray(vector, float)
+
     return field
 
 
 def lip(sign):
     """Field: the upper (1) or lower (-1) lip's red grows fuller: away from where the lips meet, and forward."""
+
     def field(p):
         up = (p[:, 1] - MOUTH_Y) * sign
-        within = np.exp(-(p[:, 0] / 0.019) ** 4 - ((p[:, 2] - 0.090) / 0.022) ** 4)
+        within = np.exp(-((p[:, 0] / 0.019) ** 4) - ((p[:, 2] - 0.090) / 0.022) ** 4)
         height = smoothstep(-0.001, 0.008, up) * (1 - smoothstep(0.008, 0.020, up))
-        swell = np.exp(-((up - 0.0045) / 0.0048) ** 2)
+        swell = np.exp(-(((up - 0.0045) / 0.0048) ** 2))
         return within[:, None] * np.stack([0 * up, sign * height, 0.75 * swell], -1)
+
     return field
 
 
@@ -104,11 +112,11 @@ def neck(p):
     q = q * (1, 0, 1)
     across = np.linalg.norm(q, axis=1, keepdims=True)
     amount = smoothstep(-0.078, -0.110, p[:, 1]) * smoothstep(-0.270, -0.165, p[:, 1])
-    return amount[:, None] * q / 0.052 * np.exp(-np.maximum(across / 0.065 - 1, 0) ** 2 * 8)
+    return amount[:, None] * q / 0.052 * np.exp(-(np.maximum(across / 0.065 - 1, 0) ** 2) * 8)
 
 
 BROW = [(0.007, 0.046, 0.088), (0.022, 0.050, 0.086), (0.036, 0.051, 0.079), (0.049, 0.046, 0.066)]
-FOLD = [(0.017, -0.013, 0.088), (0.024, -0.024, 0.085), (0.032, -0.040, 0.076)]        # nasolabial
+FOLD = [(0.017, -0.013, 0.088), (0.024, -0.024, 0.085), (0.032, -0.040, 0.076)]  # nasolabial
 MARIONETTE = [(0.0295, -0.046, 0.080), (0.0300, -0.060, 0.074)]
 JAWLINE = [(0.048, -0.050, 0.012), (0.036, -0.066, 0.042), (0.020, -0.080, 0.066)]
 EAR = (0.074, 0.010, -0.012)
@@ -144,17 +152,32 @@ FEATURES = {
     "apples": (0.9, -0.4, -0.86, 1.2, bump((0.033, -0.012, 0.074), (0.015, 0.014, 0.026), (0.3, 0, 1))),
     "jowls": (0.5, 0, 1.6, 2.3, bump((0.036, -0.068, 0.044), (0.017, 0.017, 0.030), (0.6, -0.8, 0.2))),
     "fold": (0.25, 0.1, 0.83, 0.21, line(FOLD, (0.0045, 0.006, 0.03), (-0.1, 0, -1))),
-    "over the fold": (0.2, 0, 0.55, 0.57, line([(0.023, -0.010, 0.086), (0.031, -0.023, 0.080), (0.039, -0.040, 0.070)],
-                                               (0.006, 0.008, 0.03), (0.1, -0.3, 1))),
+    "over the fold": (
+        0.2,
+        0,
+        0.55,
+        0.57,
+        line([(0.023, -0.010, 0.086), (0.031, -0.023, 0.080), (0.039, -0.040, 0.070)], (0.006, 0.008, 0.03), (0.1, -0.3, 1)),
+    ),
     "marionette": (0.1, 0, 0.65, 0, line(MARIONETTE, (0.004, 0.006, 0.03), (0, 0, -1))),
     # Eyes and brows
     "eye distance": (1.3, 0, 0, 0, bump(EYE + (0, 0, 0.005), 0.022, (1, 0, 0))),
     "eye height": (0.9, 0, 0, 0, bump(EYE + (0, 0, 0.005), 0.022, (0, 1, 0))),
     "eye depth": (0.9, -0.5, -0.41, 0.18, bump(EYE + (0, 0, 0.005), 0.022, (0, 0, 1))),
-    "under eye": (0.35, 0, 0.43, 0.21, line([(0.020, 0.011, 0.080), (0.034, 0.008, 0.076), (0.046, 0.013, 0.066)],
-                                              (0.02, 0.006, 0.03), (0, 0, 1))),
-    "tear trough": (0.3, 0.1, 0.4, -0.21, line([(0.018, 0.006, 0.082), (0.030, 0.000, 0.078), (0.040, 0.001, 0.070)],
-                                              (0.02, 0.006, 0.03), (0, 0, -1))),
+    "under eye": (
+        0.35,
+        0,
+        0.43,
+        0.21,
+        line([(0.020, 0.011, 0.080), (0.034, 0.008, 0.076), (0.046, 0.013, 0.066)], (0.02, 0.006, 0.03), (0, 0, 1)),
+    ),
+    "tear trough": (
+        0.3,
+        0.1,
+        0.4,
+        -0.21,
+        line([(0.018, 0.006, 0.082), (0.030, 0.000, 0.078), (0.040, 0.001, 0.070)], (0.02, 0.006, 0.03), (0, 0, -1)),
+    ),
     "brow ridge": (1.2, 1.6, 0.29, -0.29, line(BROW, (0.012, 0.010, 0.03), (0, 0, 1))),
     "brow height": (1.5, -0.9, -1.1, 0, line(BROW, (0.014, 0.010, 0.04), (0, 1, -0.3))),
     "brow slant": (1, 0, -0.63, 0, bump((0.046, 0.050, 0.068), (0.017, 0.013, 0.04), (0, 1, -0.3))),
@@ -203,7 +226,7 @@ FEATURES = {
 def opened(q):
     """Field about an eyeball's centre: the upper lid lies higher and the lower one a little lower, 1 on the upper margin."""
     amount = smoothstep(-0.002, 0.005, q[:, 1]) * (1 - 0.5 * smoothstep(0.007, 0.012, q[:, 1]))
-    amount = (amount - 0.4 * smoothstep(-0.001, -0.005, q[:, 1])) * np.exp(-(q[:, 0] / 0.0125) ** 4)
+    amount = (amount - 0.4 * smoothstep(-0.001, -0.005, q[:, 1])) * np.exp(-((q[:, 0] / 0.0125) ** 4))
     amount = amount * smoothstep(-0.001, 0.006, q[:, 2])
     return amount[:, None] * np.cross((-1, 0, 0), q) / EYE_RADIUS
 
@@ -258,17 +281,17 @@ def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
         people[f"wave {k}"] = finish(((even + odd) / 2 if k % 4 else even) * SMALL)
 
     fields = np.stack(list(people.values()), 1)
-    body = fields[:3 * len(skin)]
+    body = fields[: 3 * len(skin)]
     _, axes = np.linalg.eigh(body.T @ body)
     axes = axes[:, ::-1][:, :count]
     whole = fields @ axes
-    flip = np.where(whole[np.abs(whole[:len(body)]).argmax(0), np.arange(count)] < 0, -1, 1)
+    flip = np.where(whole[np.abs(whole[: len(body)]).argmax(0), np.arange(count)] < 0, -1, 1)
     axes, whole = axes * flip, (whole * flip).reshape(-1, 3, count)
     names = list(people)
     directions = np.stack([sum(sd * axes[names.index(name)] for name, sd in slider.items()) for slider in SLIDERS.values()])
-    loads = np.array([[table[name][1 + k] for k in range(len(FACTORS))] for name in EYE_FEATURES]) @ axes[:len(FACTORS)]
+    loads = np.array([[table[name][1 + k] for k in range(len(FACTORS))] for name in EYE_FEATURES]) @ axes[: len(FACTORS)]
     amounts = loads + np.stack([table[name][0] * axes[names.index(name)] for name in EYE_FEATURES])
-    return whole[:len(skin)], whole[len(skin):], list(SLIDERS), directions, lid_ways(skin, lids), amounts
+    return whole[: len(skin)], whole[len(skin) :], list(SLIDERS), directions, lid_ways(skin, lids), amounts
 
 
 def lid_ways(skin, lids):
@@ -289,4 +312,4 @@ def lid_ways(skin, lids):
 def near_eye(p, sign):
     """How much places move with the eyeball on that side [N,1]."""
     away = np.linalg.norm(p - EYE * (sign, 1, 1), axis=1, keepdims=True)
-    return np.exp(-(np.maximum(away - NEAR_EYE[0], 0) / NEAR_EYE[1]) ** 2)
+    return np.exp(-((np.maximum(away - NEAR_EYE[0], 0) / NEAR_EYE[1]) ** 2))

@@ -3,6 +3,7 @@
 `build()` returns a Skin: vertices [V,3], quads [Q,4] (a triangle repeats its last corner), uv [Q,4,2] of their corners,
 and for every place that needs naming the indices of its loops.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,25 +16,28 @@ from tools.sculpt import ears, eyes, mouth, nose, surface
 COLUMNS = [(0, 0), (6, 9.6), (10, 23), (18, 45.5), (26, 83), (32, 114), (44, 180)]
 BACK = COLUMNS[-1][0]
 # Its rows from the foot of the bust to the crown: row, y in front, at the side and behind, z of the axis it is seen from.
-ROWS = np.array([
-    (0, -0.213, -0.206, -0.202, -0.045),
-    (1, -0.203, -0.196, -0.192, -0.045),
-    (8, -0.118, -0.118, -0.098, -0.030),
-    (11, -0.098, -0.095, -0.076, -0.010),
-    (14, -0.087, -0.077, -0.058, 0.000),
-    (18, -0.066, -0.056, -0.038, 0.000),
-    (26, -0.0230, -0.031, -0.010, 0.000),
-    (27, -0.0210, -0.0285, -0.0075, 0.000),
-    (31, -0.0135, -0.018, 0.002, 0.000),
-    (34, -0.0060, -0.006, 0.010, 0.000),
-    (40, 0.0120, 0.019, 0.028, 0.000),
-    (48, 0.0480, 0.049, 0.054, 0.000),
-    (52, 0.064, 0.066, 0.069, -0.005),
-    (60, 0.120, 0.115, 0.110, -0.015)])
-MOUTH = dict(rows=(18, 26), columns=(-10, 10))     # a loop of 56
-NOSTRILS = dict(rows=(27, 30), columns=(1, 4))     # of 12
-EYES = dict(rows=(40, 48), columns=(6, 18))        # of 40
-EARS = dict(rows=(32, 46), columns=(26, 32))       # of 40
+ROWS = np.array(
+    [
+        (0, -0.213, -0.206, -0.202, -0.045),
+        (1, -0.203, -0.196, -0.192, -0.045),
+        (8, -0.118, -0.118, -0.098, -0.030),
+        (11, -0.098, -0.095, -0.076, -0.010),
+        (14, -0.087, -0.077, -0.058, 0.000),
+        (18, -0.066, -0.056, -0.038, 0.000),
+        (26, -0.0230, -0.031, -0.010, 0.000),
+        (27, -0.0210, -0.0285, -0.0075, 0.000),
+        (31, -0.0135, -0.018, 0.002, 0.000),
+        (34, -0.0060, -0.006, 0.010, 0.000),
+        (40, 0.0120, 0.019, 0.028, 0.000),
+        (48, 0.0480, 0.049, 0.054, 0.000),
+        (52, 0.064, 0.066, 0.069, -0.005),
+        (60, 0.120, 0.115, 0.110, -0.015),
+    ]
+)
+MOUTH = dict(rows=(18, 26), columns=(-10, 10))  # a loop of 56
+NOSTRILS = dict(rows=(27, 30), columns=(1, 4))  # of 12
+EYES = dict(rows=(40, 48), columns=(6, 18))  # of 40
+EARS = dict(rows=(32, 46), columns=(26, 32))  # of 40
 
 
 @dataclass
@@ -41,8 +45,8 @@ class Skin:
     vertices: np.ndarray
     quads: np.ndarray
     uv: np.ndarray
-    loops: dict = field(default_factory=dict)   # name -> [rings, K] vertex indices
-    mirror: np.ndarray = None                   # [V] index of each vertex's mirror image
+    loops: dict = field(default_factory=dict)  # name -> [rings, K] vertex indices
+    mirror: np.ndarray = None  # [V] index of each vertex's mirror image
 
 
 def build():
@@ -58,8 +62,7 @@ def build():
     for i, j in zip(*np.nonzero(~inside)):
         k = (j + 1) % columns
         quads.append((index[i, j], index[i, k], index[i + 1, k], index[i + 1, j]))
-    chart = np.stack(np.broadcast_arrays(columns_angle()[None] / (2 * np.pi) + 0.5,
-                                         np.linspace(0.02, 0.86, rows)[:, None]), -1)
+    chart = np.stack(np.broadcast_arrays(columns_angle()[None] / (2 * np.pi) + 0.5, np.linspace(0.02, 0.86, rows)[:, None]), -1)
     charts = [chart.reshape(-1, 2)]
     count = rows * columns
 
@@ -110,7 +113,7 @@ def build():
     crown = cap(index[-1], np.concatenate(vertices), add, quads)
 
     vertices, quads = np.concatenate(vertices), np.array(quads)
-    uv = np.concatenate([quad_uv(np.concatenate(charts)[quads[:-len(crown)]]), crown])
+    uv = np.concatenate([quad_uv(np.concatenate(charts)[quads[: -len(crown)]]), crown])
     used = np.unique(quads)
     renumber = np.full(len(vertices), -1)
     renumber[used] = np.arange(len(used))
@@ -149,7 +152,7 @@ def place_grid():
     shape = grid.shape
     index = np.arange(shape[0] * shape[1]).reshape(shape[:2])
     nostril, size = nose.edge(), shape[1]
-    for _ in range(20):   # even out the quads along the surface; the foot stays as cut
+    for _ in range(20):  # even out the quads along the surface; the foot stays as cut
         mean = 0.25 * (np.roll(grid, 1, 1)[2:-1] + np.roll(grid, -1, 1)[2:-1] + grid[3:] + grid[1:-2])
         normal = surface.gradient(grid[2:-1])
         step = 0.35 * (mean - grid[2:-1])
@@ -158,10 +161,10 @@ def place_grid():
         grid[:, [0, BACK], 0] = 0
         grid[2:] = surface.project(grid[2:].reshape(-1, 3), 2).reshape(shape[0] - 2, shape[1], 3)
         grid.reshape(-1, 3)[hole_edge(index, NOSTRILS)] = nostril
-        grid[:, -1:size // 2:-1] = grid[:, 1:size // 2] * (-1, 1, 1)
+        grid[:, -1 : size // 2 : -1] = grid[:, 1 : size // 2] * (-1, 1, 1)
     grid[2:] = surface.project(grid[2:].reshape(-1, 3), 4).reshape(shape[0] - 2, shape[1], 3)
     middle = grid[1].mean(0)
-    grid[0] = middle + 0.86 * (grid[1] - middle) + (0, 0.0030, 0)        # the cut, turned under
+    grid[0] = middle + 0.86 * (grid[1] - middle) + (0, 0.0030, 0)  # the cut, turned under
     return grid
 
 
@@ -182,20 +185,28 @@ def cap(ring, vertices, add, quads):
     size = len(ring)
     n = size // 4
     shift = n // 2
-    loop = np.roll(ring, shift)                     # start a quarter's half before the front, so that the patch lies square
+    loop = np.roll(ring, shift)  # start a quarter's half before the front, so that the patch lies square
     patch = np.full((n + 1, n + 1), -1)
-    patch[0, :] = loop[0:n + 1]
-    patch[:, n] = loop[n:2 * n + 1]
-    patch[n, ::-1] = loop[2 * n:3 * n + 1]
-    patch[::-1, 0] = np.append(loop[3 * n:], loop[0])
+    patch[0, :] = loop[0 : n + 1]
+    patch[:, n] = loop[n : 2 * n + 1]
+    patch[n, ::-1] = loop[2 * n : 3 * n + 1]
+    patch[::-1, 0] = np.append(loop[3 * n :], loop[0])
     u = np.linspace(0, 1, n + 1)
     p = np.zeros((n + 1, n + 1, 3))
-    for (i, j) in np.ndindex(patch.shape):
+    for i, j in np.ndindex(patch.shape):
         if patch[i, j] >= 0:
             p[i, j] = vertices[patch[i, j]]
     a, b = u[:, None, None], u[None, :, None]
-    inner = (p[:1] * (1 - a) + p[-1:] * a + p[:, :1] * (1 - b) + p[:, -1:] * b
-             - p[0, 0] * (1 - a) * (1 - b) - p[0, -1] * (1 - a) * b - p[-1, 0] * a * (1 - b) - p[-1, -1] * a * b)
+    inner = (
+        p[:1] * (1 - a)
+        + p[-1:] * a
+        + p[:, :1] * (1 - b)
+        + p[:, -1:] * b
+        - p[0, 0] * (1 - a) * (1 - b)
+        - p[0, -1] * (1 - a) * b
+        - p[-1, 0] * a * (1 - b)
+        - p[-1, -1] * a * b
+    )
     p[1:-1, 1:-1] = inner[1:-1, 1:-1]
     for _ in range(30):
         mean = 0.25 * (p[2:, 1:-1] + p[:-2, 1:-1] + p[1:-1, 2:] + p[1:-1, :-2])

@@ -1,4 +1,5 @@
 """Eyes, teeth, gums, tongue, brows, lashes and hair as one mesh of named parts."""
+
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
@@ -34,5 +35,12 @@ def build(skin):
         add(f"{name}_right", v * (-1, 1, 1), f[:, ::-1], 1, on[:, skin.mirror])
     v, f, on = scalp.hair(skin)
     add("hair", v, f, 1, on)
-    return (names, np.concatenate(vertices), np.concatenate(faces), np.concatenate(part), np.concatenate(joint),
-            np.concatenate(moves), vstack(grows).tocsr())
+    return (
+        names,
+        np.concatenate(vertices),
+        np.concatenate(faces),
+        np.concatenate(part),
+        np.concatenate(joint),
+        np.concatenate(moves),
+        vstack(grows).tocsr(),
+    )

@@ -4,6 +4,7 @@ Where two lips or lids touch, both sides must get the same displacement unless a
 are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which tell the
 lips apart.
 """
+
 import numpy as np
 from scipy.sparse import coo_matrix, diags
 from scipy.sparse.linalg import splu
@@ -12,13 +13,13 @@ from tools.sculpt import eyes, mouth, surface
 from tools.sculpt.surface import EYE, JAW, MOUTH_Y, NECK
 
 ROOT = np.array([0.0, -0.1650, -0.0350])
-JAW_OPEN = 0.38          # radians at jawOpen = 1
-JAW_SIDE = 0.085         # radians at jawLeft = 1
+JAW_OPEN = 0.38  # radians at jawOpen = 1
+JAW_SIDE = 0.085  # radians at jawLeft = 1
 EYE_PITCH, EYE_YAW = 0.40, 0.55
-BORDER = mouth.OUTER_RINGS                      # ring of the mouth's loops at the vermilion border
-CONTACT = BORDER + mouth.VERMILION_RINGS        # ring where the lips meet
-INNER = CONTACT + mouth.INNER_RINGS             # last ring of the lips' inside
-MARGIN = eyes.OUTER_RINGS                  # ring of the eyes' loops at the lid margin
+BORDER = mouth.OUTER_RINGS  # ring of the mouth's loops at the vermilion border
+CONTACT = BORDER + mouth.VERMILION_RINGS  # ring where the lips meet
+INNER = CONTACT + mouth.INNER_RINGS  # last ring of the lips' inside
+MARGIN = eyes.OUTER_RINGS  # ring of the eyes' loops at the lid margin
 
 
 def smoothstep(a, b, x):
@@ -42,10 +43,10 @@ class Rig:
     def __init__(self, skin):
         self.skin, self.p = skin, skin.vertices
         self.laplacian, self.mass = laplacian(skin)
-        self.solved = {}      # factors of what spread was asked for before
+        self.solved = {}  # factors of what spread was asked for before
         size = skin.loops["mouth"].shape[1]
         self.s, self.side = mouth.lip_parameter(size)
-        self.pair = -np.arange(size) % size   # for each place on a mouth loop the one above or below it
+        self.pair = -np.arange(size) % size  # for each place on a mouth loop the one above or below it
         self.jaw = self.jaw_weights()
         self.lower, self.upper = smoothstep(0.15, 0.85, self.jaw), 1 - smoothstep(0.15, 0.85, self.jaw)
         self.left = smoothstep(-0.009, 0.009, self.p[:, 0])
@@ -66,7 +67,7 @@ class Rig:
         out[vertices] = values
         key = (held.tobytes(), reach)
         if key not in self.solved:
-            system = self.laplacian + (diags(self.mass / reach ** 2) if reach else 0 * diags(self.mass))
+            system = self.laplacian + (diags(self.mass / reach**2) if reach else 0 * diags(self.mass))
             rows = system.tocsc()[~held]
             self.solved[key] = rows[:, held], splu(rows[:, ~held].tocsc())
         to_held, solver = self.solved[key]
@@ -103,11 +104,11 @@ class Rig:
         angle = np.degrees(np.arctan2(p[:, 1] - JAW[1], p[:, 2] - JAW[2]))
         hold[(angle > 0) | (p[:, 2] < -0.012) | (p[:, 1] < -0.118)] = 0
         hold[(p[:, 2] > 0.052) & (p[:, 1] < -0.066) & (np.abs(p[:, 0]) < 0.030)] = 1
-        opened = 0.5 * (1 - np.abs(self.s) ** 2.2) ** 0.5       # an ellipse: the open mouth's corners are round
-        for ring in loops[BORDER:INNER + 1]:
+        opened = 0.5 * (1 - np.abs(self.s) ** 2.2) ** 0.5  # an ellipse: the open mouth's corners are round
+        for ring in loops[BORDER : INNER + 1]:
             hold[ring] = 0.5 - opened * self.side
         around = np.sin(np.arange(loops.shape[1]) * 2 * np.pi / loops.shape[1])
-        for ring in loops[INNER + 1:]:
+        for ring in loops[INNER + 1 :]:
             hold[ring] = 0.5 - 0.5 * np.sign(around) * smoothstep(0, 0.7, np.abs(around))
         hold[self.bag_tip()] = 0.5
         known = np.flatnonzero(~np.isnan(hold))
@@ -136,18 +137,22 @@ class Rig:
         corner = self.bump((mouth.MOUTH_HALF, MOUTH_Y), (0.015, 0.017, 0.024))
         hollow = self.bump((0.046, MOUTH_Y + 0.002), (0.017, 0.026, 0.024))
         throat = self.bump((0, -0.094, 0.034), (0.032, 0.020, 0.026))[:, None]
-        slide = (jaw * (0, -0.0030, 0.0050) + self.both(corner[:, None] * (-0.0095, 0, -0.0045))
-                 + self.both(hollow[:, None] * (-0.0075, 0, -0.0040)) + throat * (0, -0.0140, 0.0120))
+        slide = (
+            jaw * (0, -0.0030, 0.0050)
+            + self.both(corner[:, None] * (-0.0095, 0, -0.0045))
+            + self.both(hollow[:, None] * (-0.0075, 0, -0.0040))
+            + throat * (0, -0.0140, 0.0120)
+        )
         back = self.bump((0, MOUTH_Y - 0.006), (0.030, 0.016, 0.030))[:, None] * jaw * (0, 0.008, -0.030)
         return self.opening_correctives(slide, back)
 
     def opening_correctives(self, sine, cosine):
         """[V,3,36] of what a jaw opened by an angle a moves: sine * sin(a) + cosine * (1 - cos(a))."""
         dirs = np.zeros((len(self.p), 3, 36))
-        entry = 9                                  # the jaw is the second joint after the root
+        entry = 9  # the jaw is the second joint after the root
         dirs[:, :, entry + 7] += 0.5 * sine
-        dirs[:, :, entry + 5] -= 0.5 * sine        # -sin
-        dirs[:, :, entry + 4] -= 0.5 * cosine      # cos - 1
+        dirs[:, :, entry + 5] -= 0.5 * sine  # -sin
+        dirs[:, :, entry + 4] -= 0.5 * cosine  # cos - 1
         dirs[:, :, entry + 8] -= 0.5 * cosine
         return dirs
 
@@ -166,7 +171,7 @@ class Rig:
         upper = np.where((self.side >= 0)[:, None], posed[contact], posed[contact[self.pair]])
         lower = np.where((self.side >= 0)[:, None], posed[contact[self.pair]], posed[contact])
         # Towards the corners both lips go half of the way, as the corner itself does.
-        target = upper + (share + (0.5 - share) * self.s ** 2)[:, None] * (lower - upper)
+        target = upper + (share + (0.5 - share) * self.s**2)[:, None] * (lower - upper)
         w = self.weights[contact, 2]
         rest = np.stack([np.linalg.solve((1 - a) * np.eye(3) + a * turn, q - a * (JAW - turn @ JAW)) for a, q in zip(w, target)])
         rest -= self.posedirs[contact][:, :, 9:18] @ (turn - np.eye(3)).ravel()
@@ -235,9 +240,13 @@ def laplacian(skin):
 def joint_regressor(rig):
     """[5,V]: each joint as a weighted sum of vertices near it, the weights as even as its place allows."""
     p, loops = rig.p, rig.skin.loops
-    pools = [np.flatnonzero(p[:, 1] < -0.150), np.flatnonzero((p[:, 1] < -0.088) & (p[:, 1] > -0.112)),
-             np.flatnonzero((np.abs(p[:, 0]) > 0.045) & (np.abs(p[:, 1] - JAW[1]) < 0.016) & (np.abs(p[:, 2] - JAW[2]) < 0.026)),
-             loops["eye_left"][-1], loops["eye_right"][-1]]
+    pools = [
+        np.flatnonzero(p[:, 1] < -0.150),
+        np.flatnonzero((p[:, 1] < -0.088) & (p[:, 1] > -0.112)),
+        np.flatnonzero((np.abs(p[:, 0]) > 0.045) & (np.abs(p[:, 1] - JAW[1]) < 0.016) & (np.abs(p[:, 2] - JAW[2]) < 0.026)),
+        loops["eye_left"][-1],
+        loops["eye_right"][-1],
+    ]
     places = [ROOT, NECK, JAW, EYE, EYE * (-1, 1, 1)]
     regressor = np.zeros((5, len(p)))
     for row, pool, place in zip(regressor, pools, places):

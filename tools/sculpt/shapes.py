@@ -1,4 +1,5 @@
 """Plain shapes that parts are made of."""
+
 import numpy as np
 
 
@@ -7,8 +8,9 @@ def globe(rows=20, columns=28, latitudes=None):
     theta = np.linspace(0, np.pi, rows + 1)[1:-1] if latitudes is None else np.radians(latitudes)
     rows = len(theta) + 1
     phi = np.arange(columns) * 2 * np.pi / columns
-    ring = np.stack(np.broadcast_arrays(np.sin(theta)[:, None] * np.cos(phi), np.sin(theta)[:, None] * np.sin(phi),
-                                        np.cos(theta)[:, None]), -1).reshape(-1, 3)
+    ring = np.stack(
+        np.broadcast_arrays(np.sin(theta)[:, None] * np.cos(phi), np.sin(theta)[:, None] * np.sin(phi), np.cos(theta)[:, None]), -1
+    ).reshape(-1, 3)
     v = np.vstack([[0, 0, 1], ring, [0, 0, -1]])
     faces = []
     at = lambda r, c: 1 + r * columns + c % columns
@@ -32,7 +34,7 @@ def lathe(profile, columns=32):
     phi = np.arange(columns) * 2 * np.pi / columns
     v, f, before = [], [], None
     for r, z in profile:
-        points = np.column_stack([r * np.cos(phi), r * np.sin(phi), np.full(columns, z)])[:columns if r else 1]
+        points = np.column_stack([r * np.cos(phi), r * np.sin(phi), np.full(columns, z)])[: columns if r else 1]
         ring = np.resize(np.arange(len(points)) + sum(map(len, v)), columns)
         v.append(points)
         if before is not None:

@@ -1,4 +1,5 @@
 """Pictures of the head for the docs: contact sheets of what it can do, and the banner of the README."""
+
 import math
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from tools import bake, render, sheet
 NAMES = ("turntable", "actions", "visemes", "emotions", "identities", "banner")
 SAMPLES = 10
 TILE, WIDE = (216, 250), (250, 312)  # pixels: close on the face; head and shoulders
-TURN = 14.0                          # degrees: shows depth and both sides
+TURN = 14.0  # degrees: shows depth and both sides
 IRISES = ((0.060, 0.030, 0.014), (0.075, 0.125, 0.115), (0.050, 0.105, 0.165), (0.080, 0.100, 0.040))  # brown, grey, blue, green
 HAIR = np.array(((0.018, 0.012, 0.009), (0.420, 0.240, 0.095)))  # darkest, fairest
 BANNER = ("happy", "surprised", "ou", "angry", "aa", "sad")
@@ -42,16 +43,24 @@ def contents(head):
     """{sheet: (columns, {caption: what Stage.shoot takes})}."""
     actions = {name: {name: 1.0} for name in head.action_names.tolist()}
     actions["mouthClose"] = {"jawOpen": 0.5, "mouthClose": 0.5}  # it shuts what the jaw opens
-    actions["tongueOut"] = {"jawOpen": 0.5, "tongueOut": 1}      # and the tongue needs a way out
+    actions["tongueOut"] = {"jawOpen": 0.5, "tongueOut": 1}  # and the tongue needs a way out
     shown = {name: f"{name}, jawOpen" if name in ("mouthClose", "tongueOut") else name for name in actions}
     return {
         "turntable": (4, {f"{spin} degrees": {"turn": 0, "spin": spin} for spin in range(0, 360, 45)}),
         "actions": (9, {shown[name]: {"motion": poses.pose(head, face), "frame": "FACE"} for name, face in actions.items()}),
         "visemes": (5, {name: {"motion": poses.pose(head, name), "frame": "FACE"} for name in poses.VISEMES}),
-        "emotions": (6, {f"{name} {strength:.2f}": {"motion": poses.pose(head, name, strength), "frame": "FACE"}
-                         for name in poses.EMOTIONS for strength in poses.STRENGTHS}),
-        "identities": (6, {f"character {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24}
-                           for seed in range(12)}),
+        "emotions": (
+            6,
+            {
+                f"{name} {strength:.2f}": {"motion": poses.pose(head, name, strength), "frame": "FACE"}
+                for name in poses.EMOTIONS
+                for strength in poses.STRENGTHS
+            },
+        ),
+        "identities": (
+            6,
+            {f"character {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24} for seed in range(12)},
+        ),
     }
 
 
@@ -71,7 +80,7 @@ def write_banner(path, stage, head):
     small = [shoot(poses.pose(head, name), TURN, frame="FACE", size=(320, 322), samples=16) for name in BANNER]
     gap = 8
     column = lambda tiles: np.concatenate([tiles[0], np.ones((gap, tiles[0].shape[1], 3), np.float32), tiles[1]])
-    columns = [large] + [column(small[k:k + 2]) for k in range(0, len(small), 2)]
+    columns = [large] + [column(small[k : k + 2]) for k in range(0, len(small), 2)]
     between = np.ones((len(large), gap, 3), np.float32)
     sheet.write_captioned(path, np.concatenate([part for tiles in columns for part in (between, tiles)][1:], axis=1), [])
 

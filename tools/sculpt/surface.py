@@ -6,16 +6,17 @@ the nose 0.034. The look is a young adult's: full cheeks, a soft and slightly sm
 Axes are FLAME's: +Y up, +Z out of the face, +X to the subject's left; metres. Everything is symmetric about x = 0,
 so the field is written for |x|.
 """
+
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator, RectBivariateSpline
 
-EYE = np.array([0.0322, 0.0300, 0.0630])   # the left eyeball's centre
+EYE = np.array([0.0322, 0.0300, 0.0630])  # the left eyeball's centre
 EYE_RADIUS = 0.0132
-MOUTH_Y = -0.0420                          # where the lips meet
+MOUTH_Y = -0.0420  # where the lips meet
 # The jaw's axis: not the condyles' own place but below and behind it, so that opening carries them forward and down.
 JAW = np.array([0.0, -0.0160, 0.0040])
 NECK = np.array([0.0, -0.1000, -0.0300])
-NOSTRIL = np.array([0.0066, -0.0190, 0.0928])   # the left nostril's middle
+NOSTRIL = np.array([0.0066, -0.0190, 0.0928])  # the left nostril's middle
 
 # Horizontal sections of forehead and face, without nose and sockets: height y, then (x, z) from the midline in front
 # round to the side; they close inside the skull. Millimetres.
@@ -33,12 +34,25 @@ SECTIONS = (
     (-42, (0, 89.5), (17, 84.5), (31.5, 71.5), (47.5, 47), (57.5, 14), (50, -14), (0, -28)),
     (-58, (0, 85), (16, 81), (28.5, 69.5), (43.3, 45), (54.3, 13), (46, -12), (0, -26)),
     (-74, (0, 87.5), (13.5, 83), (26, 69), (40, 43), (51, 12), (42, -10), (0, -24)),
-    (-90, (0, 84), (12, 79.5), (24, 66), (38.5, 41), (49, 12), (40, -10), (0, -22)))
+    (-90, (0, 84), (12, 79.5), (24, 66), (38.5, 41), (49, 12), (40, -10), (0, -22)),
+)
 # The neck, leaning forward, and the beginning of the shoulders: height y, front z, back z, half width. Millimetres.
-NECK_SECTIONS = np.array([
-    (20, 0, -78, 39), (-40, 18, -76, 40), (-80, 27, -71.5, 41), (-100, 25, -71, 42.5), (-113, 21.5, -73, 44),
-    (-126, 17.5, -77, 47), (-140, 12, -84, 54), (-154, 8, -91, 65), (-168, 6, -96, 79), (-182, 7, -100, 90),
-    (-195, 9, -102, 94), (-210, 9, -102, 93)])
+NECK_SECTIONS = np.array(
+    [
+        (20, 0, -78, 39),
+        (-40, 18, -76, 40),
+        (-80, 27, -71.5, 41),
+        (-100, 25, -71, 42.5),
+        (-113, 21.5, -73, 44),
+        (-126, 17.5, -77, 47),
+        (-140, 12, -84, 54),
+        (-154, 8, -91, 65),
+        (-168, 6, -96, 79),
+        (-182, 7, -100, 90),
+        (-195, 9, -102, 94),
+        (-210, 9, -102, 93),
+    ]
+)
 
 
 def ellipsoid(p, centre, radii):
@@ -71,7 +85,7 @@ def bump(p, centre, radii):
 def groove(p, path, width):
     """exp(-q^2) of the distance q, in widths, from a line through two or more places."""
     d = np.min([capsule(p, a, b, 0, 0) for a, b in zip(path, path[1:])], 0)
-    return np.exp(-(d / width) ** 2)
+    return np.exp(-((d / width) ** 2))
 
 
 def section_radii():
@@ -94,9 +108,9 @@ def face(p):
     x, y, z = np.moveaxis(p, -1, 0)
     height = np.clip(y, SECTIONS[-1][0] * 1e-3, SECTIONS[0][0] * 1e-3)
     d = 0.92 * (np.hypot(x, z) - RADII.ev(height, np.arctan2(x, z)))
-    d = -union(-d, 0.1100 - y, 0.020)                                    # the skull closes it above
+    d = -union(-d, 0.1100 - y, 0.020)  # the skull closes it above
     border = -0.0885 + 8.5 * x * x + 5.5 * np.maximum(0.060 - z, 0) ** 2
-    return -union(-d, 0.72 * (y - border), 0.013 + 0.006 * np.clip((z - 0.045) / 0.030, 0, 1))   # rounder at the chin
+    return -union(-d, 0.72 * (y - border), 0.013 + 0.006 * np.clip((z - 0.045) / 0.030, 0, 1))  # rounder at the chin
 
 
 def neck(p):
@@ -109,10 +123,10 @@ def neck(p):
 
 def nose(p):
     """Its bridge, tip and the strip between the nostrils; the wings, which a crease parts from the face."""
-    d = capsule(p, (0, 0.0340, 0.0790), (0, 0.0000, 0.0955), 0.0045, 0.0054)                 # bridge
-    d = union(d, ellipsoid(p, (0, -0.0082, 0.0975), (0.0081, 0.0077, 0.0088)), 0.010)        # tip
-    d = union(d, ellipsoid(p, (0, -0.0118, 0.0900), (0.0112, 0.0072, 0.0112)), 0.006)        # body behind it
-    d = union(d, capsule(p, (0, -0.0146, 0.0992), (0, -0.0182, 0.0915), 0.0034, 0.0036), 0.005)   # between the nostrils
+    d = capsule(p, (0, 0.0340, 0.0790), (0, 0.0000, 0.0955), 0.0045, 0.0054)  # bridge
+    d = union(d, ellipsoid(p, (0, -0.0082, 0.0975), (0.0081, 0.0077, 0.0088)), 0.010)  # tip
+    d = union(d, ellipsoid(p, (0, -0.0118, 0.0900), (0.0112, 0.0072, 0.0112)), 0.006)  # body behind it
+    d = union(d, capsule(p, (0, -0.0146, 0.0992), (0, -0.0182, 0.0915), 0.0034, 0.0036), 0.005)  # between the nostrils
     wings = ellipsoid(p, (0.0117, -0.0125, 0.0870), (0.0058, 0.0067, 0.0088))
     return d, wings
 
@@ -120,34 +134,37 @@ def nose(p):
 def distance(p):
     """Signed distance [N] (negative inside) of points [N,3] from the skin, lips and ears aside."""
     p = np.concatenate([np.abs(p[..., :1]), p[..., 1:]], -1)
-    d = ellipsoid(p, (0, 0.0620, -0.0170), (0.0755, 0.0830, 0.0900))                        # cranium
-    d = union(d, ellipsoid(p, (0, 0.0720, 0.0120), (0.0640, 0.0660, 0.0750)), 0.012)        # forehead
-    d = union(d, ellipsoid(p, (0, 0.0250, -0.0420), (0.0620, 0.0520, 0.0520)), 0.030)       # occiput
+    d = ellipsoid(p, (0, 0.0620, -0.0170), (0.0755, 0.0830, 0.0900))  # cranium
+    d = union(d, ellipsoid(p, (0, 0.0720, 0.0120), (0.0640, 0.0660, 0.0750)), 0.012)  # forehead
+    d = union(d, ellipsoid(p, (0, 0.0250, -0.0420), (0.0620, 0.0520, 0.0520)), 0.030)  # occiput
     d = union(d, face(p), 0.016)
-    d = union(d, neck(p), 0.011 + 0.022 * np.clip(-p[..., 2] / 0.060, 0, 1))                 # softer behind
-    d = union(d, capsule(p, (0.045, -0.020, -0.026), (0.011, -0.164, 0.0035), 0.008, 0.0050), 0.010)   # sternomastoids
-    bone = union(capsule(p, (0.011, -0.170, 0.0045), (0.042, -0.167, -0.0030), 0.0060, 0.0052),
-                 capsule(p, (0.042, -0.167, -0.0030), (0.067, -0.165, -0.0330), 0.0052, 0.0030), 0.004)
-    d = union(d, bone, 0.010)                                                                # collar bones
-    d += 0.0030 * bump(p, (0.058, 0.056, 0.052), (0.020, 0.024, 0.030))                      # temples
-    d -= 0.0020 * bump(p, (0.022, 0.048, 0.084), (0.020, 0.008, 0.020))                      # brow ridge
-    d += 0.0060 * bump(p, (0.0330, 0.0310, 0.078), (0.0175, 0.0125, 0.016))                  # sockets
-    d -= 0.0018 * bump(p, (0.045, 0.000, 0.060), (0.022, 0.016, 0.024))                      # cheekbones
-    d -= 0.0014 * bump(p, (0.036, -0.014, 0.068), (0.018, 0.018, 0.024))                     # apples of the cheeks
-    d -= 0.0022 * bump(p, (0, -0.0740, 0.088), (0.016, 0.011, 0.020))                        # chin
-    d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)                  # lids over the eyeball
+    d = union(d, neck(p), 0.011 + 0.022 * np.clip(-p[..., 2] / 0.060, 0, 1))  # softer behind
+    d = union(d, capsule(p, (0.045, -0.020, -0.026), (0.011, -0.164, 0.0035), 0.008, 0.0050), 0.010)  # sternomastoids
+    bone = union(
+        capsule(p, (0.011, -0.170, 0.0045), (0.042, -0.167, -0.0030), 0.0060, 0.0052),
+        capsule(p, (0.042, -0.167, -0.0030), (0.067, -0.165, -0.0330), 0.0052, 0.0030),
+        0.004,
+    )
+    d = union(d, bone, 0.010)  # collar bones
+    d += 0.0030 * bump(p, (0.058, 0.056, 0.052), (0.020, 0.024, 0.030))  # temples
+    d -= 0.0020 * bump(p, (0.022, 0.048, 0.084), (0.020, 0.008, 0.020))  # brow ridge
+    d += 0.0060 * bump(p, (0.0330, 0.0310, 0.078), (0.0175, 0.0125, 0.016))  # sockets
+    d -= 0.0018 * bump(p, (0.045, 0.000, 0.060), (0.022, 0.016, 0.024))  # cheekbones
+    d -= 0.0014 * bump(p, (0.036, -0.014, 0.068), (0.018, 0.018, 0.024))  # apples of the cheeks
+    d -= 0.0022 * bump(p, (0, -0.0740, 0.088), (0.016, 0.011, 0.020))  # chin
+    d = union(d, ellipsoid(p, EYE, np.full(3, EYE_RADIUS + 0.0016)), 0.004)  # lids over the eyeball
     middle, wings = nose(p)
     d = union(d, middle, 0.009)
     crease = ((0.0115, -0.0040, 0.0930), (0.0158, -0.0064, 0.0850), (0.0180, -0.0120, 0.0815), (0.0168, -0.0190, 0.0830))
-    d += 0.0026 * groove(p, crease, 0.0034)                                                  # behind the wings
+    d += 0.0026 * groove(p, crease, 0.0034)  # behind the wings
     d = union(d, wings, 0.0022)
     d += 0.0005 * groove(p, crease, 0.0016)
-    d += 0.0008 * groove(p, ((0.0190, -0.0060, 0.080), (0.0270, -0.0240, 0.078), (0.0320, -0.0400, 0.071)), 0.0055)   # nasolabial
+    d += 0.0008 * groove(p, ((0.0190, -0.0060, 0.080), (0.0270, -0.0240, 0.078), (0.0320, -0.0400, 0.071)), 0.0055)  # nasolabial
     return d
 
 
 def gradient(p, step=2e-4):
-    corners = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])          # of a tetrahedron
+    corners = np.array([(1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1)])  # of a tetrahedron
     return sum(distance(p + step * c)[..., None] * c for c in corners) / (4 * step)
 
 

@@ -9,30 +9,54 @@ tip up   t d n l (0.9 to 1, jaw 0.04 to 0.08 rad): the tip behind the upper inci
 back up  k g ng (0.9 to 1): the back at the palate, the tip drawn back; u and w half of it.
 out      th dh (0.35 to 0.5, jaw 0.1 to 0.15 rad): the tip between the teeth; 1 is the tongue put out with the jaw well opened.
 """
+
 import numpy as np
 
 from tools.sculpt import shapes, surface
 from tools.sculpt.surface import MOUTH_Y
 
-BEHIND_SKIN = 0.0041     # the upper incisors' face behind the face's surface, without lips, where these meet
+BEHIND_SKIN = 0.0041  # the upper incisors' face behind the face's surface, without lips, where these meet
 OVERJET = 0.0024
-ARCHES = {"upper": (0.0300, 0.046), "lower": (0.0275, 0.0435)}     # half width and depth
+ARCHES = {"upper": (0.0300, 0.046), "lower": (0.0275, 0.0435)}  # half width and depth
 # From the midline: kind, width along the arch, height, thickness, and edge over the place where the lips meet, millimetres.
 TEETH = {
-    "upper": (("incisor", 8.5, 10.5, 6.6, -2.2), ("incisor", 6.5, 9.2, 6.0, -1.7), ("canine", 7.6, 10.2, 7.2, -2.1),
-              ("premolar", 7.0, 8.6, 8.6, -1.5), ("premolar", 6.8, 8.2, 8.6, -1.2), ("molar", 10.2, 7.5, 10.4, -0.9),
-              ("molar", 9.2, 7.0, 10.2, -0.6)),
-    "lower": (("incisor", 5.2, 8.8, 5.6, -0.3), ("incisor", 5.7, 9.0, 5.8, -0.4), ("canine", 6.8, 9.8, 6.8, -0.2),
-              ("premolar", 7.0, 8.4, 7.4, -2.6), ("premolar", 7.1, 8.0, 7.8, -2.4), ("molar", 10.6, 7.4, 9.6, -2.1),
-              ("molar", 9.8, 7.0, 9.4, -1.8))}
+    "upper": (
+        ("incisor", 8.5, 10.5, 6.6, -2.2),
+        ("incisor", 6.5, 9.2, 6.0, -1.7),
+        ("canine", 7.6, 10.2, 7.2, -2.1),
+        ("premolar", 7.0, 8.6, 8.6, -1.5),
+        ("premolar", 6.8, 8.2, 8.6, -1.2),
+        ("molar", 10.2, 7.5, 10.4, -0.9),
+        ("molar", 9.2, 7.0, 10.2, -0.6),
+    ),
+    "lower": (
+        ("incisor", 5.2, 8.8, 5.6, -0.3),
+        ("incisor", 5.7, 9.0, 5.8, -0.4),
+        ("canine", 6.8, 9.8, 6.8, -0.2),
+        ("premolar", 7.0, 8.4, 7.4, -2.6),
+        ("premolar", 7.1, 8.0, 7.8, -2.4),
+        ("molar", 10.6, 7.4, 9.6, -2.1),
+        ("molar", 9.8, 7.0, 9.4, -1.8),
+    ),
+}
 # Crowns, row by row from under the gum (0 at the gum line) to the edge (1): share of the width, how far (mm) the outer face lies
 # behind its fullest place, and share of the thickness.
-BLADE = np.array([(-0.15, 0.64, 1.0, 0.85), (0.08, 0.76, 0.40, 0.95), (0.35, 0.91, 0.0, 0.86), (0.62, 0.985, 0.10, 0.58),
-                  (0.84, 1.0, 0.38, 0.34), (0.96, 0.97, 0.62, 0.22), (1.0, 0.88, 0.85, 0.13)])
-TABLE = np.array([(-0.15, 0.78, 0.8, 0.82), (0.20, 0.92, 0.15, 0.97), (0.55, 1.0, 0.0, 1.0), (0.86, 0.95, 0.50, 0.90),
-                  (1.0, 0.72, 1.5, 0.64)])
-TONGUE_TIP = 0.0062      # behind the lower incisors' face
-TONGUE_ROOT = 0.030      # z
+BLADE = np.array(
+    [
+        (-0.15, 0.64, 1.0, 0.85),
+        (0.08, 0.76, 0.40, 0.95),
+        (0.35, 0.91, 0.0, 0.86),
+        (0.62, 0.985, 0.10, 0.58),
+        (0.84, 1.0, 0.38, 0.34),
+        (0.96, 0.97, 0.62, 0.22),
+        (1.0, 0.88, 0.85, 0.13),
+    ]
+)
+TABLE = np.array(
+    [(-0.15, 0.78, 0.8, 0.82), (0.20, 0.92, 0.15, 0.97), (0.55, 1.0, 0.0, 1.0), (0.86, 0.95, 0.50, 0.90), (1.0, 0.72, 1.5, 0.64)]
+)
+TONGUE_TIP = 0.0062  # behind the lower incisors' face
+TONGUE_ROOT = 0.030  # z
 
 
 def front():
@@ -65,21 +89,23 @@ def crown(kind, width, height, thickness):
     c, s = (np.sign(q) * np.abs(q) ** 0.75 for q in (np.cos(phi), np.sin(phi)))
     rows = []
     for v, wide, back, thick in BLADE if blade else TABLE:
-        a = 0.5 * width * wide * c * np.where(s < 0, 1 - 0.22 * np.abs(s), 1)      # narrower on the tongue's side
+        a = 0.5 * width * wide * c * np.where(s < 0, 1 - 0.22 * np.abs(s), 1)  # narrower on the tongue's side
         n = -back + 0.5 * thickness * thick * (s - 1)
         side, edge = np.abs(np.cos(phi)), max(v, 0) ** 3
         if kind == "incisor":
-            cut = edge * np.where(a > 0, 0.9, 0.45) * side ** 4                    # the corner away from the midline is rounder
+            cut = edge * np.where(a > 0, 0.9, 0.45) * side**4  # the corner away from the midline is rounder
         elif kind == "canine":
-            cut = edge * np.where(a > 0, 2.1, 1.6) * side ** 1.2
+            cut = edge * np.where(a > 0, 2.1, 1.6) * side**1.2
         elif kind == "premolar":
-            cut = edge * (1.3 * side ** 1.3 + 0.9 * (s < -0.1))
+            cut = edge * (1.3 * side**1.3 + 0.9 * (s < -0.1))
         else:
             cut = edge * 0.8 * np.cos(2 * phi) ** 2
         rows.append(np.stack([a, height * (1 - v) + cut, n], -1))
     last = rows[-1].mean(0, keepdims=True) + (0, 0 if blade else 1.1, 0)
     v = np.concatenate(rows + [last]) / 1000
-    faces = [shapes.strip(len(rows), columns + 1) // (columns + 1) * columns + shapes.strip(len(rows), columns + 1) % (columns + 1) % columns]
+    faces = [
+        shapes.strip(len(rows), columns + 1) // (columns + 1) * columns + shapes.strip(len(rows), columns + 1) % (columns + 1) % columns
+    ]
     k = np.arange(columns)
     faces.append(np.stack([(len(rows) - 1) * columns + k, (len(rows) - 1) * columns + (k + 1) % columns, 0 * k + len(v) - 1], -1))
     return v, np.concatenate(faces)
@@ -95,7 +121,7 @@ def rows():
             for sign in (1, -1):
                 (x, z), (nx, nz) = arch(sign * middle, name)
                 place = np.array([x, MOUTH_Y + edge / 1000, z])
-                away = np.array([nz, 0, -nx]) * sign                               # along the arch, from the midline
+                away = np.array([nz, 0, -nx]) * sign  # along the arch, from the midline
                 tooth = place + v @ np.stack([away, (0, up, 0), (nx, 0, nz)])
                 yield f"teeth_{name}", tooth, shapes.outward(tooth, f, 0 * tooth + tooth.mean(0)), bone
             middle += width / 2000
@@ -105,7 +131,7 @@ def rows():
 
 def gum(name, up):
     """The gum of one arch as a tube round the necks: scalloped along the crowns, with a papilla between each two."""
-    stations = []                                     # way, share of the way from a tooth's middle to its side, tooth
+    stations = []  # way, share of the way from a tooth's middle to its side, tooth
     way = 0.0
     for k, (_, width, *_) in enumerate(TEETH[name]):
         stations += [(way, 1, k)] * (k == 0)
@@ -115,17 +141,36 @@ def gum(name, up):
     ways, shares, teeth = (np.array(q) for q in zip(*stations))
     table = np.array([tooth[1:] for tooth in TEETH[name]])
     height, thick, edge = table[teeth, 1], table[teeth, 2], table[teeth, 3]
-    beside = shares ** 2.2                            # 0 at a crown's middle, 1 between two crowns
-    neck = edge * up + height * 0.95                  # mm from the lips' meeting, into the skull or the jaw
+    beside = shares**2.2  # 0 at a crown's middle, 1 between two crowns
+    neck = edge * up + height * 0.95  # mm from the lips' meeting, into the skull or the jaw
     margin = neck - beside * 0.36 * height
     top = np.full(len(ways), 11.8 if up > 0 else 12.6)
     place, normal = arch(ways, name)
-    ring = np.stack([np.stack(pair, -1) for pair in (
-        (-2.4 + 0 * beside, top), (-0.35 - 0.40 * beside, 0.45 * margin + 0.55 * top), (-0.05 - 0.95 * beside, margin + 0.5),
-        (-0.5 * thick, margin - 0.2), (-thick - 0.2 + 0.5 * beside, margin + 1.0),
-        (-thick - 1.6, top))], 1) / 1000              # [S,6,2]: outwards, up
-    v = np.stack([place[:, None, 0] + normal[:, None, 0] * ring[..., 0], MOUTH_Y + up * ring[..., 1],
-                  place[:, None, 1] + normal[:, None, 1] * ring[..., 0]], -1)
+    ring = (
+        np.stack(
+            [
+                np.stack(pair, -1)
+                for pair in (
+                    (-2.4 + 0 * beside, top),
+                    (-0.35 - 0.40 * beside, 0.45 * margin + 0.55 * top),
+                    (-0.05 - 0.95 * beside, margin + 0.5),
+                    (-0.5 * thick, margin - 0.2),
+                    (-thick - 0.2 + 0.5 * beside, margin + 1.0),
+                    (-thick - 1.6, top),
+                )
+            ],
+            1,
+        )
+        / 1000
+    )  # [S,6,2]: outwards, up
+    v = np.stack(
+        [
+            place[:, None, 0] + normal[:, None, 0] * ring[..., 0],
+            MOUTH_Y + up * ring[..., 1],
+            place[:, None, 1] + normal[:, None, 1] * ring[..., 0],
+        ],
+        -1,
+    )
     for end in (0, -1):
         v[end] = v[end].mean(0) + 0.2 * (v[end] - v[end].mean(0))
     rows, columns = v.shape[:2]
@@ -137,27 +182,27 @@ def gum(name, up):
 def tongue():
     """(vertices [N,3], triangles, shapes [N,3,3]: displacement at tip up 1, back up 1, out 1)."""
     ball, triangles = shapes.globe(columns=20, latitudes=(9, 20, 32, 45, 58, 71, 84, 98, 113, 130, 150, 168))
-    far = (1 + ball[:, 2]) / 2                        # 0 at the root, 1 at the tip
+    far = (1 + ball[:, 2]) / 2  # 0 at the root, 1 at the tip
     radial = np.linalg.norm(ball[:, :2], axis=1)
     c, s = (ball[:, :2] / np.maximum(radial, 1e-9)[:, None]).T
     c, s = np.sign(c) * np.abs(c) ** 0.85, np.sign(s) * np.abs(s) ** 0.85
     pole = radial < 1e-9
     c[pole] = s[pole] = 0
-    root = 1 - (1 - far) ** 10                        # closes the root
-    wide = 0.0178 * (1 - far ** 3.6) ** (1 / 2.3) * root
-    above = (0.0042 + 0.0056 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far ** 6) ** 0.5 * root
-    below = (0.0030 + 0.0050 * (1 - far)) * (1 - far ** 5) ** 0.5 * root
+    root = 1 - (1 - far) ** 10  # closes the root
+    wide = 0.0178 * (1 - far**3.6) ** (1 / 2.3) * root
+    above = (0.0042 + 0.0056 * np.sin(np.pi * np.clip(far / 0.75, 0, 1)) ** 0.8) * (1 - far**6) ** 0.5 * root
+    below = (0.0030 + 0.0050 * (1 - far)) * (1 - far**5) ** 0.5 * root
     middle = MOUTH_Y - 0.0009 - 0.0065 * (1 - far) ** 3
     tip = front() - OVERJET - TONGUE_TIP
     tongue = np.column_stack([wide * c, middle + np.where(s > 0, above, below) * s, TONGUE_ROOT + (tip - TONGUE_ROOT) * far])
     dorsum = np.maximum(s, 0)
-    tongue[:, 1] -= dorsum * 0.0024 * np.exp(-(tongue[:, 0] / 0.0048) ** 2) * (far * (1 - far) * 4) ** 0.7
+    tongue[:, 1] -= dorsum * 0.0024 * np.exp(-((tongue[:, 0] / 0.0048) ** 2)) * (far * (1 - far) * 4) ** 0.7
     moves = np.zeros((len(tongue), 3, 3))
     lift = np.clip((far - 0.42) / 0.58, 0, 1)[:, None] ** 1.7
     moves[:, :, 0] = lift * (0, 0.0125, -0.0006)
-    back = np.exp(-((far - 0.34) / 0.24) ** 2)[:, None]
+    back = np.exp(-(((far - 0.34) / 0.24) ** 2))[:, None]
     moves[:, :, 1] = back * (0, 0.0110, 0.0008) + np.clip((far - 0.5) / 0.5, 0, 1)[:, None] * (0, -0.0010, -0.0070)
     ahead = np.clip((far - 0.05) / 0.95, 0, 1)[:, None]
-    moves[:, :, 2] = ahead ** 1.1 * (0, 0, 0.0355) + ahead ** 1.5 * np.column_stack([0 * s, 0.0087 - 0.0023 * s, 0 * s])
+    moves[:, :, 2] = ahead**1.1 * (0, 0, 0.0355) + ahead**1.5 * np.column_stack([0 * s, 0.0087 - 0.0023 * s, 0 * s])
     moves[:, 0, 2] = -0.36 * tongue[:, 0] * ahead[:, 0] ** 1.5
     return tongue, triangles, moves

@@ -4,12 +4,13 @@ Fields are [V] or [V,3] in metres. `along` runs round the face towards the subje
 the head's upright axis. Where two lips touch both must move alike unless an action parts them: so patches are functions of the
 place alone, and only what parts is multiplied by `upper` or `lower`.
 """
+
 import numpy as np
 
 from tools.sculpt import surface
 from tools.sculpt.rig import BORDER, CONTACT, MARGIN, smoothstep
 
-AXIS = 0.012             # z of the upright axis that the face is unrolled about
+AXIS = 0.012  # z of the upright axis that the face is unrolled about
 NEAR, FAR = 0.008, 0.025  # behind the lips' contact, metres: the mouth's inside follows the lips up to here, not beyond there
 
 
@@ -37,7 +38,7 @@ class Tissue:
         line = np.cos(tilt) * aside + np.sin(tilt) * np.array([0, 1, 0])
         cross = -np.sin(tilt) * aside + np.cos(tilt) * np.array([0, 1, 0])
         q = self.p - centre
-        return np.exp(-((q @ line / along) ** 2 + (q @ cross / across) ** 2) ** power - (q @ out / depth) ** 2)
+        return np.exp(-(((q @ line / along) ** 2 + (q @ cross / across) ** 2) ** power) - (q @ out / depth) ** 2)
 
     def fold(self, path, width):
         """(groove, roll): a fold of the skin along path [(x, y), ...]: 1 on the line, and 1 on the cheek's side of it, both
@@ -54,8 +55,7 @@ class Tissue:
         outward = np.stack([np.sin(self.angle), 0 * self.y, np.cos(self.angle)], -1)
         side = np.sign((offset * np.cross(outward, direction)).sum(1))
         ends = smoothstep(0, 0.3, t[nearest]) * smoothstep(1, 0.7, t[nearest])
-        return (ends * np.exp(-(distance / width) ** 2),
-                ends * np.exp(-((side * distance - 2.0 * width) / (1.4 * width)) ** 2))
+        return (ends * np.exp(-((distance / width) ** 2)), ends * np.exp(-(((side * distance - 2.0 * width) / (1.4 * width)) ** 2)))
 
     # ---- movement
 
@@ -65,12 +65,12 @@ class Tissue:
         keep &= ~((np.abs(self.p[:, 0]) < 0.021) & (self.y > -0.024) & (self.y < 0.034))
         keep[self.loops["mouth"][BORDER:]] = False
         for name in ("eye_left", "eye_right"):
-            keep[self.loops[name][MARGIN // 2:]] = False
+            keep[self.loops[name][MARGIN // 2 :]] = False
         return np.linalg.lstsq(self.terms(self.angle[keep], self.y[keep]), self.radius[keep], rcond=None)[0]
 
     def terms(self, angle, y):
         t, s = np.clip(angle, -1.2, 1.2) ** 2, (np.clip(y, -0.084, 0.060) + 0.012) / 0.072
-        return np.stack([t ** i * s ** j for i in range(4) for j in range(5)], -1)
+        return np.stack([t**i * s**j for i in range(4) for j in range(5)], -1)
 
     def slide(self, along, up, out=0):
         """Displacement [V,3] of skin that slides over the sheet beneath it and keeps its height above, but for out."""
@@ -86,12 +86,12 @@ class Tissue:
         fade = (1 - np.abs(self.rig.s) ** 3)[:, None]
         border = np.where(side > 0, upper[0], lower[0]) * (side != 0)
         middle = np.where(side > 0, upper[1], lower[1]) * (side != 0)
-        for k, ring in enumerate(loops[:CONTACT + 1]):
+        for k, ring in enumerate(loops[: CONTACT + 1]):
             if k <= BORDER:
                 value = border * (k / BORDER) ** 2
             else:
                 t = (k - BORDER) / (CONTACT - BORDER)
-                value = border * (1 - t) ** 2 + 2 * middle * t * (1 - t) + np.asarray(contact) * t ** 2
+                value = border * (1 - t) ** 2 + 2 * middle * t * (1 - t) + np.asarray(contact) * t**2
             d[ring] = value * fade
         return self.inside(d)
 
@@ -103,11 +103,11 @@ class Tissue:
         lost, border, middle = np.where(side > 0, np.array(upper)[:, None], np.array(lower)[:, None]) * (side != 0) * fade
         meet = np.asarray(contact) * fade[:, None]
         above = self.p[loops, 1] - self.p[loops[CONTACT], 1]
-        for k, ring in enumerate(loops[:CONTACT + 1]):
+        for k, ring in enumerate(loops[: CONTACT + 1]):
             t = np.clip((k - BORDER) / (CONTACT - BORDER), 0, 1)
             outside = min(k / BORDER, 1) ** 2
-            d[ring, 1] = -lost * above[max(k, BORDER)] * outside + t ** 2 * meet[:, 1]
-            d[ring, 2] = -outside * (border * (1 - t) ** 2 + middle * 2 * t * (1 - t)) + t ** 2 * meet[:, 2]
+            d[ring, 1] = -lost * above[max(k, BORDER)] * outside + t**2 * meet[:, 1]
+            d[ring, 2] = -outside * (border * (1 - t) ** 2 + middle * 2 * t * (1 - t)) + t**2 * meet[:, 2]
         return self.inside(d)
 
     def inside(self, field, sealed=False):
@@ -118,6 +118,6 @@ class Tissue:
             ring = loops[CONTACT]
             field[ring] = 0.5 * (field[ring] + field[ring[self.rig.pair]])
         field[self.rig.bag_tip()] = 0
-        for ring, follow in zip(loops[CONTACT + 1:], self.follow[CONTACT + 1:]):
+        for ring, follow in zip(loops[CONTACT + 1 :], self.follow[CONTACT + 1 :]):
             field[ring] = field[loops[CONTACT]] * follow[:, None]
         return field

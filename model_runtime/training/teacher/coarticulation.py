@@ -11,6 +11,7 @@ four): loudness alone 0.77, its square 0.78, bent and at 13 lags 0.80, with the 
 linear map of all Content 0.83. This teacher, told by the likeliest phones that our ears heard in her Mandarin, 0.80: the four
 numbers of FOLLOWS and CARRIED were chosen for that on all five. With a jaw in proportion to the phone's own it was 0.76.
 """
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -18,19 +19,19 @@ from model_runtime.speech.phones import BILABIALS, GLIDES, VOWELS
 from model_runtime.training.teacher.layout import FPS
 from model_runtime.training.teacher.phones import GROUPS, LABIODENTAL, PHONES, TRACK, TRACKS, name, stress
 
-ONSET = DECAY = 0.120   # seconds; JALI section 4.2
-HEAVY = 0.150           # lip-heavy phones: protrusion starts 150 ms early
-LIGHT = 0.05            # dominance left at the ends of onset and decay
-SUSTAIN = 0.75          # of the phone
-JAW_LATE = 0.35         # of the phone: the jaw's apex, later than the lips' (it follows loudness, see above) ...
-LATE = 0.5              # frames: ... and so much behind the sound besides, as the capture's
-CARRIED = 0.40, 0.24    # of the jaw: (how much of it speech carries whatever the phone, how open that is)
-PAUSE = 0.25            # a longer silence shuts the mouth
-FOLLOWS = 1.45, 1.5      # gain of the jaw at full loudness, and the power of loudness that it follows
-MIN_SHUT = 0.067        # the shortest closure that two frames at 30 fps are sure to see
-MEET = 0.004            # seconds: lips count as shut (lip gap 0.03) so much before the ramp ends
-MIN_BITE = 0.036         # the shortest f or v that one frame is sure to see
-CHUNK = 600             # frames computed at once: memory stays bounded
+ONSET = DECAY = 0.120  # seconds; JALI section 4.2
+HEAVY = 0.150  # lip-heavy phones: protrusion starts 150 ms early
+LIGHT = 0.05  # dominance left at the ends of onset and decay
+SUSTAIN = 0.75  # of the phone
+JAW_LATE = 0.35  # of the phone: the jaw's apex, later than the lips' (it follows loudness, see above) ...
+LATE = 0.5  # frames: ... and so much behind the sound besides, as the capture's
+CARRIED = 0.40, 0.24  # of the jaw: (how much of it speech carries whatever the phone, how open that is)
+PAUSE = 0.25  # a longer silence shuts the mouth
+FOLLOWS = 1.45, 1.5  # gain of the jaw at full loudness, and the power of loudness that it follows
+MIN_SHUT = 0.067  # the shortest closure that two frames at 30 fps are sure to see
+MEET = 0.004  # seconds: lips count as shut (lip gap 0.03) so much before the ramp ends
+MIN_BITE = 0.036  # the shortest f or v that one frame is sure to see
+CHUNK = 600  # frames computed at once: memory stays bounded
 
 
 def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
@@ -44,7 +45,7 @@ def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
     t = np.arange(T) / FPS
     tracks, aperture = np.zeros((T, len(TRACKS))), np.zeros(T)
     for first in range(0, T, CHUNK):
-        now = t[first:first + CHUNK]
+        now = t[first : first + CHUNK]
         near = (ends > now[0] - 1) & (starts < now[-1] + 1)
         s, e, w, goal = starts[near], ends[near], dominance[near], targets[near]
         held = s + SUSTAIN * (e - s)
@@ -55,8 +56,8 @@ def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
         late = fade(np.maximum(s + JAW_LATE * (e - s) - behind, 0), ONSET) * fade(np.maximum(behind - held, 0), DECAY)
         for g, (group, columns) in enumerate(GROUPS.items()):
             weight = {"jaw": late, "round": slow}.get(group, quick) * w[:, g] + 1e-9
-            tracks[first:first + CHUNK, columns] = weight @ goal[:, columns] / weight.sum(1, keepdims=True)
-        aperture[first:first + CHUNK] = quick @ floor[near] / (quick.sum(1) + 1e-9)
+            tracks[first : first + CHUNK, columns] = weight @ goal[:, columns] / weight.sum(1, keepdims=True)
+        aperture[first : first + CHUNK] = quick @ floor[near] / (quick.sum(1) + 1e-9)
     tracks = gaussian_filter1d(tracks, 0.55, axis=0, mode="nearest")
     tracks[:, GROUPS["jaw"]] *= (following(energy) * jaw_gain)[:, None]
     tracks[:, GROUPS["roll"]] *= np.reshape(consonant_gain, (-1, 1))
@@ -122,7 +123,7 @@ def segments(phones, share, style, T):
     targets[:, TRACK["mouthFunnel"]] *= lips * (1 - 0.15 * style.rounding)
     targets[:, TRACK["mouthPucker"]] *= lips * (1 + 0.15 * style.rounding)
     short = np.array([n == "sil" for n in names]) & (ends - starts < PAUSE)
-    dominance[short] *= 0.15       # in a short gap the mouth waits where its neighbours left it
+    dominance[short] *= 0.15  # in a short gap the mouth waits where its neighbours left it
     heavy = np.array([PHONES[n].heavy for n in names])
     floor = np.array([PHONES[n].aperture for n in names])
     return starts, ends, targets, dominance, heavy, floor
@@ -147,8 +148,11 @@ def closure(phones, t):
     """1 while p, b or m hold the lips shut, with ramps of at most 100 ms (0.7 of a shorter neighbour; f and v want theirs)."""
     out = np.zeros(len(t))
     shut = bilabials(phones)
-    sounds = [(start, end, 0.02 if name(label) in LABIODENTAL else max(0.7 * (end - start), 0.045))
-              for start, end, label in phones if name(label) not in BILABIALS]
+    sounds = [
+        (start, end, 0.02 if name(label) in LABIODENTAL else max(0.7 * (end - start), 0.045))
+        for start, end, label in phones
+        if name(label) not in BILABIALS
+    ]
     for start, end in shut:
         closing = min([ramp for s, e, ramp in sounds if abs(e - start) < 0.02] + [0.10])
         opening = min([ramp for s, e, ramp in sounds if abs(s - end) < 0.05] + [0.10])

@@ -8,6 +8,7 @@ of 1,440 p, b, m shut (lip gap under 0.03), each of 640 f, v within 2 mm of the 
 open. EmoDB's hand labels, train and dev speakers: recall 1.000, false closures 0.000, speech precision 0.99, f and v 1.000,
 rounded 1.000, onsets 6 ms off in the median; the same when happy or angry, on other identities, and nearly so on LJSpeech.
 """
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -19,16 +20,24 @@ from model_runtime.flame.teeth import teeth_edge
 from model_runtime.training.teacher.layout import APERTURE, CLOSURE, INDEX, LABIODENTAL
 
 # What may move to shut the lips, and how readily (larger is more readily).
-HELPERS = {"mouthClose": 1.0, "jawOpen": 0.25, "mouthShrugLower": 0.25, "mouthRollLower": 0.2, "mouthRollUpper": 0.2,
-           "jawForward": 0.2, "mouthPressLeft": 0.2, "mouthPressRight": 0.2}
+HELPERS = {
+    "mouthClose": 1.0,
+    "jawOpen": 0.25,
+    "mouthShrugLower": 0.25,
+    "mouthRollLower": 0.2,
+    "mouthRollUpper": 0.2,
+    "jawForward": 0.2,
+    "mouthPressLeft": 0.2,
+    "mouthPressRight": 0.2,
+}
 # Solved here, or told by channels.
 ELSEWHERE = ("mouthClose", "tongueOut", *(name for name in INDEX if name.startswith(("eyeBlink", "eyeLook"))))
 ROUNDS = 2
-STEP = 0.05     # of an action, for slopes
-RIDGE = 1e-3    # of the squared gap of an open jaw
-MIDDLE = 3.0    # weight of the midpoints, which are what lip gap is measured on
-BITE = 10.0     # weight of the lower lip on the teeth
-CLEAR = 0.07    # lip gap of f and v at least, so that they never look like p
+STEP = 0.05  # of an action, for slopes
+RIDGE = 1e-3  # of the squared gap of an open jaw
+MIDDLE = 3.0  # weight of the midpoints, which are what lip gap is measured on
+BITE = 10.0  # weight of the lower lip on the teeth
+CLEAR = 0.07  # lip gap of f and v at least, so that they never look like p
 CHUNK = 2000
 
 
@@ -43,7 +52,7 @@ def solve(head, actions, channels, beta=None):
         face[:, INDEX[name]] = 0
     motions = np.asarray(head.actions_motion, np.float32)
     values = to_motion(head, face)
-    values[:, motion.NECK.start:] = channels[:, :CLOSURE]
+    values[:, motion.NECK.start :] = channels[:, :CLOSURE]
     mouth = Mouth(head, beta)
     for start in range(0, len(values), CHUNK):
         part = slice(start, start + CHUNK)
@@ -57,7 +66,7 @@ class Mouth:
     def __init__(self, head, beta=None):
         self.lips, self.beta, self.scale = lips_alone(head), beta, head.jaw_open_gap
         upper, lower = self.points(np.zeros((1, motion.CHANNELS), np.float32))
-        self.rest = upper - lower   # a neutral mouth is shut
+        self.rest = upper - lower  # a neutral mouth is shut
         self.edge = teeth_edge(head, beta)
 
     def points(self, values):
@@ -75,21 +84,23 @@ class Mouth:
 def lips_alone(head):
     """A head of nothing but the inner lips (N upper, N lower) and a point for each joint: posing it costs next to nothing."""
     if _kept.get("head") is not head:
-        rows = np.r_[head.landmark("lip_inner_upper_mid"), head.lip_inner_upper,
-                     head.landmark("lip_inner_lower_mid"), head.lip_inner_lower]
+        rows = np.r_[head.landmark("lip_inner_upper_mid"), head.lip_inner_upper, head.landmark("lip_inner_lower_mid"), head.lip_inner_lower]
         regressor = head.J_regressor
         bones = np.eye(5, dtype=np.float32)
         _kept["lips"] = Head(
-            v_template=np.concatenate([head.v_template[rows], regressor @ head.v_template]), f=np.zeros((1, 3), np.int32),
+            v_template=np.concatenate([head.v_template[rows], regressor @ head.v_template]),
+            f=np.zeros((1, 3), np.int32),
             shapedirs=np.concatenate([head.shapedirs[rows], np.tensordot(regressor, head.shapedirs, 1)]),
             posedirs=np.concatenate([head.posedirs[rows], np.zeros((5, 3, 36), np.float32)]),
             J_regressor=np.concatenate([np.zeros((5, len(rows)), np.float32), bones], 1),
-            weights=np.concatenate([head.weights[rows], bones]), kintree_table=head.kintree_table)
+            weights=np.concatenate([head.weights[rows], bones]),
+            kintree_table=head.kintree_table,
+        )
         _kept["head"] = head
     return _kept["lips"]
 
 
-_kept = {}   # the last head that lips_alone was asked for, and its lips
+_kept = {}  # the last head that lips_alone was asked for, and its lips
 
 
 def correct(mouth, values, channels, motions):
@@ -98,7 +109,7 @@ def correct(mouth, values, channels, motions):
     teeth = channels[:, LABIODENTAL] * (1 - closure)
     jaw = motions[INDEX["jawOpen"]]
     added = np.zeros((len(values), motion.CHANNELS), np.float32)
-    for _ in range(2):   # opening is nearly linear in the jaw
+    for _ in range(2):  # opening is nearly linear in the jaw
         parted = mouth.gaps(*mouth.points(values + added))[:, 0, 1]
         lack = np.maximum(aperture * 1.15 - parted, 0) * (1 - closure)
         added += (gaussian_filter1d(lack, 0.7, mode="nearest")[:, None] * jaw).astype(np.float32)
@@ -120,7 +131,7 @@ def correct(mouth, values, channels, motions):
     weight = np.sqrt(np.concatenate([weight.reshape(len(busy), -1), np.repeat(BITE * teeth[busy][:, None], 2, 1)], 1))
 
     directions = np.array([motions[INDEX[name]] * size for name, size in HELPERS.items()], np.float32)  # [K, 65]
-    steps = np.concatenate([np.zeros((1, motion.CHANNELS), np.float32), STEP * directions])[:, None]             # [1 + K, 1, 65]
+    steps = np.concatenate([np.zeros((1, motion.CHANNELS), np.float32), STEP * directions])[:, None]  # [1 + K, 1, 65]
     amount = np.zeros((len(busy), len(directions)))
     for _ in range(ROUNDS):
         here = start + (amount @ directions).astype(np.float32)

@@ -5,6 +5,7 @@ The faces themselves are flame.poses.EMOTIONS.
 Measured on 40 sentences each: the mean face of a whole performance, put to the nearest of the eight (their means from
 other seeds, scaled by strength), is the right one in 100 % at strength 1 and 99 % at strength 0.3.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,46 +22,58 @@ class Emotion:
     """pause: actions added while the mouth rests. The rest are gains (1) and offsets (0) of the other layers."""
 
     pause: dict = field(default_factory=dict)
-    part: float = 0.0        # how far resting lips stay apart, 0 to 1
-    jaw: float = 1.0         # gain of the jaw in speech
+    part: float = 0.0  # how far resting lips stay apart, 0 to 1
+    jaw: float = 1.0  # gain of the jaw in speech
     consonants: float = 1.0  # gain of consonants' lips
-    lids: float = 0.0        # droop
-    gaze: tuple = (0.0, 0.0)        # pitch, yaw offset, radians
-    restless: float = 1.0    # gain of the saccade rate
-    blinks: float = 1.0      # gain of the blink rate
-    head: tuple = (0.0, 0.0, 0.0)   # posture, radians
-    lively: float = 1.0      # gain of head movement and brows
+    lids: float = 0.0  # droop
+    gaze: tuple = (0.0, 0.0)  # pitch, yaw offset, radians
+    restless: float = 1.0  # gain of the saccade rate
+    blinks: float = 1.0  # gain of the blink rate
+    head: tuple = (0.0, 0.0, 0.0)  # posture, radians
+    lively: float = 1.0  # gain of head movement and brows
 
 
 EMOTIONS = {
     "neutral": Emotion(),
-    "happy": Emotion(
-        pause={"mouthSmile": 0.10},
-        jaw=1.1, blinks=1.1, head=(-0.03, 0, 0.02), lively=1.25),
+    "happy": Emotion(pause={"mouthSmile": 0.10}, jaw=1.1, blinks=1.1, head=(-0.03, 0, 0.02), lively=1.25),
     "sad": Emotion(
         pause={"mouthShrugLower": 0.15, "mouthPress": 0.10},
-        jaw=0.72, consonants=0.85, lids=0.20, gaze=(0.13, 0.02), restless=0.6, blinks=1.05, head=(0.11, 0, 0.04), lively=0.6),
+        jaw=0.72,
+        consonants=0.85,
+        lids=0.20,
+        gaze=(0.13, 0.02),
+        restless=0.6,
+        blinks=1.05,
+        head=(0.11, 0, 0.04),
+        lively=0.6,
+    ),
     "angry": Emotion(
         pause={"mouthPress": 0.45, "mouthRollLower": 0.14, "mouthRollUpper": 0.10},
-        jaw=1.15, consonants=1.25, restless=0.7, blinks=0.85, head=(0.05, 0, 0), lively=1.2),
-    "surprised": Emotion(
-        pause={"jawOpen": 0.10},
-        part=0.8, jaw=1.15, restless=0.8, blinks=0.85, head=(-0.07, 0, 0), lively=1.1),
-    "afraid": Emotion(
-        pause={"mouthStretch": 0.08},
-        part=0.6, jaw=0.9, restless=1.8, blinks=1.15, head=(-0.05, 0.02, 0), lively=0.9),
-    "disgusted": Emotion(
-        pause={"mouthShrugUpper": 0.12},
-        jaw=0.95, lids=0.06, gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
+        jaw=1.15,
+        consonants=1.25,
+        restless=0.7,
+        blinks=0.85,
+        head=(0.05, 0, 0),
+        lively=1.2,
+    ),
+    "surprised": Emotion(pause={"jawOpen": 0.10}, part=0.8, jaw=1.15, restless=0.8, blinks=0.85, head=(-0.07, 0, 0), lively=1.1),
+    "afraid": Emotion(pause={"mouthStretch": 0.08}, part=0.6, jaw=0.9, restless=1.8, blinks=1.15, head=(-0.05, 0.02, 0), lively=0.9),
+    "disgusted": Emotion(pause={"mouthShrugUpper": 0.12}, jaw=0.95, lids=0.06, gaze=(0.03, 0.05), head=(-0.05, 0.10, 0.04), lively=0.85),
     "contemptuous": Emotion(
         pause={"mouthPressRight": 0.12},
-        jaw=0.9, lids=0.14, gaze=(0.05, -0.03), restless=0.8, blinks=0.85, head=(-0.08, 0.05, -0.06), lively=0.8),
+        jaw=0.9,
+        lids=0.14,
+        gaze=(0.05, -0.03),
+        restless=0.8,
+        blinks=0.85,
+        head=(-0.08, 0.05, -0.06),
+        lively=0.8,
+    ),
 }
 # How much of a feeling rounded lips hold back.
-YIELDS = {"mouthSmile": 0.7, "mouthStretch": 0.75, "mouthDimple": 0.7, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6,
-          "mouthFrown": 0.3}
-INERTIA = 3.5   # frames: a face takes about half a second from one feeling to the next
-FACES = np.array([face(poses.EMOTIONS[name]) for name in LABELS])    # [8, 52]
+YIELDS = {"mouthSmile": 0.7, "mouthStretch": 0.75, "mouthDimple": 0.7, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "mouthFrown": 0.3}
+INERTIA = 3.5  # frames: a face takes about half a second from one feeling to the next
+FACES = np.array([face(poses.EMOTIONS[name]) for name in LABELS])  # [8, 52]
 PARTED = [k for name in poses.PARTED for k in columns(name)]
 PAUSES = np.array([face(EMOTIONS[name].pause) for name in LABELS])  # [8, 52]
 

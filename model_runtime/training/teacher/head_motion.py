@@ -4,15 +4,16 @@ Over 170 performances of real sentences the neck's standard deviation is 5.8 6.9
 and 99 % of its speeds lie below 48 degrees a second. What moves within half a second follows loudness and F0 (regressed on both,
 mean of the performances) at r 0.40 to 0.45, best zero to one frame behind them.
 """
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.training.teacher.layout import FPS
 from model_runtime.training.teacher.upper_face import wander
 
-SD = np.radians([6.0, 7.0, 5.0])    # about x, y, z over many performances (ANCHORS)
-FARTHEST = 2.3                      # SDs, before the feeling's own posture
-LAG = 1                             # frames: about 30 ms behind the voice
+SD = np.radians([6.0, 7.0, 5.0])  # about x, y, z over many performances (ANCHORS)
+FARTHEST = 2.3  # SDs, before the feeling's own posture
+LAG = 1  # frames: about 30 ms behind the voice
 POSTURE, SWAY, MIDDLE = 0.42, 0.9, 0.46  # shares of SD: a performance's own posture, slow sway, and livelier movement
 
 
@@ -43,6 +44,6 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     moving = answers + middle * (0.35 + 0.65 * speaking[:, None])
     moving[:, 0] += nods
     out = style.head * (still + lively[:, None] * ((0.6 + 0.4 * speaking.mean()) * slow + moving))
-    out = FARTHEST * SD * np.tanh(out / (FARTHEST * SD)) + posture    # nobody talks with the head on the shoulder
+    out = FARTHEST * SD * np.tanh(out / (FARTHEST * SD)) + posture  # nobody talks with the head on the shoulder
     out[:, 0] += breath
     return np.clip(gaussian_filter1d(out, 1.0, axis=0, mode="nearest"), -0.5, 0.5)

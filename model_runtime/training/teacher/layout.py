@@ -15,6 +15,7 @@ channels  [T, 15] what no face action says well, in this order:
 
 The first twelve are Motion's last twelve; the other three are what contact.solve makes true on a head.
 """
+
 import numpy as np
 
 from model_runtime.flame.actions import ARKIT, sides
@@ -25,7 +26,7 @@ CHANNELS = 15
 NECK, EYES, LIDS, TONGUE = slice(0, 3), slice(3, 7), slice(7, 9), slice(9, 12)
 CLOSURE, LABIODENTAL, APERTURE = 12, 13, 14
 
-INDEX = {name: i for i, name in enumerate(ARKIT)}   # contact.py goes by name: heads name their own
+INDEX = {name: i for i, name in enumerate(ARKIT)}  # contact.py goes by name: heads name their own
 
 
 def columns(name):

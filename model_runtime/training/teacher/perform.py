@@ -1,11 +1,24 @@
 """The teacher: aligned phones, prosody and a feeling -> what a face does. Rules from the literature, random as people are."""
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.errors import UtterError
-from model_runtime.training.teacher import contact, coarticulation, emotions, head_motion, upper_face, voice
-from model_runtime.training.teacher.layout import (ACTIONS, APERTURE, CHANNELS, CLOSURE, EYES, FPS, INDEX, LABIODENTAL, LIDS,
-                                                   NECK, TONGUE, columns)
+from model_runtime.training.teacher import coarticulation, contact, emotions, head_motion, upper_face, voice
+from model_runtime.training.teacher.layout import (
+    ACTIONS,
+    APERTURE,
+    CHANNELS,
+    CLOSURE,
+    EYES,
+    FPS,
+    INDEX,
+    LABIODENTAL,
+    LIDS,
+    NECK,
+    TONGUE,
+    columns,
+)
 from model_runtime.training.teacher.phones import TRACK
 from model_runtime.training.teacher.styles import style as draw_style
 
@@ -29,13 +42,15 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
         raise UtterError("There is nothing to perform: give at least one phone (sil for silence) and one frame.")
     T = max(1, int(np.ceil(phones[-1][1] * FPS))) if T is None else T
     for_style, for_voice, for_mouth, for_feeling, for_brows, for_eyes, for_head = (
-        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(7))
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(7)
+    )
     style = draw_style(for_style)
     energy, f0 = voice.on_frames(prosody, phones, T, for_voice)
     share = emotions.weights(emotion, strength, T)
 
     tracks, shut, rest, breath, teeth, aperture = coarticulation.mouth(
-        phones, energy, T, style, for_mouth, emotions.blend(share, "jaw", 1), emotions.blend(share, "consonants", 1))
+        phones, energy, T, style, for_mouth, emotions.blend(share, "jaw", 1), emotions.blend(share, "consonants", 1)
+    )
     rest = rest * (1 - emotions.blend(share, "part", 0))
     speaking = 1 - gaussian_filter1d(rest, 2, mode="nearest")
     speech = mouth_actions(tracks, breath, style)
@@ -50,12 +65,12 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
     posture, aside = emotions.blend(share, "head", np.zeros(3)), emotions.blend(share, "gaze", np.zeros(2))
     neck = head_motion.neck(found, energy, f0, speaking, style, lively, posture, for_head)
     eyes, saccades = upper_face.gaze(T, style, emotions.blend(share, "restless", 1), aside, neck, for_eyes)
-    pauses = np.flatnonzero(np.diff((rest > 0.5).astype(int)) == 1) / FPS   # people blink as a phrase ends
+    pauses = np.flatnonzero(np.diff((rest > 0.5).astype(int)) == 1) / FPS  # people blink as a phrase ends
     blink = upper_face.blinks(T, style.blinks * emotions.blend(share, "blinks", 1), [*saccades, *pauses], for_eyes)
     wide = face[:, INDEX["eyeWideLeft"]]
     channels[:, NECK], channels[:, EYES] = neck, eyes
     channels[:, LIDS] = upper_face.lids(blink, eyes, emotions.blend(share, "lids", 0), wide)
-    channels[:, TONGUE] = tracks[:, TRACK["tongue_tip_up"]:]
+    channels[:, TONGUE] = tracks[:, TRACK["tongue_tip_up"] :]
     channels[:, CLOSURE], channels[:, LABIODENTAL], channels[:, APERTURE] = np.maximum(shut, rest), teeth, aperture
     face[:, columns("eyeWide")] *= (1 - blink)[:, None]
 
@@ -85,8 +100,8 @@ def shut_lips(face, channels, shut):
     for name, share in PARTING.items():
         face[:, columns(name)] *= (1 - share * closure)[:, None]
     press = columns("mouthPress")
-    face[:, press] = np.clip(face[:, press] * (1 - 0.8 * (1 - closure))[:, None] + 0.07 * (shut ** 4)[:, None], 0, 1)
-    for name, least in (("mouthUpperUp", 0.22), ("mouthRollLower", 0.45)):   # however short the f or v
+    face[:, press] = np.clip(face[:, press] * (1 - 0.8 * (1 - closure))[:, None] + 0.07 * (shut**4)[:, None], 0, 1)
+    for name, least in (("mouthUpperUp", 0.22), ("mouthRollLower", 0.45)):  # however short the f or v
         places = columns(name)
         face[:, places] = np.maximum(face[:, places], (least * teeth * (1 - closure))[:, None])
     face[:, [INDEX["mouthFunnel"], INDEX["mouthPucker"]]] *= (1 - 0.6 * teeth)[:, None]

@@ -1,4 +1,5 @@
 """How this performer performs: everything that stays the same through one performance and differs between seeds."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,24 +9,24 @@ import numpy as np
 class Style:
     """One performer's habits. Gains are about 1."""
 
-    articulation: float   # gain of all mouth targets
-    jaw: float            # gain of the jaw ...
-    lips: float           # ... and of the lips: JALI's two axes (Edwards et al. 2016, section 4.1)
-    rounding: float       # share of funnel (0) or pucker (1) in rounded lips is moved by this, -1 to 1
-    teeth: float          # gain of what bares the teeth
-    asymmetry: float      # -1 to 1: the subject's left (+) or right side leads
-    smile: float          # resting lip corners, about 0
-    expression: float     # gain of the feeling
-    mix: np.ndarray       # [52] this face's own gain of each action in a feeling
-    brows: float          # gain of brow movement
-    brow_rate: float      # chance that an accent moves the brows
-    brow_seconds: float   # how long a raise takes to come up
-    blinks: float         # per second
-    contact: float        # chance that a fixation looks at the listener
-    head: float           # gain of head movement
-    nod_rate: float       # chance that an accent nods
-    sway: np.ndarray      # [3, 2] how pitch, yaw and roll of the head answer F0 and loudness, radians per unit
-    breath: float         # chance that a pause ends in an audible breath
+    articulation: float  # gain of all mouth targets
+    jaw: float  # gain of the jaw ...
+    lips: float  # ... and of the lips: JALI's two axes (Edwards et al. 2016, section 4.1)
+    rounding: float  # share of funnel (0) or pucker (1) in rounded lips is moved by this, -1 to 1
+    teeth: float  # gain of what bares the teeth
+    asymmetry: float  # -1 to 1: the subject's left (+) or right side leads
+    smile: float  # resting lip corners, about 0
+    expression: float  # gain of the feeling
+    mix: np.ndarray  # [52] this face's own gain of each action in a feeling
+    brows: float  # gain of brow movement
+    brow_rate: float  # chance that an accent moves the brows
+    brow_seconds: float  # how long a raise takes to come up
+    blinks: float  # per second
+    contact: float  # chance that a fixation looks at the listener
+    head: float  # gain of head movement
+    nod_rate: float  # chance that an accent nods
+    sway: np.ndarray  # [3, 2] how pitch, yaw and roll of the head answer F0 and loudness, radians per unit
+    breath: float  # chance that a pause ends in an audible breath
 
 
 def style(rng):
@@ -38,12 +39,21 @@ def style(rng):
     jaw_share = rng.normal(0, 0.12)
     return Style(
         articulation=np.exp(rng.normal(0, 0.09)),
-        jaw=np.exp(jaw_share), lips=np.exp(-0.7 * jaw_share),
-        rounding=rng.uniform(-1, 1), teeth=np.exp(rng.normal(0, 0.25)),
-        asymmetry=float(np.clip(rng.normal(0, 0.4), -1, 1)), smile=float(np.clip(rng.normal(0.02, 0.03), 0, 0.08)),
-        expression=float(np.exp(rng.normal(0, 0.1))), mix=np.exp(rng.normal(0, 0.15, 52)),
-        brows=float(np.exp(rng.normal(0, 0.3))), brow_rate=rng.uniform(0.2, 0.7), brow_seconds=rng.uniform(0.12, 0.25),
-        blinks=float(np.clip(22.5 / 60 * np.exp(rng.normal(-0.02, 0.2)), 0.2, 0.6)), contact=rng.uniform(0.55, 0.85),
-        head=float(np.exp(rng.normal(0.03, 0.25))), nod_rate=rng.uniform(0.15, 0.6),
+        jaw=np.exp(jaw_share),
+        lips=np.exp(-0.7 * jaw_share),
+        rounding=rng.uniform(-1, 1),
+        teeth=np.exp(rng.normal(0, 0.25)),
+        asymmetry=float(np.clip(rng.normal(0, 0.4), -1, 1)),
+        smile=float(np.clip(rng.normal(0.02, 0.03), 0, 0.08)),
+        expression=float(np.exp(rng.normal(0, 0.1))),
+        mix=np.exp(rng.normal(0, 0.15, 52)),
+        brows=float(np.exp(rng.normal(0, 0.3))),
+        brow_rate=rng.uniform(0.2, 0.7),
+        brow_seconds=rng.uniform(0.12, 0.25),
+        blinks=float(np.clip(22.5 / 60 * np.exp(rng.normal(-0.02, 0.2)), 0.2, 0.6)),
+        contact=rng.uniform(0.55, 0.85),
+        head=float(np.exp(rng.normal(0.03, 0.25))),
+        nod_rate=rng.uniform(0.15, 0.6),
         sway=rng.normal([[-0.025, 0.02], [0, 0], [0, 0]], [[0.015, 0.012], [0.02, 0.015], [0.015, 0.012]]),
-        breath=rng.uniform(0.3, 0.8))
+        breath=rng.uniform(0.3, 0.8),
+    )

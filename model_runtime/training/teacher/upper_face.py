@@ -5,16 +5,17 @@ clip's first two seconds as later. Calibrated on ../shared/data/arkit_rom (67 bl
 seven) and mostly opens in three to five; lids fall by 0.28 and 0.77 per radian of downward gaze in the two takes; inner and outer
 brows rise as one (r 0.98) and both sides alike, in 0.13 to 0.3 s, at up to 3 a second.
 """
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from model_runtime.training.teacher.layout import FPS, columns
 
 CLOSE, OPEN = 0.050, 0.100  # seconds a lid takes to shut and to open
-SHUT = 0.034                # ... and stays shut, so that one frame at 30 fps sees it
-REFRACTORY = 1.5            # seconds before the next blink
-DOUBLE = 0.15               # of blinks come twice
-COUPLED = 0.4               # seconds: a blink that is due waits so long for a saccade or a pause, or comes so much early
+SHUT = 0.034  # ... and stays shut, so that one frame at 30 fps sees it
+REFRACTORY = 1.5  # seconds before the next blink
+DOUBLE = 0.15  # of blinks come twice
+COUPLED = 0.4  # seconds: a blink that is due waits so long for a saccade or a pause, or comes so much early
 REACH = np.array([0.40, 0.55])  # radians, the farthest an eye turns: pitch, yaw; its look actions at 1
 
 
@@ -23,7 +24,7 @@ def wander(rng, T, hertz):
     sigma = FPS / (2 * np.pi * hertz)
     pad = int(4 * sigma) + 1
     noise = gaussian_filter1d(rng.standard_normal(T + 2 * pad), sigma, mode="wrap")
-    return noise[pad:pad + T] * np.sqrt(2 * np.sqrt(np.pi) * sigma)
+    return noise[pad : pad + T] * np.sqrt(2 * np.sqrt(np.pi) * sigma)
 
 
 def brows(found, T, style, lively, rng):
@@ -103,10 +104,11 @@ def gaze(T, style, restless, offset, head, rng):
             big.append(at)
         previous = goal
         at += stay / max(restless[min(i, T - 1)], 0.2)
-    kernel = np.array([0.55, 0.35, 0.1])   # a saccade takes one to three frames
+    kernel = np.array([0.55, 0.35, 0.1])  # a saccade takes one to three frames
 
     def settle(x):
         return np.convolve(np.r_[x[:1], x[:1], x], kernel, "valid")
+
     slow = gaussian_filter1d(head, 1, axis=0, mode="nearest") - 0.3 * head.mean(0)
 
     pitch = settle(pitch) + offset[:, 0] - 0.9 * slow[:, 0] + 0.004 * wander(rng, T, 2)

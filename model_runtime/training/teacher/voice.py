@@ -3,6 +3,7 @@
 Prosody is [Tc, 3] at 50 Hz: energy (log loudness, 0 to 1), voicing (0 to 1), f0 (octaves from the speaker's median, 0 where
 unvoiced).
 """
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -34,7 +35,7 @@ def rhythm(phones, rng):
         if phone in VOWELS:
             weight = stress(label)
             energy[inside] = 0.86 + 0.12 * (weight - 0.5) + 0.06 * rng.standard_normal() - 0.10 * fall
-            f0 += 0.30 * weight * rng.uniform(0, 1.4) * np.exp(-((t - (start + end) / 2) / 0.12) ** 2)
+            f0 += 0.30 * weight * rng.uniform(0, 1.4) * np.exp(-(((t - (start + end) / 2) / 0.12) ** 2))
         else:
             level = 0.76 if phone in SONORANT else 0.55
             energy[inside] = np.maximum(energy[inside], level + 0.04 * rng.standard_normal() - 0.10 * fall)
@@ -72,8 +73,12 @@ def accents(phones, energy, f0, rng):
     def standing(x):
         return (x - x.mean()) / (x.std() + 1e-6)
 
-    score = (0.6 * standing(energy[frame]) + 0.6 * standing(melody[frame])
-             + 1.4 * (np.array([stress(label) for *_, label in vowels]) - 0.5) + 0.25 * rng.standard_normal(len(vowels)))
+    score = (
+        0.6 * standing(energy[frame])
+        + 0.6 * standing(melody[frame])
+        + 1.4 * (np.array([stress(label) for *_, label in vowels]) - 0.5)
+        + 0.25 * rng.standard_normal(len(vowels))
+    )
     chosen = []
     for i in np.argsort(-score):
         if score[i] > 0.5 and all(abs(middle[i] - middle[j]) > 0.3 for j in chosen):

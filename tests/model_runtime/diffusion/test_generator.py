@@ -1,4 +1,5 @@
 """The denoiser's parts do what their formulas say; a checkpoint comes back whole or is refused in a sentence."""
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -10,8 +11,15 @@ from model_runtime.motion import CHANNELS
 
 def inputs(B=2, T=24, seed=0):
     torch.manual_seed(seed)
-    return [torch.randn(B, T, CHANNELS), torch.full((B,), 500), torch.rand(B, T, 55), torch.randn(B, T, 128), torch.randn(B, 300),
-            torch.zeros(B, T, CHANNELS), torch.zeros(B, T, CHANNELS)]
+    return [
+        torch.randn(B, T, CHANNELS),
+        torch.full((B,), 500),
+        torch.rand(B, T, 55),
+        torch.randn(B, T, 128),
+        torch.randn(B, 300),
+        torch.zeros(B, T, CHANNELS),
+        torch.zeros(B, T, CHANNELS),
+    ]
 
 
 def lively(**size):
@@ -44,7 +52,7 @@ def test_pair_attention_equals_attention_to_all_pairs():
     fuse, K, T = g.PairAttention(16, heads=2), 3, 7
     tokens, motion, feeling = torch.randn(2, K, 16), torch.randn(2, T, 16), torch.randn(2, T, 16)
     pairs = torch.cat([motion[:, :, None].expand(-1, -1, T, -1), feeling[:, None].expand(-1, T, -1, -1)], -1).flatten(1, 2)
-    weight = torch.cat([fuse.of_motion.weight, fuse.of_feeling.weight], 1)      # one linear map of the concatenated pair
+    weight = torch.cat([fuse.of_motion.weight, fuse.of_feeling.weight], 1)  # one linear map of the concatenated pair
     key, value = (pairs @ weight.T + fuse.of_motion.bias + fuse.of_feeling.bias).chunk(2, -1)
     heads = lambda x: x.unflatten(-1, (2, 8)).transpose(1, 2)
     read = F.scaled_dot_product_attention(heads(fuse.query(tokens)), heads(key), heads(value))
@@ -56,7 +64,7 @@ def test_positions_differ_along_time_and_depend_on_distance_only():
     q, k = torch.randn(8), torch.randn(8)
     likeness = g.rotate(q.expand(1, 1, 40, 8)) @ g.rotate(k.expand(1, 1, 40, 8)).transpose(-1, -2)
     first_row = likeness[0, 0, 0]
-    assert len(set(first_row.round(decimals=4).tolist())) > 35                 # the same vector, told apart by where it stands
+    assert len(set(first_row.round(decimals=4).tolist())) > 35  # the same vector, told apart by where it stands
     torch.testing.assert_close(likeness[0, 0, 5, 5:25], first_row[:20], atol=1e-4, rtol=1e-3)
 
 

@@ -1,5 +1,6 @@
 """The seal: lips that nearly meet in p, b, m do, the lower lip that is near the teeth in f and v touches them, and nothing else
 moves."""
+
 import numpy as np
 import pytest
 import torch
@@ -25,7 +26,7 @@ def generator():
 def ajar(head, beta, heard):
     """(values [4, 65] with the lips a fifth open, content [4, 55] that hears that posterior in frames 1 and 2)."""
     values = torch.from_numpy(0.2 * np.asarray(head.actions_motion, np.float32)[head.action("jawOpen")]).repeat(4, 1)
-    values[:, 54] = 0.2                                                     # the head is turned
+    values[:, 54] = 0.2  # the head is turned
     content = torch.zeros(4, 55)
     content[1:3, heard] = 0.9
     return values, content
@@ -52,7 +53,7 @@ def test_f_and_v_touch_the_teeth_and_p_b_m_shut(generator, head, seed):
         assert (gap[1:3] < 0.03).all() == shut
         if not shut:
             assert biting(head, sealed, beta)[1:3].max() < 2 < biting(head, before, beta).min()
-        assert (sealed[:, 53:] - before[:, 53:]).abs().max() == 0           # head, eyes, lids and tongue
+        assert (sealed[:, 53:] - before[:, 53:]).abs().max() == 0  # head, eyes, lids and tongue
 
 
 def test_a_pinned_channel_is_not_moved(generator, head):

@@ -1,4 +1,5 @@
 """The mechanics of sampling, with a small untrained denoiser: they hold for any weights."""
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from model_runtime.motion import CHANNELS, JAW, LIDS, NECK, TONGUE
 def generator():
     torch.manual_seed(2)
     net = g.Denoiser(width=32, depth=1, heads=2).eval()
-    for name, value in net.named_parameters():
+    for _name, value in net.named_parameters():
         torch.nn.init.normal_(value, std=0.1)
     return g.Generator(net, torch.zeros(CHANNELS), torch.full((CHANNELS,), 0.1), torch.eye(CHANNELS), "x")
 
@@ -36,7 +37,7 @@ def test_noise_belongs_to_the_frame_not_to_the_clip():
     np.testing.assert_array_equal(sampler.noise(500, 3)[:130], sampler.noise(130, 3))
     draws = sampler.noise(5000, 3).numpy()
     assert abs(draws.mean()) < 0.01 and abs(draws.std() - 1) < 0.01
-    assert np.abs(np.corrcoef(draws[:-64].ravel(), draws[64:].ravel())[0, 1]) < 0.01   # blocks are not repeated
+    assert np.abs(np.corrcoef(draws[:-64].ravel(), draws[64:].ravel())[0, 1]) < 0.01  # blocks are not repeated
 
 
 def test_takes_share_the_mouths_noise_and_nothing_else():
@@ -45,7 +46,7 @@ def test_takes_share_the_mouths_noise_and_nothing_else():
     torch.testing.assert_close(one @ mouth, other @ mouth, atol=1e-4, rtol=1e-4)
     rest = torch.eye(CHANNELS) - mouth @ mouth.T
     assert abs(np.corrcoef((one @ rest).ravel(), (other @ rest).ravel())[0, 1]) < 0.01
-    torch.testing.assert_close(torch.cov(one.T), torch.eye(CHANNELS), atol=0.1, rtol=0)      # still N(0, I)
+    torch.testing.assert_close(torch.cov(one.T), torch.eye(CHANNELS), atol=0.1, rtol=0)  # still N(0, I)
 
 
 @pytest.mark.parametrize("quality, most", [("draft", 8), ("final", 20)])
@@ -73,7 +74,7 @@ def test_windows_cover_every_frame_smoothly():
         starts, fade = sampler.windows(T)
         cover = torch.zeros(T)
         for start in starts:
-            cover[start:start + len(fade)] += fade
+            cover[start : start + len(fade)] += fade
         assert cover.min() > 0 and starts[0] == 0 and starts[-1] + len(fade) == T
 
 
@@ -86,7 +87,7 @@ def test_a_long_clip_is_denoised_a_batch_at_a_time(generator, monkeypatch):
     values = sampler.sample(generator, content, feeling, prompted, beta, quality="draft")
     assert len(values) == 4000 and max(seen) <= sampler.BATCH
     reached = sum(start < 1000 for start in sampler.windows(4000)[0])
-    assert sum(seen) == sampler.SAMPLER_STEPS["draft"] * (len(sampler.windows(4000)[0]) + reached)   # twice where a prompt is, no more
+    assert sum(seen) == sampler.SAMPLER_STEPS["draft"] * (len(sampler.windows(4000)[0]) + reached)  # twice where a prompt is, no more
 
 
 def test_no_seams_where_windows_meet(generator):
@@ -111,8 +112,10 @@ def test_guidance_branches_are_one_batch(generator):
     step, beta = torch.tensor(400), torch.zeros(300)
     with torch.no_grad():
         got = sampler.denoise(generator, [0, 1, 2], step, beta, *(a[:1].expand(3, -1, -1) for a in windows))
-        each = [generator.denoiser(x, step.expand(1), content, feeling, beta.expand(1, -1), pins, mask, torch.tensor([h]), torch.tensor([f]))
-                for h, f in ((False, False), (True, False), (True, True))]
+        each = [
+            generator.denoiser(x, step.expand(1), content, feeling, beta.expand(1, -1), pins, mask, torch.tensor([h]), torch.tensor([f]))
+            for h, f in ((False, False), (True, False), (True, True))
+        ]
     torch.testing.assert_close(got, torch.cat(each), atol=1e-5, rtol=1e-4)
 
 
@@ -154,7 +157,7 @@ def test_limits_hold(generator):
     for part in (LIDS, TONGUE):
         assert values[:, part].min() >= 0 and values[:, part].max() <= 1
     assert values[:, JAW.start].min() >= np.float32(sampler.CLOSEST_JAW)
-    assert np.abs(values[:, NECK]).max() > 1.1   # nothing else is cut
+    assert np.abs(values[:, NECK]).max() > 1.1  # nothing else is cut
 
 
 def test_cancelling_stops_within_a_step(generator):
@@ -170,10 +173,14 @@ def test_progress_rises_to_one(generator):
     assert heard == sorted(heard) and heard[0] == 0 and heard[-1] == 1 and len(heard) > 5
 
 
-@pytest.mark.parametrize("spoil, sentence", [
-    (lambda s: (s[0][:0], s[1][:0], s[2][:0], s[3]), "too short"),
-    (lambda s: (s[0], s[1][:-1], s[2], s[3]), "equally long"),
-    (lambda s: (s[0] * np.nan, s[1], s[2], s[3]), "not finite")])
+@pytest.mark.parametrize(
+    "spoil, sentence",
+    [
+        (lambda s: (s[0][:0], s[1][:0], s[2][:0], s[3]), "too short"),
+        (lambda s: (s[0], s[1][:-1], s[2], s[3]), "equally long"),
+        (lambda s: (s[0] * np.nan, s[1], s[2], s[3]), "not finite"),
+    ],
+)
 def test_bad_arrays_are_refused(generator, spoil, sentence):
     with pytest.raises(UtterError, match=sentence):
         sampler.sample(generator, *spoil(scene(30)))
@@ -209,8 +216,14 @@ def test_hidden_states_are_heard_and_content_seals_the_lips(generator, monkeypat
 
 
 def test_a_checkpoint_says_how_wide_its_content_is(tmp_path):
-    made = g.Generator(g.Denoiser(width=32, depth=1, heads=2, content=19), torch.zeros(CHANNELS), torch.ones(CHANNELS), torch.eye(CHANNELS),
-                       "a", metadata={"encoder": "hidden:hubert-0:9"})
+    made = g.Generator(
+        g.Denoiser(width=32, depth=1, heads=2, content=19),
+        torch.zeros(CHANNELS),
+        torch.ones(CHANNELS),
+        torch.eye(CHANNELS),
+        "a",
+        metadata={"encoder": "hidden:hubert-0:9"},
+    )
     g.save(made, tmp_path / "g.safetensors")
     read = g.load(tmp_path / "g.safetensors", basis="a")
     assert read.denoiser.size["content"] == 19 and read.ears == "hidden:hubert-0:9"

@@ -1,4 +1,5 @@
 """What the shipped weights do with the shipped voices: lips meet where they must, feelings show, pins are followed."""
+
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,10 @@ def voices():
     for path in sorted(VOICES.glob("*.flac")):
         samples, rate = soundfile.read(path, dtype="float32")
         assert rate == 16000
-        phones = [(float(start), float(end), ours.get(phone.upper(), phone.upper()))
-                  for start, end, phone in map(str.split, path.with_suffix(".phones").read_text().splitlines())]
+        phones = [
+            (float(start), float(end), ours.get(phone.upper(), phone.upper()))
+            for start, end, phone in map(str.split, path.with_suffix(".phones").read_text().splitlines())
+        ]
         out[path.stem] = samples, phones
     return out
 
@@ -51,15 +54,19 @@ def voices():
 def heard(voices):
     """{name: (content [T, 55] as the shipped ears hear it, phones)}."""
     encoder = load_encoder("cpu")
-    return {name: (resample(encoder.listen(samples), FPS, -(-len(samples) * FPS // 16000)), phones)
-            for name, (samples, phones) in voices.items()}
+    return {
+        name: (resample(encoder.listen(samples), FPS, -(-len(samples) * FPS // 16000)), phones)
+        for name, (samples, phones) in voices.items()
+    }
 
 
 @pytest.fixture(scope="module")
 def said(voices):
     """{name: (content [T, 55] that says what the phones' labels say, phones)}: the generator without the ears' mistakes."""
-    return {name: (resample(oracle(phones, samples), FPS, -(-len(samples) * FPS // 16000)), phones)
-            for name, (samples, phones) in voices.items()}
+    return {
+        name: (resample(oracle(phones, samples), FPS, -(-len(samples) * FPS // 16000)), phones)
+        for name, (samples, phones) in voices.items()
+    }
 
 
 def play(generator, content, feeling=None, **options):
@@ -125,10 +132,10 @@ def test_a_passage_changes_the_face_there_and_not_before(generator, head, feelin
     content, _ = heard["moon"]
     T = len(content)
     feeling, prompted = np.zeros((T, 128), np.float32), np.zeros(T, np.float32)
-    feeling[T // 2:], prompted[T // 2:] = feelings.label("happy"), 1
+    feeling[T // 2 :], prompted[T // 2 :] = feelings.label("happy"), 1
     acted = actions.from_motion(head, sample(generator, content, feeling, prompted, BETA))
     smile = acted[:, [head.action("mouthSmileLeft"), head.action("mouthSmileRight")]].mean(1)
-    assert smile[T // 2 + 15:].mean() > smile[: T // 2 - 15].mean() + 0.2
+    assert smile[T // 2 + 15 :].mean() > smile[: T // 2 - 15].mean() + 0.2
 
 
 def test_strength_grades_the_face(generator, head, feelings, heard):
@@ -166,7 +173,7 @@ def test_the_head_is_calm_and_alive(plain):
     for values in plain.values():
         if len(values) > 60:
             assert 0.005 < values[:, NECK].std(0).max() < 0.25
-            assert np.abs(np.diff(values[:, NECK], n=2, axis=0)).mean() < 0.006      # radians per frame squared
+            assert np.abs(np.diff(values[:, NECK], n=2, axis=0)).mean() < 0.006  # radians per frame squared
             assert np.abs(values[:, EYES]).max() < 0.8
 
 
@@ -189,16 +196,16 @@ def test_pins_guide_the_curve_around_them(generator, heard, plain):
     moved = play(generator, content, pins=(values, mask))[:, channel]
     assert moved[at] == values[at, channel]
     away = moved - plain["moon"][:, channel]
-    assert away[[at - 3, at + 3]].min() > 0.08                                            # no dent: neighbours come along
+    assert away[[at - 3, at + 3]].min() > 0.08  # no dent: neighbours come along
     steps = np.abs(np.diff(moved))
-    assert steps[at - 1:at + 1].max() < 0.12
+    assert steps[at - 1 : at + 1].max() < 0.12
 
 
 def test_a_held_span_stays_and_joins_smoothly(generator, heard, plain):
     content, _ = heard["moon"]
     T = len(content)
     mask = np.zeros((T, 65), bool)
-    mask[T // 3: 2 * T // 3, EXPRESSION] = mask[T // 3: 2 * T // 3, JAW] = True
+    mask[T // 3 : 2 * T // 3, EXPRESSION] = mask[T // 3 : 2 * T // 3, JAW] = True
     moved = play(generator, content, pins=(plain["moon"], mask), seed=3)
     np.testing.assert_array_equal(moved[mask], plain["moon"][mask])
     step = np.abs(np.diff(moved[:, EXPRESSION], axis=0)).mean(1)

@@ -1,10 +1,12 @@
 """The shipped space: words, labels and voices that nobody trained on find their emotion."""
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_runtime.emotion import LABELS, feelings as module, load_feelings, voice
+from model_runtime.emotion import LABELS, load_feelings, voice
+from model_runtime.emotion import feelings as module
 from model_runtime.errors import UtterError
 
 EMODB = Path(__file__).parents[4] / "shared" / "data" / "emodb"
@@ -20,12 +22,25 @@ def best(feelings, vector):
     return max(probabilities, key=probabilities.get)
 
 
-@pytest.mark.parametrize("text, emotion", [
-    ("holding back tears", "sad"), ("through gritted teeth", "angry"), ("over the moon", "happy"),
-    ("sarcastic sneer", "contemptuous"), ("grandma just died", "sad"), ("she is shaking with fright", "afraid"),
-    ("this food is rotten", "disgusted"), ("beaming with joy", "happy"),
-    ("what? I did not expect that at all!", "surprised"), ("he yells at the top of his lungs in rage", "angry"),
-    ("an ordinary voice", "neutral"), ("not angry, just sad", "sad"), ("not sad, furious", "angry"), ("Happy", "happy")])
+@pytest.mark.parametrize(
+    "text, emotion",
+    [
+        ("holding back tears", "sad"),
+        ("through gritted teeth", "angry"),
+        ("over the moon", "happy"),
+        ("sarcastic sneer", "contemptuous"),
+        ("grandma just died", "sad"),
+        ("she is shaking with fright", "afraid"),
+        ("this food is rotten", "disgusted"),
+        ("beaming with joy", "happy"),
+        ("what? I did not expect that at all!", "surprised"),
+        ("he yells at the top of his lungs in rage", "angry"),
+        ("an ordinary voice", "neutral"),
+        ("not angry, just sad", "sad"),
+        ("not sad, furious", "angry"),
+        ("Happy", "happy"),
+    ],
+)
 def test_words_find_their_emotion(feelings, text, emotion):
     assert best(feelings, feelings.words(text)) == emotion
 
@@ -33,6 +48,7 @@ def test_words_find_their_emotion(feelings, text, emotion):
 def test_held_out_phrases(feelings):
     """Phrases that training never sees; chance is one in eight."""
     from model_runtime.training.emotion import read_phrases
+
     _, held = read_phrases()
     right = [share[LABELS.index(best(feelings, feelings.words(text)))] > 0 for text, share in held]
     assert len(right) >= 70 and np.mean(right) > 0.8

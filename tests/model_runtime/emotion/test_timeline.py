@@ -1,4 +1,5 @@
 """Passages over a base, as an array: strengths, fades and overlaps as written. A fake space keeps the arithmetic in view."""
+
 import numpy as np
 import pytest
 
@@ -23,7 +24,7 @@ def test_a_passage_holds_its_strength_and_fades_over_its_ends():
     feeling, prompted = play((1, 2, "x", 0.6, 0.4))
     strength = np.linalg.norm(feeling, axis=1)
     np.testing.assert_allclose(strength[37:54], 0.6, atol=1e-5)
-    np.testing.assert_allclose(strength[[30, 60]], 0.3, atol=0.01)        # half way at its start and end
+    np.testing.assert_allclose(strength[[30, 60]], 0.3, atol=0.01)  # half way at its start and end
     assert strength[:24].max() == 0 and strength[67:].max() == 0
     assert (np.diff(strength[24:36]) > 0).all()
     np.testing.assert_allclose(prompted, strength / 0.6, atol=1e-6)
@@ -49,7 +50,7 @@ def test_overlapping_passages_blend_and_stay_as_strong():
     np.testing.assert_allclose(feeling[45, :2], np.sqrt([0.5, 0.5]), atol=1e-5)
     assert prompted.max() <= 1
     strengths = np.linalg.norm(play((0, 1.5, "x", 1, 0.6), (1.5, 3, "y", 1, 0.6))[0], axis=1)
-    assert strengths[20:70].min() > 0.95                                   # a cross-fade does not dip
+    assert strengths[20:70].min() > 0.95  # a cross-fade does not dip
 
 
 def test_a_hard_cut_is_possible():
@@ -57,8 +58,9 @@ def test_a_hard_cut_is_possible():
     assert feeling[29, 0] == 0 and feeling[31, 0] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("passage, sentence", [
-    ((2, 1, "x", 1, 0.1), "Passage 1 ends before it starts"), ((1, 2, "  ", 1, 0.1), "has no words")])
+@pytest.mark.parametrize(
+    "passage, sentence", [((2, 1, "x", 1, 0.1), "Passage 1 ends before it starts"), ((1, 2, "  ", 1, 0.1), "has no words")]
+)
 def test_passages_without_sense_are_refused(passage, sentence):
     with pytest.raises(UtterError, match=sentence):
         play(passage)

@@ -1,4 +1,5 @@
 """Actions to Motion and back."""
+
 import numpy as np
 import pytest
 
@@ -38,6 +39,7 @@ def test_channels_of_their_own(head):
 def test_is_the_best_within_the_bounds(head):
     """Against scipy's bounded least squares, on motions that no actions make."""
     from scipy.optimize import lsq_linear
+
     motion = np.random.default_rng(2).normal(0, 0.5, (6, 65)).astype(np.float32)
     weight = actions._channel_weights(head)
     found = actions.from_motion(head, motion)

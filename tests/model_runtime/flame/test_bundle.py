@@ -1,4 +1,5 @@
 """What Blender is handed moves as the head does."""
+
 import numpy as np
 import pytest
 
@@ -52,8 +53,10 @@ def test_keys_that_move_nothing_are_left_out(head, tmp_path):
 
 
 def test_a_plain_flame_head_will_do(head, tmp_path):
-    plain = head_from_fields({key: getattr(head, key) for key in ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights",
-                                                                  "kintree_table")}, "plain")
+    plain = head_from_fields(
+        {key: getattr(head, key) for key in ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")},
+        "plain",
+    )
     bundle = written(plain, tmp_path)
     assert len(bundle["vertices"]) == len(head.v_template)
     assert not {"lid_left", "tongue_out", "landmark_names"} & {*bundle["key_names"], *bundle}

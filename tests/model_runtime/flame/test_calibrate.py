@@ -1,5 +1,6 @@
 """A performance of the built-in head on a head of another topology and another basis: same mouth, same face, lips shut where ours
 are."""
+
 import pickle
 import sys
 import types
@@ -98,8 +99,14 @@ def test_faces_look_alike(builtin, flame):
         vertex = head.landmark(mark)
         return lbs.pose(head, motion, vertices=[vertex])[0, 0] - head.v_template[vertex]
 
-    for action, mark in (("mouthSmileLeft", "lip_corner_left"), ("mouthSmileRight", "lip_corner_right"), ("browInnerUp", "brow_inner_left"),
-                         ("browOuterUpRight", "brow_mid_right"), ("eyeBlinkLeft", "lid_upper_left"), ("mouthFrownLeft", "lip_corner_left")):
+    for action, mark in (
+        ("mouthSmileLeft", "lip_corner_left"),
+        ("mouthSmileRight", "lip_corner_right"),
+        ("browInnerUp", "brow_inner_left"),
+        ("browOuterUpRight", "brow_mid_right"),
+        ("eyeBlinkLeft", "lid_upper_left"),
+        ("mouthFrownLeft", "lip_corner_left"),
+    ):
         ours, theirs = shift(builtin, action, mark), shift(flame, action, mark)
         cosine = ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs)
         assert cosine > 0.7 and 0.4 < np.linalg.norm(theirs) / np.linalg.norm(ours) < 1.7, (action, ours, theirs)
@@ -136,9 +143,11 @@ def test_channels_that_mean_the_same_everywhere_are_kept(builtin, flame):
 
 def test_the_pickle_is_the_same_head(builtin, flame, fields, tmp_path, monkeypatch):
     """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated alike."""
+
     class Ch:
         def __init__(self, x):
             self.x = x
+
     module = types.ModuleType("chumpy.ch")
     module.Ch, Ch.__module__, Ch.__qualname__ = Ch, "chumpy.ch", "Ch"
     with monkeypatch.context() as patch:
@@ -161,6 +170,7 @@ def test_our_own_head_maps_to_itself(builtin):
 def test_identity_comes_near(builtin, flame):
     """The built-in head with that beta lies nearer to the other face, point for point, than the built-in template does."""
     from model_runtime.flame.fit import kabsch
+
     beta = calibrate.identity(flame, builtin)
     assert beta.shape == (300,) and np.abs(beta).max() < 8
     registration = calibrate.registered(flame, builtin)
@@ -183,11 +193,22 @@ def test_known_identity_is_found_again(builtin, shuffled):
     worn = lbs.pose(builtin, np.zeros((1, 65)), beta)[0]
     order = np.random.default_rng(0).permutation(len(worn)) if shuffled else np.arange(len(worn))
     place = np.argsort(order)
-    other = head_from_fields({
-        "v_template": worn[order], "f": place[builtin.f], "shapedirs": builtin.shapedirs[order], "posedirs": builtin.posedirs[order],
-        "J_regressor": builtin.J_regressor[:, order], "weights": builtin.weights[order], "kintree_table": builtin.kintree_table,
-        "landmark_names": builtin.landmark_names, "landmark_vertices": place[builtin.landmark_vertices],
-        "lip_inner_upper": place[builtin.lip_inner_upper], "lip_inner_lower": place[builtin.lip_inner_lower]}, "sibling")
+    other = head_from_fields(
+        {
+            "v_template": worn[order],
+            "f": place[builtin.f],
+            "shapedirs": builtin.shapedirs[order],
+            "posedirs": builtin.posedirs[order],
+            "J_regressor": builtin.J_regressor[:, order],
+            "weights": builtin.weights[order],
+            "kintree_table": builtin.kintree_table,
+            "landmark_names": builtin.landmark_names,
+            "landmark_vertices": place[builtin.landmark_vertices],
+            "lip_inner_upper": place[builtin.lip_inner_upper],
+            "lip_inner_lower": place[builtin.lip_inner_lower],
+        },
+        "sibling",
+    )
     fitted = lbs.pose(builtin, np.zeros((1, 65)), calibrate.identity(other, builtin))[0]
     before, after = (np.linalg.norm(v - worn, axis=1).mean() for v in (builtin.v_template, fitted))
     assert after < (0.6 if shuffled else 0.3) * before
@@ -195,6 +216,7 @@ def test_known_identity_is_found_again(builtin, shuffled):
 
 def test_the_cache_is_used_and_does_without(tmp_path, monkeypatch):
     from model_runtime.flame import calibrate as module
+
     builtin, bare = make_head(), make_head(30, 40)
     monkeypatch.setenv("UTTER_CACHE", str(tmp_path))
     first = module.registered(bare, builtin)
@@ -216,12 +238,29 @@ def test_the_cache_is_used_and_does_without(tmp_path, monkeypatch):
 def test_eggs_of_other_meshes_agree():
     """Without shared data: two made-up heads of different resolution and proportion."""
     ours, theirs = make_head(), make_head(48, 60, squeeze=(1.1, 0.95, 1.05))
-    bare = head_from_fields({key: getattr(theirs, key) for key in ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights",
-                             "kintree_table", "landmark_names", "landmark_vertices", "lip_inner_upper", "lip_inner_lower")}, "egg")
+    bare = head_from_fields(
+        {
+            key: getattr(theirs, key)
+            for key in (
+                "v_template",
+                "f",
+                "shapedirs",
+                "posedirs",
+                "J_regressor",
+                "weights",
+                "kintree_table",
+                "landmark_names",
+                "landmark_vertices",
+                "lip_inner_upper",
+                "lip_inner_lower",
+            )
+        },
+        "egg",
+    )
     head = complete(bare, ours)
     mapped = calibrate.calibrate(head, ours).apply(ours.actions_motion)
     shown = lbs.pose(head, mapped) - head.v_template
     expected = np.moveaxis(theirs.actions, 2, 0)
     moving = np.abs(expected).max((1, 2)) > 1e-3
-    error = np.sqrt(((shown - expected) ** 2).sum((1, 2)) / (expected ** 2).sum((1, 2)).clip(1e-12))
+    error = np.sqrt(((shown - expected) ** 2).sum((1, 2)) / (expected**2).sum((1, 2)).clip(1e-12))
     assert moving.sum() > 35 and np.median(error[moving]) < 0.35

@@ -1,4 +1,5 @@
 """An identity is found again from its mesh, wherever and in whatever unit the mesh stands."""
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation

@@ -1,4 +1,5 @@
 """Heads are read from every kind of file FLAME comes in, and what is no head is refused in a sentence."""
+
 import os
 import pickle
 import sys
@@ -10,7 +11,6 @@ from scipy import sparse
 
 from model_runtime.errors import UtterError
 from model_runtime.flame.head import head_from_fields, read_head, save_head
-
 from tests.model_runtime.flame.conftest import make_head
 
 REQUIRED = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
@@ -34,6 +34,7 @@ def same(a, b, keys=REQUIRED):
 @pytest.fixture()
 def chumpy():
     """Modules and classes as chumpy names them, there only while a pickle is written."""
+
     class Ch:
         def __init__(self, x):
             self.x = x
@@ -64,7 +65,7 @@ def test_a_saved_head_comes_back_whole(head, tmp_path, suffix):
 def test_chumpy_pickles_load_without_chumpy(head, fields, tmp_path, chumpy, protocol, kind):
     fields |= {key: chumpy(fields[key].astype(float)) for key in ("v_template", "shapedirs", "posedirs", "weights")}
     fields |= {"J_regressor": kind(fields["J_regressor"].astype(float)), "bs_style": "lbs", "f": fields["f"].astype(np.uint32)}
-    fields["kintree_table"] = np.array([[2 ** 32 - 1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.uint32)
+    fields["kintree_table"] = np.array([[2**32 - 1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.uint32)
     path = tmp_path / "generic_model.pkl"
     path.write_bytes(pickle.dumps(fields, protocol=protocol))
     del sys.modules["chumpy.ch"].Ch  # as on an artist's machine
@@ -119,9 +120,19 @@ def test_a_missing_field_is_named(fields, key):
         head_from_fields(fields, "model.npz")
 
 
-@pytest.mark.parametrize("key, value", [
-    ("v_template", np.zeros((7, 3))), ("f", np.zeros((5, 4), int)), ("shapedirs", np.zeros((9, 3, 400))), ("posedirs", np.zeros((4, 3, 9))),
-    ("J_regressor", np.zeros((24, 9))), ("weights", np.zeros(5)), ("kintree_table", np.zeros((2, 24))), ("weights", "words")])
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("v_template", np.zeros((7, 3))),
+        ("f", np.zeros((5, 4), int)),
+        ("shapedirs", np.zeros((9, 3, 400))),
+        ("posedirs", np.zeros((4, 3, 9))),
+        ("J_regressor", np.zeros((24, 9))),
+        ("weights", np.zeros(5)),
+        ("kintree_table", np.zeros((2, 24))),
+        ("weights", "words"),
+    ],
+)
 def test_a_wrong_shape_is_named(fields, key, value):
     fields[key] = value
     with pytest.raises(UtterError, match="model.npz is no usable head: "):
@@ -131,7 +142,10 @@ def test_a_wrong_shape_is_named(fields, key, value):
 def test_other_damage_is_named(head, fields):
     broken = {
         "shapedirs": np.where(np.arange(head.shapedirs.size).reshape(head.shapedirs.shape) == 5, np.nan, head.shapedirs),
-        "f": head.f + len(head.v_template), "weights": head.weights * 3, "kintree_table": np.array([[-1, 0, 1, 2, 3], [0, 1, 2, 3, 4]])}
+        "f": head.f + len(head.v_template),
+        "weights": head.weights * 3,
+        "kintree_table": np.array([[-1, 0, 1, 2, 3], [0, 1, 2, 3, 4]]),
+    }
     for key, value in broken.items():
         with pytest.raises(UtterError, match=key):
             head_from_fields(fields | {key: value}, "model.npz")
@@ -142,6 +156,7 @@ def test_other_damage_is_named(head, fields):
 
 def test_files_that_are_no_heads(tmp_path):
     from model_runtime.flame.head import load_head
+
     (tmp_path / "text.npz").write_text("hello")
     (tmp_path / "text.pkl").write_text("hello")
     (tmp_path / "list.pkl").write_bytes(pickle.dumps([1, 2]))

@@ -1,4 +1,5 @@
 """Sliders and random characters: each slider does what its name says, and every character is a sound head."""
+
 import numpy as np
 import pytest
 
@@ -31,20 +32,50 @@ def measured(builtin):
         eyes = (builtin.J_regressor @ (v + builtin.shapedirs[:, :, :300] @ beta))[3:]
         lips = (at["lip_outer_upper_mid"] - at["lip_inner_upper_mid"])[1] + (at["lip_inner_lower_mid"] - at["lip_outer_lower_mid"])[1]
         width = lambda vertices: np.ptp(face[vertices, 0])
-        return {"face": eyes[0, 1] - at["chin"][1], "jaw": width(jaw), "chin": at["chin"][2] - at["lip_outer_lower_mid"][2],
-                "tip": -at["nose_tip"][1] + at["nose_tip"][2] + eyes[0, 1], "nose": width(nose), "lips": lips,
-                "eye": at["eye_outer_left"][0] - at["eye_inner_left"][0], "eyes": eyes[0, 0] - eyes[1, 0], "neck": width(neck),
-                "cheeks": width(cheeks), "brow": face[brow, 2].mean() - eyes[0, 2], "ears": np.ptp(face[ears, 1]),
-                "lopsided": at["chin"][0]}
+        return {
+            "face": eyes[0, 1] - at["chin"][1],
+            "jaw": width(jaw),
+            "chin": at["chin"][2] - at["lip_outer_lower_mid"][2],
+            "tip": -at["nose_tip"][1] + at["nose_tip"][2] + eyes[0, 1],
+            "nose": width(nose),
+            "lips": lips,
+            "eye": at["eye_outer_left"][0] - at["eye_inner_left"][0],
+            "eyes": eyes[0, 0] - eyes[1, 0],
+            "neck": width(neck),
+            "cheeks": width(cheeks),
+            "brow": face[brow, 2].mean() - eyes[0, 2],
+            "ears": np.ptp(face[ears, 1]),
+            "lopsided": at["chin"][0],
+        }
+
     return measure
 
 
-@pytest.mark.parametrize("slider, what, sign, least", (
-    ("Age", "lips", -1, 0.002), ("Age", "ears", 1, 0.002), ("Age", "tip", 1, 0.002), ("Masculine", "jaw", 1, 0.004),
-    ("Masculine", "neck", 1, 0.005), ("Masculine", "brow", 1, 0.002), ("Masculine", "lips", -1, 0.001), ("Weight", "neck", 1, 0.005),
-    ("Weight", "cheeks", 1, 0.006), ("Face Length", "face", 1, 0.004), ("Jaw Width", "jaw", 1, 0.004), ("Chin", "chin", 1, 0.003),
-    ("Nose Length", "tip", 1, 0.004), ("Nose Width", "nose", 1, 0.003), ("Lips", "lips", 1, 0.002), ("Eye Size", "eye", 1, 0.001),
-    ("Eye Distance", "eyes", 1, 0.003), ("Brow", "brow", 1, 0.001), ("Ears", "ears", 1, 0.003), ("Asymmetry", "lopsided", 1, 0.001)))
+@pytest.mark.parametrize(
+    "slider, what, sign, least",
+    (
+        ("Age", "lips", -1, 0.002),
+        ("Age", "ears", 1, 0.002),
+        ("Age", "tip", 1, 0.002),
+        ("Masculine", "jaw", 1, 0.004),
+        ("Masculine", "neck", 1, 0.005),
+        ("Masculine", "brow", 1, 0.002),
+        ("Masculine", "lips", -1, 0.001),
+        ("Weight", "neck", 1, 0.005),
+        ("Weight", "cheeks", 1, 0.006),
+        ("Face Length", "face", 1, 0.004),
+        ("Jaw Width", "jaw", 1, 0.004),
+        ("Chin", "chin", 1, 0.003),
+        ("Nose Length", "tip", 1, 0.004),
+        ("Nose Width", "nose", 1, 0.003),
+        ("Lips", "lips", 1, 0.002),
+        ("Eye Size", "eye", 1, 0.001),
+        ("Eye Distance", "eyes", 1, 0.003),
+        ("Brow", "brow", 1, 0.001),
+        ("Ears", "ears", 1, 0.003),
+        ("Asymmetry", "lopsided", 1, 0.001),
+    ),
+)
 def test_a_slider_does_what_it_says(builtin, measured, slider, what, sign, least):
     down, rest, up = (measured(identity.beta(builtin, {slider: value}))[what] * sign for value in (-1, 0, 1))
     assert rest - down > least / 2 and up - rest > least / 2 and up - down > least
@@ -99,8 +130,11 @@ def test_lids_follow_the_identity(builtin):
     face = lbs.pose(builtin, shut, beta)[0]
     plain = lbs.pose(builtin, NEUTRAL, beta)[0] + builtin.lids.sum(2)
     gap = lambda v: np.linalg.norm(v[builtin.lid_margin_upper[:, ::2]] - v[builtin.lid_margin_lower[:, ::2]], axis=-1).max()
-    rest = np.linalg.norm((builtin.v_template + builtin.lids.sum(2))[builtin.lid_margin_upper[:, ::2]]
-                          - (builtin.v_template + builtin.lids.sum(2))[builtin.lid_margin_lower[:, ::2]], axis=-1).max()
+    rest = np.linalg.norm(
+        (builtin.v_template + builtin.lids.sum(2))[builtin.lid_margin_upper[:, ::2]]
+        - (builtin.v_template + builtin.lids.sum(2))[builtin.lid_margin_lower[:, ::2]],
+        axis=-1,
+    ).max()
     assert gap(face) < rest + 1e-4 < gap(plain) - 5e-4
 
 

@@ -1,4 +1,5 @@
 """Skinning: FLAME's habits, numpy and torch agreeing, identities moving joints."""
+
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,17 @@ def any_head(request):
 def reference(head, motion, beta):
     """FLAME's forward pass for one frame, written plainly from the paper with 4 x 4 matrices and scipy's rotations."""
     from scipy.spatial.transform import Rotation
+
     expression = np.concatenate([motion[:50], np.zeros(50)])
     shaped = head.v_template + head.shapedirs @ np.concatenate([beta, expression])
     joints = head.J_regressor @ shaped
     pose = [np.zeros(3), motion[53:56], motion[50:53], np.r_[motion[56:58], 0], np.r_[motion[58:60], 0]]
     local = [Rotation.from_rotvec(each).as_matrix() for each in pose]
-    posed = shaped + head.posedirs @ np.concatenate([(r - np.eye(3)).ravel() for r in local[1:]]) \
+    posed = (
+        shaped
+        + head.posedirs @ np.concatenate([(r - np.eye(3)).ravel() for r in local[1:]])
         + (head.lids + head.lids_identity @ (head.lids_amounts @ beta)) @ motion[60:62]
+    )
     world = []
     for joint, parent in enumerate([-1, 0, 1, 1, 1]):
         matrix = np.eye(4)
@@ -146,6 +151,9 @@ def test_bad_motion_and_beta(head):
 def test_posing_needs_no_torch():
     import subprocess
     import sys
-    code = ("import sys, numpy; sys.path.insert(0, '.'); from model_runtime.flame import lbs, head, actions, calibrate, mesh, bundle, fit; "
-            "assert 'torch' not in sys.modules")
+
+    code = (
+        "import sys, numpy; sys.path.insert(0, '.'); from model_runtime.flame import lbs, head, actions, calibrate, mesh, bundle, fit; "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3], timeout=120)

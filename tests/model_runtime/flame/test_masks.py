@@ -1,4 +1,5 @@
 """Where the look changes: each mask lies where its name says, fades, and is zero on a head that has nothing of the kind."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_they_fade(head, made):
     a, b = np.concatenate([head.f[:, [0, 1]], head.f[:, [1, 2]]]).T
     for name in ("cheeks", "nose", "forehead", "lids", "ears"):
         assert made[name].max() > 0.85 and np.abs(made[name][a] - made[name][b]).max() < 0.8, name
-    assert all(0 <= made[name].min() and made[name].max() <= 1.001 for name in made if not name.startswith(("eye", "strand")))
+    assert all(made[name].min() >= 0 and made[name].max() <= 1.001 for name in made if not name.startswith(("eye", "strand")))
 
 
 def test_the_iris_is_one_wide(head, made):
@@ -64,9 +65,9 @@ def test_teeth_and_hair_know_their_place(head, made):
 
 
 def test_a_head_without_regions_landmarks_and_parts_is_plain(head):
-    bare = replace(head, **{name: None for name in (
-        "region_names", "regions", "landmark_names", "landmark_vertices", "part_names", "parts_v", "parts_f", "parts_face",
-        "parts_weights", "parts_shapedirs", "parts_lids", "parts_tongue")})
+    optional = "region_names regions landmark_names landmark_vertices part_names".split()
+    parts = "parts_v parts_f parts_face parts_weights parts_shapedirs parts_lids parts_tongue".split()
+    bare = replace(head, **dict.fromkeys(optional + parts))
     assert not masks.masks(bare).any()
 
 
@@ -75,8 +76,18 @@ def test_flames_own_eyeballs_get_irises(head):
     weights = head.weights.copy()
     ball = np.argsort(np.linalg.norm(head.v_template - (0.033, 0.03, 0.062), axis=1))[:60]
     weights[ball] = [0, 0, 0, 1, 0]
-    own = replace(head, weights=weights, part_names=None, parts_v=None, parts_f=None, parts_face=None, parts_weights=None,
-                  parts_shapedirs=None, parts_lids=None, parts_tongue=None)
+    own = replace(
+        head,
+        weights=weights,
+        part_names=None,
+        parts_v=None,
+        parts_f=None,
+        parts_face=None,
+        parts_weights=None,
+        parts_shapedirs=None,
+        parts_lids=None,
+        parts_tongue=None,
+    )
     made = dict(zip(masks.NAMES, masks.masks(own)))
     assert made["eye_x"][ball].any() and not np.delete(made["eye_x"], ball).any()
 

@@ -1,4 +1,5 @@
 """Neutral meshes: read from files, brought to FLAME's axes, given our expressions."""
+
 import numpy as np
 import pytest
 
@@ -23,8 +24,10 @@ def write_obj(path, vertices, faces):
 
 def write_ply(path, vertices, faces, binary):
     count, kind = len(vertices), "binary_little_endian" if binary else "ascii"
-    header = (f"ply\nformat {kind} 1.0\ncomment made here\nelement vertex {count}\nproperty float x\nproperty float y\nproperty float z\n"
-              f"property uchar red\nelement face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n").encode()
+    header = (
+        f"ply\nformat {kind} 1.0\ncomment made here\nelement vertex {count}\nproperty float x\nproperty float y\nproperty float z\n"
+        f"property uchar red\nelement face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
+    ).encode()
     if binary:
         table = np.zeros(count, [("v", "<f4", 3), ("red", "u1")])
         table["v"] = vertices
@@ -50,7 +53,9 @@ def test_files_come_back(head, tmp_path, kind):
 def test_quads_become_triangles(tmp_path):
     grid = [(x, y, 0.1 * x * y) for x in range(12) for y in range(12)]
     quads = [(12 * x + y, 12 * x + 12 + y, 12 * x + 13 + y, 12 * x + 1 + y) for x in range(11) for y in range(11)]
-    (tmp_path / "quads.obj").write_text("\n".join([f"v {x} {y} {z}" for x, y, z in grid] + ["f " + " ".join(str(i + 1) for i in q) for q in quads]))
+    (tmp_path / "quads.obj").write_text(
+        "\n".join([f"v {x} {y} {z}" for x, y, z in grid] + ["f " + " ".join(str(i + 1) for i in q) for q in quads])
+    )
     vertices, faces = load_mesh(tmp_path / "quads.obj")
     assert faces.shape == (2 * len(quads), 3) and np.array_equal(np.unique(faces), np.arange(144))
 
@@ -81,7 +86,7 @@ def test_a_mesh_speaks(head, unit):
     assert made.jaw_open_gap == pytest.approx(head.jaw_open_gap, rel=0.3)
     expected = np.moveaxis(other.actions, 2, 0)
     shown = lbs.pose(made, made.actions_motion) - made.v_template
-    cosine = (shown * expected).sum((1, 2)) / np.sqrt((shown ** 2).sum((1, 2)) * (expected ** 2).sum((1, 2)) + 1e-12)
+    cosine = (shown * expected).sum((1, 2)) / np.sqrt((shown**2).sum((1, 2)) * (expected**2).sum((1, 2)) + 1e-12)
     assert np.median(cosine[np.abs(expected).max((1, 2)) > 1e-3]) > 0.85
     assert lbs.lip_gap(made, np.zeros((1, 65)))[0] < 1e-6
 
@@ -101,7 +106,7 @@ def test_a_mesh_as_blender_holds_it():
         assert np.linalg.norm(true - found) < 0.015, mark
     motion = builtin.actions_motion[[builtin.action("mouthSmileLeft"), builtin.action("jawOpen"), builtin.action("browInnerUp")]]
     ours, theirs = (lbs.pose(each, motion, b) - lbs.pose(each, 0 * motion, b) for each, b in ((builtin, beta), (made, None)))
-    cosine = (ours * theirs).sum((1, 2)) / np.sqrt((ours ** 2).sum((1, 2)) * (theirs ** 2).sum((1, 2)))
+    cosine = (ours * theirs).sum((1, 2)) / np.sqrt((ours**2).sum((1, 2)) * (theirs**2).sum((1, 2)))
     assert cosine.min() > 0.8
 
 
@@ -125,5 +130,6 @@ def test_a_mesh_without_a_mouth_is_refused(head):
     points = rng.normal(size=(1500, 3))
     points *= [0.075, 0.13, 0.075] / np.linalg.norm(points, axis=1, keepdims=True)
     from scipy.spatial import ConvexHull
+
     with pytest.raises(UtterError, match="mouth"):
         head_from_mesh(points, ConvexHull(points).simplices, head)

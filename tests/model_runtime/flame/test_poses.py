@@ -1,4 +1,5 @@
 """Visemes and emotions on the built-in head: told apart, shut where they must be, growing with their strength."""
+
 import numpy as np
 import pytest
 
@@ -64,7 +65,6 @@ def test_emotions_grow_with_their_strength_and_mild_ones_keep_the_lips_together(
 
 def test_a_look_does_not_open_shut_lids(head):
     lid = [head.landmark(f"lid_{which}_left") for which in ("upper", "lower")]
-    shut, down, up = posed(head, {"eyeBlinkLeft": 1},
-                           {"eyeBlinkLeft": 1, "eyeLookDownLeft": 1}, {"eyeBlinkLeft": 1, "eyeLookUpLeft": 1})
+    shut, down, up = posed(head, {"eyeBlinkLeft": 1}, {"eyeBlinkLeft": 1, "eyeLookDownLeft": 1}, {"eyeBlinkLeft": 1, "eyeLookUpLeft": 1})
     np.testing.assert_allclose(down[lid], shut[lid], atol=1e-5)
     np.testing.assert_allclose(up[lid], shut[lid], atol=1e-5)

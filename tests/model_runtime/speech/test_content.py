@@ -1,4 +1,5 @@
 """Content's layout, and its way from 50 Hz to a motion's frame rate."""
+
 import numpy as np
 
 from model_runtime.speech import content, phones

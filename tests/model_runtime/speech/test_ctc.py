@@ -1,4 +1,5 @@
 """Spikes of a CTC model placed in time: closures begin and end where the voice's do."""
+
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ from model_runtime.audio import load_voice
 from model_runtime.speech import ctc
 from model_runtime.speech.content import NAMES, PHONES
 from model_runtime.speech.encoder import load_encoder
-from model_runtime.speech.phones import PHONES as ARPABET, bare
+from model_runtime.speech.phones import PHONES as ARPABET
+from model_runtime.speech.phones import bare
 from model_runtime.speech.vocabulary import sounds_of
 from model_runtime.training import align, corpus
 

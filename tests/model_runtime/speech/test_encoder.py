@@ -1,4 +1,5 @@
 """The ears: any length, the same in chunks as at once, and right about real voices."""
+
 import csv
 from pathlib import Path
 
@@ -39,11 +40,11 @@ def test_one_frame_every_20_ms(shipped, samples):
 @pytest.mark.parametrize("chunk", [250, 500])
 def test_chunks_hear_what_the_whole_hears(shipped, monkeypatch, chunk):
     voice = np.tile(load_voice(VOICES / "moon.flac"), 3)
-    monkeypatch.setattr(ears, "CHUNK", 10 ** 6)
+    monkeypatch.setattr(ears, "CHUNK", 10**6)
     whole = shipped.listen(voice)
     monkeypatch.setattr(ears, "CHUNK", chunk)
     apart = np.abs(shipped.listen(voice) - whole).max(1)
-    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2      # recurrent layers forget, but never quite
+    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2  # recurrent layers forget, but never quite
 
 
 def test_progress_reaches_the_end(shipped):
@@ -59,7 +60,7 @@ def test_the_level_of_the_recording_does_not_matter(shipped):
 
 def test_stillness_is_silence(shipped):
     voice = talk(4) * 0
-    voice[RATE:RATE + 8000] = talk(0.5)
+    voice[RATE : RATE + 8000] = talk(0.5)
     still = shipped.listen(voice)[110:]
     assert (still[:, PHONES].argmax(1) == NAMES.index("sil")).all()  # smoothed labels keep its posterior itself below 0.9
     assert still[:, NAMES.index("pause")].min() > 0.9
@@ -101,7 +102,7 @@ def test_lips_shut_on_p_b_m_of_speakers_never_heard(shipped):
             first, last = int(float(start) * 50), int(np.ceil(float(end) * 50)) + 1
             name = label.split()[0] if label.split() else ""
             if name in ("m", "p", "b", "_p", "_b"):
-                shut.append(heard[max(first - 1, 0):last + 1].max())
+                shut.append(heard[max(first - 1, 0) : last + 1].max())
             elif name in ("a", "A", "E", "O", "aI", "aU"):
                 middle = (first + last) // 2
                 opened.append(heard[middle])

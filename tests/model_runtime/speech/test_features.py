@@ -1,4 +1,5 @@
 """Loudness, pitch and mel bands are what they say, in time and in value."""
+
 import tracemalloc
 
 import numpy as np
@@ -44,9 +45,9 @@ def test_energy_ignores_the_recording_level():
 def test_blocks_join_without_a_trace():
     sound = voice(lambda t: 110 + 30 * np.sin(t), seconds=70)  # longer than one block
     around = features.BLOCK // 320
-    part = sound[(around - 50) * 320:(around + 50) * 320]
-    assert np.allclose(features.loudness(sound)[around - 40:around + 40], features.loudness(part)[10:90], atol=1e-3)
-    assert np.allclose(features.pitch(sound)[0][around - 40:around + 40], features.pitch(part)[0][10:90], rtol=1e-3)
+    part = sound[(around - 50) * 320 : (around + 50) * 320]
+    assert np.allclose(features.loudness(sound)[around - 40 : around + 40], features.loudness(part)[10:90], atol=1e-3)
+    assert np.allclose(features.pitch(sound)[0][around - 40 : around + 40], features.pitch(part)[0][10:90], rtol=1e-3)
 
 
 def test_a_longer_voice_needs_little_more_memory(monkeypatch):

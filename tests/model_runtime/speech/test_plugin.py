@@ -1,4 +1,5 @@
 """Speech models of transformers as ears: tiny random ones, saved in the real format."""
+
 import json
 import os
 import subprocess
@@ -16,17 +17,34 @@ from model_runtime.speech.phones import PHONES as ARPABET
 from model_runtime.speech.vocabulary import sounds_of
 
 LABELS = ("<pad>", "<s>", "</s>", "<unk>", "|", *ARPABET)
-TYPES = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM", "data2vec-audio": "Data2VecAudio",
-         "wav2vec2-conformer": "Wav2Vec2Conformer", "wav2vec2-bert": "Wav2Vec2Bert"}
-SMALL = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, num_conv_pos_embeddings=16,
-             num_conv_pos_embedding_groups=2, pad_token_id=0, feat_extract_norm="layer")
-LAYOUT = {"data2vec-audio": dict(conv_dim=(8,) * 7, num_conv_pos_embeddings=2, conv_pos_kernel_size=3),
-          "wav2vec2-bert": dict(output_hidden_size=16, conv_depthwise_kernel_size=3)}
+TYPES = {
+    "wav2vec2": "Wav2Vec2",
+    "hubert": "Hubert",
+    "wavlm": "WavLM",
+    "data2vec-audio": "Data2VecAudio",
+    "wav2vec2-conformer": "Wav2Vec2Conformer",
+    "wav2vec2-bert": "Wav2Vec2Bert",
+}
+SMALL = dict(
+    hidden_size=16,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=32,
+    num_conv_pos_embeddings=16,
+    num_conv_pos_embedding_groups=2,
+    pad_token_id=0,
+    feat_extract_norm="layer",
+)
+LAYOUT = {
+    "data2vec-audio": dict(conv_dim=(8,) * 7, num_conv_pos_embeddings=2, conv_pos_kernel_size=3),
+    "wav2vec2-bert": dict(output_hidden_size=16, conv_depthwise_kernel_size=3),
+}
 
 
 def build(folder, kind="wav2vec2", head="ForCTC", labels=LABELS, change=lambda model: None, **config):
     """Save a tiny random model as its authors would; returns the folder (str)."""
     import transformers
+
     torch.manual_seed(1)
     layout = SMALL | LAYOUT.get(kind, dict(conv_dim=(8,) * 7)) | {"vocab_size": len(labels)} | config
     model = getattr(transformers, TYPES[kind] + head)(getattr(transformers, TYPES[kind] + "Config")(**layout)).eval()
@@ -72,6 +90,7 @@ def test_every_kind_of_model_gives_content_and_hidden_states(kind, tmp_path):
 
 def test_the_same_weights_have_the_same_name_with_and_without_a_head(tmp_path):
     import transformers
+
     one = build(tmp_path / "one")
     transformers.Wav2Vec2Model.from_pretrained(one).save_pretrained(tmp_path / "two")
     transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "two")
@@ -97,7 +116,7 @@ def test_what_happens_at_a_time_is_heard_at_that_time(kind, tmp_path):
     voice = talk(4) * 0.01
     for t in (16000, 24000, 24000 + 160, 31999, 40123):
         click = voice.copy()
-        click[t - 8:t + 8] += 0.5
+        click[t - 8 : t + 8] += 0.5
         moved = []
         for samples in (voice, click):
             ears.frames.level = lambda samples: (np.float32(0), np.float32(1))
@@ -128,6 +147,7 @@ def test_progress_reaches_the_end_and_a_chunk_can_be_stopped_within(kind, tmp_pa
     def stop(fraction):
         if fraction > told[2]:
             raise Cancelled
+
     with pytest.raises(Cancelled):
         ears.listen(talk(3), stop)
     assert len(ears.listen(talk(1))) == 51  # and goes on to be of use
@@ -150,6 +170,7 @@ def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
         content = np.full((frames_of(len(samples)), 55), 0.5, np.float32)
         content[:, PHONES] = 1 / 40
         return content
+
     monkeypatch.setattr(ears.frames.model, "forward", say)
     monkeypatch.setattr(ears.ours, "listen", unsure)
     content = ears.listen(talk(3))
@@ -166,21 +187,30 @@ def test_vocabularies():
     arpabet = ["<pad>", "<s>", "|", "SIL", *(f"{p}1" if p in "AA AE AH AO EH IY OW UW ER AY".split() else p for p in ARPABET if p != "sil")]
     assert spoken("AA1", arpabet) == ["AA"] and spoken("SIL", arpabet) == ["sil"] and spoken("|", arpabet) == spoken("<pad>", arpabet) == []
     assert spoken("S", arpabet) == ["S"] and spoken("<s>", arpabet) == []
-    timit = ("[PAD] [UNK] iy ih eh ey ae aa aw ay ah ao oy ow uh uw ux er ax ix axr ax-h jh ch b d g p t k dx q s sh z zh f th v dh m n ng "
-             "em nx en eng el l r w y hh hv bcl dcl gcl pcl tcl kcl pau epi h#").split()
+    timit = (
+        "[PAD] [UNK] iy ih eh ey ae aa aw ay ah ao oy ow uh uw ux er ax ix axr ax-h jh ch b d g p t k dx q s sh z zh f th v dh m n ng "
+        "em nx en eng el l r w y hh hv bcl dcl gcl pcl tcl kcl pau epi h#"
+    ).split()
     for label, phone in dict(bcl="B", pcl="P", em="M", y="Y", s="S", hv="HH", axr="ER", ux="UW", dx="D", pau="sil").items():
         assert spoken(label, timit) == [phone], label
     assert spoken("q", timit) == [] and spoken("h#", timit) == ["sil"]
-    ipa = "<s> <pad> </s> <unk> n s t ə l a i k d m ɛ ɾ e ɪ p o ɐ z ð f j v b ɹ ʁ ʊ iː r w ʌ u ɡ æ aɪ ʃ h ɔ ɑː ŋ ɚ eɪ β uː y ɑ̃ oʊ ai5 onɡ5 tɕh ts q".split()
+    ipa = "<s> <pad> </s> <unk> n s t ə l a i k d m ɛ ɾ e ɪ p o ɐ z ð f j v b ɹ ʁ ʊ iː r w ʌ u ɡ æ aɪ ʃ h ɔ ɑː ŋ ɚ eɪ".split()
+    ipa += "β uː y ɑ̃ oʊ ai5 onɡ5 tɕh ts q".split()
     assert spoken("y", ipa) == ["UW"] and spoken("j", ipa) == ["Y"] and spoken("oʊ", ipa) == ["OW"] and spoken("tɕh", ipa) == ["CH", "HH"]
     assert spoken("onɡ5", ipa) == ["OW", "N", "G"] and spoken("β", ipa) == ["V"] and spoken("s", ipa) == ["S"]
     assert "bilabial" in dict(zip(ipa, sounds_of(ipa, "x")))["β"][0].classes
 
 
-@pytest.mark.parametrize("labels", [
-    "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split(),
-    [*"abcdefghijklmnopqrstuvwxyzäöüßæøðñç", "|", "<pad>"], [*"абвгдежзийклмнопрст", "<pad>"],
-    ["<pad>", "▁the", "▁a", "ing", "s", "▁of", "ed", "▁to", "er", "ay", "ih"], ["<pad>"]])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split(),
+        [*"abcdefghijklmnopqrstuvwxyzäöüßæøðñç", "|", "<pad>"],
+        [*"абвгдежзийклмнопрст", "<pad>"],
+        ["<pad>", "▁the", "▁a", "ing", "s", "▁of", "ed", "▁to", "er", "ay", "ih"],
+        ["<pad>"],
+    ],
+)
 def test_letters_are_refused(labels, tmp_path):
     with pytest.raises(UtterError, match="vocabulary is phones: ARPAbet, TIMIT's, or IPA"):
         plugin.load_plugin(build(tmp_path, labels=labels))
@@ -201,6 +231,7 @@ def a_file(folder):
 
 def other_rate(folder):
     import transformers
+
     transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000).save_pretrained(folder)
 
 
@@ -216,6 +247,7 @@ def own_code(folder):
 
 def without_a_head(folder):
     from safetensors.torch import load_file, save_file
+
     weights = load_file(folder / "model.safetensors")
     save_file({name: value for name, value in weights.items() if "lm_head" not in name}, folder / "model.safetensors", {"format": "pt"})
 
@@ -225,22 +257,27 @@ def another_vocabulary(folder):
     (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 99}))
 
 
-@pytest.mark.parametrize("spoil, sentence", [
-    (lambda folder: [path.unlink() for path in folder.iterdir()] and folder.rmdir(), "does not exist"),
-    (a_file, "is a file; choose the folder"),
-    (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
-    (lambda folder: (folder / "config.json").write_text("{ torn"), "config.json is damaged"),
-    (other_type, "of type whisper, which cannot be ears"), (own_code, "of type evil, which cannot be ears"),
-    (lambda folder: (folder / "vocab.json").unlink(), "no vocab.json"),
-    (lambda folder: (folder / "vocab.json").write_text('{"eng": {"a": 1}}'), "vocabulary is phones"),
-    (lambda folder: (folder / "vocab.json").write_text('["a"]'), "vocab.json is damaged"),
-    (pickled, "pickled, which could run code; save them as model.safetensors"),
-    (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
-    (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "cannot be loaded"),
-    (without_a_head, "not all there"), (another_vocabulary, "not all there|cannot be loaded"),
-    (lambda folder: (folder / "preprocessor_config.json").unlink(), "no preprocessor_config.json"),
-    (other_rate, "hears voices of 8000 Hz; choose a model for 16000 Hz"),
-])
+@pytest.mark.parametrize(
+    "spoil, sentence",
+    [
+        (lambda folder: [path.unlink() for path in folder.iterdir()] and folder.rmdir(), "does not exist"),
+        (a_file, "is a file; choose the folder"),
+        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (lambda folder: (folder / "config.json").write_text("{ torn"), "config.json is damaged"),
+        (other_type, "of type whisper, which cannot be ears"),
+        (own_code, "of type evil, which cannot be ears"),
+        (lambda folder: (folder / "vocab.json").unlink(), "no vocab.json"),
+        (lambda folder: (folder / "vocab.json").write_text('{"eng": {"a": 1}}'), "vocabulary is phones"),
+        (lambda folder: (folder / "vocab.json").write_text('["a"]'), "vocab.json is damaged"),
+        (pickled, "pickled, which could run code; save them as model.safetensors"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "holds no model.safetensors"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"torn"), "cannot be loaded"),
+        (without_a_head, "not all there"),
+        (another_vocabulary, "not all there|cannot be loaded"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "no preprocessor_config.json"),
+        (other_rate, "hears voices of 8000 Hz; choose a model for 16000 Hz"),
+    ],
+)
 def test_what_cannot_be_ears_is_refused_in_a_sentence(spoil, sentence, tmp_path):
     folder = tmp_path / "model"
     build(folder)
@@ -258,8 +295,26 @@ def test_a_layer_that_is_not_there(phone_model):
 
 def test_a_voice_is_performed_with_them_on_the_command_line(phone_model, short_voice, tmp_path):
     """In a process of its own: a Motion, and nothing on stderr."""
-    done = subprocess.run([sys.executable, "-m", "model_runtime", "perform", str(short_voice), "-o", str(tmp_path / "m.npz"), "--quality", "draft",
-                           "--ears", phone_model, "--device", "cpu"], capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "model_runtime",
+            "perform",
+            str(short_voice),
+            "-o",
+            str(tmp_path / "m.npz"),
+            "--quality",
+            "draft",
+            "--ears",
+            phone_model,
+            "--device",
+            "cpu",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
     assert done.returncode == 0 and not done.stderr, done.stderr
     with np.load(tmp_path / "m.npz") as arrays:
         assert arrays["motion"].shape == (60, 65) and np.isfinite(arrays["motion"]).all()
@@ -279,21 +334,32 @@ def test_listening_with_hidden_states(bare_model, short_voice, tmp_path, capsys)
 def test_a_generator_beside_the_model_performs_from_its_hidden_states(bare_model, short_voice, tmp_path, monkeypatch, capsys):
     """generator.safetensors in the folder: trained on these states it is used, on another model's it is refused; Content seals the lips."""
     import shutil
-    from model_runtime.diffusion import generator as g, sampler
+
+    from model_runtime.diffusion import generator as g
+    from model_runtime.diffusion import sampler
     from model_runtime.flame.head import load_head
+
     folder = tmp_path / "hubert"
     shutil.copytree(bare_model, folder)
     kind = plugin.load_plugin(folder, layer=1).kind
 
     def save(kind):
         torch.manual_seed(0)
-        made = g.Generator(g.Denoiser(width=32, depth=1, heads=2, content=19), torch.zeros(65), torch.full((65,), 0.1), torch.eye(65),
-                           load_head().basis, metadata={"encoder": kind})
+        made = g.Generator(
+            g.Denoiser(width=32, depth=1, heads=2, content=19),
+            torch.zeros(65),
+            torch.full((65,), 0.1),
+            torch.eye(65),
+            load_head().basis,
+            metadata={"encoder": kind},
+        )
         g.save(made, folder / "generator.safetensors")
+
     sealed = []
     monkeypatch.setattr(sampler, "seal", lambda generator, values, content, *rest: sealed.append(content.shape[1]) or values)
-    perform = lambda: cli.main(["perform", str(short_voice), "-o", str(tmp_path / "m.npz"), "--ears", str(folder), "--quality", "draft",
-                                "--device", "cpu"])
+    perform = lambda: cli.main(
+        ["perform", str(short_voice), "-o", str(tmp_path / "m.npz"), "--ears", str(folder), "--quality", "draft", "--device", "cpu"]
+    )
     save(kind)
     assert perform() == 0 and sealed == [55]
     with np.load(tmp_path / "m.npz") as arrays:

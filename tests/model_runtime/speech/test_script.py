@@ -1,4 +1,5 @@
 """Scripts: text anywhere in the voice, subtitles each in their time."""
+
 import csv
 
 import numpy as np
@@ -64,7 +65,7 @@ def test_a_cue_is_found_in_its_time_and_a_wrong_one_falls_back_alone():
     alone, note = sharpen(heard, [script[0], Cue(OTHER, script[1].start, script[1].end)])
     assert note == f"Subtitle 2 (0:0{int(at - 0.3)}) does not fit the voice; there the voice alone is heard."
     frames = slice(round(at * 50), None)
-    assert np.allclose(alone[frames], heard[frames], atol=1e-6) and np.allclose(alone[:frames.start], sharp[:frames.start], atol=1e-6)
+    assert np.allclose(alone[frames], heard[frames], atol=1e-6) and np.allclose(alone[: frames.start], sharp[: frames.start], atol=1e-6)
 
 
 def test_the_times_matter():
@@ -72,7 +73,7 @@ def test_the_times_matter():
     heard, first, second, at = two_sentences()
     sharp, note = sharpen(heard, [Cue(SECOND, 0, at - 2), Cue(SECOND, at, len(heard) / 50)])
     assert note.startswith("Subtitle 1 (0:00) does not fit") and accuracy(sharp, second) > 0.95
-    assert np.allclose(sharp[:round((at - 1) * 50)], heard[:round((at - 1) * 50)], atol=1e-6)
+    assert np.allclose(sharp[: round((at - 1) * 50)], heard[: round((at - 1) * 50)], atol=1e-6)
     sharp, note = sharpen(heard, [Cue(FIRST, 3600, 3605), Cue(SECOND, 3606, 3610)])  # the clock of another cut
     assert note.startswith("The times of the subtitles do not fit") and accuracy(sharp, second) > 0.95
 
@@ -89,6 +90,7 @@ def test_every_cue_may_be_interrupted():
 
     def stop():
         raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
         sharpen(heard, [Cue(FIRST, 0, at)], step=stop)
 
@@ -96,6 +98,7 @@ def test_every_cue_may_be_interrupted():
 def test_two_read_sentences_with_a_pause(shared, tmp_path):
     """Real voices, real ears: each sentence's lips close where its P, B and M are written, the wrong cue's stay as heard."""
     from model_runtime.pipeline import Performer
+
     folder = shared / "data" / "librispeech"
     with open(folder / "index.csv", encoding="utf-8", newline="") as stream:
         rows = {row["clip"]: row for row in csv.DictReader(stream)}
@@ -107,10 +110,11 @@ def test_two_read_sentences_with_a_pause(shared, tmp_path):
     times = [(0.0, begins - 1.5), (begins, begins + len(sound[1]) / 16000)]
 
     def srt(texts):
-        stamp = lambda t: f"00:00:{int(t):02d},{int(t % 1 * 1000):03d}"  # noqa: E731
+        stamp = lambda t: f"00:00:{int(t):02d},{int(t % 1 * 1000):03d}"
         path = tmp_path / "two.srt"
         path.write_text("".join(f"{k}\n{stamp(s)} --> {stamp(e)}\n{text}\n\n" for k, ((s, e), text) in enumerate(zip(times, texts), 1)))
         return path
+
     performer, notes = Performer("cpu"), []
     heard = performer.listen(tmp_path / "two.wav")
     right = performer.listen(tmp_path / "two.wav", srt([row["text"] for row in clips]), note=notes.append)
@@ -119,6 +123,8 @@ def test_two_read_sentences_with_a_pause(shared, tmp_path):
     second = slice(round(begins * layout.FPS), None)
     surely = [(c[:, lips].sum(1) > 0.7).mean() for c in (heard, right)]
     assert surely[1] > surely[0] and np.abs(right - heard)[second].max() > 0.3
-    half = performer.listen(tmp_path / "two.wav", srt([clips[0]["text"], "then said the eunuch art thou he who repeated poetry"]), note=notes.append)
+    half = performer.listen(
+        tmp_path / "two.wav", srt([clips[0]["text"], "then said the eunuch art thou he who repeated poetry"]), note=notes.append
+    )
     assert len(notes) == 1 and notes[0].startswith("Subtitle 2 (0:06)")
-    assert np.allclose(half[second], heard[second], atol=1e-6) and np.abs(half - heard)[:second.start].max() > 0.3
+    assert np.allclose(half[second], heard[second], atol=1e-6) and np.abs(half - heard)[: second.start].max() > 0.3

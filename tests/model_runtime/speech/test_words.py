@@ -1,4 +1,5 @@
 """Words sharpen what is heard where they fit, and do no harm where they do not."""
+
 import re
 import unicodedata
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_missing_words_leave_the_sound_as_it_is():
     assert note == "" and found.found == 1
     start = next(s for s, _, word, _ in found.words if word == "from")
     spelt = [len(way[0]) for way in pronounce(words_of(TEXT))]
-    assert abs(start - told[sum(spelt[:words_of(TEXT).index("from")])][0]) < 0.05
+    assert abs(start - told[sum(spelt[: words_of(TEXT).index("from")])][0]) < 0.05
     assert accuracy(sharp, told) > 0.95
 
 
@@ -95,7 +96,8 @@ def test_a_voice_says_one_line_of_a_script():
     heard, told = voice(TEXT)
     alone, _, _ = words.sharpen(heard, TEXT)
     sharp, found, note = words.sharpen(heard, SCENE.format(TEXT))
-    assert note == f"The voice says a part of the words, about {len(words_of(TEXT))} of {len(words_of(SCENE.format(TEXT)))}; the others were left out."
+    said, told_words = len(words_of(TEXT)), len(words_of(SCENE.format(TEXT)))
+    assert note == f"The voice says a part of the words, about {said} of {told_words}; the others were left out."
     assert [word for _, _, word, fit in found.words if fit > 0.25] == words_of(TEXT) and accuracy(sharp, told) > 0.95
     assert np.abs(sharp - alone).mean() < 0.01
     sharp, found, note = words.sharpen(heard, SCENE.format(""))
@@ -114,9 +116,10 @@ def test_a_word_is_spoken_the_way_that_fits():
     def say(phones):
         row = np.full((len(phones) * 5, layout.COLUMNS), 0.01, np.float32)
         for k, sound in enumerate(arpabet(phones)):
-            row[5 * k:5 * k + 5, PHONES.index(sound.phone)] = 0.9
-            row[5 * k:5 * k + 5, [40 + ARTICULATORY.index(name) for name in sound.classes]] = 0.9
+            row[5 * k : 5 * k + 5, PHONES.index(sound.phone)] = 0.9
+            row[5 * k : 5 * k + 5, [40 + ARTICULATORY.index(name) for name in sound.classes]] = 0.9
         return row
+
     for vowel in ("IY", "EH"):  # to read, has read
         found = words.align(say(["R", vowel, "D"]), ["read"])
         assert [sound.phone for _, _, sound, _ in found.phones] == ["R", vowel, "D"]
@@ -124,16 +127,32 @@ def test_a_word_is_spoken_the_way_that_fits():
 
 def test_words_of_a_text():
     assert words_of("[laughs] Don't — well-known, o'clock (softly) 42!") == ["Don't", "well-known", "o'clock", "42"]
-    assert words_of("{\\an8}<i>Don’t</i> “say” don\u02bct… I\u00adch: 'tis 3.5, 1,000.") == ["Don't", "say", "don't", "Ich", "tis", "3.5", "1,000"]
+    assert words_of("{\\an8}<i>Don’t</i> “say” don\u02bct… I\u00adch: 'tis 3.5, 1,000.") == [
+        "Don't",
+        "say",
+        "don't",
+        "Ich",
+        "tis",
+        "3.5",
+        "1,000",
+    ]
     assert words_of(unicodedata.normalize("NFD", "Größe könnte")) == ["Größe", "könnte"]
     assert words_of("wait--what नमस्ते दुनिया, well…") == ["wait", "what", "नमस्ते", "दुनिया", "well"]
     assert words_of("$5 & 10 %, l’été") == ["5", "$", "&", "10", "%", "l'été"]
     assert words_of(" ...\n--- 【♪】 ♪ \u200b") == []
 
 
-@pytest.mark.parametrize("text, language, spoken", [
-    ("42", "en-us", "F AO R D IY T UW"), ("$5", "en-us", "F AY V D AA L ER"), ("10%", "en-us", "T EH N P ER S EH N T"),
-    ("1,000", "en-us", "W AH N TH AW Z AH N D"), ("3 €", "de", "D HH AY OY HH OW"), ("don’t", "en-us", "D OW N T")])
+@pytest.mark.parametrize(
+    "text, language, spoken",
+    [
+        ("42", "en-us", "F AO R D IY T UW"),
+        ("$5", "en-us", "F AY V D AA L ER"),
+        ("10%", "en-us", "T EH N P ER S EH N T"),
+        ("1,000", "en-us", "W AH N TH AW Z AH N D"),
+        ("3 €", "de", "D HH AY OY HH OW"),
+        ("don’t", "en-us", "D OW N T"),
+    ],
+)
 def test_numbers_and_signs_are_spoken(text, language, spoken):
     assert [sound.phone for ways in pronounce(words_of(text), language) for sound in ways[0]] == spoken.split()
 
@@ -161,4 +180,4 @@ def test_long_voices_are_walked_in_a_beam():
     assert sum(len(way[0]) for way in pronounce(words_of(long))) * 1.3 > 1000
     found = words.align(heard, words_of(long))
     mine = np.array([start for start, _, _, _ in found.phones])
-    assert found.found == 1 and np.median(np.abs(mine - np.array([s for s, _, _ in told])[:len(mine)])) <= 0.03
+    assert found.found == 1 and np.median(np.abs(mine - np.array([s for s, _, _ in told])[: len(mine)])) <= 0.03

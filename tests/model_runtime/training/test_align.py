@@ -1,4 +1,5 @@
 """Phone times: read, aligned, spelt, and turned into labels."""
+
 import argparse
 import json
 
@@ -29,19 +30,25 @@ def emodb(tmp_path):
     (tmp_path / "emodb" / "audio").mkdir(parents=True)
     (tmp_path / "emodb" / "phones").mkdir()
     (tmp_path / "emodb" / "phones" / "03a01Fa.tsv").write_text(HAND)
-    soundfile.write(tmp_path / "emodb" / "audio" / "03a01Fa.opus", np.random.default_rng(0).standard_normal(16000) * 0.1, 16000,
-                    format="OGG", subtype="OPUS")
+    soundfile.write(
+        tmp_path / "emodb" / "audio" / "03a01Fa.opus",
+        np.random.default_rng(0).standard_normal(16000) * 0.1,
+        16000,
+        format="OGG",
+        subtype="OPUS",
+    )
     (tmp_path / "emodb" / "index.csv").write_text(
-        "clip,speaker,sex,emotion,text_code,text,seconds,has_phones\n03a01Fa,03,M,happiness,a01,Der Lappen.,1.0,1\n")
+        "clip,speaker,sex,emotion,text_code,text,seconds,has_phones\n03a01Fa,03,M,happiness,a01,Der Lappen.,1.0,1\n"
+    )
     return tmp_path
 
 
 def test_hand_labels_become_phones(emodb):
-    clip, = corpus.clips(emodb)
+    (clip,) = corpus.clips(emodb)
     assert (clip.speaker, clip.split, clip.kind, clip.emotion) == ("emodb_03", "test", "phones", "happy")
     found = align.read_emodb(clip)
     assert [phone for _, _, phone in found["phones"]] == ["sil", "T", "EH1", "UW0", "P", "AA1", "M", "sil", "sil"]
-    assert found["phones"][4][:2] == [0.42, 0.56]                      # closure, release and its breath are one phone
+    assert found["phones"][4][:2] == [0.42, 0.56]  # closure, release and its breath are one phone
     assert found["sounds"][3] == "y:" and found["sounds"][4] is None
     assert found["releases"] == [[0.119, 0.144], [0.5, 0.54], [0.54, 0.56]]
     assert align.sane(found["phones"])

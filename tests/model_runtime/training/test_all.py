@@ -1,4 +1,5 @@
 """python build.py train all, from voices to a performance, on a handful of spoken sentences in a copy of the project."""
+
 import csv
 import os
 import shutil
@@ -13,10 +14,18 @@ from model_runtime.motion import load_motion
 from model_runtime.training import align, synthetic
 
 ROOT = Path(__file__).resolve().parents[3]
-WEIGHTS = ("blender_assets/models/ears.safetensors", "blender_assets/models/feelings.safetensors",
-           "blender_assets/models/generator.safetensors", "model_runtime/training/sync.safetensors")
-ENGLISH = (("1", "My mother may pay for the boat."), ("2", "Bob put a big map on the table."),
-           ("1688", "Five boys fish from the pier."), ("1998", "Push the puppy over the bridge."))   # for dev, for testing
+WEIGHTS = (
+    "blender_assets/models/ears.safetensors",
+    "blender_assets/models/feelings.safetensors",
+    "blender_assets/models/generator.safetensors",
+    "model_runtime/training/sync.safetensors",
+)
+ENGLISH = (
+    ("1", "My mother may pay for the boat."),
+    ("2", "Bob put a big map on the table."),
+    ("1688", "Five boys fish from the pier."),
+    ("1998", "Push the puppy over the bridge."),
+)  # for dev, for testing
 FELT = (("08", "happiness"), ("09", "anger"), ("11", "sadness"), ("03", "neutral"))
 
 
@@ -35,18 +44,22 @@ def index(folder, rows):
 
 def corpora(folder):
     """What data/README.md describes, in small: four sentences of LibriSpeech, four of EmoDB."""
-    for number, (speaker, text) in enumerate(ENGLISH):
+    for number, (_speaker, text) in enumerate(ENGLISH):
         speak(folder / "librispeech" / "dev" / f"{number}.opus", text, f"en-us+{'mf'[number % 2]}{number + 1}")
-    index(folder / "librispeech", [{"clip": n, "subset": "dev", "speaker": speaker, "text": text}
-                                   for n, (speaker, text) in enumerate(ENGLISH)])
+    index(
+        folder / "librispeech",
+        [{"clip": n, "subset": "dev", "speaker": speaker, "text": text} for n, (speaker, text) in enumerate(ENGLISH)],
+    )
     for number, _ in enumerate(FELT):
         speak(folder / "emodb" / "audio" / f"{number}.opus", "Das will sie am Mittwoch abgeben.", f"de+m{number + 1}")
-    index(folder / "emodb", [{"clip": n, "speaker": speaker, "emotion": emotion, "text": "", "has_phones": 0}
-                             for n, (speaker, emotion) in enumerate(FELT)])
+    index(
+        folder / "emodb",
+        [{"clip": n, "speaker": speaker, "emotion": emotion, "text": "", "has_phones": 0} for n, (speaker, emotion) in enumerate(FELT)],
+    )
 
 
 def run(tree, *arguments):
-    alone = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "PATH": ""}    # without flite and festival
+    alone = {**os.environ, "PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "PATH": ""}  # without flite and festival
     done = subprocess.run([sys.executable, "-m", *arguments], cwd=tree, capture_output=True, text=True, timeout=1500, env=alone)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
@@ -62,7 +75,15 @@ def test_training_runs_from_beginning_to_end(tmp_path):
     run(tree, "model_runtime.training", "all", "--data", str(data), "--cache", str(cache), "--clips", "4", "--steps", "2")
     assert all((tree / name).stat().st_size > 1e4 for name in WEIGHTS)
     assert len(align.load(cache)) == 4 and len(synthetic.load(cache)) > 1
-    run(tree, "model_runtime", "perform", str(data / "librispeech" / "dev" / "0.opus"), "-o", str(tmp_path / "out.npz"),
-        "--quality", "draft")
+    run(
+        tree,
+        "model_runtime",
+        "perform",
+        str(data / "librispeech" / "dev" / "0.opus"),
+        "-o",
+        str(tmp_path / "out.npz"),
+        "--quality",
+        "draft",
+    )
     motion = load_motion(tmp_path / "out.npz").values
     assert np.isfinite(motion).all() and motion.std() > 0

@@ -1,4 +1,5 @@
 """What there is to learn from: many speakers, rhythms without a sound, noise alone and noise around voices."""
+
 import gzip
 import json
 
@@ -6,13 +7,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from model_runtime.speech.content import FPS as CONTENT_FPS, NAMES
+from model_runtime.speech.content import FPS as CONTENT_FPS
+from model_runtime.speech.content import NAMES
 from model_runtime.training import corpus, dataset
 
 
 def record(path, speaker, number, seconds=4.0, split="train"):
-    return {"clip": f"{speaker}/{number}", "path": str(path), "speaker": speaker, "split": split,
-            "phones": [[0.0, 0.5, "sil"], [0.5, 0.6, "M"], [0.6, seconds - 0.5, "AA1"], [seconds - 0.5, seconds, "sil"]]}
+    return {
+        "clip": f"{speaker}/{number}",
+        "path": str(path),
+        "speaker": speaker,
+        "split": split,
+        "phones": [[0.0, 0.5, "sil"], [0.5, 0.6, "M"], [0.6, seconds - 0.5, "AA1"], [seconds - 0.5, seconds, "sil"]],
+    }
 
 
 @pytest.fixture
@@ -27,15 +34,18 @@ def records(tmp_path):
         for _ in range(30):
             print(json.dumps({"phones": [[0.0, 0.4, "P"], [0.4, 1.0, "AE1"], [1.0, 2.0, "sp"], [2.0, 3.0, "T"]]}), file=stream)
         print(json.dumps({"phones": [[0.0, 9.0, "spn"]]}), file=stream)
-    return ([record(path, "talker", number) for number in range(100)] + [record(path, f"guest{n}", 0) for n in range(9)]
-            + [record(path, "stranger", 0, split="test")])
+    return (
+        [record(path, "talker", number) for number in range(100)]
+        + [record(path, f"guest{n}", 0) for n in range(9)]
+        + [record(path, "stranger", 0, split="test")]
+    )
 
 
 def test_whoever_was_heard_least_comes_next(records):
     chosen = dataset.choose(records, seconds=80, per_speaker=40)
     speakers = [r["speaker"] for r in chosen]
     assert set(speakers) == {"talker", *(f"guest{n}" for n in range(9))} and speakers.count("talker") == 10
-    assert len(dataset.choose(records, seconds=1e9, per_speaker=1e9)) == 109    # all but the test's
+    assert len(dataset.choose(records, seconds=1e9, per_speaker=1e9)) == 109  # all but the test's
 
 
 def test_rhythms_keep_their_order_and_change_their_tempo(records):
@@ -45,8 +55,8 @@ def test_rhythms_keep_their_order_and_change_their_tempo(records):
     for phones in made:
         assert [label for *_, label in phones] == ["P", "AE1", "sil", "T"]
         melody = dataset.imagined(phones, np.random.default_rng(1))
-        loud = melody[int(phones[1][0] * CONTENT_FPS) + 3:int(phones[1][1] * CONTENT_FPS) - 3, 0]
-        still = melody[int(phones[2][0] * CONTENT_FPS) + 5:int(phones[2][1] * CONTENT_FPS) - 5, 0]
+        loud = melody[int(phones[1][0] * CONTENT_FPS) + 3 : int(phones[1][1] * CONTENT_FPS) - 3, 0]
+        still = melody[int(phones[2][0] * CONTENT_FPS) + 5 : int(phones[2][1] * CONTENT_FPS) - 5, 0]
         assert loud.min() > still.max()
 
 
@@ -58,8 +68,8 @@ def test_noise_lies_around_the_voice_and_is_as_soft_as_its_pauses(records, monke
     assert len(samples) == pytest.approx((4 + before + after) * 16000, abs=2) and np.array_equal(samples, dataset.sound(clip))
     at = int(before * 16000)
     voice, _ = soundfile.read(clip["path"], dtype="float32")
-    assert np.array_equal(samples[at:at + len(voice)], voice)
-    assert 1e-5 < samples[at + len(voice):].std() < 0.01
+    assert np.array_equal(samples[at : at + len(voice)], voice)
+    assert 1e-5 < samples[at + len(voice) :].std() < 0.01
     assert clip["phones"][2][2] == "M" and clip["phones"][2][0] == pytest.approx(before + 0.5)
     assert all(a[1] == pytest.approx(b[0]) for a, b in zip(clip["phones"], clip["phones"][1:]))
 
@@ -76,7 +86,7 @@ def test_every_kind_of_clip_becomes_content(records, tmp_path, monkeypatch):
     assert {clip["clip"].split("/")[0] for clip in clips} >= {"talker", "rhythm", "quiet"}
     assert sum(clip["length"] for clip in clips) == len(spoken) and np.isfinite(spoken).all()
     quiet = next(clip for clip in clips if clip["clip"].startswith("quiet"))
-    assert (spoken[quiet["start"]:quiet["start"] + quiet["length"], NAMES.index("sil")] > 0.9).all()
+    assert (spoken[quiet["start"] : quiet["start"] + quiet["length"], NAMES.index("sil")] > 0.9).all()
     assert [row["sound"] for row in rows] == [not row["clip"].startswith("rhythm") for row in rows]
     assert np.load(tmp_path / "betas.npy").shape == (len(rows), 300)
     assert sum(row["length"] for row in rows) == len(np.load(tmp_path / "actions.npy"))

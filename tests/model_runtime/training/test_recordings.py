@@ -1,4 +1,5 @@
 """A studio's recordings: curves of every kind become the same Motion, and bad files are named in a sentence."""
+
 import argparse
 import csv
 
@@ -17,8 +18,20 @@ from model_runtime.training import captures, dataset, recordings
 
 SECONDS, RATE = 4, 16000
 PLAIN = tuple(ARKIT)
-LIVE_LINK = ("Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in ARKIT), "HeadYaw", "HeadPitch", "HeadRoll",
-             "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll", "RightEyeYaw", "RightEyePitch", "RightEyeRoll")
+LIVE_LINK = (
+    "Timecode",
+    "BlendShapeCount",
+    *(name[0].upper() + name[1:] for name in ARKIT),
+    "HeadYaw",
+    "HeadPitch",
+    "HeadRoll",
+    "LeftEyeYaw",
+    "LeftEyePitch",
+    "LeftEyeRoll",
+    "RightEyeYaw",
+    "RightEyePitch",
+    "RightEyeRoll",
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +59,12 @@ def write_csv(path, fps, names=LIVE_LINK, first=(13, 59, 58), scale=1.0, **more)
         rows.writerow(names)
         for frame in range(SECONDS * fps):
             second = first[0] * 3600 + first[1] * 60 + first[2] + frame // fps
-            values = {"Timecode": f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}:{frame % fps:02d}.000",
-                      "BlendShapeCount": 61, "JawOpen": scale * jaw(frame / fps), "jawOpen": scale * jaw(frame / fps)}
+            values = {
+                "Timecode": f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}:{frame % fps:02d}.000",
+                "BlendShapeCount": 61,
+                "JawOpen": scale * jaw(frame / fps),
+                "jawOpen": scale * jaw(frame / fps),
+            }
             values.update({name: curve(frame / fps) for name, curve in more.items()})
             rows.writerow(values.get(name, 0) for name in names)
 
@@ -98,12 +115,11 @@ def test_flame_curves_need_their_head_and_get_it(folder, head):
     jaw_pose[:, 0] = 0.1 + 0.1 * np.sin(2 * np.pi * np.arange(T) / 50)
     eyes = np.zeros((T, 6), np.float32)
     eyes[:, [0, 3]] = 0.2
-    np.savez(folder / "take.npz", expression=np.zeros((T, 100)), jaw_pose=jaw_pose, eye_pose=eyes, eyelids=np.full((T, 2), 0.5),
-             fps=50)
+    np.savez(folder / "take.npz", expression=np.zeros((T, 100)), jaw_pose=jaw_pose, eye_pose=eyes, eyelids=np.full((T, 2), 0.5), fps=50)
     with pytest.raises(UtterError, match="no recordings to learn from"):
         recordings.read(folder, head, report=(said := []).append)
     assert "--flame" in said[0]
-    motion = one(folder, head, flame=head).values                   # here FLAME's head is ours, so it must come back
+    motion = one(folder, head, flame=head).values  # here FLAME's head is ours, so it must come back
     gap = lbs.lip_gap(head, motion)
     moments = np.arange(len(motion)) / 30
     assert np.corrcoef(gap[:-2], np.sin(2 * np.pi * moments)[:-2])[0, 1] > 0.97
@@ -140,12 +156,23 @@ def spoil(kind, folder):
         (folder / "index.csv").write_text("clip,emotion\ntake,hangry\n")
 
 
-@pytest.mark.parametrize("kind, says", [
-    ("nothing", "neither take.npz nor take.csv"), ("short", "cut both to the same take"), ("no fps", "lacks fps"),
-    ("no jaw", "jawOpen"), ("names", "a name for each weight"),
-    ("percent", "scale them to 0..1"), ("columns", "line 122 of take.csv has 3 columns"),
-    ("timeless", "add a column Timecode"), ("words", "no number"), ("not finite", "finite numbers"),
-    ("lengths", "differ in length"), ("emotion", "hangry")])
+@pytest.mark.parametrize(
+    "kind, says",
+    [
+        ("nothing", "neither take.npz nor take.csv"),
+        ("short", "cut both to the same take"),
+        ("no fps", "lacks fps"),
+        ("no jaw", "jawOpen"),
+        ("names", "a name for each weight"),
+        ("percent", "scale them to 0..1"),
+        ("columns", "line 122 of take.csv has 3 columns"),
+        ("timeless", "add a column Timecode"),
+        ("words", "no number"),
+        ("not finite", "finite numbers"),
+        ("lengths", "differ in length"),
+        ("emotion", "hangry"),
+    ],
+)
 def test_a_bad_file_is_named_in_a_sentence(folder, head, kind, says):
     spoil(kind, folder)
     said = []
@@ -189,9 +216,9 @@ def test_layers_are_a_dataset(recorded, head):
     assert [row["clip"] for row in recorded.performances] == ["recordings/glad", "recordings/take"]  # not what is `test`
     content, values, share, strength = recorded.slices(1, 0, SECONDS * 30)
     assert recorded.basis == head.basis and content.shape == (SECONDS * 30, 55) and values.shape == (SECONDS * 30, 65)
-    assert share[0, LABELS.index("sad")] == 1 and strength[0] == 0.25                                  # as the voice feels
+    assert share[0, LABELS.index("sad")] == 1 and strength[0] == 0.25  # as the voice feels
     _, _, share, strength = recorded.slices(0, 0, 30)
-    assert share[0, LABELS.index("happy")] == 1 and strength[0] == 0.5                                 # as the index says
+    assert share[0, LABELS.index("happy")] == 1 and strength[0] == 0.5  # as the index says
 
 
 def test_lips_meet_where_p_is_heard_and_follow_the_capture_elsewhere(recorded, head):
@@ -209,9 +236,16 @@ def test_the_teacher_performs_what_no_camera_saw(recorded):
 
 def test_recordings_stand_beside_the_teachers_in_their_share(recorded):
     T = 3000
-    performed = dataset.Dataset(np.zeros((T, 55), np.float16), np.zeros((T, 55), np.float16), np.zeros((T, 65), np.float32),
-                                np.zeros((T, 8), np.float16), np.zeros(T, np.float16), np.ones((1, 300), np.float32),
-                                [{"content_start": 0, "start": 0, "length": T}], recorded.basis)
+    performed = dataset.Dataset(
+        np.zeros((T, 55), np.float16),
+        np.zeros((T, 55), np.float16),
+        np.zeros((T, 65), np.float32),
+        np.zeros((T, 8), np.float16),
+        np.zeros(T, np.float16),
+        np.ones((1, 300), np.float32),
+        [{"content_start": 0, "start": 0, "length": T}],
+        recorded.basis,
+    )
     both = recordings.join(performed, recorded, share=0.5)
     lengths = np.array([row["length"] for row in both.performances])
     assert lengths[1:].sum() / lengths.sum() == pytest.approx(0.5, abs=0.05) and len(both.betas) == len(lengths)

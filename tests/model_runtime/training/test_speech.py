@@ -1,4 +1,5 @@
 """Training the ears: labels stay on their sounds whatever is done to them, and a network learns from them."""
+
 import argparse
 
 import numpy as np
@@ -12,9 +13,11 @@ from model_runtime.speech.content import NAMES
 from model_runtime.speech.encoder import Encoder, Network
 from model_runtime.training import speech
 
-SOUNDS = {"AA": lambda rng, n: np.sign(np.sin(np.arange(n) * 2 * np.pi * 130 / RATE)) * 0.2,
-          "S": lambda rng, n: np.diff(rng.standard_normal(n + 1)) * 0.1,
-          "sil": lambda rng, n: rng.standard_normal(n) * 1e-4}
+SOUNDS = {
+    "AA": lambda rng, n: np.sign(np.sin(np.arange(n) * 2 * np.pi * 130 / RATE)) * 0.2,
+    "S": lambda rng, n: np.diff(rng.standard_normal(n + 1)) * 0.1,
+    "sil": lambda rng, n: rng.standard_normal(n) * 1e-4,
+}
 
 
 @pytest.fixture
@@ -30,8 +33,15 @@ def material(tmp_path):
             now = spoken[-1][1]
         path = tmp_path / f"{number}.wav"
         soundfile.write(path, np.concatenate(parts), RATE)
-        records.append({"clip": f"librispeech/{number}", "path": str(path), "speaker": f"s{number}", "phones": spoken,
-                        "split": "dev" if number >= 10 else "train"})
+        records.append(
+            {
+                "clip": f"librispeech/{number}",
+                "path": str(path),
+                "speaker": f"s{number}",
+                "phones": spoken,
+                "split": "dev" if number >= 10 else "train",
+            }
+        )
     return records, argparse.Namespace(data=tmp_path, cache=tmp_path / "cache", clips=None)
 
 
@@ -43,7 +53,7 @@ def test_labels_stay_on_their_sounds_at_every_speed(material):
         samples, phone, made = voices.piece(100)
         assert len(samples) == len(phone) * 320 and len(phone) == len(made)
         around = np.pad(samples, (160, 160))  # a frame is centred on its moment
-        loud = np.array([np.sqrt(np.mean(around[i * 320:i * 320 + 320] ** 2)) for i in range(len(phone))]) > 0.02
+        loud = np.array([np.sqrt(np.mean(around[i * 320 : i * 320 + 320] ** 2)) for i in range(len(phone))]) > 0.02
         silent = phone[:, phones.PHONES.index("sil")] > 0.5
         assert (made[:, phones.ARTICULATORY.index("pause")] == silent).all()
         agree.append(np.mean(loud != silent))
@@ -73,7 +83,7 @@ def test_a_network_learns_to_tell_them_apart(material, monkeypatch, capsys):
 def test_closures_are_read_between_frames():
     content = np.zeros((50, len(NAMES)), np.float32)
     content[10:13, NAMES.index("bilabial")] = 0.25, 1.0, 0.75
-    (start, end), = speech.closed(content)
+    ((start, end),) = speech.closed(content)
     assert start == pytest.approx((11 - 2 / 3) / 50) and end == pytest.approx((12 + 1 / 3) / 50)
     content[0:2, NAMES.index("bilabial")] = 0.9
     assert speech.closed(content)[0][0] == 0.0

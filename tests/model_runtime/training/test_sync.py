@@ -1,4 +1,5 @@
 """The sync expert tells a mouth in time from one that is late, another's, or hardly moves; and learns to."""
+
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,10 @@ def performed(head):
     out = []
     for path in sorted(VOICES.glob("*.flac"))[:2]:
         samples, _ = soundfile.read(path, dtype="float32")
-        phones = [[float(start), float(end), ours.get(phone.upper(), phone.upper())]
-                  for start, end, phone in map(str.split, path.with_suffix(".phones").read_text().splitlines())]
+        phones = [
+            [float(start), float(end), ours.get(phone.upper(), phone.upper())]
+            for start, end, phone in map(str.split, path.with_suffix(".phones").read_text().splitlines())
+        ]
         T = -(-len(samples) * FPS // 16000)
         acted = teacher.actions(phones, teacher.prosody(samples), "neutral", 0.3, 1, T)
         out.append((resample(oracle(phones, samples), FPS, T), teacher.solve(head, *acted)))
@@ -64,10 +67,11 @@ def test_training_learns_and_what_it_wrote_is_read(head, performed, tmp_path):
     said = []
     trained = sync.train(data, head, steps=100, path=tmp_path / "sync.safetensors", report=said.append)
     level = float(said[0].split("contrast ")[1].split()[0])
-    assert level < 5.5                                                  # 7.1 is knowing nothing
+    assert level < 5.5  # 7.1 is knowing nothing
     read = sync.load_expert(tmp_path / "sync.safetensors")
-    torch.testing.assert_close(read.hear(torch.from_numpy(content[None])), trained.hear(torch.from_numpy(content[None])),
-                               atol=1e-2, rtol=1e-2)
+    torch.testing.assert_close(
+        read.hear(torch.from_numpy(content[None])), trained.hear(torch.from_numpy(content[None])), atol=1e-2, rtol=1e-2
+    )
     assert (tmp_path / "sync.safetensors").stat().st_size < 1e6 and not read.training
 
 

@@ -1,4 +1,5 @@
 """Synthetic voices: what their labels say is what their sound does."""
+
 import argparse
 import shutil
 
@@ -14,8 +15,8 @@ from model_runtime.training import align, corpus, speech, synthetic
 def high(samples):
     """Level above 800 Hz in dB, every 5 ms."""
     found = sosfiltfilt(butter(4, 800, "high", fs=16000, output="sos"), samples.astype(float))
-    found = found[:len(found) // 80 * 80].reshape(-1, 80)
-    return 10 * np.log10(np.mean(found ** 2, 1) + 1)
+    found = found[: len(found) // 80 * 80].reshape(-1, 80)
+    return 10 * np.log10(np.mean(found**2, 1) + 1)
 
 
 def said(text, voice="en-us+m3"):
@@ -46,9 +47,9 @@ def test_closures_are_still_and_vowels_are_not(voice):
     samples, record = said("ama apa aba ipi imi ibi. papa mama baba.", voice)
     kept = np.interp(np.arange(0, len(samples), 22050 / 16000), np.arange(len(samples)), samples)
     level = high(kept)
-    _, made = speech.labels(record, len(kept) / 16000)                    # 200 Hz, as level
-    shut = made[:len(level), phones.ARTICULATORY.index("bilabial")] > 0
-    open_ = made[:len(level), phones.ARTICULATORY.index("open")] > 0
+    _, made = speech.labels(record, len(kept) / 16000)  # 200 Hz, as level
+    shut = made[: len(level), phones.ARTICULATORY.index("bilabial")] > 0
+    open_ = made[: len(level), phones.ARTICULATORY.index("open")] > 0
     assert shut.sum() > 60
     assert level[open_].mean() - level[shut].mean() > 10
     # Nowhere else would they be stiller: not 15 ms earlier, not later.
@@ -82,6 +83,7 @@ def test_a_seed_names_who_speaks():
     def speakers(seed):
         clips = synthetic.espeak_clips(synthetic.texts_of("nowhere"), np.random.default_rng(seed))
         return [next(clips)[1]["speaker"] for _ in range(4)]
+
     assert speakers(1) == speakers(1) != speakers(2)
 
 

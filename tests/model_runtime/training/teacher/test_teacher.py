@@ -1,4 +1,5 @@
 """What the teacher's face does, by outcome: lips meet where p, b, m are spoken, vowels open, feelings show, people differ."""
+
 import json
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_closures_hold_for_two_frames_and_end(head):
     gap = lbs.lip_gap(head, teacher.perform(PHONES, None, "neutral", 0, 1, head))
     for start, end in spans("P", "B", "M"):
         first = int(np.ceil(((start + end) / 2 - 0.036) * 30))
-        assert (gap[first:first + 2] < SHUT).all()
+        assert (gap[first : first + 2] < SHUT).all()
     assert (gap[centres("AY", "AA", "EY", "AE", "AO", "IY", "UW")] > OPEN * 0.6).all()
     assert (gap[centres("AY", "AA", "AE")] > OPEN).all()
 
@@ -86,6 +87,7 @@ def test_lower_lip_meets_the_upper_teeth_in_f_and_v(head):
         def away(frames):
             lip, edge = lbs.pose(head, values[frames], beta, lower), lbs.pose_parts(head, values[frames], beta)[:, teeth]
             return np.linalg.norm(lip[:, :, None] - edge[:, None], axis=3).min((1, 2))
+
         assert away(centres("F")).max() < 0.003 and away(centres("F", "V")).max() < 0.7 * away(centres("AY", "AA", "AE")).min()
 
 
@@ -106,8 +108,10 @@ def test_tongue_comes_out_for_th_and_up_for_l():
 
 def change(emotion, name, strength=1.0):
     """Mean of an action over seeds, against neutral."""
+
     def mean(label):
         return np.mean([teacher.actions(PHONES, None, label, strength, seed)[0][:, INDEX[name]].mean() for seed in range(4)])
+
     return mean(emotion) - mean("neutral")
 
 
@@ -127,9 +131,9 @@ def test_strength_is_gradual_and_may_change_over_time():
     smile = teacher.actions(PHONES, None, "happy", ramp, 0)[0][:, INDEX["mouthSmileLeft"]]
     assert smile[-20:].mean() > smile[:20].mean() + 0.2
     share = np.zeros((T, 8))
-    share[:T // 2, emotions.LABELS.index("sad")] = share[T // 2:, emotions.LABELS.index("happy")] = 1
+    share[: T // 2, emotions.LABELS.index("sad")] = share[T // 2 :, emotions.LABELS.index("happy")] = 1
     frown = teacher.actions(PHONES, None, share, 1.0, 0)[0][:, INDEX["mouthFrownLeft"]]
-    assert frown[:T // 2].mean() > frown[T // 2:].mean() + 0.2
+    assert frown[: T // 2].mean() > frown[T // 2 :].mean() + 0.2
 
 
 def test_sad_lips_turn_down_and_happy_ones_up_on_the_head(head):
@@ -144,9 +148,11 @@ def test_sad_lips_turn_down_and_happy_ones_up_on_the_head(head):
 
 def test_performers_agree_in_lips_and_differ_above():
     faces = [teacher.actions(PHONES, None, "neutral", 0, seed) for seed in range(6)]
+
     def agreement(track):
         r = np.corrcoef([track(*face) for face in faces])
         return r[np.triu_indices(6, 1)].mean()
+
     assert agreement(lambda actions, _: actions[:, INDEX["mouthClose"]]) > 0.8
     assert agreement(lambda actions, _: actions[:, INDEX["mouthPucker"]]) > 0.9
     assert agreement(lambda actions, _: actions[:, INDEX["browInnerUp"]]) < 0.5
