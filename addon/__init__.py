@@ -5,21 +5,9 @@ import importlib
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "preferences",
-    "settings",
-    "jobs",
-    "head",
-    "identity",
-    "studio",
-    "voice",
-    "words",
-    "passages",
-    "perform",
-    "pins",
-    "takes",
-    "overlay",
-    "command",
-)
+    "work.preferences", "settings", "work.jobs", "panels.head", "panels.identity", "panels.studio", "panels.voice", "panels.words",
+    "panels.passages", "panels.perform", "panels.pins", "panels.takes", "panels.overlay", "batch.command",
+)  # fmt: skip
 
 _undo = []  # what takes the registration back, newest last
 

@@ -12,7 +12,10 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import identity, look, rig, shaders, takes, voice, words
+from . import look
+from .look import shaders
+from .panels import identity, takes, voice, words
+from .rigs import rig
 
 FEELINGS = (
     "happy",

@@ -30,7 +30,7 @@ def main(argv):
     with enabled():
         if scene:
             bpy.ops.wm.open_mainfile(filepath=str(Path(scene).absolute()))
-        return addon.command.main(["perform", *(["--voice", *given] if given else []), *options])
+        return addon.batch.command.main(["perform", *(["--voice", *given] if given else []), *options])
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from addon import client
+from addon.work import client
 
 ROOT = Path(__file__).resolve().parent.parent
 VOICE = ROOT / "blender_assets" / "voices" / "moon.flac"
@@ -58,7 +58,11 @@ def bench_bake(args):
     for all is that times the share of keys, for a curve's cost does not depend on the others."""
     import bpy
 
-    from addon import bake, compat, head, jobs, rig
+    from addon import compat
+    from addon.animation import bake
+    from addon.panels import head
+    from addon.rigs import rig
+    from addon.work import jobs
     from tools.bake import enabled
 
     minutes = 1 if args.quick else 10
@@ -165,7 +169,10 @@ def bench_head(args):
     what Blender computes for a frame (frame_set), the drawing aside: that is the graphics card's."""
     import bpy
 
-    from addon import bake, head, jobs, rig
+    from addon.animation import bake
+    from addon.panels import head
+    from addon.rigs import rig
+    from addon.work import jobs
     from model_runtime.flame.head import load_head
     from tools.bake import enabled
 

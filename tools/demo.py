@@ -51,7 +51,7 @@ def main(argv):
     with bake.enabled():
         options = ["--emotion", args.emotion] if args.emotion else []
         options += ["--passages", str(passages)] if passages else []
-        status = addon.command.main(
+        status = addon.batch.command.main(
             ["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed), "--quality", args.quality, *options]
         )
         if not status:
@@ -63,11 +63,11 @@ def main(argv):
 def show(scene, args, passages, blend):
     """Light and film the open file's head, and lay it out on a contact sheet."""
     head = scene.utter.head
-    addon.studio.build(scene, head)
+    addon.panels.studio.build(scene, head)
     render.choose_engine(scene)
     for sound in bpy.data.sounds:
         sound.pack()  # the file can be moved, and speaks
-    addon.command.save(blend)
+    addon.batch.command.save(blend)
 
     fps = scene.render.fps / scene.render.fps_base
     frames = range(scene.frame_start, scene.frame_end + 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-import addon.batch
+import addon.batch.lists
 import addon.errors
 import model_runtime.batch
 from model_runtime.errors import UtterError
@@ -36,4 +36,4 @@ def test_both_sides_read_a_list_alike(tmp_path):
             {"voice": str(tmp_path / "b.wav"), "words": str(tmp_path / "b.srt"), "head": "Anna"},
         ]
     )
-    assert set(model_runtime.batch.COLUMNS) - set(addon.batch.COLUMNS) == {"pins"}, "one list serves both"
+    assert set(model_runtime.batch.COLUMNS) - set(addon.batch.lists.COLUMNS) == {"pins"}, "one list serves both"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from addon import client
+from addon.work import client
 
 FAKE = str(Path(__file__).with_name("fake_worker.py"))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from addon import curves
+from addon.animation import curves
 
 RATES = [12, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 120]
 

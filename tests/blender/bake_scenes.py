@@ -6,8 +6,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from addon import bake, compat, curves, rig
+from addon import compat
+from addon.animation import bake, curves
 from addon.errors import UtterError
+from addon.rigs import rig
 from tests.blender import heads
 
 FRAMES = 90

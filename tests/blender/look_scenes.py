@@ -8,8 +8,11 @@ import numpy as np
 import addon
 
 addon.register()
-from addon import compat, look, rig, shaders, studio  # noqa: E402
-from addon import head as heads_room  # noqa: E402
+from addon import compat, look  # noqa: E402
+from addon.look import shaders  # noqa: E402
+from addon.panels import head as heads_room  # noqa: E402
+from addon.panels import studio  # noqa: E402
+from addon.rigs import rig  # noqa: E402
 
 KINDS = {"skin", "lip", "mouth", "eye", "iris", "pupil", "cornea", "teeth", "gums", "tongue", "brow", "lashes", "hair"}
 

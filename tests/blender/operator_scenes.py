@@ -18,8 +18,11 @@ FAKE = str(ROOT / "tests" / "addon" / "fake_worker.py")
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
 
 addon.register()
-from addon import bake, jobs, passages, perform, pins, preferences, rig, takes, voice, words  # noqa: E402
-from addon import head as heads_room  # noqa: E402
+from addon.animation import bake  # noqa: E402
+from addon.panels import head as heads_room  # noqa: E402
+from addon.panels import passages, perform, pins, takes, voice, words  # noqa: E402
+from addon.rigs import rig  # noqa: E402
+from addon.work import jobs, paths  # noqa: E402
 
 
 def with_head():
@@ -154,7 +157,7 @@ def asked(head):
 
 
 def scene_ears_of_the_preferences_or_of_the_caller():
-    head, get = with_head(), preferences.get
+    head, get = with_head(), paths.get
     head.utter.voice = VOICE
 
     def heard_with(**given):
@@ -164,10 +167,10 @@ def scene_ears_of_the_preferences_or_of_the_caller():
 
     assert heard_with() is None
     try:
-        preferences.get = lambda: SimpleNamespace(ears="/models/hubert")
+        paths.get = lambda: SimpleNamespace(ears="/models/hubert")
         assert heard_with() == "/models/hubert" and heard_with(ears="/models/wavlm") == "/models/wavlm"
     finally:
-        preferences.get = get
+        paths.get = get
 
 
 def scene_words_of_a_field_a_file_or_a_text():

@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix
 
-from addon import axes, bake, rig
+from addon.animation import bake
+from addon.rigs import axes, rig
 from tests.blender import heads
 from tests.blender.bake_scenes import evaluated, head, refused
 

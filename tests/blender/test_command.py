@@ -15,7 +15,7 @@ COMMAND = """
     import bpy
     import addon
     addon.register()
-    from addon import command
+    from addon.batch import command
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = command.main(sys.argv[1:])
@@ -27,7 +27,8 @@ LOOK = """
     import bpy
     import addon
     addon.register()
-    from addon import bake, compat
+    from addon import compat
+    from addon.animation import bake
     bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
     scene = bpy.context.scene
     head = scene.utter.head

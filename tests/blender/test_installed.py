@@ -18,19 +18,19 @@ INSTALLED = """
     bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
     import importlib
     room = "bl_ext.user_default.utter.addon."
-    preferences, bake, perform = (importlib.import_module(room + name) for name in ("preferences", "bake", "perform"))
+    paths, bake = (importlib.import_module(room + name) for name in ("work.paths", "animation.bake"))
     told = {"torch": "torch" in sys.modules, "runtime": [m for m in sys.modules if m.startswith("model_runtime")],
-            "root": str(preferences.ROOT), "preferences": preferences.get() is not None, "folder": str(preferences.folder())}
+            "root": str(paths.ROOT), "preferences": paths.get() is not None, "folder": str(paths.folder())}
     bpy.ops.utter.add_head()
     head = bpy.context.scene.utter.head
     head.utter.quality = "draft"
-    head.utter.voice = str(preferences.ROOT / "blender_assets" / "voices" / "pie.flac")
+    head.utter.voice = str(paths.ROOT / "blender_assets" / "voices" / "pie.flac")
     bpy.ops.utter.perform()
     values = bake.sample(head, range(1, 78))
     told["moving"] = int((values.std(axis=0) > 1e-3).sum())
     bpy.ops.preferences.addon_disable(module="bl_ext.user_default.utter")
     told["left"] = [name for name in dir(bpy.types) if name.startswith("UTTER_")] + dir(bpy.ops.utter)
-    told["worker"] = importlib.import_module(room + "jobs").worker is not None
+    told["worker"] = importlib.import_module(room + "work.jobs").worker is not None
     print(json.dumps(told), flush=True)
     os._exit(0)
 """

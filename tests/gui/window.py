@@ -24,7 +24,7 @@ def settings():
 def jobs():
     import importlib
 
-    return importlib.import_module("bl_ext.user_default.utter.addon.jobs")
+    return importlib.import_module("bl_ext.user_default.utter.addon.work.jobs")
 
 
 def actions():

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import soundfile
 
-from addon import studio
+from addon.panels import studio
 from tools import render, sheet
 
 FPS, FRAMES = 24, 12

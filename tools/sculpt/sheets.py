@@ -7,7 +7,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from addon import rig, studio
+from addon.panels import studio
+from addon.rigs import rig
 from model_runtime.flame import bundle, identity, lbs, poses
 from model_runtime.flame.head import load_head
 from model_runtime.motion import EYES

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import bpy
 
-from . import client, preferences
-from .errors import UtterError
+from ..errors import UtterError
+from . import client, paths
 
 COMMAND = ("-m", "model_runtime", "worker")
 INTERVAL = 0.05  # seconds between two looks into the queue
@@ -162,13 +162,11 @@ def start(job):
     global current, worker
     if current is not None:
         raise UtterError(busy())
-    python = preferences.python()
-    command = (*COMMAND, "--device", preferences.device())
+    python = paths.python()
+    command = (*COMMAND, "--device", paths.device())
     if worker is None or (worker.python, worker.command) != (python, command):
         stop()
-        worker = client.Worker(
-            python, preferences.ROOT, preferences.folder() / "worker.log", preferences.package_paths(python), command, preferences.cache()
-        )
+        worker = client.Worker(python, paths.ROOT, paths.folder() / "worker.log", paths.package_paths(python), command, paths.cache())
     while worker.cancelling:  # less than a second; a late cancel must not hit the new job
         worker.poll()
         time.sleep(0.01)

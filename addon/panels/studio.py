@@ -6,8 +6,11 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from . import compat, jobs, look, rig, shaders
-from .head import HeadPanel, chosen
+from .. import compat, look
+from ..look import shaders
+from ..rigs import rig
+from ..work import jobs
+from .base import HeadPanel, chosen
 
 MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size

@@ -6,9 +6,11 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from . import bake, compat, jobs
-from .errors import UtterError
-from .head import HeadPanel, chosen
+from .. import compat
+from ..animation import bake
+from ..errors import UtterError
+from ..work import jobs
+from .base import HeadPanel, chosen
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 STRIP = "Voice of "  # what our strips are called, before the head's name

@@ -7,9 +7,11 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from . import compat, jobs, voice
-from .errors import UtterError
-from .head import HeadPanel, chosen
+from .. import compat
+from ..errors import UtterError
+from ..work import jobs
+from . import voice
+from .base import HeadPanel, chosen
 
 SUFFIXES = (".txt", ".srt", ".vtt")
 

@@ -5,7 +5,7 @@ import bpy
 import gpu
 from gpu_extras.batch import batch_for_shader
 
-from .head import chosen
+from .base import chosen
 
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
 SCRUB = 24  # height of the frame numbers at the top, before the interface's scale

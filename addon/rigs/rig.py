@@ -14,9 +14,10 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from . import look, shaders
+from .. import look
+from ..errors import UtterError
+from ..look import shaders
 from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
-from .errors import UtterError
 
 PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
 LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid")  # landmarks

@@ -6,9 +6,12 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import bake, jobs, passages, preferences, rig, takes, voice, words
-from .errors import UtterError
-from .head import HeadPanel, Starts, chosen
+from ..animation import bake
+from ..errors import UtterError
+from ..rigs import rig
+from ..work import jobs, paths
+from . import passages, takes, voice, words
+from .base import HeadPanel, Starts, chosen
 
 
 def perform_job(scene, head, rediffuse=False, ears=None):
@@ -36,7 +39,7 @@ def perform_job(scene, head, rediffuse=False, ears=None):
         "identity": list(seen.identity) or None,
         "words": words.of(head),
         "language": words.language(settings),
-        "ears": ears or preferences.ears(),
+        "ears": ears or paths.ears(),
     }
     pins = bake.read_pins(head, start, settings.frames, fps=fps) if rediffuse else None
     if rediffuse and not pins[1].any():

@@ -6,33 +6,10 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from . import jobs, preferences, rig
-from .errors import UtterError
-
-
-class Panel:
-    """What Utter's panels share."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Utter"
-
-
-class HeadPanel(Panel):
-    """A panel that needs a head."""
-
-    @classmethod
-    def poll(cls, context):
-        return chosen(context) is not None
-
-
-def chosen(context):
-    """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
-    head = context.scene.utter.head
-    if head is not None and context.scene.objects.get(head.name) == head:
-        return head
-    found = rig.find(context)
-    return found if found is not None and rig.describe(found).kind == "utter" else None
+from ..errors import UtterError
+from ..rigs import rig
+from ..work import jobs, paths
+from .base import Panel, Starts, chosen
 
 
 def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
@@ -44,7 +21,7 @@ def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
         rig.export_mesh(mesh_object, folder / "mesh.npz")
         # perform() wants the head's file again in later sessions, so it lies where it stays, named by what it was made of.
         digest = hashlib.sha256((folder / "mesh.npz").read_bytes()).hexdigest()[:16]
-        bundle = preferences.folder("heads") / f"{digest}.npz"
+        bundle = paths.folder("heads") / f"{digest}.npz"
         fields["mesh"] = str(folder / "mesh.npz")
 
     def apply(result):
@@ -82,33 +59,6 @@ def choose(scene, head):
             other.select_set(False)
         head.select_set(True)
         layer.objects.active = head
-
-
-class Starts:
-    """An operator that starts a job: refuses while another runs, reports what goes wrong."""
-
-    bl_options = {"REGISTER"}
-
-    @classmethod
-    def poll(cls, context):
-        return jobs.allowed(cls, jobs.busy() or cls.refusal(context))
-
-    @classmethod
-    def refusal(cls, _context):
-        """A sentence that says why the button cannot work now, or ""."""
-        return ""
-
-    def execute(self, context):
-        try:
-            job = self.job(context)
-            if job is not None:
-                jobs.do(job)
-                for note in job.notes:  # without a window it is done by now
-                    self.report({"WARNING"}, note)
-        except UtterError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
 
 
 class UTTER_OT_add_head(Starts, bpy.types.Operator):

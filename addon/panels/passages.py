@@ -2,8 +2,9 @@
 
 import bpy
 
-from . import bake, jobs
-from .head import HeadPanel, chosen
+from ..animation import bake
+from ..work import jobs
+from .base import HeadPanel, chosen
 
 
 def in_seconds(settings, fps):

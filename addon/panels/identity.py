@@ -15,11 +15,12 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
-from . import head as heads
-from . import jobs, preferences, rig
-from .errors import UtterError
+from ..errors import UtterError
+from ..rigs import rig
+from ..work import jobs, paths
+from .base import HeadPanel, chosen
 
-FILE = preferences.ROOT / "blender_assets" / "head" / "utter_head.npz"
+FILE = paths.ROOT / "blender_assets" / "head" / "utter_head.npz"
 COUNT = 300
 FURTHEST = 0.75  # as in model_runtime/flame/identity.py
 SLIDERS = {  # the names are the head's own (identity_names)
@@ -170,7 +171,7 @@ class UTTER_OT_random_character(bpy.types.Operator):
         return self.execute(context)
 
     def execute(self, context):
-        become(heads.chosen(context), self.seed)
+        become(chosen(context), self.seed)
         return {"FINISHED"}
 
 
@@ -185,23 +186,23 @@ class UTTER_OT_reset_identity(bpy.types.Operator):
         return _can_change(cls, context)
 
     def execute(self, context):
-        set_sliders(heads.chosen(context), {})
+        set_sliders(chosen(context), {})
         return {"FINISHED"}
 
 
 def _can_change(operator, context):
-    head = heads.chosen(context)
+    head = chosen(context)
     return jobs.allowed(operator, jobs.busy() or ("Add a head first." if head is None else refusal(head)))
 
 
-class UTTER_PT_identity(heads.HeadPanel, bpy.types.Panel):
+class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_identity"
     bl_label = "Identity"
     bl_parent_id = "UTTER_PT_head"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
-        layout, head = self.layout, heads.chosen(context)
+        layout, head = self.layout, chosen(context)
         if refusal(head):
             jobs.draw_text(layout, refusal(head), context.region.width, "INFO")
             return

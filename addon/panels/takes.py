@@ -2,9 +2,12 @@
 
 import bpy
 
-from . import bake, compat, jobs, rig
-from .head import HeadPanel
-from .head import chosen as chosen_head
+from .. import compat
+from ..animation import bake
+from ..rigs import rig
+from ..work import jobs
+from .base import HeadPanel
+from .base import chosen as chosen_head
 
 
 def animated(head):

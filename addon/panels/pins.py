@@ -2,8 +2,10 @@
 
 import bpy
 
-from . import bake, jobs, perform
-from .head import HeadPanel, Starts, chosen
+from ..animation import bake
+from ..work import jobs
+from . import perform
+from .base import HeadPanel, Starts, chosen
 
 _counted = {}  # head's session uid -> pins; emptied whenever an Action changes, for panels are drawn many times a second
 

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import bpy
 import numpy as np
 
-from . import compat, curves, rig
+from .. import compat
+from ..errors import UtterError
+from ..rigs import rig
+from . import curves
 from .curves import CHANNELS, EXPRESSION, JAW, LIDS, TONGUE
-from .errors import UtterError
 from .rotations import read_rotation, write_rotation
 
 OWNED = "utter_performance"  # custom property of Actions that we made

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import bpy
 
-from . import bake, batch, identity, jobs, passages, perform, rig, voice, words
-from . import head as heads
-from .errors import UtterError
+from ..animation import bake
+from ..errors import UtterError
+from ..panels import base, identity, passages, perform, voice, words
+from ..panels import head as heads
+from ..rigs import rig
+from ..work import jobs
+from . import lists as batch
 
 OK, BAD_INPUT, SOME_FAILED = 0, 2, 3
 
@@ -276,9 +280,9 @@ def prepare_head(scene, wanted, jaw):
         if not Path(wanted).is_file():
             raise UtterError(f"{wanted} is neither a FLAME file nor an object of the scene.")
         jobs.run(heads.add_job(bpy.context, path=str(Path(wanted).absolute()), jaw=jaw))
-    elif heads.chosen(bpy.context) is None:
+    elif base.chosen(bpy.context) is None:
         jobs.run(heads.add_job(bpy.context, jaw=jaw))
-    return heads.chosen(bpy.context)
+    return base.chosen(bpy.context)
 
 
 def save(path):

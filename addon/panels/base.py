@@ -1,0 +1,57 @@
+"""What panels and their operators share: the sidebar's tab, the head that performs, buttons that start a job."""
+
+from ..errors import UtterError
+from ..rigs import rig
+from ..work import jobs
+
+
+class Panel:
+    """What Utter's panels share."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Utter"
+
+
+class HeadPanel(Panel):
+    """A panel that needs a head."""
+
+    @classmethod
+    def poll(cls, context):
+        return chosen(context) is not None
+
+
+def chosen(context):
+    """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
+    head = context.scene.utter.head
+    if head is not None and context.scene.objects.get(head.name) == head:
+        return head
+    found = rig.find(context)
+    return found if found is not None and rig.describe(found).kind == "utter" else None
+
+
+class Starts:
+    """An operator that starts a job: refuses while another runs, reports what goes wrong."""
+
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        return jobs.allowed(cls, jobs.busy() or cls.refusal(context))
+
+    @classmethod
+    def refusal(cls, _context):
+        """A sentence that says why the button cannot work now, or ""."""
+        return ""
+
+    def execute(self, context):
+        try:
+            job = self.job(context)
+            if job is not None:
+                jobs.do(job)
+                for note in job.notes:  # without a window it is done by now
+                    self.report({"WARNING"}, note)
+        except UtterError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}

@@ -1,0 +1,54 @@
+"""Where things are: the interpreter and the device that the preferences choose, and the folders that Utter keeps."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import bpy
+
+EXTENSION = __package__.removesuffix("addon.work").rstrip(".") or "addon"  # bl_ext.<repository>.utter
+ROOT = Path(__file__).resolve().parents[2]  # holds addon, contract, model_runtime
+
+
+def get():
+    """The Preferences, or None where Utter runs from a checkout without being installed."""
+    addon = bpy.context.preferences.addons.get(EXTENSION)
+    return addon.preferences if addon else None
+
+
+def device():
+    return getattr(get(), "device", "auto")
+
+
+def ears():
+    """Path of the folder of the speech model to hear with; None: the shipped ears."""
+    return bpy.path.abspath(getattr(get(), "ears", "")) or None
+
+
+def python():
+    """Path of the interpreter for the worker: the preference, UTTER_PYTHON, or Blender's own."""
+    chosen = bpy.path.abspath(getattr(get(), "python", ""))
+    return chosen or os.environ.get("UTTER_PYTHON") or sys.executable
+
+
+def package_paths(interpreter):
+    """Folders of packages that Blender adds for its own Python: the wheels of extensions. Nothing for another Python."""
+    if os.path.realpath(interpreter) != os.path.realpath(sys.executable):
+        return []
+    return [path for path in sys.path if path.endswith("site-packages")]
+
+
+def folder(name=""):
+    """Path of a folder of ours that outlives the session and an update of the extension; made where it is missing."""
+    try:
+        path = Path(bpy.utils.extension_path_user(EXTENSION, path=name))
+    except ValueError:  # not installed as an extension
+        path = Path(tempfile.gettempdir()) / "utter" / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def cache():
+    """Where the worker keeps what it computed about heads; UTTER_CACHE names another place."""
+    return Path(os.environ.get("UTTER_CACHE") or folder("cache"))

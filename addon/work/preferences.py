@@ -1,0 +1,63 @@
+"""Preferences: which Python runs the worker, on which device, with which speech model; and the cache."""
+
+import shutil
+
+import bpy
+
+from . import jobs, paths
+
+
+class Preferences(bpy.types.AddonPreferences):
+    bl_idname = paths.EXTENSION
+
+    python: bpy.props.StringProperty(
+        name="Runtime Python",
+        subtype="FILE_PATH",
+        description="Python interpreter that computes performances. Empty: the variable UTTER_PYTHON, or else Blender's own. "
+        "It needs torch and Utter's other requirements, which the full extension brings for Blender's own",
+    )
+    ears: bpy.props.StringProperty(
+        name="Ears",
+        subtype="DIR_PATH",
+        description="Folder of a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) that hears phones. "
+        "Empty: Utter's own ears. Larger ones hear better and need longer",
+    )
+    device: bpy.props.EnumProperty(
+        name="Device",
+        description="What the worker computes on",
+        items=(
+            ("auto", "Automatic", "The graphics card where there is one, else the processor"),
+            ("cpu", "Processor", "Works everywhere"),
+            ("cuda", "NVIDIA", "An NVIDIA graphics card"),
+            ("mps", "Apple", "Apple's graphics processor"),
+        ),
+    )
+
+    def draw(self, _context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "python")
+        layout.prop(self, "device")
+        layout.prop(self, "ears")
+        column = layout.column(heading="Worker")
+        column.label(text=jobs.describe_worker())
+        size = sum(path.stat().st_size for path in paths.cache().glob("*") if path.is_file())
+        column.label(text=f"Cache: {size / 1e6:.1f} MB in {paths.cache()}")
+        row = column.row(align=True)
+        row.operator("utter.restart_worker")
+        row.operator("wm.path_open", text="Open Folder").filepath = str(paths.folder())
+        row.operator("utter.clear_cache")
+
+
+class UTTER_OT_clear_cache(bpy.types.Operator):
+    bl_idname = "utter.clear_cache"
+    bl_label = "Clear Cache"
+    bl_description = "Remove what Utter remembers about heads other than its own; it is computed again when needed"
+
+    def execute(self, _context):
+        shutil.rmtree(paths.cache(), ignore_errors=True)
+        self.report({"INFO"}, "The cache is empty.")
+        return {"FINISHED"}
+
+
+CLASSES = (Preferences, UTTER_OT_clear_cache)
