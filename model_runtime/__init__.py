@@ -1,3 +1,1 @@
 """Utter's model runtime: voice in, Motion out. Imports torch where it must, never bpy."""
-
-__version__ = "0.1.0"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 RATE = 16000  # Hz, of every voice inside Utter
 SHORTEST = 0.1  # seconds

@@ -10,7 +10,7 @@ Comma, semicolon or tab parts the cells, whichever the first line has most of. A
 import csv
 from pathlib import Path
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 COLUMNS = ("voice", "words", "language", "emotion", "passages", "pins", "seed", "quality", "head", "identity", "out")
 FILES = ("voice", "passages", "pins")  # relative to the list

@@ -1,7 +1,6 @@
 """python -m model_runtime VERB: the runtime's command line. Errors are one sentence on stderr, exit 2."""
 
 import argparse
-import itertools
 import json
 import sys
 import traceback
@@ -9,11 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime import __version__
-from model_runtime.batch import COLUMNS, read_list, row
-from model_runtime.errors import UtterError
-
-AUDIO = (".wav", ".flac", ".ogg", ".opus", ".oga", ".mp3", ".aif", ".aiff", ".w64", ".caf", ".au")
+from contract import (
+    COLUMNS,
+    DEVICES,
+    OPTIONS,
+    RUNTIME,
+    VERSION,
+    PerformRequest,
+    UtterError,
+    add_arguments,
+    find_voices,
+    name_output,
+    read_identity,
+    read_list,
+    read_passages,
+    row,
+    usable,
+    words_for,
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,49 +37,24 @@ class Parser(argparse.ArgumentParser):
 
 def parser():
     top = Parser(prog="python -m model_runtime", description="Voice in, Motion out.")
-    top.add_argument("--version", action="version", version=__version__)
+    top.add_argument("--version", action="version", version=VERSION)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name, function, summary):
+    def verb(name, function, summary, *options, device=False):
         sub = verbs.add_parser(name, help=summary, description=summary)
         sub.set_defaults(function=function)
         sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        add_arguments(sub, [OPTIONS[option] for option in options], RUNTIME)
+        if device:
+            sub.add_argument("--device", choices=tuple(DEVICES), default="auto", help="where torch computes")
         return sub
 
-    def device(sub):
-        sub.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto", help="where torch computes")
-
-    def identity(sub):
-        sub.add_argument(
-            "--identity",
-            metavar="SEED|I.json",
-            help="who the built-in head is: the seed of a random character, or a file "
-            'of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
-        )
-
-    def words(sub):
-        sub.add_argument(
-            "--words",
-            metavar="TEXT|FILE",
-            help="what is said, a .txt or .srt file of it, or a folder of such files "
-            "called as the voices are: lips get sharper; words that do not fit the voice do no harm",
-        )
-        sub.add_argument("--language", metavar="CODE", help="of the words: en, de, fr, es ...; default: found out")
-
-    def ears(sub):
-        sub.add_argument(
-            "--ears",
-            metavar="FOLDER",
-            help="a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) "
-            "that hears phones, in place of the shipped ears",
-        )
-
-    sub = verb("perform", perform, "voices to Motion files")
+    sub = verb("perform", perform, "voices to Motion files", *OPTIONS, device=True)
     sub.add_argument("voices", nargs="*", metavar="VOICE", help="sound files, or folders of them")
     sub.add_argument(
         "--list",
         metavar="FILE.csv",
-        help="instead of voices: a row for each, with the columns " + ", ".join(COLUMNS) + "; paths in it are relative to it",
+        help=f"instead of voices: a row for each, with the columns {', '.join(COLUMNS)}; paths in it are relative to it",
     )
     sub.add_argument(
         "-o",
@@ -76,42 +63,26 @@ def parser():
         metavar="M.npz|FOLDER/",
         help="a file for one voice, a folder for several; with a list the folder that its column out refers to, default: the list's own",
     )
-    sub.add_argument("--head", help="FLAME-format head (.npz, .pkl) or neutral mesh (.obj, .ply); default: the built-in head")
-    sub.add_argument("--emotion", metavar="TEXT", help="what the whole should feel like, in words; default: what the voice feels like")
-    sub.add_argument("--passages", metavar="P.json", help="list of {start, end, prompt, strength, fade} in seconds")
-    sub.add_argument("--pins", metavar="PINS.npz", help="values and mask [T, 65]: motion to keep exactly")
-    sub.add_argument("--seed", type=int, default=0, help="another seed, another take (default 0)")
-    sub.add_argument("--quality", choices=("draft", "final"), default="final")
-    identity(sub)
-    words(sub)
-    ears(sub)
-    device(sub)
     sub.set_defaults(parser=sub)
 
-    sub = verb("listen", listen, "what the ears hear in a voice: Content at 50 Hz")
+    sub = verb("listen", listen, "what is heard in a voice: Content at 50 Hz", "words", "language", "encoder", device=True)
     sub.add_argument("voice")
     sub.add_argument("-o", "--output", required=True, metavar="C.npz")
-    words(sub)
-    ears(sub)
-    device(sub)
 
-    sub = verb("mesh", mesh, "vertices or landmarks of a Motion")
+    sub = verb("mesh", mesh, "vertices or landmarks of a Motion", "identity")
     sub.add_argument("motion")
     sub.add_argument("-o", "--output", required=True, metavar="V.npz")
     sub.add_argument("--head", help="the head that the Motion was made for, or that a Motion of the built-in head is carried over to")
     sub.add_argument("--landmarks", action="store_true", help="landmarks instead of all vertices")
-    identity(sub)
 
     sub = verb("actions", actions, "face actions (the 52 ARKit weights) of a Motion")
     sub.add_argument("motion")
     sub.add_argument("-o", "--output", required=True, metavar="A.npz")
 
-    sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line")
+    sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
-    device(sub)
 
-    sub = verb("worker", work, "serve JSON lines (docs/protocol.md)")
-    device(sub)
+    verb("worker", work, "serve JSON lines (docs/protocol.md)", device=True)
     return top
 
 
@@ -142,12 +113,16 @@ def perform(args):
     if bool(args.voices) == bool(args.list):
         raise UtterError("Name voices, or a list of them with --list.")
     performer, failed = Performer(args.device), 0
-    asked(args, performer)  # a mistake on the command line is said once, before anything is computed
+    if args.encoder:
+        performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
+    asked(args, performer, "any")
     tasks = listed(args) if args.list else named(args)
-    for title, voice, output, options in tasks:
+    for title, voice, output, options, note in tasks:
         try:
             if isinstance(options, UtterError):
                 raise options
+            if note:
+                print(f"{title}: {note}", file=sys.stderr, flush=True)
             perform_one(performer, voice, output, options)
             print(f"{voice} -> {output}", flush=True)
         except UtterError as error:
@@ -162,37 +137,22 @@ def perform_one(performer, voice, output, options):
     """Perform one voice with the options of `perform` (a Namespace) and write its Motion."""
     from model_runtime.motion import save_motion
 
-    passages, who = asked(options, performer)
-    motion = performer.perform(
-        voice,
-        options.head,
-        options.emotion,
-        passages,
-        options.pins,
-        options.seed,
-        options.quality,
-        who,
-        words=words_for(voice, options.words),
-        language=options.language,
-        progress=show(voice),
-        note=say(voice),
-        ears=options.ears,
-    )
-    save_motion(motion, output)
+    save_motion(performer.perform(asked(options, performer, voice), progress=show(voice), note=say(voice)), output)
 
 
-def asked(options, performer):
-    """(passages, identity) of the files that the options name; the ears that they name are plugged in."""
-    if options.ears:
-        performer.plug(options.ears)
-    return (
-        read_passages(options.passages) if options.passages else (),
-        read_identity(options.identity, performer.builtin) if options.identity else None,
-    )
+def asked(options, performer, voice):
+    """The PerformRequest of a Namespace of options; the files that it names are read. UtterError for the first that cannot be used."""
+    given = {name: value for name in OPTIONS if (value := getattr(options, name, None)) is not None}
+    given["words"] = words_for(voice, given.get("words"))
+    if options.passages:
+        given["passages"] = read_passages(options.passages)
+    if options.identity:
+        given["identity"] = beta_of(options.identity, performer.builtin)
+    return PerformRequest(**{**given, "voice": str(voice)})
 
 
 def named(args):
-    """[(title, voice, output, options)] of the voices named on the command line."""
+    """[(title, voice, output, options, note)] of the voices named on the command line."""
     if not args.output:
         raise UtterError("Say with --output where the Motion goes.")
     jobs = plan(args.voices, args.output)
@@ -200,7 +160,7 @@ def named(args):
         raise UtterError("Pins belong to one voice; perform that voice alone.")
     if args.words and len(jobs) > 1 and not Path(args.words).is_dir():
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
-    return [(voice, voice, output, args) for voice, output in jobs]
+    return [(voice, voice, output, args, "") for voice, output in jobs]
 
 
 def listed(args):
@@ -210,37 +170,16 @@ def listed(args):
     target = Path(args.output or folder)
     for title, cells in read_list(args.list):
         voice = output = None
+        note = ""
         try:
-            asked = row(cells, folder)
-            voice, out = asked.pop("voice"), asked.pop("out", None)
-            options = args.parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()], argparse.Namespace(**vars(args)))
-            output = name_output(target, out, voice, taken)
+            kept, note = usable(row(cells, folder), RUNTIME)
+            voice, out = kept.pop("voice"), kept.pop("out", None)
+            options = args.parser.parse_args([f"--{name}={cell}" for name, cell in kept.items()], argparse.Namespace(**vars(args)))
+            output = name_output(target, out, voice, ".npz", taken)
         except UtterError as error:
             options = error
-        tasks.append((title, voice, output, options))
+        tasks.append((title, voice, output, options, note))
     return tasks
-
-
-def name_output(target, out, voice, taken):
-    """The Motion's path: out in the folder target, or called as the voice is; UtterError if an earlier row has it."""
-    name = (
-        out.removesuffix(".npz")
-        if out
-        else next(
-            name for number in itertools.count(1) if (name := Path(voice).stem + (f"_{number}" if number > 1 else "")).lower() not in taken
-        )
-    )
-    if name.lower() in taken:
-        raise UtterError(f"An earlier row goes to {out} as well.")
-    taken.add(name.lower())
-    return target / f"{name}.npz"
-
-
-def words_for(voice, words):
-    """The words of one voice: as given, or the file called as the voice is in the folder given; None without."""
-    if not words or len(words) > 255 or not Path(words).is_dir():
-        return words
-    return next((path for suffix in (".txt", ".srt", ".vtt") if (path := Path(words) / (Path(voice).stem + suffix)).is_file()), None)
 
 
 def say(voice):
@@ -250,15 +189,8 @@ def say(voice):
 
 def plan(voices, output):
     """[(voice path, output path)]: one file for one voice, otherwise a folder with a file per voice, named after it."""
-    paths, from_folder = [], False
-    for voice in map(Path, voices):
-        if voice.is_dir():
-            found = sorted(p for p in voice.iterdir() if p.suffix.lower() in AUDIO)
-            if not found:
-                raise UtterError(f"The folder {voice} holds no sound files.")
-            paths, from_folder = paths + found, True
-        else:
-            paths.append(voice)
+    paths = find_voices(voices)
+    from_folder = any(Path(voice).is_dir() for voice in voices)
     target = Path(output)
     to_folder = from_folder or len(paths) > 1 or target.is_dir() or output.endswith(("/", "\\"))
     if not to_folder:
@@ -281,34 +213,21 @@ def show(voice):
     )
 
 
-def read_passages(path):
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UtterError(f"{path} cannot be read ({error.strerror}).") from error
-    except ValueError as error:
-        raise UtterError(f"{path} is not JSON; it must hold a list of passages.", str(error)) from error
-
-
-def read_identity(given, head):
+def beta_of(given, head):
     """beta [300] of a seed, or of a file of sliders."""
     from model_runtime.flame import identity
 
-    if given.isdecimal():
-        return identity.random(head, int(given))[1]
-    try:
-        return identity.read(head, json.loads(Path(given).read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise UtterError(f"{given} is neither a seed (a whole number) nor a file.") from error
-    except (OSError, ValueError) as error:
-        raise UtterError(f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.', str(error)) from error
+    sliders, seed = read_identity(given)
+    return identity.random(head, seed)[1] if sliders is None else identity.beta(head, sliders, seed)
 
 
 def listen(args):
     from model_runtime.pipeline import Performer
     from model_runtime.speech.content import save_content
 
-    content = Performer(args.device).listen(args.voice, words_for(args.voice, args.words), args.language, say(args.voice), args.ears)
+    content = Performer(args.device).content(
+        args.voice, words_for(args.voice, args.words), args.language, args.encoder, note=say(args.voice)
+    )
     save_content(content, args.output)
 
 
@@ -319,7 +238,7 @@ def mesh(args):
     head, motion = motion_on(args.motion, args.head)
     if args.identity and args.head:
         raise UtterError("An identity is of the built-in head; another head is who its file says.")
-    beta = read_identity(args.identity, head) if args.identity else None
+    beta = beta_of(args.identity, head) if args.identity else None
     if args.landmarks:
         points = lbs.pose(head, motion.values, beta, vertices=head.landmark_vertices)
         write_npz(args.output, landmarks=points.astype(np.float32), names=np.array(head.landmark_names), fps=np.float64(motion.fps))
@@ -332,7 +251,7 @@ def motion_on(path, head_path):
     from dataclasses import replace
 
     from model_runtime.flame.calibrate import calibrate
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
     from model_runtime.motion import load_motion
 
     motion, builtin = load_motion(path), load_head()

@@ -10,55 +10,32 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.errors import UtterError
-
-CHANNELS = 65
-FPS = 30
-
-EXPRESSION = slice(0, 50)  # FLAME expression coefficients, standard deviations of the head's basis
-JAW = slice(50, 53)  # axis-angle, radians; +x opens, +y to the subject's left
-NECK = slice(53, 56)  # axis-angle, radians
-EYES = slice(56, 60)  # left pitch, left yaw, right pitch, right yaw, radians
-LIDS = slice(60, 62)  # left, right; 0 open to 1 shut
-TONGUE = slice(62, 65)  # tip up, back up, out; 0 to 1
-
-NAMES = (
-    *(f"expression_{i:02d}" for i in range(50)),
-    "jaw_x",
-    "jaw_y",
-    "jaw_z",
-    "neck_x",
-    "neck_y",
-    "neck_z",
-    "eye_left_pitch",
-    "eye_left_yaw",
-    "eye_right_pitch",
-    "eye_right_yaw",
-    "lid_left",
-    "lid_right",
-    "tongue_tip_up",
-    "tongue_back_up",
-    "tongue_out",
-)
+from contract import ACTIONS, CHANNELS, UtterError
 
 
 @dataclass(frozen=True)
 class Motion:
-    """A performance: values float32 [T, 65], fps, and basis, the SHA-256 of the head's shapedirs (hex)."""
+    """A performance: values float32 [T, 65], fps, and basis, the SHA-256 of the head's shapedirs (hex).
+
+    actions: the same performance as face actions float32 [T, 52] in 0..1 (contract.ACTIONS), for heads that move by those.
+    """
 
     values: np.ndarray
     fps: float
     basis: str
     seed: int = 0
     voice: str = ""
+    actions: np.ndarray | None = None
 
 
 def save_motion(motion, path):
     """Write motion as .npz, whole or not at all: written beside, then renamed."""
     values = np.ascontiguousarray(motion.values, dtype=np.float32)
     assert values.ndim == 2 and values.shape[1] == CHANNELS
+    beside = {} if motion.actions is None else {"actions": motion.actions.astype(np.float32), "action_names": np.array(ACTIONS)}
     write_npz(
         path,
+        **beside,
         motion=values,
         fps=np.float64(motion.fps),
         basis=np.str_(motion.basis),
@@ -82,7 +59,33 @@ def load_motion(path):
             str(arrays["basis"]),
             int(arrays["seed"]) if "seed" in arrays.files else 0,
             str(arrays["voice"]) if "voice" in arrays.files else "",
+            arrays["actions"].astype(np.float32) if "actions" in arrays.files else None,
         )
+
+
+@dataclass(frozen=True)
+class Pins:
+    """Motion to keep exactly: values float32 [T, 65], and mask bool [T, 65] that says which of them. The rest of values is 0."""
+
+    values: np.ndarray
+    mask: np.ndarray
+
+
+def load_pins(path, frames):
+    """The Pins of an .npz with values and mask [T, 65], as many frames long as asked; those after the end are left out. UtterError if
+    it holds none."""
+    with read_npz(path) as arrays:
+        if not {"values", "mask"} <= set(arrays.files):
+            raise UtterError(f"{Path(path).name} holds no pins: it needs values and mask.")
+        values, mask = arrays["values"], arrays["mask"]
+    if values.ndim != 2 or values.shape[1] != CHANNELS or values.shape != mask.shape:
+        raise UtterError(f"{Path(path).name} holds no pins: values and mask must both have the shape [T, {CHANNELS}].")
+    values, mask = values[:frames].astype(np.float32), mask[:frames].astype(bool)
+    if not np.isfinite(values[mask]).all():
+        raise UtterError(f"{Path(path).name} has pins that are not finite numbers.")
+    short = frames - len(values)
+    values = np.pad(np.where(mask, values, 0), ((0, short), (0, 0)))
+    return Pins(values.astype(np.float32), np.pad(mask, ((0, short), (0, 0))))
 
 
 def write_npz(path, *, compressed=True, **arrays):

@@ -1,23 +1,24 @@
 """From a voice to a Motion: the way of the data in one place (docs/architecture.md, "Pipeline")."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from contract import CHANNELS, FPS, SOUND_SUFFIXES, Cancelled, PerformRequest, UtterError
 from model_runtime.audio import RATE, load_voice
-from model_runtime.errors import Cancelled, UtterError
+from model_runtime.flame.actions import from_motion
 from model_runtime.flame.calibrate import calibrate, identity
-from model_runtime.flame.head import IDENTITY, load_head
-from model_runtime.motion import CHANNELS, FPS, Motion, load_motion, read_npz
-
-QUALITIES = ("draft", "final")
+from model_runtime.flame.load import load_head
+from model_runtime.motion import Motion, Pins, load_motion, load_pins
 
 
 class Performer:
     """Holds the loaded models; loads each when it is first needed. Importing this module imports no torch."""
 
-    def __init__(self, device="auto"):
+    def __init__(self, device: str = "auto") -> None:
         self.device_name = device
         self.fitted = None  # what fit() keeps
         self.plugged = None  # what plug() keeps
@@ -57,10 +58,10 @@ class Performer:
     def builtin(self):
         return load_head()
 
-    def plug(self, folder):
-        """(ears, Generator) for a folder with a speech model (speech/plugin.py); None: the shipped ones.
+    def plug(self, folder: str | Path | None) -> tuple[Any, Any]:
+        """(encoder, Generator) for a folder with a speech model (speech/plugin.py); None: the shipped ones.
 
-        Where the folder holds a generator.safetensors, that is a generator which learned from these ears. The last ones are kept.
+        Where the folder holds a generator.safetensors, that is a generator which learned from this encoder. The last ones are kept.
         """
         if not folder:
             return self.encoder, self.generator
@@ -72,11 +73,11 @@ class Performer:
         version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in files]
         if self.plugged is None or self.plugged[0] != version:
             generator = load_generator(self.device, own) if own.is_file() else self.generator
-            layer = int(generator.ears.rpartition(":")[2]) if generator.ears.startswith("hidden:") else None
+            layer = int(generator.encoder.rpartition(":")[2]) if generator.encoder.startswith("hidden:") else None
             self.plugged = version, (load_plugin(folder, self.device, layer), generator)
         return self.plugged[1]
 
-    def fit(self, head):
+    def fit(self, head: str | Path | None) -> tuple[Any, Any, np.ndarray]:
         """(Head, HeadMap to it or None, built-in beta [300]) of a head file, or of the built-in head where head is None.
 
         The last file is kept, for a batch performs many voices on one head; it is read again once it has changed.
@@ -98,51 +99,42 @@ class Performer:
             )
         return self.fitted[1]
 
-    def listen(self, voice, words=None, language=None, note=lambda sentence: None, ears=None):
+    def content(
+        self,
+        voice: str | Path,
+        words: str | None = None,
+        language: str | None = None,
+        encoder: str | None = None,
+        note: Callable[[str], None] = lambda sentence: None,
+    ) -> np.ndarray:
         """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES).
 
-        ears: folder of a speech model (speech/plugin.py), None: the shipped ones. Of one that was never taught phones: hidden
-        states [Tc, D + 3], which no words can sharpen.
-
-        words: what is said, a text or a .txt, .srt or .vtt file; language: its code (en, de, fr ...), None: found out.
-        note(sentence) hears where the words do not fit the voice."""
+        words, language, encoder: as a PerformRequest has them. Of a speech model that was never taught phones: hidden states
+        [Tc, D + 3], which no words can sharpen. note(sentence) hears where the words do not fit the voice."""
         from model_runtime.speech.script import read_script, sharpen
 
         script = read_script(words)  # a file that cannot be read is said before anything is computed
-        encoder, samples = self.plug(ears)[0] if ears else self.encoder, load_voice(voice)
-        if encoder.kind.startswith("hidden:"):
+        chosen, samples = self.plug(encoder)[0] if encoder else self.encoder, load_voice(voice)
+        if chosen.kind.startswith("hidden:"):
             if words:
-                note("These ears give hidden states, which words cannot sharpen.")
-            return encoder.listen(samples)
-        content, sentence = sharpen(encoder.listen(samples), script, language)
+                note("This speech model gives hidden states, which words cannot sharpen.")
+            return chosen.encode(samples)
+        content, sentence = sharpen(chosen.encode(samples), script, language)
         if sentence:
             note(sentence)
         return content
 
     def perform(
         self,
-        voice,
-        head=None,
-        emotion=None,
-        passages=(),
-        pins=None,
-        seed=0,
-        quality="final",
-        identity=None,
-        words=None,
-        language=None,
-        progress=lambda stage, fraction: None,
-        cancelled=lambda: False,
-        note=lambda sentence: None,
-        ears=None,
-    ):
-        """Motion at 30 fps for a voice file, in the basis of head (path; None: the built-in one).
+        request: PerformRequest,
+        progress: Callable[[str, float], None] = lambda stage, fraction: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        note: Callable[[str], None] = lambda sentence: None,
+    ) -> Motion:
+        """The Motion at 30 fps that is asked for, in the basis of the request's head, with its face actions.
 
-        emotion: words for the whole; passages: list of {start, end, prompt, strength, fade} in seconds, over it; without
-        either the feeling comes from the voice. pins: path of an .npz with values [T, 65] and mask [T, 65] bool in that head's basis.
-        identity: beta [300] of the built-in head (None: its own face); another head is who its file says.
-        words, language, ears: as listen() takes them; note(sentence) hears where the words do not fit the voice.
-        progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled.
+        progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled; note(sentence) hears
+        where the words do not fit the voice. UtterError says what of the request cannot be used.
         """
         from model_runtime.diffusion import sample
         from model_runtime.emotion.timeline import compose
@@ -154,38 +146,35 @@ class Performer:
                 raise Cancelled
             progress(stage, fraction)
 
-        if quality not in QUALITIES:
-            raise UtterError(f"Quality is draft or final, not {quality}.")
-        passages = check_passages(passages)
-        who = check_identity(identity, head)
         step("Reading the voice", 0.0)
-        samples = load_voice(voice)
+        samples = load_voice(request.voice)
         frames = frame_count(len(samples))
-        script = read_script(words)
-        if ears:
-            step("Loading the ears", 0.01)
-        encoder, generator = self.plug(ears)
-        check_ears(encoder, generator)
-        pins = load_pins(pins, frames) if pins else None
+        script = read_script(request.words)
+        if request.encoder:
+            step("Loading the encoder", 0.01)
+        encoder, generator = self.plug(request.encoder)
+        check_encoder(encoder, generator)
+        pins = load_pins(request.pins, frames) if request.pins else None
         step("Fitting the head", 0.02)
-        target, head_map, beta = self.fit(head)
-        beta = beta if who is None else who
+        target, head_map, beta = self.fit(request.head)
+        if request.identity is not None:
+            beta = np.array(request.identity, np.float32)
 
         step("Listening", 0.05)
-        content = encoder.listen(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
+        content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
         states = None
-        if encoder.kind.startswith("hidden:"):  # they do not say when the lips are shut; the shipped ears do
-            states, content = resample(content, FPS, frames), self.encoder.listen(samples)
-        content, sentence = sharpen(content, script, language, lambda: step("Listening", 0.25))
+        if encoder.kind.startswith("hidden:"):  # they do not say when the lips are shut; the shipped encoder does
+            states, content = resample(content, FPS, frames), self.encoder.encode(samples)
+        content, sentence = sharpen(content, script, request.language, lambda: step("Listening", 0.25))
         if sentence:
             note(sentence)
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
-        if emotion:
-            base, prompted_base = np.tile(self.feelings.prompt(emotion), (frames, 1)), 1.0
+        if request.prompt:
+            base, prompted_base = np.tile(self.feelings.prompt(request.prompt), (frames, 1)), 1.0
         else:
             base, prompted_base = self.feelings.voice(samples, frames), 0.0
-        feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings)
+        feeling, prompted = compose(frames, FPS, base, 1.0, request.passages, self.feelings)
         prompted = np.maximum(prompted, prompted_base)
         del samples, base  # an hour of them is a third of a gigabyte
 
@@ -197,23 +186,25 @@ class Performer:
                 prompted,
                 beta,
                 pins=pins,
-                seed=seed,
-                quality=quality,
+                seed=request.seed,
+                quality=request.quality,
                 progress=lambda stage, f: step("Performing", low + (high - low) * f),
                 cancelled=cancelled,
                 heard=content,
             )
 
         if head_map is None:
-            values = generate(pins, 0.3, 0.98)
+            values = own = generate(pins, 0.3, 0.97)
         elif pins is None:
-            values = head_map.apply(generate(None, 0.3, 0.98), beta)
+            own = generate(None, 0.3, 0.97)
+            values = head_map.apply(own, beta)
         else:
-            values = generate_on_other_head(generate, head_map, beta, *pins)
-        step("Writing", 0.99)
-        return Motion(values.astype(np.float32), FPS, target.basis, int(seed), str(voice))
+            values, own = generate_on_other_head(generate, head_map, beta, pins)
+        step("Writing", 0.98)
+        actions = from_motion(self.builtin, own)
+        return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions)
 
-    def feel(self, subject):
+    def feel(self, subject: str) -> dict[str, Any]:
         """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file."""
         path = Path(subject)
         if looks_like_file(subject) and not path.is_file():
@@ -242,80 +233,28 @@ def frame_count(samples):
 def looks_like_file(subject):
     """Whether words are meant as a path: a file of that name, or a suffix that only files have."""
     try:
-        return Path(subject).is_file() or Path(subject).suffix.lower() in (".npz", ".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff")
+        return Path(subject).is_file() or Path(subject).suffix.lower() in (".npz", *SOUND_SUFFIXES)
     except OSError:  # longer than any file name
         return False
 
 
-def check_ears(encoder, generator):
-    """UtterError where the generator has not learned from what such ears give."""
-    if generator.ears.startswith("hidden:") and generator.ears != encoder.kind:
+def check_encoder(encoder, generator):
+    """UtterError where the generator has not learned from what such an encoder gives."""
+    if generator.encoder.startswith("hidden:") and generator.encoder != encoder.kind:
         raise UtterError(
-            f"The generator learned from the hidden states of another speech model ({generator.ears}); choose that model's folder as ears.",
-            f"{encoder.kind}, generator {generator.ears}",
+            f"The generator learned from the hidden states of another speech model ({generator.encoder}); choose that model's folder.",
+            f"{encoder.kind}, generator {generator.encoder}",
         )
-    if encoder.kind.startswith("hidden:") and generator.ears != encoder.kind:
+    if encoder.kind.startswith("hidden:") and generator.encoder != encoder.kind:
         raise UtterError(
             "This speech model hears no phones, and its hidden states need a generator trained on them; run python "
-            "build.py train generator --ears FOLDER, or choose a CTC model of phones.",
-            f"{encoder.kind}, generator {generator.ears}",
+            "build.py train generator --encoder FOLDER, or choose a CTC model of phones.",
+            f"{encoder.kind}, generator {generator.encoder}",
         )
 
 
-def check_passages(passages):
-    """The passages with every field filled in; UtterError names the first one that cannot be used."""
-    if not isinstance(passages, (list, tuple)):
-        raise UtterError("Passages must be a list of objects with start, end and prompt.")
-    checked = []
-    for number, passage in enumerate(passages, 1):
-        try:
-            start, end = float(passage["start"]), float(passage["end"])
-            strength, fade = float(passage.get("strength", 1.0)), float(passage.get("fade", 0.25))
-            prompt = str(passage["prompt"]).strip()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words.", repr(error)) from error
-        if not (np.isfinite([start, end, strength, fade]).all() and end > start and fade >= 0):
-            raise UtterError(f"Passage {number} must end after it starts, with a fade of 0 or more seconds.")
-        if not 0 <= strength <= 1:
-            raise UtterError(f"Passage {number} needs a strength between 0 and 1.")
-        if prompt:
-            checked.append({"start": start, "end": end, "prompt": prompt, "strength": strength, "fade": fade})
-    return checked
-
-
-def check_identity(identity, head=None):
-    """The identity as beta float32 [300], or None; UtterError if it cannot be one, or head (path) is not the built-in one."""
-    if identity is None:
-        return None
-    if head:
-        raise UtterError("An identity is of the built-in head; another head is who its file says.")
-    try:
-        beta = np.asarray(identity, np.float32)
-    except (TypeError, ValueError) as error:
-        raise UtterError(f"An identity is a list of {IDENTITY} numbers.", repr(error)) from error
-    if beta.shape != (IDENTITY,) or not np.isfinite(beta).all():
-        raise UtterError(f"An identity is a list of {IDENTITY} numbers.")
-    return beta
-
-
-def load_pins(path, frames):
-    """(values float32 [frames, 65], mask bool [frames, 65]) from an .npz; pins after the end of the voice are left out."""
-    with read_npz(path) as arrays:
-        if not {"values", "mask"} <= set(arrays.files):
-            raise UtterError(f"{Path(path).name} holds no pins: it needs values and mask.")
-        values, mask = arrays["values"], arrays["mask"]
-    if values.ndim != 2 or values.shape[1] != CHANNELS or values.shape != mask.shape:
-        raise UtterError(f"{Path(path).name} holds no pins: values and mask must both have the shape [T, {CHANNELS}].")
-    values, mask = values[:frames].astype(np.float32), mask[:frames].astype(bool)
-    if not np.isfinite(values[mask]).all():
-        raise UtterError(f"{Path(path).name} has pins that are not finite numbers.")
-    short = frames - len(values)
-    values = np.pad(np.where(mask, values, 0), ((0, short), (0, 0)))
-    return values.astype(np.float32), np.pad(mask, ((0, short), (0, 0)))
-
-
-def generate_on_other_head(generate, head_map, beta, values, mask):
-    """Motion [T, 65] on another head with pins in that head's basis.
+def generate_on_other_head(generate, head_map, beta, pins):
+    """(Motion [T, 65] on another head with Pins in that head's basis, the same on the built-in head).
 
     The generator thinks in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
     without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
@@ -323,12 +262,11 @@ def generate_on_other_head(generate, head_map, beta, values, mask):
     """
     import torch
 
-    from model_runtime.diffusion.pins import Pins
+    from model_runtime.diffusion.pins import HeldPins
 
     free = head_map.apply(generate(None, 0.3, 0.6), beta)
-    wanted = np.where(mask, values, free)
-    touched = mask.any(axis=1)
-    back = head_map.invert(wanted)
-    result = head_map.apply(generate((back, np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.98), beta)
-    pins = Pins((values, mask), len(values), mean=0.0, std=1.0)
-    return pins.put_back(pins.hold(torch.from_numpy(result))).numpy()
+    wanted = np.where(pins.mask, pins.values, free)
+    touched = pins.mask.any(axis=1)
+    own = generate(Pins(head_map.invert(wanted), np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.97)
+    held = HeldPins(pins, len(wanted), mean=0.0, std=1.0)
+    return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own

@@ -9,10 +9,9 @@ import time
 import traceback
 from pathlib import Path
 
-from model_runtime import __version__
-from model_runtime.errors import Cancelled, UtterError
+from contract import PROTOCOL, VERSION, Cancelled, HeadRequest, PerformRequest, UtterError, check_protocol
 
-PROTOCOL = 1
+REQUESTS = {"head": HeadRequest, "perform": PerformRequest}
 GRACE = 2.0  # seconds a running job has to stop after stdin closed
 PROGRESS_EVERY = 0.1  # seconds between two progress events of the same stage
 
@@ -75,9 +74,13 @@ class Worker:
         kind, number = request["request"], request.get("id")
         try:
             if kind == "hello":
-                self.channel.send("hello", protocol=PROTOCOL, version=__version__, device=self.performer.device_name, pid=os.getpid())
-            elif kind in ("head", "perform"):
-                self.channel.send("result", id=number, **getattr(self, kind)(request))
+                theirs = request.get("protocol", PROTOCOL)
+                if check_protocol(theirs, "Blender"):
+                    raise UtterError(check_protocol(theirs, "Blender"))
+                self.channel.send("hello", protocol=PROTOCOL, version=VERSION, device=self.performer.device_name, pid=os.getpid())
+            elif kind in REQUESTS:
+                asked = REQUESTS[kind].from_message({name: value for name, value in request.items() if name not in ("request", "id")})
+                self.channel.send("result", id=number, **getattr(self, kind)(number, asked))
             else:
                 raise UtterError(f"The worker does not know the request {kind}; Utter and its runtime may be of different versions.")
         except Cancelled:
@@ -104,41 +107,35 @@ class Worker:
     def is_cancelled(self, number):
         return number in self.cancelled or ALL in self.cancelled
 
-    def head(self, request):
+    def head(self, number, asked: HeadRequest):
         """Write the bundle of a head file, or of a mesh of the scene; see docs/protocol.md."""
+        import numpy as np
+
         from model_runtime.flame.bundle import write_bundle
-        from model_runtime.flame.head import load_head, save_head
+        from model_runtime.flame.head import save_head
+        from model_runtime.flame.load import load_head
         from model_runtime.flame.mesh import head_from_mesh
         from model_runtime.motion import read_npz
-        from model_runtime.pipeline import check_identity
 
-        output = Path(request["output"])
-        path = request.get("head")
-        beta = check_identity(request.get("identity"), path or request.get("mesh"))
-        if request.get("mesh"):
-            with read_npz(request["mesh"]) as mesh:
+        path = asked.head
+        if asked.mesh:
+            with read_npz(asked.mesh) as mesh:
                 keys = {name: mesh[name] for name in ("key_names", "key_deltas") if name in mesh.files}
                 head = head_from_mesh(mesh["vertices"], mesh["faces"], self.performer.builtin, **keys)
-            path = output.with_suffix(".head.npz")
+            path = str(Path(asked.output).with_suffix(".head.npz"))
             save_head(head, path)
         else:
             head = load_head(path) if path else self.performer.builtin
-        if self.is_cancelled(request.get("id")):
+        if self.is_cancelled(number):
             raise Cancelled
-        write_bundle(head, output, beta)
-        return {
-            "output": str(output),
-            "name": Path(path).stem if path else "Utter Head",
-            "basis": head.basis,
-            "head": str(path) if path else None,
-        }
+        write_bundle(head, asked.output, None if asked.identity is None else np.array(asked.identity, np.float32))
+        return {"output": asked.output, "name": Path(path).stem if path else "Utter Head", "basis": head.basis, "head": path}
 
-    def perform(self, request):
+    def perform(self, number, asked: PerformRequest):
         """Perform a voice into an .npz; progress goes out as it happens."""
         from model_runtime.motion import save_motion
 
-        number, began = request.get("id"), time.monotonic()
-        last = ["", 0.0]
+        began, last, notes = time.monotonic(), ["", 0.0], []
 
         def progress(stage, fraction):
             now = time.monotonic()
@@ -146,26 +143,10 @@ class Worker:
                 last[:] = stage, now
                 self.channel.send("progress", id=number, stage=stage, fraction=round(float(fraction), 4))
 
-        notes = []
-        motion = self.performer.perform(
-            request["voice"],
-            head=request.get("head"),
-            emotion=request.get("emotion"),
-            passages=request.get("passages") or (),
-            pins=request.get("pins"),
-            seed=int(request.get("seed", 0)),
-            quality=request.get("quality", "final"),
-            identity=request.get("identity"),
-            words=request.get("words"),
-            language=request.get("language"),
-            progress=progress,
-            cancelled=lambda: self.is_cancelled(number),
-            note=notes.append,
-            ears=request.get("ears"),
-        )
-        save_motion(motion, request["output"])
+        motion = self.performer.perform(asked, progress, lambda: self.is_cancelled(number), notes.append)
+        save_motion(motion, asked.output)
         return {
-            "output": str(request["output"]),
+            "output": asked.output,
             "frames": len(motion.values),
             "fps": motion.fps,
             "basis": motion.basis,

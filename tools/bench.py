@@ -173,7 +173,7 @@ def bench_head(args):
     from addon.panels import head
     from addon.rigs import rig
     from addon.work import jobs
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
     from tools.bake import enabled
 
     runs = 3 if args.quick else 9

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..errors import UtterError
+from ..contract import UtterError
 from ..rigs import rig
 from . import curves
 from .curves import CHANNELS, EXPRESSION, JAW, LIDS, TONGUE

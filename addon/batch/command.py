@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 
 from ..animation import bake
-from ..errors import UtterError
+from ..contract import UtterError
 from ..panels import base, identity, passages, perform, voice, words
 from ..panels import head as heads
 from ..rigs import rig

@@ -11,7 +11,7 @@ Comma, semicolon or tab parts the cells, whichever the first line has most of. A
 import csv
 from pathlib import Path
 
-from ..errors import UtterError
+from ..contract import UtterError
 
 COLUMNS = ("voice", "words", "language", "emotion", "passages", "seed", "quality", "head", "identity", "start", "jaw", "out")
 FILES = ("voice", "passages")  # relative to the list

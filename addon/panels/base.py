@@ -1,6 +1,6 @@
 """What panels and their operators share: the sidebar's tab, the head that performs, buttons that start a job."""
 
-from ..errors import UtterError
+from ..contract import UtterError
 from ..rigs import rig
 from ..work import jobs
 

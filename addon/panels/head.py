@@ -6,7 +6,7 @@ from pathlib import Path
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..errors import UtterError
+from ..contract import UtterError
 from ..rigs import rig
 from ..work import jobs, paths
 from .base import Panel, Starts, chosen

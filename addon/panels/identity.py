@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 
-from ..errors import UtterError
+from ..contract import UtterError
 from ..rigs import rig
 from ..work import jobs, paths
 from .base import HeadPanel, chosen

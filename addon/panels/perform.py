@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from ..animation import bake
-from ..errors import UtterError
+from ..contract import UtterError
 from ..rigs import rig
 from ..work import jobs, paths
 from . import passages, takes, voice, words

@@ -8,7 +8,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
 from ..animation import bake
-from ..errors import UtterError
+from ..contract import UtterError
 from ..work import jobs
 from .base import HeadPanel, chosen
 

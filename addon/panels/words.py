@@ -8,7 +8,7 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
-from ..errors import UtterError
+from ..contract import UtterError
 from ..work import jobs
 from . import voice
 from .base import HeadPanel, chosen

@@ -15,7 +15,7 @@ import numpy as np
 from mathutils import Matrix, Vector
 
 from .. import look
-from ..errors import UtterError
+from ..contract import UtterError
 from ..look import shaders
 from .axes import FLAME_VERTICES, TO_BLENDER, align, guess
 

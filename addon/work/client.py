@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from ..errors import UtterError
+from ..contract import UtterError
 
 PROTOCOL = 1
 CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second

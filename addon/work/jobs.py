@@ -14,7 +14,7 @@ from pathlib import Path
 
 import bpy
 
-from ..errors import UtterError
+from ..contract import UtterError
 from . import client, paths
 
 COMMAND = ("-m", "model_runtime", "worker")

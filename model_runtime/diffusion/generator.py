@@ -5,7 +5,6 @@ Shapes: B windows of T frames. Motion inside is normalised per channel (mean and
 
 import json
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,17 +12,21 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from contract import CHANNEL_NAMES as NAMES
+from contract import CHANNELS, COEFFICIENTS, FPS, UtterError
+from model_runtime import checkpoints
 from model_runtime.emotion import SIZE as FEELING
-from model_runtime.errors import UtterError
-from model_runtime.motion import CHANNELS, FPS, NAMES
 from model_runtime.speech.content import COLUMNS as CONTENT
+from model_runtime.speech.content import SHIPPED
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "generator.safetensors"
 STEPS = 1000  # of the diffusion, as trained
 WINDOW = 120  # frames that attention sees at once: four seconds
 WIDTH, DEPTH, HEADS = 128, 5, 4
 TOKENS = 8  # in which motion and feeling are fused
-IDENTITY = 300
+IDENTITY = COEFFICIENTS
+FORMAT = 1  # of checkpoints
+STATISTICS = ("mean", "std", "spread")
 
 
 def rotate(x):
@@ -245,57 +248,49 @@ class Generator:
     metadata: dict = field(default_factory=dict)
 
     @property
-    def ears(self):
-        """The kind of the ears that it learned from: "ears", "phones:..." or "hidden:..." (speech/plugin.py)."""
-        return self.metadata.get("encoder", "ears")
+    def encoder(self):
+        """The kind of speech encoder that it learned from: "utter" (the shipped one), "phones:..." or "hidden:..." (speech/plugin.py)."""
+        return _shipped(self.metadata.get("encoder"))
+
+
+def _shipped(kind):
+    """The kind of encoder that a checkpoint names; the first ones had another word for the shipped one, or none."""
+    return SHIPPED if kind in (None, "ears") else kind
 
 
 def save(generator, path=PATH):
     """Write a checkpoint, whole or not at all: float16 weights, statistics, and what they belong to."""
-    from safetensors.torch import save_file
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
     tensors = {f"denoiser.{name}": value.half().cpu().contiguous() for name, value in generator.denoiser.state_dict().items()}
-    tensors |= {name: getattr(generator, name).float().cpu().contiguous() for name in ("mean", "std", "spread")}
+    tensors |= {name: getattr(generator, name).float().cpu().contiguous() for name in STATISTICS}
     layout = {"basis": generator.basis, "fps": str(FPS), "layout": json.dumps(NAMES), "size": json.dumps(generator.denoiser.size)}
-    save_file(tensors, beside, generator.metadata | layout)
-    os.replace(beside, path)
+    checkpoints.write(tensors, path, FORMAT, generator.metadata | layout)
 
 
 def load(path=PATH, device="cpu", basis=None):
     """Read a checkpoint (safetensors, no pickle). basis: of the head it must fit; None: the built-in head's.
 
-    UtterError if it is missing, damaged, or was trained for another head or layout.
+    UtterError if it is missing, damaged, of a newer format, no generator's, or was trained for another head or layout.
     """
-    from safetensors import safe_open
-
     path = Path(path)
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}
-        denoiser = Denoiser(**json.loads(metadata["size"]))
-        denoiser.load_state_dict({name[9:]: value for name, value in tensors.items() if name.startswith("denoiser.")})
-        generator = Generator(
-            denoiser.eval().to(device),
-            *(tensors[name].to(device) for name in ("mean", "std", "spread")),
-            metadata["basis"],
-            device,
-            metadata,
-        )
-    except FileNotFoundError as error:
-        raise UtterError(f"{path.name} is missing; install the extension again.", str(path)) from error
-    except Exception as error:
-        raise UtterError(f"{path.name} is damaged; install the extension again.", repr(error)) from error
+    tensors, metadata = checkpoints.read(path, FORMAT)
+    lacking = [name for name in ("size", "basis", "layout") if name not in metadata] + [name for name in STATISTICS if name not in tensors]
+    if lacking:
+        raise UtterError(f"{path.name} holds no generator: it lacks {lacking[0]}; choose one that build.py train generator wrote.")
     if basis is None:
-        from model_runtime.flame.head import load_head
+        from model_runtime.flame.load import load_head
 
         basis = load_head().basis
-    if generator.basis != basis or metadata.get("layout") != json.dumps(NAMES):
+    if metadata["basis"] != basis or metadata["layout"] != json.dumps(NAMES):
         raise UtterError(
             f"{path.name} was trained for another head; run python build.py train generator, or install the extension again.",
-            f"checkpoint {generator.basis}, head {basis}",
+            f"checkpoint {metadata['basis']}, head {basis}",
         )
-    return generator
+    try:
+        denoiser = Denoiser(**json.loads(metadata["size"]))
+    except (ValueError, TypeError) as error:
+        raise UtterError(f"{path.name} is built as this version of Utter does not know; install a newer one.", repr(error)) from error
+    prefix = "denoiser."
+    weights = {name.removeprefix(prefix): value.float() for name, value in tensors.items() if name.startswith(prefix)}
+    checkpoints.load_into(denoiser, weights, path.name)
+    statistics = (tensors[name].float().to(device) for name in STATISTICS)
+    return Generator(denoiser.eval().to(device), *statistics, metadata["basis"], device, metadata)

@@ -7,7 +7,7 @@ everybody does.
 
 import torch
 
-from model_runtime.motion import CHANNELS, EXPRESSION, JAW, NECK
+from contract import CHANNELS, EXPRESSION, JAW, NECK
 from model_runtime.speech.content import NAMES
 
 BILABIAL, LABIODENTAL = NAMES.index("bilabial"), NAMES.index("labiodental")
@@ -25,7 +25,7 @@ def inner_lips(generator):
     """(tensors for pose_torch of the inner lips' midpoints, gap at jawOpen = 1 in metres, the head); kept with the generator."""
     if "lips" not in generator.__dict__:
         from model_runtime.flame import lbs
-        from model_runtime.flame.head import load_head
+        from model_runtime.flame.load import load_head
 
         head = load_head()
         pair = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
@@ -41,7 +41,7 @@ def mouth(generator):
     """
     if "mouth" not in generator.__dict__:
         from model_runtime.flame import lbs
-        from model_runtime.flame.head import load_head
+        from model_runtime.flame.load import load_head
 
         head = load_head()
         lips = [head.landmark(name) for name in head.landmark_names if str(name).startswith("lip_")]

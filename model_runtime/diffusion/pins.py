@@ -3,21 +3,20 @@
 import numpy as np
 import torch
 
-from model_runtime.errors import UtterError
-from model_runtime.motion import CHANNELS
+from contract import CHANNELS, UtterError
 
 REACH = 4.0  # frames: how far a correction spreads around a pin (standard deviation)
 
 
-class Pins:
-    """values, mask [T, 65] as the denoiser reads them: normalised, and 0 or 1. No pins: all zeros."""
+class HeldPins:
+    """Pins (model_runtime.motion) as the denoiser reads them: values and mask [T, 65], normalised, and 0 or 1. None: all zeros."""
 
     def __init__(self, pins, T, mean, std):
         self.values, self.mask = torch.zeros(T, CHANNELS), torch.zeros(T, CHANNELS)
         self.exact, self.channels = None, []
         if pins is None:
             return
-        values, mask = np.asarray(pins[0], np.float32), np.asarray(pins[1], bool)
+        values, mask = np.asarray(pins.values, np.float32), np.asarray(pins.mask, bool)
         if values.shape != (T, CHANNELS) or mask.shape != (T, CHANNELS):
             raise UtterError(
                 f"Pins must have one row for each of the {T} frames and {CHANNELS} channels.", f"values {values.shape}, mask {mask.shape}"

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, median_filter
 
+from contract import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE, Cancelled, UtterError
 from model_runtime.diffusion.generator import STEPS, WINDOW
 from model_runtime.diffusion.lips import mouth, seal
-from model_runtime.diffusion.pins import Pins
-from model_runtime.errors import Cancelled, UtterError
-from model_runtime.motion import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE
+from model_runtime.diffusion.pins import HeldPins
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
@@ -117,7 +116,7 @@ def sample(
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
 
     content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1:
-    where words asked for the feeling; beta [300]; pins: (values [T, 65], mask [T, 65] bool), met exactly; quality: draft or final
+    where words asked for the feeling; beta [300]; pins: Pins, met exactly; quality: draft or final
     (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
     heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they shut; None: no seal.
@@ -132,13 +131,13 @@ def sample(
         )
     if content.shape[1] != generator.denoiser.size["content"]:
         raise UtterError(
-            f"The generator listens with other ears ({generator.ears}) than these; choose ears and generator that belong together.",
+            f"The generator listens with other ears ({generator.encoder}) than these; choose ears and generator that belong together.",
             f"{content.shape[1]} columns, not {generator.denoiser.size['content']}",
         )
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()
-    pins = Pins(pins, T, mean, std)
+    pins = HeldPins(pins, T, mean, std)
     diffuses = generator.denoiser.diffuses  # if not: no noise, one pass, nothing to guide
     weights = guidance(prompted if diffuses else torch.zeros(T))
     starts, fade = windows(T)

@@ -8,14 +8,15 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
+from contract import FPS, UtterError
+from model_runtime import checkpoints
 from model_runtime.emotion import LABELS
 from model_runtime.emotion.space import Space
-from model_runtime.emotion.voice import listen
+from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder, degree, split_denial
-from model_runtime.errors import UtterError
-from model_runtime.motion import FPS
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safetensors"
+FORMAT = 1  # of the checkpoint
 VOICE_FPS = 25
 SMOOTH = 0.4  # seconds: a face's feeling changes slower than the voice's
 
@@ -58,7 +59,7 @@ class Feelings:
 
         Length: how far from neutral the voice is (1 - the probability of neutral).
         """
-        features = listen(samples)
+        features = measure(samples)
         parts, step, margin = [], 6000, 400  # a minute of 100 Hz features at a time, overlapping by more than the window
         for start in range(0, len(features), step):
             first = max(0, start - margin)
@@ -102,19 +103,10 @@ class Feelings:
 
 
 def load(path=PATH, device="cpu"):
-    """Read a checkpoint (safetensors only). UtterError if it is missing or damaged."""
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        space = Space()
-        space.load_state_dict(tensors)
-    except FileNotFoundError as error:
-        raise UtterError(f"{Path(path).name} is missing; install the extension again.", str(path)) from error
-    except Exception as error:
-        raise UtterError(f"{Path(path).name} is damaged; install the extension again.", str(error)) from error
+    """Read a checkpoint (safetensors only). UtterError if it is missing, damaged or of another version."""
+    tensors, metadata = checkpoints.read(path, FORMAT)
     if json.loads(metadata.get("labels", "[]")) != list(LABELS):
         raise UtterError(f"{Path(path).name} belongs to another version of Utter; install the extension again.", str(metadata))
+    space = Space()
+    checkpoints.load_into(space, tensors, Path(path).name)
     return Feelings(space, device, metadata)

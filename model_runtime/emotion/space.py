@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from contract import CHANNELS
 from model_runtime.emotion import LABELS, SIZE
 from model_runtime.emotion.voice import FEATURES
-from model_runtime.motion import CHANNELS
 
 SENTENCE = 384  # all-MiniLM-L6-v2
 

@@ -2,10 +2,6 @@
 
 import numpy as np
 
-from model_runtime.errors import UtterError
-
-FADE = 0.3  # seconds, where a passage names none
-
 
 def passage_weight(T, fps, start, end, fade):
     """-> [T] 0..1: how much a passage says at each frame. Raised cosines of `fade` seconds centred on its two ends."""
@@ -20,22 +16,13 @@ def passage_weight(T, fps, start, end, fade):
 def compose(T, fps, base, base_strength, passages, feelings):
     """base [T, 128] (or [128]) is what holds without a prompt, scaled by base_strength.
 
-    passages: dicts with start, end (seconds), prompt (words), strength 0..1 (default 1) and fade (seconds). Where passages
-    overlap they blend by their weights, shared out where they sum to more than 1. A blend of two feelings is as strong as its
-    parts: directions are blended, then lengths.
-    Returns (Feeling [T, 128], prompted [T] 0..1). UtterError for a passage that ends before it starts, or without words.
+    passages: contract.Passage. Where they overlap they blend by their weights, shared out where they sum to more than 1. A blend of
+    two feelings is as strong as its parts: directions are blended, then lengths.
+    Returns (Feeling [T, 128], prompted [T] 0..1).
     """
     base = np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])) * np.float32(base_strength)
-    weights, wanted = [], []
-    for number, passage in enumerate(passages, 1):
-        start, end = float(passage["start"]), float(passage["end"])
-        strength, fade = float(passage.get("strength", 1.0)), float(passage.get("fade", FADE))
-        if not end > start:
-            raise UtterError(f"Passage {number} ends before it starts; set its end after {start:g} s.")
-        if not str(passage.get("prompt", "")).strip():
-            raise UtterError(f"Passage {number} has no words; write what it should feel like.")
-        weights.append(passage_weight(T, fps, start, end, fade))
-        wanted.append(feelings.prompt(str(passage["prompt"])) * min(1.0, max(0.0, strength)))
+    weights = [passage_weight(T, fps, passage.start, passage.end, passage.fade) for passage in passages]
+    wanted = [feelings.prompt(passage.prompt) * passage.strength for passage in passages]
     if not weights:
         return base.copy(), np.zeros(T, np.float32)
     weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)  # [P, T], [P, 128]

@@ -25,7 +25,7 @@ def mel_filters():
     return torch.from_numpy(mel_filter_bank(FFT // 2 + 1, BANDS, 60.0, 7600.0, RATE, mel_scale="htk").T.astype(np.float32))
 
 
-def listen(samples):
+def measure(samples):
     """samples float32 [N] at 16 kHz -> features float32 [N / 160, FEATURES] (torch, CPU).
 
     Loudness is measured against the clip's own loud parts, so a recording's level says nothing. Pitch: the highest peak

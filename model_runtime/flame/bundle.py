@@ -3,9 +3,10 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from contract import CHANNELS, JOINTS
 from model_runtime.flame import lbs, masks
-from model_runtime.flame.head import JOINTS, PARENTS
-from model_runtime.motion import CHANNELS, write_npz
+from model_runtime.flame.head import PARENTS
+from model_runtime.motion import write_npz
 
 STILL = 1e-6  # metres: a key that moves nothing further than this is left out
 KEYS = {

@@ -16,12 +16,12 @@ import numpy as np
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-from model_runtime.errors import UtterError
+from contract import CHANNELS, EXPRESSION, JAW, UtterError
 from model_runtime.flame import lbs
 from model_runtime.flame.fit import fit_identity, nearest_identity
 from model_runtime.flame.head import IDENTITY, Head
 from model_runtime.flame.register import Registration, graph, line_position, register
-from model_runtime.motion import CHANNELS, EXPRESSION, JAW, read_npz, write_npz
+from model_runtime.motion import read_npz, write_npz
 
 VERSION = 2  # of what is kept on disk
 _REFERENCE = (0.25, 0.08, 0.08)  # radians at which the jaw's three channels are compared

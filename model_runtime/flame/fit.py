@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame.head import IDENTITY
 
 # How many of each make a metre: a mesh near one of these sizes was modelled in it, and is then scaled by exactly that.

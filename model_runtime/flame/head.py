@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame.pickles import load_pickle
 from model_runtime.motion import read_npz, write_npz
 
 BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"
 IDENTITY, EXPRESSION = 300, 100
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
-JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")
 
 # All float16 numbers as float32: looking them up takes a third of the time of numpy's conversion.
 _HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
@@ -163,30 +162,8 @@ def _row(names, name):
     return int(rows[0])
 
 
-def load_head(path=None):
-    """Read a head; None is the built-in one.
-
-    .npz and .pkl hold FLAME's fields, .obj and .ply a neutral mesh. What a file lacks after kintree_table is carried over from
-    the built-in head (calibrate.complete). Raises UtterError in one sentence for anything that is no head.
-    """
-    path = Path(path or BUILT_IN)
-    suffix = path.suffix.lower()
-    if suffix in (".obj", ".ply"):
-        from model_runtime.flame.mesh import head_from_mesh, load_mesh
-
-        return replace(head_from_mesh(*load_mesh(path), load_head()), name=path.stem)
-    if suffix not in (".npz", ".pkl"):
-        raise UtterError(f"{path.name} is no head: choose a FLAME model (.npz or .pkl) or a neutral mesh (.obj or .ply).")
-    head = read_head(path)
-    if head.actions is None and path != BUILT_IN:
-        from model_runtime.flame.calibrate import complete
-
-        head = complete(head, load_head())
-    return head
-
-
 def read_head(path):
-    """The head in a .npz or .pkl, checked, with nothing carried over from the built-in one (see load_head)."""
+    """The head in a .npz or .pkl, checked, with nothing carried over from the built-in one (see load.py)."""
     path = Path(path)
     if path.suffix.lower() == ".pkl":
         found = load_pickle(path)

@@ -7,9 +7,8 @@ operations used are spelled alike in numpy and torch, so the two agree by constr
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import CHANNELS, EXPRESSION, LIDS, TONGUE, UtterError
 from model_runtime.flame.head import IDENTITY
-from model_runtime.motion import CHANNELS, EXPRESSION, LIDS, TONGUE
 
 CHUNK = 4_000_000  # coordinates posed at once by the numpy side: bounds memory at any length
 

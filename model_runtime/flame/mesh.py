@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame.calibrate import complete, registered, with_lips
 from model_runtime.flame.fit import to_metres
 from model_runtime.flame.head import EXPRESSION, IDENTITY, Head, with_flame_landmarks

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 
 class _Inert:

@@ -9,9 +9,8 @@ these same tables.
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import TONGUE, UtterError
 from model_runtime.flame.actions import sides, to_motion
-from model_runtime.motion import TONGUE
 
 TONGUE_CHANNELS = ("tongue_tip_up", "tongue_back_up", "tongue_out")
 STRENGTHS = (1 / 3, 2 / 3, 1.0)

@@ -11,6 +11,7 @@ from model_runtime.speech import phones
 
 FPS = 50
 HOP = 320  # samples of 16 kHz between frames
+SHIPPED = "utter"  # the kind of the speech encoder that is shipped
 
 NAMES = (*phones.PHONES, *phones.ARTICULATORY, "energy", "voicing", "f0")
 COLUMNS = len(NAMES)

@@ -14,11 +14,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from model_runtime.errors import UtterError
+from contract import UtterError
+from model_runtime import checkpoints
 from model_runtime.speech import features
-from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES, PHONES, PROSODY, frames_of
+from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES, PHONES, PROSODY, SHIPPED, frames_of
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "ears.safetensors"
+WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "encoder.safetensors"
+FORMAT = 1
 VERSION = "2"
 WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4)
 MEMORY, DROPOUT = 256, 0.2  # of the recurrent layers, each way
@@ -73,7 +75,7 @@ def levelled(mel, level):
 class Encoder:
     """The trained network on a device (torch.device)."""
 
-    kind = "ears"  # what a generator is told that it learned from
+    kind = SHIPPED  # what a generator is told that it learned from
 
     def __init__(self, network, device):
         self.network, self.device = network.eval().to(device), device
@@ -96,7 +98,7 @@ class Encoder:
             progress(last / len(heard))
         return heard
 
-    def listen(self, samples, progress=lambda fraction: None):
+    def encode(self, samples, progress=lambda fraction: None):
         """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
         content = np.empty((frames_of(len(samples)), COLUMNS), np.float32)
@@ -106,32 +108,17 @@ class Encoder:
 
 
 def load_encoder(device="cpu", path=WEIGHTS):
-    """The Encoder with the shipped weights, or those of path. UtterError if the file is missing or of another kind."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), "pt") as stored:
-            about = stored.metadata() or {}
-            weights = {name: stored.get_tensor(name).float() for name in stored.keys()}
-    except (OSError, SafetensorError) as error:
-        raise UtterError(
-            f"{Path(path).name} is missing or damaged; install Utter again or run `python build.py train speech`.", str(error)
-        ) from error
+    """The Encoder with the shipped weights, or those of path. UtterError if the file is missing, damaged or of another kind."""
+    path = Path(path)
+    weights, about = checkpoints.read(path, FORMAT, "install Utter again or run `python build.py train speech`")
     if about.get("names") != " ".join(NAMES) or about.get("version") != VERSION:
-        raise UtterError(f"{Path(path).name} belongs to another version of Utter; install Utter again.", str(about)[:500])
+        raise UtterError(f"{path.name} belongs to another version of Utter; install Utter again.", str(about)[:500])
     network = Network()
-    network.load_state_dict(weights)
+    checkpoints.load_into(network, {name: value.float() for name, value in weights.items()}, path.name)
     return Encoder(network, torch.device(device))
 
 
 def save_network(network, path, **about):
     """Write the weights in half precision as safetensors, with what load_encoder checks and `about` (strings) as metadata."""
-    from safetensors.torch import save_file
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().half().contiguous() for name, tensor in network.state_dict().items()}
-    beside = path.with_suffix(".part")
-    save_file(weights, str(beside), {"names": " ".join(NAMES), "fps": str(FPS), "version": VERSION, **about})
-    beside.chmod(0o644)  # safetensors lets only the owner read
-    beside.replace(path)
+    checkpoints.write(weights, path, FORMAT, {"names": " ".join(NAMES), "fps": str(FPS), "version": VERSION, **about})

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from contract import UtterError
 from model_runtime.audio import RATE
-from model_runtime.errors import UtterError
 from model_runtime.speech import ctc, features
 from model_runtime.speech.content import HOP, frames_of
 from model_runtime.speech.encoder import load_encoder
@@ -98,10 +98,10 @@ class Phones:
         self.frames, self.sounds, self.kind = frames, sounds, f"phones:{name}"
         self.meaning, self.ours = ctc.matrix(sounds), load_encoder(frames.device)
 
-    def listen(self, samples, progress=lambda fraction: None):
+    def encode(self, samples, progress=lambda fraction: None):
         """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
-        content = self.ours.listen(samples, lambda fraction: progress(0.1 * fraction))
+        content = self.ours.encode(samples, lambda fraction: progress(0.1 * fraction))
         outputs = self.frames(samples, lambda output: output.logits.softmax(-1), lambda fraction: progress(0.1 + 0.85 * fraction))
         reduced = ctc.joined([ctc.reduce(posteriors, self.sounds, self.meaning) for posteriors in outputs])
         heard = ctc.spread(ctc.resample(reduced, self.frames.stride, len(content)), content)
@@ -115,7 +115,7 @@ class Hidden:
     def __init__(self, frames, layer, name):
         self.frames, self.layer, self.kind = frames, layer, f"hidden:{name}:{layer}"
 
-    def listen(self, samples, progress=lambda fraction: None):
+    def encode(self, samples, progress=lambda fraction: None):
         """Hidden states and prosody, float32 [frames_of(N), D + 3], of float32 [N] at 16 kHz. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
 

@@ -12,7 +12,7 @@ import threading
 import unicodedata
 from dataclasses import dataclass
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, bare
 
 ENGLISH = "en-us"

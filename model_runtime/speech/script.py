@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
@@ -69,12 +69,12 @@ def seconds(hours, minutes, whole, thousandths):
 def sharpen(content, script, language=None, step=lambda: None):
     """Content [Tc,55] and the [Cue] said -> (Content [Tc,55], a sentence about what does not fit or "").
 
-    language: as words.sharpen() takes it. step() is called before every cue."""
+    language: as words.find() takes it. step() is called before every cue."""
     if not script:
         return content, ""
     if all(cue.start is None for cue in script):
-        content, _, note = words.sharpen(content, " ".join(cue.text for cue in script), language)
-        return content, note
+        found, note = words.find(content, " ".join(cue.text for cue in script), language)
+        return words.blend(content, found.phones) if found else content, note
     cues = [(number, cue, words.words_of(cue.text)) for number, cue in enumerate(script, 1)]
     cues = [cue for cue in cues if cue[2]]
     language = language or spoken_in(content, cues)
@@ -91,8 +91,10 @@ def sharpen(content, script, language=None, step=lambda: None):
         done = window.start + round(found.words[-1][1] * layout.FPS)
     if phones:
         return words.blend(content, phones), tell(missed, len(cues))
-    content, found, note = words.sharpen(content, " ".join(cue.text for _, cue, _ in cues), language)
-    return content, note if found is None else "The times of the subtitles do not fit the voice, so their words were used without them."
+    found, note = words.find(content, " ".join(cue.text for _, cue, _ in cues), language)
+    if found is None:
+        return content, note
+    return words.blend(content, found.phones), "The times of the subtitles do not fit the voice, so their words were used without them."
 
 
 def window_of(cue, done=0):

@@ -6,7 +6,7 @@ and Hon 1989, table 3), and the International Phonetic Alphabet as espeak-ng wri
 
 import re
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech.phones import PHONES, VOWELS, bare
 from model_runtime.speech.pronounce import Sound, arpabet, from_ipa
 

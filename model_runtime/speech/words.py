@@ -51,21 +51,21 @@ class Alignment:
     language: str
 
 
-def sharpen(content, text, language=None):
-    """Content [Tc,55] and the words said -> (Content [Tc,55], Alignment or None, a sentence about a misfit or "").
+def find(content, text, language=None):
+    """Where a text is said in Content [Tc,55]: (Alignment or None where it does not fit, a sentence about a misfit or "").
 
     language: espeak-ng's code; None: English where its dictionary knows most of the words, else the best fitting of LANGUAGES.
     """
     words = words_of(text)
     if not words:
-        return content, None, "There are no words in the text; the voice alone is heard."
+        return None, "There are no words in the text; the voice alone is heard."
     found = align(content, words, language) if language else guess(content, words)
     if not fits(found):
-        return content, None, "The words do not fit the voice; the voice alone is heard."
+        return None, "The words do not fit the voice; the voice alone is heard."
     note = "" if found.found > NOTED else f"{found.found:.0%} of the words were found in the voice; elsewhere the voice alone is heard."
     if found.fit < FITTING:
         note = f"The voice says a part of the words, about {round(found.found * len(words))} of {len(words)}; the others were left out."
-    return blend(content, found.phones), found, note
+    return found, note
 
 
 def fits(found):

@@ -2,7 +2,7 @@
 
 align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
 synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
-speech     the ears: sound to Content                               -> blender_assets/models/ears.safetensors
+speech     the ears: sound to Content                               -> blender_assets/models/encoder.safetensors
 emotion    the feelings: words, labels, voice and motion in one space
 sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
 generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
@@ -14,7 +14,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
@@ -44,10 +44,12 @@ def main(argv=None):
     parser.add_argument("--only", action="store_true", help="learn from the recordings alone")
     parser.add_argument("--flame", metavar="HEAD", help="the head that FLAME curves among the recordings belong to (.npz, .pkl)")
     parser.add_argument(
+        "--encoder",
         "--ears",
+        dest="encoder",
         metavar="FOLDER",
         help="learn from what this speech model hears (speech/plugin.py), and write into its "
-        "folder, where perform --ears finds it (generator)",
+        "folder, where perform --encoder finds it (generator)",
     )
     parser.add_argument("--layer", type=int, help="learn from this layer's hidden states, also where the model hears phones")
     parser.add_argument("--seed", type=int, default=0)
@@ -57,8 +59,8 @@ def main(argv=None):
         parser.error("--output and --start need one step")
     if args.only and not args.recordings:
         parser.error("--only needs --recordings FOLDER")
-    if args.ears and args.recordings:
-        parser.error("--ears learn from the teacher's performances; leave out --recordings")
+    if args.encoder and args.recordings:
+        parser.error("--encoder learns from the teacher's performances; leave out --recordings")
     for step in STEPS if args.step == "all" else (args.step,):
         if args.recordings and step == "generator":
             from model_runtime.training import recordings

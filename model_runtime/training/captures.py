@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model_runtime.errors import UtterError
-from model_runtime.flame.actions import ARKIT
+from contract import ACTIONS, UtterError
 from model_runtime.motion import read_npz, write_npz
 from model_runtime.training.teacher import layout
 
@@ -56,7 +55,7 @@ def convert(source, output):
     for take in takes:
         with read_npz(take) as arrays:
             weights, names, fps = arrays["weights"], list(arrays["names"]), arrays["fps"].item()
-        actions = np.zeros((len(weights), layout.ACTIONS), np.float32)
+        actions = np.zeros((len(weights), len(ACTIONS)), np.float32)
         moved = set()
         for channel, shares in RIG.items():
             for action, share in shares.items():
@@ -64,7 +63,7 @@ def convert(source, output):
                 actions[:, column] = np.minimum(actions[:, column] + share * np.clip(weights[:, names.index(channel)], 0, 1), 1)
                 moved.add(column)
         kept = sorted(moved)
-        write_npz(output / take.name, weights=actions[:, kept], names=np.array([ARKIT[k] for k in kept]), fps=np.float64(fps))
+        write_npz(output / take.name, weights=actions[:, kept], names=np.array([ACTIONS[k] for k in kept]), fps=np.float64(fps))
         shutil.copyfile(source / "audio" / f"{take.stem}.opus", output / f"{take.stem}.opus")
     with open(output / "index.csv", "w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)

@@ -27,10 +27,11 @@ import numpy as np
 import soundfile
 from scipy.ndimage import gaussian_filter1d
 
+from contract import FPS
 from model_runtime.emotion import LABELS
-from model_runtime.flame.head import load_head
-from model_runtime.motion import FPS
+from model_runtime.flame.load import load_head
 from model_runtime.speech import content as content_module
+from model_runtime.speech.content import SHIPPED
 from model_runtime.speech.features import loudness
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, bare
 from model_runtime.training import align, teacher
@@ -68,11 +69,11 @@ class Dataset:
         return (self.spoken if spoken else self.content)[heard], self.values[done], self.share[done], self.strength[done]
 
 
-def load_dataset(cache, ears="ears"):
-    """ears: the kind of those that heard. FileNotFoundError before build() has run."""
+def load_dataset(cache, encoder=SHIPPED):
+    """encoder: the kind of the one that heard. FileNotFoundError before build() has run."""
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
-    content = read(heard_by(ears))
+    content = read(heard_by(encoder))
     spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # what hidden states should be, who knows
     rows, betas = json.loads((cache / "performances.json").read_text()), read("betas")
     if spoken is content:  # rhythms have only what would be said
@@ -197,7 +198,7 @@ def write_content(cache, encoder, report=print):
         if T < SHORTEST:
             continue
         spoken.append(content_module.resample(said(clip["phones"], melody), FPS, T).astype(np.float16))
-        listened = encoder.listen(samples) if encoder and samples is not None else None
+        listened = encoder.encode(samples) if encoder and samples is not None else None
         heard.append(spoken[-1] if listened is None else content_module.resample(listened, FPS, T).astype(np.float16))
         rows.append(clip | {"start": at, "length": T})
         at += T
@@ -211,21 +212,21 @@ def write_content(cache, encoder, report=print):
     known.write_text(json.dumps(rows))
 
 
-def heard_by(ears):
-    """Name of the array that ears of that kind heard."""
-    return "content" if ears == "ears" else "content-" + ears.replace(":", "-")
+def heard_by(encoder):
+    """Name of the array that an encoder of that kind heard."""
+    return "content" if encoder == SHIPPED else "content-" + encoder.replace(":", "-")
 
 
 def write_heard(cache, encoder, report=print):
     """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
     cache = Path(cache)
     clips, spoken = json.loads((cache / "clips.json").read_text()), np.load(cache / "spoken.npy", mmap_mode="r")
-    path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.listen(np.zeros(RATE, np.float32)).shape[1]
+    path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.encode(np.zeros(RATE, np.float32)).shape[1]
     out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, (len(spoken), columns))
     for number, clip in enumerate(clips):
         samples, part = sound(clip), slice(clip["start"], clip["start"] + clip["length"])
         if samples is not None:
-            out[part] = content_module.resample(encoder.listen(samples), FPS, clip["length"])
+            out[part] = content_module.resample(encoder.encode(samples), FPS, clip["length"])
         elif not encoder.kind.startswith("hidden:"):  # a rhythm: what would be heard
             out[part] = spoken[part]
         if number % 100 == 0:

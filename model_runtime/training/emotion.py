@@ -5,7 +5,6 @@ the cross-entropy of the label points. Writes blender_assets/models/feelings.saf
 """
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -14,12 +13,13 @@ import soundfile
 import torch
 from torch.nn import functional as F
 
+from contract import UtterError
+from model_runtime import checkpoints
 from model_runtime.emotion import LABELS
-from model_runtime.emotion.feelings import PATH
+from model_runtime.emotion.feelings import FORMAT, PATH
 from model_runtime.emotion.space import MotionEncoder, Space
-from model_runtime.emotion.voice import listen
+from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder
-from model_runtime.errors import UtterError
 from model_runtime.training import corpus
 
 PHRASES = Path(__file__).with_name("phrases.txt")
@@ -106,12 +106,12 @@ def read_voices(data, variants=6, neutral=160, most=None):
         samples, _ = soundfile.read(data / "emodb" / "audio" / f"{row['clip']}.opus", dtype="float32")
         held = row["speaker"] in HELD_OUT_SPEAKERS
         shares = target(EMODB[row["emotion"]])
-        out += [(listen(samples if k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
+        out += [(measure(samples if k == 0 else varied(samples, rng)), shares, held) for k in range(1 if held else variants)]
     read = sorted((data / "dbspeech" / "audio").glob("*"))[::20] + sorted((data / "kerstin_de" / "audio").glob("*"))[::28]
     read += sorted((data / "librispeech").rglob("*.opus"))[::12]
     for path in corpus.spread(read[:neutral], most):
         samples, rate = soundfile.read(path, dtype="float32")
-        out.append((listen(varied(samples[: 8 * rate], rng)), target({"neutral": 0.8, "happy": 0.1, "sad": 0.1}), False))
+        out.append((measure(varied(samples[: 8 * rate], rng)), target({"neutral": 0.8, "happy": 0.1, "sad": 0.1}), False))
     return out
 
 
@@ -155,7 +155,7 @@ def contrast(points, targets, temperature=0.1):
 
 def main(args):
     """build.py train emotion."""
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
     from model_runtime.training.dataset import ensure
 
     ensure(args.cache, load_head())
@@ -245,21 +245,12 @@ def evaluate(space, encoder, held, voices, motions):
 
 
 def save(space, path, basis, scores, steps):
-    from safetensors.torch import save_file
-
-    path = Path(path)
-    beside = path.with_suffix(".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {name: tensor.contiguous() for name, tensor in space.state_dict().items()},
-        beside,
-        {
-            "labels": json.dumps(LABELS),
-            "basis": basis,
-            "recipe": f"training/emotion.py, {steps} steps",
-            "seed": str(SEED),
-            "sentence_encoder": "all-MiniLM-L6-v2",
-            "held_out": json.dumps(scores),
-        },
-    )
-    os.replace(beside, path)
+    about = {
+        "labels": json.dumps(LABELS),
+        "basis": basis,
+        "recipe": f"training/emotion.py, {steps} steps",
+        "seed": str(SEED),
+        "sentence_encoder": "all-MiniLM-L6-v2",
+        "held_out": json.dumps(scores),
+    }
+    checkpoints.write({name: tensor.contiguous() for name, tensor in space.state_dict().items()}, path, FORMAT, about)

@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError
 from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Generator, load, save
 from model_runtime.diffusion.sampler import schedule
 from model_runtime.emotion import LABELS
-from model_runtime.errors import UtterError
 from model_runtime.flame import lbs
 from model_runtime.flame.teeth import incisors
-from model_runtime.motion import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE
 from model_runtime.speech.content import COLUMNS as CONTENT
+from model_runtime.speech.content import SHIPPED
 from model_runtime.training import sync
 from model_runtime.training.dataset import load_dataset
 from model_runtime.training.together import agree, rank, world
@@ -344,7 +344,7 @@ def finish(denoiser, average, batches, head, metadata, step, path):
 def main(args):
     """build.py train generator."""
     from model_runtime.emotion import load_feelings
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
     from model_runtime.training.dataset import ensure
     from model_runtime.training.variants import variant
 
@@ -352,13 +352,13 @@ def main(args):
     start = load(args.start) if args.start else None
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
     encoder, path = None, PATH
-    if args.ears:
+    if args.encoder:
         from model_runtime.speech.plugin import load_plugin
 
-        encoder, path = load_plugin(args.ears, device, args.layer), Path(args.ears) / PATH.name
+        encoder, path = load_plugin(args.encoder, device, args.layer), Path(args.encoder) / PATH.name
     ensure(args.cache, head, encoder=encoder)
-    ears = encoder.kind if encoder else "ears"
-    data, feelings = load_dataset(args.cache, ears), load_feelings("cpu")
+    kind = encoder.kind if encoder else SHIPPED
+    data, feelings = load_dataset(args.cache, kind), load_feelings("cpu")
     expert = sync.load_expert(device=device) if kind.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
     felt = feelings.space.motion.requires_grad_(False).to(device) if kind.emotion else None
     train(
@@ -372,7 +372,7 @@ def main(args):
         size=kind.size,
         expert=expert,
         felt=felt,
-        metadata={"encoder": ears, "variant": args.variant},
+        metadata={"encoder": kind, "variant": args.variant},
         seed=args.seed or SEED,
         device=device,
     )

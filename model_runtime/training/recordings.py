@@ -27,13 +27,12 @@ from pathlib import Path
 
 import numpy as np
 
+from contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FPS, JAW, LIDS, NECK, TONGUE, UtterError
 from model_runtime.audio import RATE, load_voice
 from model_runtime.emotion import LABELS
-from model_runtime.errors import UtterError
 from model_runtime.flame import actions as face_actions
 from model_runtime.flame import lbs
-from model_runtime.flame.actions import ARKIT
-from model_runtime.motion import CHANNELS, EXPRESSION, EYES, FPS, JAW, LIDS, NECK, TONGUE, read_npz
+from model_runtime.motion import read_npz
 from model_runtime.speech import content as content_module
 from model_runtime.speech import words
 from model_runtime.speech.phones import PHONES
@@ -54,7 +53,7 @@ class Recording:
     name: str
     samples: np.ndarray  # float32 [N] at 16 kHz
     values: np.ndarray  # [T, 65] on the built-in head
-    actions: np.ndarray = None  # [T, 52] in the order of ARKIT, where that is what was captured ...
+    actions: np.ndarray = None  # [T, 52] in the order of ACTIONS, where that is what was captured ...
     captured: frozenset = frozenset()  # ... and the names of those that were, of "neck" too
     text: str = ""
     share: np.ndarray = None  # [8] of LABELS; None: as the voice feels
@@ -221,7 +220,7 @@ def plain(name):
     return name.replace("_", "")
 
 
-ACTION_OF = {name.lower(): name for name in ARKIT}
+ACTION_OF = {name.lower(): name for name in ACTIONS}
 
 
 def as_actions(rows, names, where):
@@ -233,7 +232,7 @@ def as_actions(rows, names, where):
     if rows[:, taken].max() > 1.5 or rows[:, taken].min() < -0.2:
         low, high = rows[:, taken].min(), rows[:, taken].max()
         raise UtterError(f"{where} holds weights from {low:.2f} to {high:.2f}; scale them to 0..1.")
-    actions, captured = np.zeros((len(rows), layout.ACTIONS), np.float32), set()
+    actions, captured = np.zeros((len(rows), len(ACTIONS)), np.float32), set()
     for k in taken:
         actions[:, layout.INDEX[known[k]]] = np.clip(rows[:, k], 0, 1)
         captured.add(known[k])
@@ -252,7 +251,7 @@ def resample(rows, times, T):
 
 
 def to_motion(head, actions):
-    """actions [T, 52] in the order of ARKIT -> values [T, 65]."""
+    """actions [T, 52] in the order of ACTIONS -> values [T, 65]."""
     return face_actions.to_motion(head, actions[:, [layout.INDEX[name] for name in head.action_names]])
 
 
@@ -281,8 +280,9 @@ def record(folder, head, encoder, feelings, flame=None, report=print):
         if T < dataset.SHORTEST:
             report(f"{recording.name} is left out: it is shorter than half a second.")
             continue
-        content = encoder.listen(recording.samples)
-        sharp, _, note = words.sharpen(content, recording.text) if recording.text.strip() else (content, None, "")
+        content = encoder.encode(recording.samples)
+        found, note = words.find(content, recording.text) if recording.text.strip() else (None, "")
+        sharp = words.blend(content, found.phones) if found else content
         if note:
             report(f"{recording.name}: {note}")
         sharp30 = content_module.resample(sharp, FPS, T)
@@ -319,7 +319,7 @@ def completed(recording, content, content30, share, strength, head, seed):
         for name in BROWS:
             face[:, layout.columns(name)] = acted[:, layout.columns(name)]
     gaze, blinks = "eyeLookDownLeft" in have, "eyeBlinkLeft" in have
-    for name in ARKIT:
+    for name in ACTIONS:
         if (not gaze and name.startswith("eyeLook")) or (not blinks and name.startswith("eyeBlink")):
             face[:, layout.INDEX[name]] = acted[:, layout.INDEX[name]]
     values = to_motion(head, face)
@@ -370,7 +370,7 @@ def write(args, report=print):
     """What build.py train's arguments name (--recordings, beside the teacher's performances unless --only) as the layers of a
     dataset in CACHE/recordings; returns that folder, a cache for sync and generator like any other."""
     from model_runtime.emotion import load_feelings
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
     from model_runtime.speech.encoder import load_encoder
 
     head, flame = load_head(), load_head(args.flame) if args.flame else None

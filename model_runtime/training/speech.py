@@ -17,7 +17,7 @@ import torch
 from scipy.signal import fftconvolve, resample_poly
 from torch.nn import functional as F
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech import features, phones, words
 from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
 from model_runtime.speech.encoder import VERSION, WEIGHTS, Encoder, Network, levelled, load_encoder, save_network

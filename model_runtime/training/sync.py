@@ -10,7 +10,6 @@ trained on, content as the ears hear it: true .72, motion three frames late -.03
 its excursions .40.
 """
 
-import os
 import time
 from pathlib import Path
 
@@ -19,12 +18,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from model_runtime.errors import UtterError
+from contract import CHANNELS, NECK, UtterError
+from model_runtime import checkpoints
 from model_runtime.flame import lbs
-from model_runtime.motion import CHANNELS, NECK
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 PATH = Path(__file__).with_name("sync.safetensors")
+FORMAT = 1  # of the checkpoint
 LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "lip_corner_left", "lip_corner_right")
 REACH = 5  # frames on either side that an embedding sees: 11 frames, .37 s
 APART = range(2, 16)  # frames: offsets that count as wrong (one frame off is hardly wrong)
@@ -91,25 +91,15 @@ def confidence(expert, content30, values, head, beta=None):
 
 def load_expert(path=PATH, device="cpu"):
     """The trained Expert, frozen. UtterError if it is missing or damaged."""
-    from safetensors.torch import load_file
-
+    tensors, _ = checkpoints.read(path, FORMAT, "run python build.py train sync")
     expert = Expert()
-    try:
-        expert.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    except FileNotFoundError as error:
-        raise UtterError(f"{Path(path).name} is missing; run python build.py train sync.", str(path)) from error
-    except Exception as error:
-        raise UtterError(f"{Path(path).name} is damaged; run python build.py train sync.", repr(error)) from error
+    checkpoints.load_into(expert, {name: value.float() for name, value in tensors.items()}, Path(path).name)
     return expert.eval().requires_grad_(False).to(device)
 
 
 def save(expert, path=PATH):
     """Write the weights as float16, whole or not at all."""
-    from safetensors.torch import save_file
-
-    beside = Path(path).with_suffix(".part")
-    save_file({name: value.half().contiguous() for name, value in expert.state_dict().items()}, beside)
-    os.replace(beside, path)
+    checkpoints.write({name: value.half().contiguous() for name, value in expert.state_dict().items()}, path, FORMAT, {})
 
 
 class Windows:
@@ -171,7 +161,7 @@ def train(data, head, minutes=MINUTES, steps=None, path=PATH, seed=SEED, report=
 
 def main(args):
     """build.py train sync."""
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
     from model_runtime.training.dataset import ensure, load_dataset
 
     head = load_head()

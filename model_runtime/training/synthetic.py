@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech import pronounce
 from model_runtime.speech.phones import PHONES, VOWELS, bare
 from model_runtime.training import align, corpus

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 
 class Variant(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 import addon.batch.lists
 import addon.errors
 import model_runtime.batch
-from model_runtime.errors import UtterError
+from contract import UtterError
 
 LIST = """\ufeffVoice;Words;Seed;head;out
 

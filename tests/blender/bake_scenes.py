@@ -8,8 +8,8 @@ import numpy as np
 
 from addon import compat
 from addon.animation import bake, curves
-from addon.errors import UtterError
 from addon.rigs import rig
+from contract import UtterError
 from tests.blender import heads
 
 FRAMES = 90

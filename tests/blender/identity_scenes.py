@@ -16,11 +16,11 @@ import addon
 addon.register()
 from addon.animation import bake  # noqa: E402
 from addon.batch import command  # noqa: E402
-from addon.errors import UtterError  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import identity, perform  # noqa: E402
 from addon.rigs import rig  # noqa: E402
 from addon.work import jobs  # noqa: E402
+from contract import UtterError  # noqa: E402
 from tests.blender import heads  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model_runtime.flame import bundle, identity
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from tests.blender import blender
 
 played = functools.cache(blender.play)

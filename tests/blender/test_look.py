@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from model_runtime.flame import bundle
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from tests.blender import blender
 
 played = functools.cache(blender.play)

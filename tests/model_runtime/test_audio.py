@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from scipy.signal import resample_poly
 
+from contract import UtterError
 from model_runtime.audio import RATE, load_voice
-from model_runtime.errors import UtterError
 
 
 def tone(rate, seconds=1.0, hertz=440.0, loud=0.3):

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from model_runtime import cli
-from model_runtime.flame.head import BUILT_IN, load_head
+from model_runtime.flame.head import BUILT_IN
+from model_runtime.flame.load import load_head
 from model_runtime.motion import load_motion
 
 

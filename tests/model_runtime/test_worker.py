@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contract import PROTOCOL
 from model_runtime.motion import load_motion
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +76,7 @@ def talk():
 def test_hello_and_shutdown(talk):
     talk.send(request="hello")
     event, _ = talk.wait("hello")
-    assert event["protocol"] == 1 and event["pid"] == talk.process.pid
+    assert event["protocol"] == PROTOCOL and event["pid"] == talk.process.pid
     talk.send(request="shutdown")
     talk.wait("bye")
     assert talk.process.wait(10) == 0
@@ -154,7 +155,7 @@ def test_bad_voice_is_one_sentence(talk, bad_voices, sample, tmp_path):
         assert event["event"] == "error" and event["id"] == what, what
         assert event["message"].endswith(".") and "\n" not in event["message"] and "Traceback" not in event["message"]
         assert "unexpected" not in event["message"], event
-    talk.send(request="perform", id="ears", voice=str(sample), output=str(tmp_path / "m.npz"), ears=str(tmp_path / "gone"))
+    talk.send(request="perform", id="encoder", voice=str(sample), output=str(tmp_path / "m.npz"), encoder=str(tmp_path / "gone"))
     event, _ = talk.wait("result", "error")
     assert event["event"] == "error" and "gone does not exist; choose the folder of a speech model." in event["message"]
     assert not list(tmp_path.iterdir())

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_runtime.flame.head import load_head
-from model_runtime.motion import EYES, JAW, NECK
+from contract import EYES, JAW, NECK
+from model_runtime.flame.load import load_head
 from model_runtime.training import teacher
 from tools.evaluate import closures, metrics, mouth, table
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model_runtime.flame import identity, lbs
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from model_runtime.flame.poses import pose
 from tools.sculpt import check
 

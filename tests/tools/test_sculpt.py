@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from contract import ACTIONS
 from model_runtime.flame import lbs
-from model_runtime.flame.actions import ARKIT
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from tools.sculpt import actions, basis, mesh, surface
 from tools.sculpt.__main__ import HEAD
 from tools.sculpt.rig import Rig
@@ -61,7 +61,7 @@ def test_format_is_complete(fields):
         assert fields[name].shape == shape, name
         assert fields[name].dtype.kind in "US" or np.isfinite(fields[name].astype(np.float64)).all(), name
     assert 5000 <= v <= 12000
-    assert sorted(fields["action_names"].tolist()) == sorted(ARKIT) and len(set(ARKIT)) == 52
+    assert sorted(fields["action_names"].tolist()) == sorted(ACTIONS) and len(set(ACTIONS)) == 52
     assert fields["regions"].shape == (len(fields["region_names"]), v) and fields["regions"].any(1).all()
     paired = "brow_inner brow_mid brow_outer lid_upper lid_lower eye_inner eye_outer lip_corner".split()
     wanted = {f"{name}_{side}" for name in paired for side in ("left", "right")}
@@ -119,7 +119,7 @@ def test_proportions(fields):
 
 def test_every_action_is_reproduced_by_its_motion(fields, head):
     rest = fields["v_template"]
-    for k, name in enumerate(ARKIT):
+    for k, name in enumerate(ACTIONS):
         wanted = fields["actions"][:, :, k].astype(float)  # squares of small moves fall out of half precision
         error = lbs.pose(head, fields["actions_motion"][k][None])[0] - rest - wanted
         assert np.abs(error).max() < 5e-4, name

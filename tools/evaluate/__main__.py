@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from tools.evaluate.material import CONDITIONS
 
 ROOT = Path(__file__).resolve().parents[2]

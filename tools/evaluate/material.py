@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from model_runtime.errors import UtterError
-from model_runtime.motion import FPS
+from contract import FPS, UtterError
 from model_runtime.pipeline import frame_count
 from model_runtime.speech.content import resample
 from model_runtime.speech.phones import bare
@@ -37,7 +36,7 @@ class Voice:
     samples: np.ndarray  # float32 [N] at 16 kHz
     record: dict
     units: dict
-    heard: dict = field(default_factory=dict)  # what listen() found
+    heard: dict = field(default_factory=dict)  # what hear() found
 
     @property
     def seconds(self):
@@ -121,7 +120,7 @@ class Heard:
     feeling: np.ndarray
 
 
-def listen(performer, voice, condition, seed, noise, number):
+def hear(performer, voice, condition, seed, noise, number):
     """What the ears hear; kept with the voice, for every model hears the same. number: of the voice, so that noises take turns.
 
     With its words the text is given as a studio would, with its language."""
@@ -131,7 +130,7 @@ def listen(performer, voice, condition, seed, noise, number):
         base = CONDITIONS["noise" if kind else "voice"], kind
         if base not in voice.heard:
             samples = disturbed(voice, noise[kind], number) if kind else voice.samples
-            content = performer.encoder.listen(samples)
+            content = performer.encoder.encode(samples)
             feeling = performer.feelings.voice(samples, voice.frames)
             voice.heard[base] = Heard(content, resample(content, FPS, voice.frames), feeling)
         if key != base:

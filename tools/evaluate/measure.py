@@ -7,12 +7,11 @@ from functools import cache
 
 import numpy as np
 
+from contract import EYES, FPS, JAW, LIDS, NECK, UtterError
 from model_runtime.audio import load_voice
 from model_runtime.diffusion import sample
 from model_runtime.emotion import LABELS
-from model_runtime.errors import UtterError
 from model_runtime.flame import actions, lbs
-from model_runtime.motion import EYES, FPS, JAW, LIDS, NECK
 from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout
 from model_runtime.speech import phones
@@ -69,12 +68,12 @@ class Bench:
 
     def teach(self, voice, seed, feeling=None):
         """The teacher's performance of the clip's labels, with the feeling heard in the voice, or a label's at full strength."""
-        heard = self.listen(voice)
+        heard = self.hear(voice)
         share, strength = (feeling, 1.0) if feeling else shares(self.performer.feelings, heard.feeling)
         return teacher.perform(voice.record["phones"], melody(heard.content), share, strength, seed, self.head, T=voice.frames)
 
-    def listen(self, voice, condition=material.QUIET, seed=0):
-        return material.listen(self.performer, voice, condition, seed, self.noise, self.voices.index(voice))
+    def hear(self, voice, condition=material.QUIET, seed=0):
+        return material.hear(self.performer, voice, condition, seed, self.noise, self.voices.index(voice))
 
 
 def melody(content):
@@ -100,7 +99,7 @@ def voices(bench):
         for condition in (material.CONDITIONS[name] for name in bench.args.conditions):
             section = f"{voice.language}, {condition}"
             for seed in bench.seeds:
-                heard = bench.listen(voice, condition, seed)
+                heard = bench.hear(voice, condition, seed)
                 known = hearing(voice, heard.content)
                 by_ear = known.pop("met")
                 bench.tally.add_all(section, "ears", voice.name, seed, known)
@@ -197,7 +196,7 @@ def motion(bench):
                 for figure, score in beats(bench, voice, values, vertices[:, where["brows"]], seed).items():
                     add(figure, seed, score)
                 if expert and T > FPS:
-                    add("sync", seed, expert(bench.listen(voice).content30, values, bench.head))
+                    add("sync", seed, expert(bench.hear(voice).content30, values, bench.head))
             lip_samples, lip_true = samples[:, :, where["lips"]], true[:, :, where["lips"]]
             add("MEE", 0, np.mean([metrics.mean_estimate_errors(lip_samples, draw).sum() for draw in lip_true]), T)
             add("CE", 0, np.mean([metrics.coverage_errors(lip_samples, draw).sum() for draw in lip_true]), T)
@@ -213,7 +212,7 @@ def motion(bench):
 
 def beats(bench, voice, values, brows, seed, rotations=20):
     """Beat consistency of head and brows with the voice's accents, and of the same movements at other times."""
-    prosody = melody(bench.listen(voice).content)
+    prosody = melody(bench.hear(voice).content)
     heard = metrics.accents(prosody[:, 0], prosody[:, 2], layout.FPS)
     rng, found = np.random.default_rng(seed), {}
     for name, motion_ in (("head", values[:, NECK]), ("brow", brows.reshape(len(brows), -1))):
@@ -244,7 +243,7 @@ def feelings(bench):
         for model in (*bench.models, "teacher"):
             for seed, name in enumerate(LABELS):
                 point = space.label(name)
-                values = bench.teach(voice, seed, name) if model == "teacher" else bench.play(model, bench.listen(voice), seed, point)
+                values = bench.teach(voice, seed, name) if model == "teacher" else bench.play(model, bench.hear(voice), seed, point)
                 felt = space.motion(values)
                 likely, _ = space.describe(felt)
                 clip = f"{voice.name} {name}"
@@ -292,7 +291,7 @@ def seeds(bench):
             performances = (
                 draws
                 if model == "teacher"
-                else [ready[seed] if seed < len(ready) else bench.play(model, bench.listen(voice), seed) for seed in range(count)]
+                else [ready[seed] if seed < len(ready) else bench.play(model, bench.hear(voice), seed) for seed in range(count)]
             )
             gaps = [lbs.lip_gap(bench.head, values) for values in performances]
             bench.tally.add("Ten seeds", "lips", model, voice.name, 0, metrics.agreement(gaps))
@@ -313,7 +312,7 @@ def capture(bench):
         samples = load_voice(take.path)
         if bench.args.quick:
             samples = samples[: 20 * material.RATE]
-        content = bench.performer.encoder.listen(samples)
+        content = bench.performer.encoder.encode(samples)
         T = frame_count(len(samples))
         heard = material.Heard(content, layout.resample(content, FPS, T), bench.performer.feelings.voice(samples, T))
         compare(bench, "loudness", take.name, 0, {"jaw": heard.content30[:, layout.NAMES.index("energy")]}, true)

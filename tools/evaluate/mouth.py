@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from contract import EYES, FPS, NECK
 from model_runtime.flame import lbs
 from model_runtime.flame.teeth import teeth_edge
-from model_runtime.motion import EYES, FPS, NECK
 from tools.evaluate.closures import below, union, without
 
 SHUT = 0.03  # lip gap under this share of an open jaw's

@@ -6,7 +6,7 @@ import numpy as np
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-from model_runtime.motion import FPS, JAW
+from contract import FPS, JAW
 from tools.evaluate import mouth
 from tools.evaluate.table import BESIDE
 

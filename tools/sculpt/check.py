@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.transform import Rotation
 
 from model_runtime.flame import lbs
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from model_runtime.flame.poses import EMOTIONS, STRENGTHS, VISEMES, at_strength, pose
 from tools.sculpt.geometry import along, apply, areas, between_corners, crosses, on_edge, signed_distance, slivers, sphere_centre
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-from model_runtime.flame.actions import ARKIT
+from contract import ACTIONS
 from tools.sculpt import actions, basis, identity, mesh, parts, surface
 from tools.sculpt.rig import BORDER, CONTACT, EYE_PITCH, EYE_YAW, INNER, JAW_OPEN, JAW_SIDE, MARGIN, Rig, joint_regressor, smoothstep
 
@@ -36,8 +36,8 @@ def make():
     for way, of_skin in ((parts_lids, rig.lids), (parts_lid_ways, lid_ways)):
         way[hair] = (grows[hair] @ of_skin.reshape(len(v), -1)).reshape(way[hair].shape)
 
-    moves, motion = np.zeros((len(v), 3, len(ARKIT))), np.zeros((len(ARKIT), 65))
-    for k, name in enumerate(ARKIT):
+    moves, motion = np.zeros((len(v), 3, len(ACTIONS))), np.zeros((len(ACTIONS), 65))
+    for k, name in enumerate(ACTIONS):
         if name in coefficients:
             motion[k, :50] = coefficients[name][:50]
             moves[:, :, k] = linear[name]
@@ -87,7 +87,7 @@ def make():
         "weights": rig.weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": rig.lids.astype(np.float32),
-        "action_names": np.array(ARKIT),
+        "action_names": np.array(ACTIONS),
         "actions": rounded(moves),
         "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(landmarks)),

@@ -9,9 +9,9 @@ import numpy as np
 
 from addon.panels import studio
 from addon.rigs import rig
+from contract import EYES
 from model_runtime.flame import bundle, identity, lbs, poses
-from model_runtime.flame.head import load_head
-from model_runtime.motion import EYES
+from model_runtime.flame.load import load_head
 from tools import bake, render, sheet
 
 NAMES = ("turntable", "actions", "visemes", "emotions", "identities", "banner")

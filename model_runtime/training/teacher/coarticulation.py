@@ -15,8 +15,8 @@ numbers of FOLLOWS and CARRIED were chosen for that on all five. With a jaw in p
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from contract import FPS
 from model_runtime.speech.phones import BILABIALS, GLIDES, VOWELS
-from model_runtime.training.teacher.layout import FPS
 from model_runtime.training.teacher.phones import GROUPS, LABIODENTAL, PHONES, TRACK, TRACKS, name, stress
 
 ONSET = DECAY = 0.120  # seconds; JALI section 4.2

@@ -12,7 +12,7 @@ rounded 1.000, onsets 6 ms off in the median; the same when happy or angry, on o
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from model_runtime import motion
+from contract import CHANNELS, EYES, NECK
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import to_motion
 from model_runtime.flame.head import Head
@@ -52,7 +52,7 @@ def solve(head, actions, channels, beta=None):
         face[:, INDEX[name]] = 0
     motions = np.asarray(head.actions_motion, np.float32)
     values = to_motion(head, face)
-    values[:, motion.NECK.start :] = channels[:, :CLOSURE]
+    values[:, NECK.start :] = channels[:, :CLOSURE]
     mouth = Mouth(head, beta)
     for start in range(0, len(values), CHUNK):
         part = slice(start, start + CHUNK)
@@ -65,14 +65,14 @@ class Mouth:
 
     def __init__(self, head, beta=None):
         self.lips, self.beta, self.scale = lips_alone(head), beta, head.jaw_open_gap
-        upper, lower = self.points(np.zeros((1, motion.CHANNELS), np.float32))
+        upper, lower = self.points(np.zeros((1, CHANNELS), np.float32))
         self.rest = upper - lower  # a neutral mouth is shut
         self.edge = teeth_edge(head, beta)
 
     def points(self, values):
         """(upper, lower), each [T, N, 3] metres; the head does not turn."""
         still = values.copy()
-        still[:, motion.NECK], still[:, motion.EYES] = 0, 0
+        still[:, NECK], still[:, EYES] = 0, 0
         posed = lbs.pose(self.lips, still, self.beta, np.arange(len(self.lips.v_template) - 5)).astype(np.float64)
         return np.split(posed, 2, axis=1)
 
@@ -108,7 +108,7 @@ def correct(mouth, values, channels, motions):
     closure, aperture = channels[:, CLOSURE], channels[:, APERTURE]
     teeth = channels[:, LABIODENTAL] * (1 - closure)
     jaw = motions[INDEX["jawOpen"]]
-    added = np.zeros((len(values), motion.CHANNELS), np.float32)
+    added = np.zeros((len(values), CHANNELS), np.float32)
     for _ in range(2):  # opening is nearly linear in the jaw
         parted = mouth.gaps(*mouth.points(values + added))[:, 0, 1]
         lack = np.maximum(aperture * 1.15 - parted, 0) * (1 - closure)
@@ -131,11 +131,11 @@ def correct(mouth, values, channels, motions):
     weight = np.sqrt(np.concatenate([weight.reshape(len(busy), -1), np.repeat(BITE * teeth[busy][:, None], 2, 1)], 1))
 
     directions = np.array([motions[INDEX[name]] * size for name, size in HELPERS.items()], np.float32)  # [K, 65]
-    steps = np.concatenate([np.zeros((1, motion.CHANNELS), np.float32), STEP * directions])[:, None]  # [1 + K, 1, 65]
+    steps = np.concatenate([np.zeros((1, CHANNELS), np.float32), STEP * directions])[:, None]  # [1 + K, 1, 65]
     amount = np.zeros((len(busy), len(directions)))
     for _ in range(ROUNDS):
         here = start + (amount @ directions).astype(np.float32)
-        upper, lower = mouth.points((here + steps).reshape(-1, motion.CHANNELS))
+        upper, lower = mouth.points((here + steps).reshape(-1, CHANNELS))
         found = np.concatenate([mouth.gaps(upper, lower).reshape(len(upper), -1), lower[:, 0, 1:] / mouth.scale], 1)
         found = found.reshape(len(steps), len(busy), -1)
         miss = (goal - found[0]) * weight

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from contract import FPS, UtterError
 from model_runtime.emotion import LABELS
-from model_runtime.errors import UtterError
 from model_runtime.flame import poses
-from model_runtime.training.teacher.layout import FPS, INDEX, columns, face
+from model_runtime.training.teacher.layout import INDEX, columns, face
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ mean of the performances) at r 0.40 to 0.45, best zero to one frame behind them.
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from model_runtime.training.teacher.layout import FPS
+from contract import FPS
 from model_runtime.training.teacher.upper_face import wander
 
 SD = np.radians([6.0, 7.0, 5.0])  # about x, y, z over many performances (ANCHORS)

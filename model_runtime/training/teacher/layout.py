@@ -1,6 +1,6 @@
 """Names and places of everything the teacher writes.
 
-actions   [T, 52] the ARKit face actions, 0 to 1 (flame.actions.ARKIT)
+actions   [T, 52] the ARKit face actions, 0 to 1 (contract.ACTIONS)
 channels  [T, 15] what no face action says well, in this order:
 
 | slice | what | unit |
@@ -18,15 +18,14 @@ The first twelve are Motion's last twelve; the other three are what contact.solv
 
 import numpy as np
 
-from model_runtime.flame.actions import ARKIT, sides
+from contract import ACTIONS
+from model_runtime.flame.actions import sides
 
-FPS = 30
-ACTIONS = len(ARKIT)
 CHANNELS = 15
 NECK, EYES, LIDS, TONGUE = slice(0, 3), slice(3, 7), slice(7, 9), slice(9, 12)
 CLOSURE, LABIODENTAL, APERTURE = 12, 13, 14
 
-INDEX = {name: i for i, name in enumerate(ARKIT)}  # contact.py goes by name: heads name their own
+INDEX = {name: i for i, name in enumerate(ACTIONS)}  # contact.py goes by name: heads name their own
 
 
 def columns(name):
@@ -36,7 +35,7 @@ def columns(name):
 
 def face(weights):
     """{action, with or without side: value} -> [52]."""
-    out = np.zeros(ACTIONS)
+    out = np.zeros(len(ACTIONS))
     for name, value in weights.items():
         out[columns(name)] = value
     return out

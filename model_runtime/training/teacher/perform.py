@@ -3,22 +3,9 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from model_runtime.errors import UtterError
+from contract import ACTIONS, FPS, UtterError
 from model_runtime.training.teacher import coarticulation, contact, emotions, head_motion, upper_face, voice
-from model_runtime.training.teacher.layout import (
-    ACTIONS,
-    APERTURE,
-    CHANNELS,
-    CLOSURE,
-    EYES,
-    FPS,
-    INDEX,
-    LABIODENTAL,
-    LIDS,
-    NECK,
-    TONGUE,
-    columns,
-)
+from model_runtime.training.teacher.layout import APERTURE, CHANNELS, CLOSURE, EYES, INDEX, LABIODENTAL, LIDS, NECK, TONGUE, columns
 from model_runtime.training.teacher.phones import TRACK
 from model_runtime.training.teacher.styles import style as draw_style
 
@@ -81,7 +68,7 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
 
 def mouth_actions(tracks, breath, style):
     """Symmetric tracks [T, 13] -> actions [T, 52], one side leading as the performer does."""
-    face = np.zeros((len(tracks), ACTIONS))
+    face = np.zeros((len(tracks), len(ACTIONS)))
     side = 0.12 * style.asymmetry
     for name, column in TRACK.items():
         if column < TRACK["tongue_tip_up"]:

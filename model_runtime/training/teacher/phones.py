@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame import poses
 from model_runtime.speech.phones import GERMAN, GLIDES, bare
 

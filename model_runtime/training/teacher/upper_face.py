@@ -9,7 +9,8 @@ brows rise as one (r 0.98) and both sides alike, in 0.13 to 0.3 s, at up to 3 a 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from model_runtime.training.teacher.layout import FPS, columns
+from contract import FPS
+from model_runtime.training.teacher.layout import columns
 
 CLOSE, OPEN = 0.050, 0.100  # seconds a lid takes to shut and to open
 SHUT = 0.034  # ... and stays shut, so that one frame at 30 fps sees it

@@ -7,10 +7,10 @@ unvoiced).
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from contract import FPS
 from model_runtime.speech.content import FPS as CONTENT_FPS
 from model_runtime.speech.features import prosody
 from model_runtime.speech.phones import VOWELS
-from model_runtime.training.teacher.layout import FPS
 from model_runtime.training.teacher.phones import name, stress
 
 __all__ = ["accents", "on_frames", "prosody", "rhythm"]

@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from contract import CHANNELS, UtterError
 from model_runtime.diffusion import generator as g
-from model_runtime.errors import UtterError
-from model_runtime.motion import CHANNELS
 
 
 def inputs(B=2, T=24, seed=0):

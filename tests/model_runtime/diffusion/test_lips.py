@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from contract import JAW
 from model_runtime.diffusion import lips, load_generator
-from model_runtime.diffusion.pins import Pins
+from model_runtime.diffusion.pins import HeldPins
 from model_runtime.flame import lbs
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from model_runtime.flame.teeth import teeth_edge
-from model_runtime.motion import JAW
+from model_runtime.motion import Pins
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_f_and_v_touch_the_teeth_and_p_b_m_shut(generator, head, seed):
     for heard, shut in ((lips.BILABIAL, True), (lips.LABIODENTAL, False)):
         values, content = ajar(head, beta, heard)
         before = values.clone()
-        sealed = lips.seal(generator, values, content, beta, Pins(None, 4, generator.mean, generator.std))
+        sealed = lips.seal(generator, values, content, beta, HeldPins(None, 4, generator.mean, generator.std))
         gap = lbs.lip_gap(head, sealed.numpy(), beta.numpy())
         torch.testing.assert_close(values, before)
         torch.testing.assert_close(sealed[[0, 3]], before[[0, 3]])
@@ -61,6 +62,6 @@ def test_a_pinned_channel_is_not_moved(generator, head):
     values, content = ajar(head, beta, lips.LABIODENTAL)
     mask = np.zeros((4, 65), bool)
     mask[:, JAW] = True
-    sealed = lips.seal(generator, values, content, beta, Pins((values.numpy(), mask), 4, generator.mean, generator.std))
+    sealed = lips.seal(generator, values, content, beta, HeldPins(Pins(values.numpy(), mask), 4, generator.mean, generator.std))
     torch.testing.assert_close(sealed[:, JAW], values[:, JAW])
     assert biting(head, sealed, beta)[1:3].max() < 2

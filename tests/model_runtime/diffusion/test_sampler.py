@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from contract import CHANNELS, JAW, LIDS, NECK, TONGUE, Cancelled, UtterError
 from model_runtime.diffusion import generator as g
 from model_runtime.diffusion import sampler
-from model_runtime.diffusion.pins import Pins
-from model_runtime.errors import Cancelled, UtterError
-from model_runtime.motion import CHANNELS, JAW, LIDS, NECK, TONGUE
+from model_runtime.diffusion.pins import HeldPins
+from model_runtime.motion import Pins
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_pins_are_met_bit_for_bit(generator):
     mask = rng.random((200, CHANNELS)) < 0.02
     mask[50:60] = True
     values = np.where(mask, rng.uniform(0, 1, mask.shape), np.nan).astype(np.float32)
-    got = sampler.sample(generator, *scene(200), pins=(values, mask), quality="draft")
+    got = sampler.sample(generator, *scene(200), pins=Pins(values, mask), quality="draft")
     np.testing.assert_array_equal(got[mask], values[mask])
 
 
@@ -145,7 +145,7 @@ def test_neighbours_follow_a_pin():
     pinned = np.zeros((60, CHANNELS), np.float32)
     mask = np.zeros((60, CHANNELS), bool)
     pinned[30, JAW.start], mask[30, JAW.start] = 0.4, True
-    pins = Pins((pinned, mask), 60, torch.zeros(CHANNELS), torch.ones(CHANNELS))
+    pins = HeldPins(Pins(pinned, mask), 60, torch.zeros(CHANNELS), torch.ones(CHANNELS))
     held = pins.hold(torch.zeros(60, CHANNELS))[:, JAW.start].numpy()
     assert held[30] == np.float32(0.4) and 0.3 < held[28] < 0.4 and abs(held[5]) < 1e-3
     assert np.abs(np.diff(held)).max() < 0.1
@@ -189,9 +189,9 @@ def test_bad_arrays_are_refused(generator, spoil, sentence):
 def test_bad_pins_are_refused(generator):
     nowhere = np.full((30, CHANNELS), np.nan, np.float32)
     with pytest.raises(UtterError, match="30 frames"):
-        sampler.sample(generator, *scene(30), pins=(nowhere[:9], nowhere[:9] == 0))
+        sampler.sample(generator, *scene(30), pins=Pins(nowhere[:9], nowhere[:9] == 0))
     with pytest.raises(UtterError, match="not a finite number"):
-        sampler.sample(generator, *scene(30), pins=(nowhere, np.ones((30, CHANNELS), bool)))
+        sampler.sample(generator, *scene(30), pins=Pins(nowhere, np.ones((30, CHANNELS), bool)))
 
 
 def test_hidden_states_are_heard_and_content_seals_the_lips(generator, monkeypatch):

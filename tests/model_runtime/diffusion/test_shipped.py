@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from contract import EXPRESSION, EYES, FPS, JAW, LIDS, NECK
 from model_runtime.diffusion import load_generator, sample
 from model_runtime.emotion import load_feelings
 from model_runtime.flame import actions, lbs
-from model_runtime.flame.head import load_head
-from model_runtime.motion import EXPRESSION, EYES, FPS, JAW, LIDS, NECK
+from model_runtime.flame.load import load_head
+from model_runtime.motion import Pins
 from model_runtime.speech.content import resample
 from model_runtime.speech.encoder import load_encoder
 from model_runtime.training.dataset import oracle
@@ -55,7 +56,7 @@ def heard(voices):
     """{name: (content [T, 55] as the shipped ears hear it, phones)}."""
     encoder = load_encoder("cpu")
     return {
-        name: (resample(encoder.listen(samples), FPS, -(-len(samples) * FPS // 16000)), phones)
+        name: (resample(encoder.encode(samples), FPS, -(-len(samples) * FPS // 16000)), phones)
         for name, (samples, phones) in voices.items()
     }
 
@@ -193,7 +194,7 @@ def test_pins_guide_the_curve_around_them(generator, heard, plain):
     mask[at, channel] = True
     values = plain["moon"].copy()
     values[at, channel] += 0.25
-    moved = play(generator, content, pins=(values, mask))[:, channel]
+    moved = play(generator, content, pins=Pins(values, mask))[:, channel]
     assert moved[at] == values[at, channel]
     away = moved - plain["moon"][:, channel]
     assert away[[at - 3, at + 3]].min() > 0.08  # no dent: neighbours come along
@@ -206,7 +207,7 @@ def test_a_held_span_stays_and_joins_smoothly(generator, heard, plain):
     T = len(content)
     mask = np.zeros((T, 65), bool)
     mask[T // 3 : 2 * T // 3, EXPRESSION] = mask[T // 3 : 2 * T // 3, JAW] = True
-    moved = play(generator, content, pins=(plain["moon"], mask), seed=3)
+    moved = play(generator, content, pins=Pins(plain["moon"], mask), seed=3)
     np.testing.assert_array_equal(moved[mask], plain["moon"][mask])
     step = np.abs(np.diff(moved[:, EXPRESSION], axis=0)).mean(1)
     assert step[[T // 3 - 1, 2 * T // 3 - 1]].max() < 3 * step.mean()

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from contract import UtterError
 from model_runtime.emotion import LABELS, load_feelings, voice
 from model_runtime.emotion import feelings as module
-from model_runtime.errors import UtterError
 
 EMODB = Path(__file__).parents[4] / "shared" / "data" / "emodb"
 
@@ -112,8 +112,8 @@ def test_unknown_labels_and_damaged_weights_are_said_in_a_sentence(feelings, tmp
 def test_a_voice_is_heard_block_by_block(monkeypatch):
     """The same features however long the blocks, and no more of the voice at once than a block."""
     sound = np.random.default_rng(0).standard_normal(10 * 16000).astype(np.float32)
-    whole, sizes, cut = voice.listen(sound), [], voice.cut
+    whole, sizes, cut = voice.measure(sound), [], voice.cut
     monkeypatch.setattr(voice, "BLOCK", 300)
     monkeypatch.setattr(voice, "cut", lambda samples, start, stop: sizes.append(stop - start) or cut(samples, start, stop))
-    np.testing.assert_allclose(voice.listen(sound), whole, atol=1e-4)
+    np.testing.assert_allclose(voice.measure(sound), whole, atol=1e-4)
     assert len(sizes) == 4 and max(sizes) < 3.1 * 16000

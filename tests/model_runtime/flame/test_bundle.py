@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from contract import CHANNELS
 from model_runtime.flame import lbs
 from model_runtime.flame.bundle import write_bundle
-from model_runtime.flame.head import BUILT_IN, head_from_fields, load_head
-from model_runtime.motion import CHANNELS
+from model_runtime.flame.head import BUILT_IN, head_from_fields
+from model_runtime.flame.load import load_head
 from tests.model_runtime.flame.conftest import moves
 
 FIELDS = """vertices polygons polygon_uv polygon_material material_names key_names key_channels key_deltas joint_names joint_positions

@@ -11,7 +11,8 @@ from scipy import sparse
 
 from model_runtime.flame import calibrate, lbs
 from model_runtime.flame.calibrate import complete
-from model_runtime.flame.head import BUILT_IN, head_from_fields, load_head
+from model_runtime.flame.head import BUILT_IN, head_from_fields
+from model_runtime.flame.load import load_head
 from model_runtime.flame.mesh import load_mesh
 from tests.model_runtime.flame.conftest import flame_fields, make_head
 

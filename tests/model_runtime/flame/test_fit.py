@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame import lbs
 from model_runtime.flame.fit import fit_identity, kabsch
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame.head import head_from_fields, read_head, save_head
 from tests.model_runtime.flame.conftest import make_head
 
@@ -155,7 +155,7 @@ def test_other_damage_is_named(head, fields):
 
 
 def test_files_that_are_no_heads(tmp_path):
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
 
     (tmp_path / "text.npz").write_text("hello")
     (tmp_path / "text.pkl").write_text("hello")

@@ -1,11 +1,13 @@
 """Sliders and random characters: each slider does what its name says, and every character is a sound head."""
 
+import json
+
 import numpy as np
 import pytest
 
-from model_runtime.errors import UtterError
+from contract import FURTHEST, SLIDERS, UtterError, read_identity
 from model_runtime.flame import identity, lbs
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 
 NEUTRAL = np.zeros((1, 65), np.float32)
 
@@ -117,7 +119,7 @@ def test_a_characters_own_stays_under_moving_sliders(builtin):
     moved = identity.beta(builtin, sliders | {"Age": sliders["Age"] + 0.5}, 4)
     np.testing.assert_allclose(moved - beta, 0.5 * builtin.identity_directions[identity.names(builtin).index("Age")], atol=1e-5)
     own = beta - identity.beta(builtin, sliders)
-    if max(map(abs, sliders.values())) < identity.FURTHEST:
+    if max(map(abs, sliders.values())) < FURTHEST:
         np.testing.assert_allclose(builtin.identity_directions @ own, 0, atol=1e-3)
     assert np.linalg.norm(own) > 10
 
@@ -138,12 +140,18 @@ def test_lids_follow_the_identity(builtin):
     assert gap(face) < rest + 1e-4 < gap(plain) - 5e-4
 
 
-def test_told_in_a_file(builtin):
-    told = {"Age": 0.5, "Lips": -1, "seed": 3}
-    np.testing.assert_array_equal(identity.read(builtin, told), identity.beta(builtin, {"Age": 0.5, "Lips": -1}, 3))
+def test_told_in_a_file(builtin, tmp_path):
+    file = tmp_path / "i.json"
+    file.write_text(json.dumps({"Age": 0.5, "Lips": -1, "seed": 3}))
+    assert read_identity(str(file)) == ({"Age": 0.5, "Lips": -1}, 3) and read_identity("7") == (None, 7)
     for wrong in ({"Age": "old"}, {"Nonsense": 1}, {"seed": 0.5}, {"seed": -1}, [1, 2], {"Age": float("nan")}, {"Age": None}):
+        file.write_text(json.dumps(wrong))
         with pytest.raises(UtterError):
-            identity.read(builtin, wrong)
+            read_identity(str(file))
+
+
+def test_the_sliders_are_the_heads_own(builtin):
+    assert tuple(identity.names(builtin)) == tuple(SLIDERS)
 
 
 def test_a_head_without_sliders_says_so(head):

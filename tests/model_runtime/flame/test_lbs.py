@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_runtime.errors import UtterError
+from contract import CHANNELS, UtterError
 from model_runtime.flame import lbs
-from model_runtime.flame.head import BUILT_IN, load_head
-from model_runtime.motion import CHANNELS
+from model_runtime.flame.head import BUILT_IN
+from model_runtime.flame.load import load_head
 from tests.model_runtime.flame.conftest import make_head, moves
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame import lbs
-from model_runtime.flame.head import BUILT_IN, load_head
+from model_runtime.flame.head import BUILT_IN
+from model_runtime.flame.load import load_head
 from model_runtime.flame.mesh import head_from_mesh, load_mesh
 from tests.model_runtime.flame.conftest import make_head
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from contract import UtterError
 from model_runtime.emotion import LABELS
-from model_runtime.errors import UtterError
 from model_runtime.flame import lbs, poses
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from model_runtime.speech.phones import VISEMES
 
 

@@ -94,7 +94,7 @@ def test_real_voices_with_hand_labels():
     encoder, rng, errors, heard = load_encoder("cpu"), np.random.default_rng(1), [], []
     for clip in [clip for clip in corpus.emodb(EMODB) if clip.split == "dev" and clip.kind == "phones"][:10]:
         phones = [[start, end, bare(phone)] for start, end, phone in align.read_emodb(clip)["phones"]]
-        content = encoder.listen(load_voice(clip.path))
+        content = encoder.encode(load_voice(clip.path))
         spread = placed(peaky([row for row in phones if row[2] != "sil"], len(content), rng), content)
         errors += onset_errors(phones, spread)
         heard += [ARPABET[spread[round(25 * (start + end)), PHONES].argmax()] == phone for start, end, phone in phones if phone != "sil"]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from contract import UtterError
 from model_runtime.audio import RATE, load_voice
-from model_runtime.errors import UtterError
 from model_runtime.speech import encoder as ears
 from model_runtime.speech.content import ARTICULATORY, NAMES, PHONES, frames_of
 
@@ -31,7 +31,7 @@ def talk(seconds, seed=0):
 
 @pytest.mark.parametrize("samples", [1600, 1919, 1920, 16000, 55555])
 def test_one_frame_every_20_ms(shipped, samples):
-    heard = shipped.listen(talk(4)[:samples])
+    heard = shipped.encode(talk(4)[:samples])
     assert heard.shape == (frames_of(samples), 55) and heard.dtype == np.float32 and np.isfinite(heard).all()
     assert np.allclose(heard[:, PHONES].sum(1), 1, atol=1e-4)
     assert heard[:, ARTICULATORY].min() >= 0 and heard[:, ARTICULATORY].max() <= 1
@@ -41,37 +41,37 @@ def test_one_frame_every_20_ms(shipped, samples):
 def test_chunks_hear_what_the_whole_hears(shipped, monkeypatch, chunk):
     voice = np.tile(load_voice(VOICES / "moon.flac"), 3)
     monkeypatch.setattr(ears, "CHUNK", 10**6)
-    whole = shipped.listen(voice)
+    whole = shipped.encode(voice)
     monkeypatch.setattr(ears, "CHUNK", chunk)
-    apart = np.abs(shipped.listen(voice) - whole).max(1)
+    apart = np.abs(shipped.encode(voice) - whole).max(1)
     assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2  # recurrent layers forget, but never quite
 
 
 def test_progress_reaches_the_end(shipped):
     told = []
-    shipped.listen(talk(125), progress=told.append)
+    shipped.encode(talk(125), progress=told.append)
     assert told == sorted(told) and len(told) >= 3 and told[-1] == 1
 
 
 def test_the_level_of_the_recording_does_not_matter(shipped):
     voice = talk(3) + talk(3, seed=1) * 0.1  # never quite still
-    assert np.abs(shipped.listen(voice) - shipped.listen(voice * 0.03)).max() < 0.02
+    assert np.abs(shipped.encode(voice) - shipped.encode(voice * 0.03)).max() < 0.02
 
 
 def test_stillness_is_silence(shipped):
     voice = talk(4) * 0
     voice[RATE : RATE + 8000] = talk(0.5)
-    still = shipped.listen(voice)[110:]
+    still = shipped.encode(voice)[110:]
     assert (still[:, PHONES].argmax(1) == NAMES.index("sil")).all()  # smoothed labels keep its posterior itself below 0.9
     assert still[:, NAMES.index("pause")].min() > 0.9
     assert still[:, NAMES.index("bilabial")].max() < 0.2
 
 
 def test_other_weights_are_refused_in_a_sentence(tmp_path):
-    with pytest.raises(UtterError, match="missing or damaged"):
+    with pytest.raises(UtterError, match="is missing; install Utter again"):
         ears.load_encoder(path=tmp_path / "none.safetensors")
     (tmp_path / "torn.safetensors").write_bytes(b"not weights")
-    with pytest.raises(UtterError, match="missing or damaged"):
+    with pytest.raises(UtterError, match="is damaged; install Utter again"):
         ears.load_encoder(path=tmp_path / "torn.safetensors")
     save_file({"x": torch.zeros(1)}, str(tmp_path / "other.safetensors"), {"names": "something else"})
     with pytest.raises(UtterError, match="another version"):
@@ -96,7 +96,7 @@ def test_lips_shut_on_p_b_m_of_speakers_never_heard(shipped):
     for row in csv.DictReader(open(EMODB / "index.csv", encoding="utf-8")):
         if row["speaker"] not in ("03", "10") or row["emotion"] not in ("neutral", "boredom") or row["has_phones"] != "1":
             continue
-        heard = shipped.listen(load_voice(EMODB / "audio" / f"{row['clip']}.opus"))[:, bilabial]
+        heard = shipped.encode(load_voice(EMODB / "audio" / f"{row['clip']}.opus"))[:, bilabial]
         for line in (EMODB / "phones" / f"{row['clip']}.tsv").read_text(errors="replace").splitlines():
             start, end, label = (line.split("\t") + [""])[:3]
             first, last = int(float(start) * 50), int(np.ceil(float(end) * 50)) + 1

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from contract import Cancelled, UtterError
 from model_runtime import cli
-from model_runtime.errors import Cancelled, UtterError
 from model_runtime.speech import plugin
 from model_runtime.speech.content import NAMES, PHONES, PROSODY, frames_of
 from model_runtime.speech.phones import PHONES as ARPABET
@@ -81,7 +81,7 @@ def test_every_kind_of_model_gives_content_and_hidden_states(kind, tmp_path):
     assert ears.kind.startswith(f"phones:{kind}-") and hidden.kind == ears.kind.replace("phones", "hidden") + ":1"
     for samples in (1600, 1919, 30001):
         voice = talk(2)[:samples]
-        content, states = ears.listen(voice), hidden.listen(voice)
+        content, states = ears.encode(voice), hidden.encode(voice)
         assert content.shape == (frames_of(samples), 55) and content.dtype == np.float32 and np.isfinite(content).all()
         assert np.allclose(content[:, PHONES].sum(1), 1, atol=1e-4) and content[:, :52].min() >= 0 and content[:, :52].max() <= 1 + 1e-5
         assert states.shape == (frames_of(samples), 16 + 3) and states.dtype == np.float32 and np.isfinite(states).all()
@@ -120,7 +120,7 @@ def test_what_happens_at_a_time_is_heard_at_that_time(kind, tmp_path):
         moved = []
         for samples in (voice, click):
             ears.frames.level = lambda samples: (np.float32(0), np.float32(1))
-            moved.append(ears.listen(samples)[:, :16])
+            moved.append(ears.encode(samples)[:, :16])
         frames = np.flatnonzero(np.abs(moved[1] - moved[0]).max(1) > 1e-6)
         reach = ears.frames.sees / 2 + 8
         expected = [k for k in range(len(moved[0])) if abs(k * 320 - t) < reach]
@@ -131,17 +131,17 @@ def test_what_happens_at_a_time_is_heard_at_that_time(kind, tmp_path):
 def test_chunks_hear_what_the_whole_hears(chunk, tmp_path, monkeypatch):
     """Exactly so where frames do not hear each other over more than the edges."""
     ears, voice = plugin.load_plugin(build(tmp_path, change=alone), layer=2), talk(14.3)
-    whole = ears.listen(voice)
+    whole = ears.encode(voice)
     monkeypatch.setattr(plugin, "CHUNK", chunk)
     monkeypatch.setattr(plugin, "EDGE", 1)
-    assert np.abs(ears.listen(voice) - whole).max() < 1e-4
+    assert np.abs(ears.encode(voice) - whole).max() < 1e-4
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_progress_reaches_the_end_and_a_chunk_can_be_stopped_within(kind, tmp_path):
     ears = plugin.load_plugin(build(tmp_path, kind))
     told = []
-    ears.listen(talk(3), told.append)
+    ears.encode(talk(3), told.append)
     assert told == sorted(told) and len(told) >= 5 and told[-1] == 1
 
     def stop(fraction):
@@ -149,8 +149,8 @@ def test_progress_reaches_the_end_and_a_chunk_can_be_stopped_within(kind, tmp_pa
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        ears.listen(talk(3), stop)
-    assert len(ears.listen(talk(1))) == 51  # and goes on to be of use
+        ears.encode(talk(3), stop)
+    assert len(ears.encode(talk(1))) == 51  # and goes on to be of use
 
 
 def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
@@ -172,8 +172,8 @@ def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
         return content
 
     monkeypatch.setattr(ears.frames.model, "forward", say)
-    monkeypatch.setattr(ears.ours, "listen", unsure)
-    content = ears.listen(talk(3))
+    monkeypatch.setattr(ears.ours, "encode", unsure)
+    content = ears.encode(talk(3))
     assert [NAMES[content[k, PHONES].argmax()] for k in (50, 60, 61, 75)] == ["AA", "P", "P", "IY"]
     shut = content[:, NAMES.index("bilabial")]
     assert shut[60:62].min() > 0.7 and shut[50] < 0.3 and shut[75] < 0.3
@@ -337,7 +337,7 @@ def test_a_generator_beside_the_model_performs_from_its_hidden_states(bare_model
 
     from model_runtime.diffusion import generator as g
     from model_runtime.diffusion import sampler
-    from model_runtime.flame.head import load_head
+    from model_runtime.flame.load import load_head
 
     folder = tmp_path / "hubert"
     shutil.copytree(bare_model, folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 from model_runtime.speech.phones import ARTICULATORY, PHONES
@@ -46,10 +46,16 @@ def accuracy(content, told):
     return np.mean(right)
 
 
+def sharpen(heard, text, language=None):
+    """(Content sharpened by the text, its Alignment or None, the sentence about a misfit)."""
+    found, note = words.find(heard, text, language)
+    return words.blend(heard, found.phones) if found else heard, found, note
+
+
 @pytest.mark.parametrize("text, language", [(TEXT, None), (GERMAN, "de"), (GERMAN, None)])
 def test_words_are_found_where_they_are_said(text, language):
     heard, told = voice(text, "de" if text is GERMAN else "en-us")
-    sharp, found, note = words.sharpen(heard, text, language)
+    sharp, found, note = sharpen(heard, text, language)
     assert note == "" and found.found == 1 and [word for _, _, word, _ in found.words] == words_of(text)
     mine = np.array([start for start, _, _, _ in found.phones])
     true = np.array([start for start, _, _ in told])
@@ -58,7 +64,7 @@ def test_words_are_found_where_they_are_said(text, language):
 
 def test_words_settle_what_the_ears_doubt():
     heard, told = voice(TEXT, sure=0.09)
-    sharp, found, _ = words.sharpen(heard, TEXT)
+    sharp, found, _ = sharpen(heard, TEXT)
     assert accuracy(heard, told) + 0.05 < accuracy(sharp, told)
     assert (sharp[:, layout.PROSODY] == heard[:, layout.PROSODY]).all()
     np.testing.assert_allclose(sharp[:, layout.PHONES].sum(1), 1, atol=1e-3)
@@ -66,15 +72,15 @@ def test_words_settle_what_the_ears_doubt():
 
 def test_words_of_another_voice_change_nothing():
     heard, _ = voice(TEXT)
-    sharp, found, note = words.sharpen(heard, "Yesterday nobody could have known how the ocean sleeps until winter", "en-us")
+    sharp, found, note = sharpen(heard, "Yesterday nobody could have known how the ocean sleeps until winter", "en-us")
     assert found is None and (sharp == heard).all() and note.endswith("the voice alone is heard.")
-    assert words.sharpen(heard, " ... ")[1] is None
+    assert words.find(heard, " ... ")[0] is None
 
 
 def test_missing_words_leave_the_sound_as_it_is():
     """The text lacks the middle of what is said: the rest is still found in its place."""
     heard, told = voice(TEXT)
-    sharp, found, note = words.sharpen(heard, "Please bring the from my room before five")
+    sharp, found, note = sharpen(heard, "Please bring the from my room before five")
     assert note == "" and found.found == 1
     start = next(s for s, _, word, _ in found.words if word == "from")
     spelt = [len(way[0]) for way in pronounce(words_of(TEXT))]
@@ -84,7 +90,7 @@ def test_missing_words_leave_the_sound_as_it_is():
 
 def test_words_that_are_not_said_are_passed_over():
     heard, told = voice(TEXT)
-    sharp, found, _ = words.sharpen(heard, "Please bring the wonderful elephants big paper bag from my room before five")
+    sharp, found, _ = sharpen(heard, "Please bring the wonderful elephants big paper bag from my room before five")
     assert found.found < 1 and accuracy(sharp, told) > 0.95
 
 
@@ -94,13 +100,13 @@ SCENE = """Somebody left the window open again and now the kitchen is freezing. 
 
 def test_a_voice_says_one_line_of_a_script():
     heard, told = voice(TEXT)
-    alone, _, _ = words.sharpen(heard, TEXT)
-    sharp, found, note = words.sharpen(heard, SCENE.format(TEXT))
+    alone, _, _ = sharpen(heard, TEXT)
+    sharp, found, note = sharpen(heard, SCENE.format(TEXT))
     said, told_words = len(words_of(TEXT)), len(words_of(SCENE.format(TEXT)))
     assert note == f"The voice says a part of the words, about {said} of {told_words}; the others were left out."
     assert [word for _, _, word, fit in found.words if fit > 0.25] == words_of(TEXT) and accuracy(sharp, told) > 0.95
     assert np.abs(sharp - alone).mean() < 0.01
-    sharp, found, note = words.sharpen(heard, SCENE.format(""))
+    sharp, found, note = sharpen(heard, SCENE.format(""))
     assert found is None and (sharp == heard).all() and note.endswith("the voice alone is heard.")
 
 
@@ -108,7 +114,7 @@ def test_any_text_is_survived():
     heard, _ = voice(TEXT)
     for text in ("42", "a", "?!", "\x00\x01", "مرحبا", "𝔘𝔫𝔦", "hm " * 500, "x" * 3000, TEXT.replace(" ", ""), "1" * 400, "-.'" * 50):
         for content in (heard, heard[:1], heard[:0]):
-            sharp, found, note = words.sharpen(content, text, "de")
+            sharp, found, note = sharpen(content, text, "de")
             assert sharp.shape == content.shape and np.isfinite(sharp).all() and (found is not None or note)
 
 

@@ -15,7 +15,7 @@ from model_runtime.training import align, synthetic
 
 ROOT = Path(__file__).resolve().parents[3]
 WEIGHTS = (
-    "blender_assets/models/ears.safetensors",
+    "blender_assets/models/encoder.safetensors",
     "blender_assets/models/feelings.safetensors",
     "blender_assets/models/generator.safetensors",
     "model_runtime/training/sync.safetensors",

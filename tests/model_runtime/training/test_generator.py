@@ -10,13 +10,12 @@ import pytest
 import soundfile
 import torch
 
+from contract import CHANNELS, UtterError
 from model_runtime.diffusion import generator as g
 from model_runtime.emotion import LABELS
 from model_runtime.emotion.space import Space
-from model_runtime.errors import UtterError
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from model_runtime.flame.teeth import teeth_edge
-from model_runtime.motion import CHANNELS
 from model_runtime.training import dataset, sync
 from model_runtime.training import generator as training
 
@@ -239,6 +238,6 @@ def test_a_generator_learns_from_a_plug_in_models_hidden_states(data, bank, tmp_
     heard = dataset.load_dataset(cache, ears.kind)
     clip = json.loads((cache / "clips.json").read_text())[1]
     content, _, _, _ = heard.slices(next(k for k, p in enumerate(heard.performances) if p["clip"] == clip["clip"]), 0, 20)
-    again = dataset.content_module.resample(ears.listen(dataset.sound(clip)), 30, clip["length"])
+    again = dataset.content_module.resample(ears.encode(dataset.sound(clip)), 30, clip["length"])
     np.testing.assert_allclose(content, again[:20], atol=5e-3)
     assert np.abs(content).max() > 0.5 and not list(cache.glob("*.part"))

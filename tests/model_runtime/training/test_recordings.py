@@ -7,21 +7,20 @@ import numpy as np
 import pytest
 import soundfile
 
+from contract import ACTIONS, EYES, JAW, LIDS, NECK, UtterError
 from model_runtime.emotion import LABELS
-from model_runtime.errors import UtterError
 from model_runtime.flame import lbs
-from model_runtime.flame.actions import ARKIT
-from model_runtime.flame.head import load_head
-from model_runtime.motion import EYES, JAW, LIDS, NECK, Motion, save_motion
+from model_runtime.flame.load import load_head
+from model_runtime.motion import Motion, save_motion
 from model_runtime.speech import content as content_module
 from model_runtime.training import captures, dataset, recordings
 
 SECONDS, RATE = 4, 16000
-PLAIN = tuple(ARKIT)
+PLAIN = tuple(ACTIONS)
 LIVE_LINK = (
     "Timecode",
     "BlendShapeCount",
-    *(name[0].upper() + name[1:] for name in ARKIT),
+    *(name[0].upper() + name[1:] for name in ACTIONS),
     "HeadYaw",
     "HeadPitch",
     "HeadRoll",
@@ -184,7 +183,7 @@ def test_a_bad_file_is_named_in_a_sentence(folder, head, kind, says):
 class Ears:
     """Hears a p for a tenth of a second at every half second, vowels elsewhere."""
 
-    def listen(self, samples, progress=None):
+    def encode(self, samples, progress=None):
         content = np.zeros((content_module.frames_of(len(samples)), content_module.COLUMNS), np.float32)
         shut = np.arange(len(content)) % 25 < 6
         content[:, content_module.NAMES.index("AA")] = ~shut
@@ -278,7 +277,7 @@ def test_a_film_rig_becomes_face_actions(tmp_path, head):
     soundfile.write(source / "audio" / "1.opus", 0.1 * np.sin(np.arange(2 * RATE) / 20), RATE, format="OGG", subtype="OPUS")
     assert captures.convert(source, tmp_path / "out") == 1
     taken = recordings.read(tmp_path / "out", head)[0]
-    np.testing.assert_allclose(taken.actions[:59, ARKIT.index("jawOpen")], np.linspace(0, 0.5, 60)[:59], atol=1e-3)
-    assert taken.actions[:, ARKIT.index("mouthSmileLeft")].min() > 0.29
-    assert not taken.actions[:, ARKIT.index("mouthSmileRight")].any()
+    np.testing.assert_allclose(taken.actions[:59, ACTIONS.index("jawOpen")], np.linspace(0, 0.5, 60)[:59], atol=1e-3)
+    assert taken.actions[:, ACTIONS.index("mouthSmileLeft")].min() > 0.29
+    assert not taken.actions[:, ACTIONS.index("mouthSmileRight")].any()
     assert "browInnerUp" not in taken.captured and "jawOpen" in taken.captured

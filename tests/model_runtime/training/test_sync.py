@@ -7,9 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from model_runtime.errors import UtterError
-from model_runtime.flame.head import load_head
-from model_runtime.motion import FPS
+from contract import FPS, UtterError
+from model_runtime.flame.load import load_head
 from model_runtime.speech.content import resample
 from model_runtime.training import sync, teacher
 from model_runtime.training.dataset import Dataset, oracle

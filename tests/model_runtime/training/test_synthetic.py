@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfiltfilt
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.speech import phones
 from model_runtime.training import align, corpus, speech, synthetic
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from contract import UtterError
 from model_runtime.diffusion import generator as g
 from model_runtime.diffusion import sampler
-from model_runtime.errors import UtterError
 from model_runtime.training.variants import VARIANTS, variant
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_runtime.errors import UtterError
+from contract import UtterError
 from model_runtime.flame import lbs
-from model_runtime.flame.head import load_head
+from model_runtime.flame.load import load_head
 from model_runtime.training import teacher
 from model_runtime.training.teacher import emotions, upper_face
 from model_runtime.training.teacher.layout import INDEX, LABIODENTAL, LIDS, NECK, TONGUE

@@ -1,0 +1,86 @@
+"""What both sides of the wall agree on: names, layout, defaults and the checks of a performance's options, each declared once.
+
+`addon` and `model_runtime` import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
+"""
+
+from .batch import COLUMNS, check_columns, find_voices, name_output, read_list, row, usable, words_for
+from .errors import Cancelled, UtterError
+from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
+from .layout import (
+    ACTIONS,
+    CHANNEL_NAMES,
+    CHANNELS,
+    EXPRESSION,
+    EYES,
+    FPS,
+    JAW,
+    JOINTS,
+    LID_ACTIONS,
+    LIDS,
+    LIP_LANDMARKS,
+    MOUTH_ACTIONS,
+    NECK,
+    PAIRED_ACTIONS,
+    TONGUE,
+)
+from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
+from .protocol import PROTOCOL, check_protocol
+from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
+from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
+from .timing import frame_at, frames_covering, seconds_at
+
+VERSION = "0.2.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
+
+__all__ = [
+    "ACTIONS",
+    "BLENDER",
+    "CHANNELS",
+    "CHANNEL_NAMES",
+    "COEFFICIENTS",
+    "COLUMNS",
+    "DEVICES",
+    "EXPRESSION",
+    "EYES",
+    "FPS",
+    "FURTHEST",
+    "JAW",
+    "JOINTS",
+    "LIDS",
+    "LID_ACTIONS",
+    "LIP_LANDMARKS",
+    "MOUTH_ACTIONS",
+    "NECK",
+    "OPTIONS",
+    "PAIRED_ACTIONS",
+    "PROTOCOL",
+    "RUNTIME",
+    "SLIDERS",
+    "SOUND_SUFFIXES",
+    "TONGUE",
+    "VERSION",
+    "WORDS_SUFFIXES",
+    "BakeOptions",
+    "Cancelled",
+    "HeadRequest",
+    "Option",
+    "Passage",
+    "PerformRequest",
+    "Request",
+    "UtterError",
+    "add_arguments",
+    "check_columns",
+    "check_protocol",
+    "draw_identity",
+    "find_voices",
+    "frame_at",
+    "frames_covering",
+    "name_output",
+    "options_of",
+    "read_identity",
+    "read_list",
+    "read_passages",
+    "row",
+    "seconds_at",
+    "usable",
+    "words_for",
+]

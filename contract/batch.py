@@ -1,0 +1,110 @@
+"""A batch list: a CSV file with a row for each voice, its columns called as the options of `perform`; and the names of files.
+
+    voice,words,prompt,out
+    anna_01.wav,"No, I will not go.",holding back tears,scene1/anna
+    ben_01.wav,ben_01.srt,,
+
+Comma, semicolon or tab parts the cells, whichever the first line has most of. An empty cell says nothing, as a missing column does.
+One list serves all commands: each leaves out, with a note, the columns that it cannot use.
+"""
+
+import csv
+import itertools
+from collections.abc import Iterable
+from pathlib import Path
+
+from .errors import UtterError
+from .request import OPTIONS
+from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
+
+COLUMNS = tuple(name for name, told in OPTIONS.items() if told.column)
+_ALIASES = {alias: name for name in COLUMNS for alias in OPTIONS[name].aliases}
+
+
+def read_list(path: str | Path) -> list[tuple[str, dict[str, str]]]:
+    """[(what the row is called, {column: cell})] of a batch list, for row(); "" is what no column has. UtterError if it is no such list."""
+    path = Path(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            first = stream.readline()
+            stream.seek(0)
+            table = list(csv.reader(stream, delimiter=max(",;\t", key=first.count), strict=True))
+    except FileNotFoundError as error:
+        raise UtterError(f"The list {path} does not exist.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UtterError(f"{path} cannot be read as a list; save it as CSV in UTF-8 and try again.", str(error)) from error
+    columns = check_columns([cell.strip().lower() for cell in table[0]] if table else [], path.name)
+    found = [
+        (f"{path.name} row {number}", {**dict(zip(columns, map(str.strip, cells))), "": "".join(cells[len(columns) :]).strip()})
+        for number, cells in enumerate(table[1:], 2)
+        if any(map(str.strip, cells))
+    ]
+    if not found:
+        raise UtterError(f"{path.name} names no voices.")
+    return found
+
+
+def check_columns(names: list[str], source: str) -> list[str]:
+    """The columns that the first line names, aliases under their own name. UtterError names one that is none, or comes twice."""
+    columns = [_ALIASES.get(name, name) for name in names]
+    if "voice" not in columns:
+        raise UtterError(f"{source} needs a first line with the names of its columns, voice among them.")
+    for name, column in zip(names, columns):
+        if column not in COLUMNS or columns.count(column) > 1:
+            raise UtterError(f'Row 1 of {source} names a column "{name}"; columns are {", ".join(COLUMNS)}, each once.')
+    return columns
+
+
+def row(cells: dict[str, str], folder: Path) -> dict[str, str]:
+    """What a row asks for: {column: text}, its files found from folder, that of the list. UtterError if it cannot be used."""
+    asked = {column: cell for column, cell in cells.items() if cell}
+    if asked.pop("", ""):
+        raise UtterError("It has more cells than there are columns; put words with commas between double quotes.")
+    if "voice" not in asked:
+        raise UtterError("It names no voice.")
+    for column, cell in asked.items():
+        path = OPTIONS[column].path
+        if path == "always" or (path == "perhaps" and len(cell) < 256 and (folder / cell).exists()):
+            asked[column] = str(folder / cell)
+    return asked
+
+
+def usable(asked: dict[str, str], command: str) -> tuple[dict[str, str], str]:
+    """What of a row that command (RUNTIME, BLENDER) can use, and a sentence about the columns that it leaves out ("" if none)."""
+    kept = {name: cell for name, cell in asked.items() if name in ("voice", "out") or command in OPTIONS[name].commands}
+    left = [name for name in asked if name not in kept]
+    return kept, f"This command leaves out what the list says of {' and '.join(left)}." if left else ""
+
+
+def find_voices(given: Iterable[str | Path]) -> list[Path]:
+    """Paths of the recordings named, or lying in the folders named. UtterError if a folder holds none."""
+    found: list[Path] = []
+    for item in map(Path, given):
+        if item.is_dir():
+            inside = sorted(path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and path.is_file())
+            if not inside:
+                raise UtterError(f"The folder {item} holds no recordings (such as .wav or .flac).")
+            found += inside
+        else:
+            found.append(item)
+    return found
+
+
+def words_for(voice: str | Path, words: str | None) -> str | None:
+    """The words of one voice: as given, or the file called as the voice is in the folder given; None without."""
+    if not words or len(words) > 255 or not Path(words).is_dir():
+        return words
+    files = (Path(words) / (Path(voice).stem + suffix) for suffix in WORDS_SUFFIXES)
+    return next((str(path) for path in files if path.is_file()), None)
+
+
+def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, taken: set[str]) -> Path:
+    """The file with that suffix for one voice: `out` in the folder, or called as the voice is. taken: names given so far, which
+    grows. UtterError if an earlier row has the same `out`."""
+    stem = Path(voice).stem
+    free = (name for number in itertools.count(1) if (name := stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
+    name = out.removesuffix(suffix) if out else next(free)
+    if name.lower() in taken:
+        raise UtterError(f"An earlier row goes to {out} as well.")
+    taken.add(name.lower())
+    return folder / f"{name}{suffix}"

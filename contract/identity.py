@@ -1,0 +1,63 @@
+"""Identity: who a head is. Told by sliders and a seed; behind them stand the coefficients `beta`, FLAME's name for them."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from .errors import UtterError
+
+COEFFICIENTS = 300
+FURTHEST = 0.75  # no random identity lies further out than this by any slider: the last in a hundred look less like people
+SLIDERS = {  # the names are the built-in head's own (identity_names)
+    "Age": "Young or old: cheeks sink, folds deepen, nose and ears grow, lips thin",
+    "Masculine": "Feminine or masculine: jaw, chin, brow ridge, nose, lips, neck",
+    "Weight": "Thin or heavy: cheeks, jowls, under the chin, neck",
+    "Face Length": "Short or long from the eyes to the chin",
+    "Jaw Width": "Narrow or wide jaw and chin",
+    "Chin": "Receding or prominent chin",
+    "Nose Length": "Short or long nose",
+    "Nose Width": "Narrow or wide nose",
+    "Lips": "Thin or full lips",
+    "Eye Size": "Small or large eyes",
+    "Eye Distance": "Eyes close together or far apart",
+    "Brow": "Smooth or heavy brow",
+    "Ears": "Small or large ears",
+    "Asymmetry": "One side unlike the other, one way or the other",
+}
+
+
+def draw_identity(directions: Any, seed: int) -> tuple[Any, Any]:
+    """The random identity of a seed: its sliders [I], and what they do not tell of it [300].
+
+    directions [I,300]: the beta that each slider makes at 1. beta is standard normal over all people; sliders tell what they can.
+    """
+    import numpy as np
+
+    if seed < 0:
+        raise UtterError("A seed is a whole number from 0 on.")
+    drawn = np.random.default_rng(seed).standard_normal(COEFFICIENTS)
+    values = drawn @ np.linalg.pinv(directions)
+    return np.clip(values, -FURTHEST, FURTHEST), drawn - values @ directions
+
+
+def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
+    """(sliders, seed) of what a command line names: the seed of a random identity (sliders None: its own), or the path of a JSON
+    file with sliders and perhaps a seed. UtterError if it is neither."""
+    if given.isdecimal():
+        return None, int(given)
+    try:
+        told = json.loads(Path(given).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UtterError(f"{given} is neither a seed (a whole number) nor a file.") from error
+    except (OSError, ValueError) as error:
+        raise UtterError(f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.', str(error)) from error
+    if not isinstance(told, dict) or not all(type(value) in (int, float) and math.isfinite(value) for value in told.values()):
+        raise UtterError('An identity is told by sliders with a number each, such as {"Age": 0.5, "seed": 3}.')
+    seed = told.pop("seed", None)
+    if seed is not None and (type(seed) is not int or seed < 0):
+        raise UtterError("The seed of an identity is a whole number from 0 on.")
+    unknown = [name for name in told if name not in SLIDERS]
+    if unknown:
+        raise UtterError(f"There is no slider {unknown[0]}; there are {', '.join(SLIDERS)} and seed.")
+    return {name: float(value) for name, value in told.items()}, seed

@@ -1,0 +1,35 @@
+"""Motion's layout (docs/architecture.md, "Motion"), the joints and the face actions, in the order of their columns everywhere."""
+
+FPS = 30  # frames a second of a Motion; frame i is the moment i / 30 s of the voice
+
+EXPRESSION = slice(0, 50)  # FLAME expression coefficients, standard deviations of the head's basis
+JAW = slice(50, 53)  # axis-angle, radians; +x opens, +y to the subject's left
+NECK = slice(53, 56)  # axis-angle, radians
+EYES = slice(56, 60)  # left pitch, left yaw, right pitch, right yaw, radians
+LIDS = slice(60, 62)  # left, right; 0 open to 1 shut
+TONGUE = slice(62, 65)  # tip up, back up, out; 0 to 1
+CHANNELS = 65
+
+CHANNEL_NAMES = (
+    *(f"expression_{i:02d}" for i in range(50)),
+    *("jaw_x", "jaw_y", "jaw_z", "neck_x", "neck_y", "neck_z"),
+    *("eye_left_pitch", "eye_left_yaw", "eye_right_pitch", "eye_right_yaw"),
+    *("lid_left", "lid_right", "tongue_tip_up", "tongue_back_up", "tongue_out"),
+)
+
+JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")  # FLAME's, in FLAME's order
+LIP_LANDMARKS = ("lip_inner_upper_mid", "lip_inner_lower_mid")  # where it is measured how far the lips are apart
+
+# Face actions: Apple's names in Apple's order; 0 at rest, 1 in full.
+ACTIONS = tuple(
+    """eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft eyeWideLeft
+eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight eyeSquintRight eyeWideRight
+jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight
+mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower mouthRollUpper
+mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft
+mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
+cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
+)
+PAIRED_ACTIONS = {name[:-4] for name in ACTIONS if name.endswith("Left") and name[:-4] + "Right" in ACTIONS} - {"jaw", "mouth"}
+LID_ACTIONS = tuple(name for name in ACTIONS if name.startswith("eyeBlink"))
+MOUTH_ACTIONS = tuple(name for name in ACTIONS if not name.startswith(("eye", "brow")))  # what moves with the lips

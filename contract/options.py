@@ -1,0 +1,90 @@
+"""An option of a performance, and what follows from its one declaration: checks, command lines, columns, and what a panel shows.
+
+A dataclass's field made by `option()` carries an Option in its metadata. `options_of` reads them back.
+"""
+
+import argparse
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .errors import UtterError
+
+RUNTIME, BLENDER = "runtime", "blender"  # the commands: python -m model_runtime perform; blender --command utter perform and bake
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One option.
+
+    label, help: for the panel, the tooltip, --help and the docs (help is one sentence without a full stop).
+    kind: str, int, float, or tuple for what has a check of its own.  choices: {value: help}.  low, high: limits, both included.
+    panel: a property of Object.utter.  column: a column of a batch list.  commands: which command lines take it.
+    path: in a list, "always" a path from the list's folder, or one "perhaps", where such a file is there.
+    aliases: further names on command lines and in lists.
+    """
+
+    label: str
+    help: str
+    kind: type
+    default: Any = None
+    name: str = ""
+    choices: dict[str, str] = dataclasses.field(default_factory=dict)
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+    panel: bool = True
+    column: bool = True
+    commands: tuple[str, ...] = (RUNTIME, BLENDER)
+    path: str = ""
+    aliases: tuple[str, ...] = ()
+    check: Callable[[Any], Any] | None = None
+
+    def checked(self, value: Any) -> Any:
+        """The value as the request holds it. UtterError names the option and what it may be."""
+        if value is None and self.default is None:
+            return None
+        if self.check is not None:
+            return self.check(value)
+        if self.kind is str:
+            if not isinstance(value, str):
+                raise UtterError(f"{self.label} is a text, not {value!r}.")
+            value = value.strip() or self.default
+            if self.choices and value not in self.choices:
+                raise UtterError(f"{self.label} is {' or '.join(self.choices)}, not {value}.")
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value != self.kind(value):
+            raise UtterError(f"{self.label} is a {'whole ' if self.kind is int else ''}number, not {value!r}.")
+        low, high = self.low, self.high
+        if (low is not None and value < low) or (high is not None and value > high):
+            between = f"from {low:g} to {high:g}" if high is not None else f"{low:g} or more"
+            raise UtterError(f"{self.label} is {between}, not {value:g}.")
+        return self.kind(value)
+
+
+def option(default: Any, **about: Any) -> Any:
+    """A dataclass field with that default and an Option (see there) made of the rest."""
+    about.setdefault("kind", str)
+    return dataclasses.field(default=default, metadata={"option": Option(default=default, **about)})
+
+
+def options_of(cls: type) -> dict[str, Option]:
+    """{name: Option} of a dataclass whose fields option() made."""
+    return {field.name: dataclasses.replace(field.metadata["option"], name=field.name) for field in dataclasses.fields(cls)}
+
+
+def add_arguments(parser: argparse.ArgumentParser, options: Iterable[Option], command: str) -> None:
+    """Give a command line the options it takes: --name VALUE. What is not given is None, so that a default is filled in by the
+    request (or, in Blender, by what the file holds)."""
+    for told in options:
+        if command in told.commands:
+            default = f" (default {told.default})" if told.choices or (told.kind in (int, float) and told.default is not None) else ""
+            parser.add_argument(
+                *(f"--{name}" for name in (told.name, *told.aliases)),
+                dest=told.name,
+                type=told.kind if told.kind in (int, float) else str,
+                choices=tuple(told.choices) or None,
+                metavar=None if told.choices else told.metavar or told.name.upper(),
+                help=told.help[0].lower() + told.help[1:].replace("%", "%%") + default,
+            )

@@ -1,0 +1,256 @@
+"""What a performance may be asked for. Each field says what it is, its default and its limits; nothing else declares them."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from .errors import UtterError
+from .identity import COEFFICIENTS
+from .options import BLENDER, RUNTIME, Option, option, options_of
+
+DEVICES = {
+    "auto": "The graphics card where there is one, else the processor",
+    "cpu": "The processor, which works everywhere",
+    "cuda": "An NVIDIA graphics card",
+    "mps": "Apple's graphics processor",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Passage:
+    """A stretch of the voice with a prompt of its own; seconds from the voice's beginning."""
+
+    start: float
+    end: float
+    prompt: str
+    strength: float = 1.0  # 0 to 1
+    fade: float = 0.25  # seconds over which it comes and goes at both ends
+
+    def to_message(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+def read_passage(given: object, number: int) -> Passage:
+    """The Passage of {start, end, prompt, strength, fade}; UtterError names its number (from 1) and what it needs."""
+    if isinstance(given, Passage):
+        given = given.to_message()
+    try:
+        fields = dict(given)  # type: ignore[call-overload]
+        unknown = set(fields) - {field.name for field in dataclasses.fields(Passage)}
+        numbers = {name: float(fields[name]) for name in ("start", "end", "strength", "fade") if name in fields}
+        passage = Passage(prompt=str(fields["prompt"]).strip(), **numbers)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words.", repr(error)) from error
+    if unknown:
+        raise UtterError(f'Passage {number} has a field "{min(map(str, unknown))}"; it may have start, end, prompt, strength and fade.')
+    start, end, strength, fade = passage.start, passage.end, passage.strength, passage.fade
+    if not (all(map(math.isfinite, (start, end, strength, fade))) and end > start and fade >= 0):
+        raise UtterError(f"Passage {number} must end after it starts, with a fade of 0 or more seconds.")
+    if not 0 <= strength <= 1:
+        raise UtterError(f"Passage {number} needs a strength between 0 and 1.")
+    return passage
+
+
+def check_passages(given: object) -> tuple[Passage, ...]:
+    """The passages that have a prompt. UtterError names the first one that cannot be used."""
+    if not isinstance(given, (list, tuple)):
+        raise UtterError("Passages must be a list of objects with start, end and prompt.")
+    passages = [read_passage(passage, number) for number, passage in enumerate(given, 1)]
+    return tuple(passage for passage in passages if passage.prompt)
+
+
+def read_passages(path: str | Path) -> tuple[Passage, ...]:
+    """The passages of a JSON file. UtterError if it is no such list."""
+    try:
+        given = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UtterError(f"{path} does not exist.") from error
+    except (OSError, ValueError) as error:
+        raise UtterError(f"{path} must hold a JSON list of passages, each with start, end and prompt.", repr(error)) from error
+    try:
+        return check_passages(given)
+    except UtterError as error:
+        raise UtterError(f"{path}: {error}", error.detail) from error
+
+
+def check_identity(given: object) -> tuple[float, ...]:
+    """The coefficients of an identity. UtterError if they are none."""
+    try:
+        beta = tuple(float(value) for value in given)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise UtterError(f"An identity is a list of {COEFFICIENTS} numbers.", repr(error)) from error
+    if len(beta) != COEFFICIENTS or not all(map(math.isfinite, beta)):
+        raise UtterError(f"An identity is a list of {COEFFICIENTS} numbers.")
+    return beta
+
+
+def check_owner(identity: tuple[float, ...] | None, head: str | None) -> None:
+    """UtterError if an identity is asked of another head than the built-in one."""
+    if identity is not None and head:
+        raise UtterError("An identity is of the built-in head; another head is who its file says.")
+
+
+class Request:
+    """What the worker is asked for. Making one checks every field: UtterError says what is wrong with the first."""
+
+    def __post_init__(self) -> None:
+        for name, told in options_of(type(self)).items():
+            object.__setattr__(self, name, told.checked(getattr(self, name)))
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, Any]) -> Self:
+        """The request of a message's fields (docs/protocol.md). UtterError names a field that this version does not know."""
+        unknown = sorted(set(message) - set(options_of(cls)))
+        if unknown:
+            raise UtterError(
+                f'The request has a field "{unknown[0]}" that this version of Utter does not know; install the same version on both sides.'
+            )
+        return cls(**message)
+
+    def to_message(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, as JSON can hold them."""
+        told = {name: getattr(self, name) for name, about in options_of(type(self)).items() if getattr(self, name) != about.default}
+        return {name: [p.to_message() for p in value] if name == "passages" else value for name, value in told.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class PerformRequest(Request):
+    """One performance."""
+
+    voice: str = option(
+        "", label="Voice", help="The recording to perform: WAV, FLAC, OGG or MP3", metavar="VOICE", commands=(), path="always"
+    )
+    output: str = option("", label="Output", help="The file that the performance is written to", panel=False, column=False, commands=())
+    words: str | None = option(
+        None,
+        label="Words",
+        help="What is said in the voice, for sharper lips: the words, a .txt, .srt or .vtt file, in Blender the name of a text of the "
+        "file, for several voices a folder of files called as they are. Words that do not fit do no harm",
+        metavar="TEXT|FILE|FOLDER",
+        path="perhaps",
+    )
+    language: str | None = option(
+        None, label="Language", help="The language of the words: en, de, fr, es ... Default: found out", metavar="CODE"
+    )
+    prompt: str | None = option(
+        None,
+        label="Prompt",
+        help="What the face should feel throughout, in your own words. Empty: Utter hears it in the voice",
+        metavar="WORDS",
+        aliases=("emotion",),
+    )
+    passages: tuple[Passage, ...] = option(
+        (),
+        label="Passages",
+        help="A JSON list of {start, end, prompt, strength, fade} in seconds: stretches with a prompt of their own",
+        kind=tuple,
+        metavar="P.json",
+        panel=False,
+        path="always",
+        check=check_passages,
+    )
+    pins: str | None = option(
+        None,
+        label="Pins",
+        help="A file with values and mask [T, 65] (.npz): motion to keep exactly",
+        metavar="PINS.npz",
+        panel=False,
+        commands=(RUNTIME,),
+        path="always",
+    )
+    seed: int = option(
+        0, label="Seed", help="The same seed gives the same performance, another one a new take", kind=int, low=0, high=2**31 - 1
+    )
+    quality: str = option(
+        "final",
+        label="Quality",
+        help="How many diffusion steps are taken",
+        choices={"draft": "A quick look: few diffusion steps", "final": "Best quality: all diffusion steps"},
+    )
+    head: str | None = option(
+        None,
+        label="Head",
+        help="A FLAME-format head (.npz, .pkl) or a neutral mesh (.obj, .ply); in Blender also a head object's name. Default: the "
+        "built-in head",
+        metavar="HEAD",
+        panel=False,
+        path="perhaps",
+    )
+    identity: tuple[float, ...] | None = option(
+        None,
+        label="Identity",
+        help='Who the built-in head is: the seed of a random identity, or a file of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
+        kind=tuple,
+        metavar="SEED|I.json",
+        panel=False,
+        path="perhaps",
+        check=check_identity,
+    )
+    encoder: str | None = option(
+        None,
+        label="Encoder",
+        help="Folder of a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) that hears phones. Empty: Utter's "
+        "own. Larger ones hear better and need longer",
+        metavar="FOLDER",
+        panel=False,
+        column=False,
+        aliases=("ears",),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.voice:
+            raise UtterError("Choose a voice first.")
+        check_owner(self.identity, self.head)
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadRequest(Request):
+    """A head that Blender asks the worker for: the built-in one, that of a file, or a neutral mesh of the scene made one."""
+
+    output: str = option("", label="Output", help="The file that the bundle is written to")
+    head: str | None = option(None, label="Head", help="A FLAME-format head (.npz, .pkl) or a neutral mesh (.obj, .ply)")
+    mesh: str | None = option(
+        None, label="Mesh", help="A mesh of the scene (.npz): vertices [V,3], faces [F,3], perhaps key_names and key_deltas [K,V,3]"
+    )
+    identity: tuple[float, ...] | None = option(
+        None, label="Identity", help="Who the built-in head is: 300 coefficients", kind=tuple, check=check_identity
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_owner(self.identity, self.head or self.mesh)
+
+
+@dataclasses.dataclass(frozen=True)
+class BakeOptions:
+    """What only Blender needs to know: where in the scene a performance goes, and how."""
+
+    start: int = option(1, label="Start Frame", help="Frame at which the voice begins", kind=int, metavar="FRAME", commands=(BLENDER,))
+    fps: float | None = option(
+        None,
+        label="Frame Rate",
+        help="The scene's frame rate. Default: as in the file, or 24",
+        kind=float,
+        low=1,
+        high=960,
+        panel=False,
+        column=False,
+        commands=(BLENDER,),
+    )
+    jaw: str = option(
+        "keys",
+        label="Jaw",
+        help="How the jaw of a FLAME head is baked",
+        choices={"keys": "The jaw moves by shape keys; every exporter keeps them", "bone": "The jaw moves by its bone in the armature"},
+        commands=(BLENDER,),
+    )
+    out: str | None = option(
+        None, label="Output", help="Where the result goes, from the folder of --out or of the list", panel=False, commands=()
+    )
+
+
+OPTIONS: dict[str, Option] = {**options_of(PerformRequest), **options_of(BakeOptions)}
