@@ -30,7 +30,7 @@ def test_a_list_is_read(tmp_path):
 
 def test_every_command_takes_every_column(tmp_path):
     """A list with all columns there are: both commands read it, and each says what it leaves out."""
-    cells = {column: "1" for column in COLUMNS}
+    cells = dict.fromkeys(COLUMNS, "1")
     (tmp_path / "l.csv").write_text(",".join(cells) + "\n" + ",".join(cells.values()), encoding="utf-8")
     ((_, told),) = read_list(tmp_path / "l.csv")
     asked = row(told, tmp_path)

@@ -29,6 +29,7 @@ LOOK = """
     addon.register()
     from addon import compat
     from addon.animation import bake
+    from addon.rigs import rig_of
     bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
     scene = bpy.context.scene
     head = scene.utter.head
@@ -92,7 +93,7 @@ def test_a_folder_with_one_bad_voice(tmp_path):
         (["--voice", str(VOICE), "--out", "/proc/utter"], "cannot be written"),
         (["--voice", str(VOICE), "--out", "{}/a.blend", "--head", "/no/such/head.pkl"], "neither a FLAME file nor an object"),
         (["--voice", str(VOICE), "--out", "{}/a.blend", "--passages", str(VOICE)], "JSON list of passages"),
-        (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "--fps"),
+        (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "Frame Rate"),
         (["--out", "{}/a.blend"], "--voice"),
         (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
         (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
