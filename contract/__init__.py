@@ -23,6 +23,7 @@ from .layout import (
     PAIRED_ACTIONS,
     TONGUE,
 )
+from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
 from .protocol import PROTOCOL, check_protocol
 from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
@@ -48,6 +49,8 @@ __all__ = [
     "LIDS",
     "LID_ACTIONS",
     "LIP_LANDMARKS",
+    "LOGGER",
+    "LOG_LINE",
     "MOUTH_ACTIONS",
     "NECK",
     "OPTIONS",
@@ -62,6 +65,7 @@ __all__ = [
     "BakeOptions",
     "Cancelled",
     "HeadRequest",
+    "LogFile",
     "Option",
     "Passage",
     "PerformRequest",

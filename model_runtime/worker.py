@@ -1,6 +1,7 @@
 """The worker: JSON lines on stdin and stdout, one job at a time (docs/protocol.md)."""
 
 import json
+import logging
 import os
 import queue
 import sys
@@ -9,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from contract import PROTOCOL, VERSION, Cancelled, HeadRequest, PerformRequest, UtterError, check_protocol
+from contract import LOG_LINE, LOGGER, PROTOCOL, VERSION, Cancelled, HeadRequest, PerformRequest, UtterError, check_protocol
 
 REQUESTS = {"head": HeadRequest, "perform": PerformRequest}
 GRACE = 2.0  # seconds a running job has to stop after stdin closed
@@ -72,6 +73,7 @@ class Worker:
     def answer(self, request):
         """Run one request; whatever happens in it becomes an event."""
         kind, number = request["request"], request.get("id")
+        began, outcome = time.monotonic(), "done"
         try:
             if kind == "hello":
                 theirs = request.get("protocol", PROTOCOL)
@@ -84,10 +86,14 @@ class Worker:
             else:
                 raise UtterError(f"The worker does not know the request {kind}; Utter and its runtime may be of different versions.")
         except Cancelled:
+            outcome = "cancelled"
             self.channel.send("cancelled", id=number)
         except UtterError as error:
+            outcome = " ".join(filter(None, ("refused:", str(error), error.detail)))
             self.channel.send("error", id=number, message=str(error), detail=error.detail)
         except MemoryError:
+            outcome = "failed for want of memory"
+            LOGGER.exception("%s %s", kind, number)
             self.channel.send(
                 "error",
                 id=number,
@@ -95,14 +101,18 @@ class Worker:
                 detail=traceback.format_exc(),
             )
         except Exception as error:  # a defect of ours: say so, keep serving
+            outcome = "failed"
+            LOGGER.exception("%s %s", kind, number)
             self.channel.send(
                 "error",
                 id=number,
-                message=f"Something unexpected went wrong ({type(error).__name__}: {error}); the log tells more.",
+                message=f"Something unexpected went wrong ({type(error).__name__}: {error}).",
                 detail=traceback.format_exc(),
+                unexpected=True,
             )
         finally:
             self.cancelled.discard(number)
+            LOGGER.info("%s %s after %.3f s: %s", kind, number, time.monotonic() - began, outcome)
 
     def is_cancelled(self, number):
         return number in self.cancelled or ALL in self.cancelled
@@ -159,6 +169,10 @@ ALL = object()  # in Worker.cancelled: every job
 
 
 def main(device="auto"):
+    log = logging.StreamHandler()  # to stderr, which Blender writes to worker.log
+    log.setFormatter(LOG_LINE)
+    LOGGER.addHandler(log)
+    LOGGER.setLevel(logging.INFO)
     Worker(device).run()
     sys.stderr.flush()
     os._exit(0)  # the reader thread still waits for stdin, which Python's own way out would trip over

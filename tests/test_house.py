@@ -23,7 +23,7 @@ WALL = {
 # never across a line. A new file or folder needs a place here.
 ORDER = {
     "model_runtime": (
-        ("checkpoints", "motion"),  # files: they know arrays and the layout, not what either is good for
+        ("cache", "checkpoints", "motion"),  # files: they know where they lie and what arrays they hold, not what for
         ("flame", "audio"),  # heads and voices: each can be read, posed or heard with nothing else there
         ("speech",),  # what is heard in a voice; needs the voice
         ("emotion",),  # hears a voice as well, by speech's features

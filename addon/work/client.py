@@ -89,7 +89,8 @@ class Worker:
 
     def poll(self):
         """Every event since the last call, without waiting: progress, result, error, cancelled, and two of our own:
-        `ready` (the greeting) and `died` (message, detail), after which the next request starts a new worker."""
+        `ready` (the greeting) and `died` (message, detail), after which the next request starts a new worker. An error or death with
+        `unexpected` is a defect, not something that the artist can mend."""
         events = []
         while self._process is not None:
             try:
@@ -141,17 +142,16 @@ class Worker:
         if kind == "ended":  # the pipe closed, and nobody here had asked for it
             status = self._process.wait()
             self.kill()
-            return [
-                _died(
-                    explain(event["detail"], self.python)
-                    or f"The worker ended unexpectedly (status {status}); nothing was changed, try again.",
-                    event["detail"],
-                )
-            ]
+            told = explain(event["detail"], self.python)
+            if told:
+                return [_died(told, event["detail"])]
+            told = f"The worker ended unexpectedly (status {status}); nothing was changed, try again."
+            return [dict(_died(told, event["detail"]), unexpected=True)]
         if kind in ("result", "error", "cancelled"):
             self._cancels.pop(event.get("id"), None)
         if kind == "error":
-            event["message"] = explain(str(event.get("detail", "")), self.python) or event.get("message", "The worker failed.")
+            told = explain(str(event.get("detail", "")), self.python)
+            event.update(message=told or event.get("message", "The worker failed."), unexpected=not told and bool(event.get("unexpected")))
         return [event] if kind != "bye" else []
 
 

@@ -9,13 +9,12 @@ import shutil
 import tempfile
 import textwrap
 import time
-import traceback
 from pathlib import Path
 
 import bpy
 
-from ..contract import UtterError
-from . import client, paths
+from ..contract import LOGGER, UtterError
+from . import client, log, paths
 
 COMMAND = ("-m", "model_runtime", "worker")
 INTERVAL = 0.05  # seconds between two looks into the queue
@@ -166,6 +165,7 @@ def start(job):
     command = (*COMMAND, "--device", paths.device())
     if worker is None or (worker.python, worker.command) != (python, command):
         stop()
+        LOGGER.info("Worker: %s %s", python, " ".join(command))
         worker = client.Worker(python, paths.ROOT, paths.folder() / "worker.log", paths.package_paths(python), command, paths.cache())
     while worker.cancelling:  # less than a second; a late cancel must not hit the new job
         worker.poll()
@@ -183,14 +183,17 @@ def _tick():
     try:
         drain()
     except Exception:  # a timer that raises is gone, and the panel would wait for ever
-        traceback.print_exc()
-        cancel("Something unexpected went wrong; the system console tells more.")
+        LOGGER.exception("While a job ran")
+        cancel(log.point_out("Something unexpected went wrong."))
     return INTERVAL if current is not None or (worker is not None and worker.cancelling) else None
 
 
 def drain():
     """Take what the worker has sent, without waiting."""
     for event in worker.poll() if worker is not None else ():
+        if event["event"] in ("error", "died"):
+            tell = LOGGER.error if event.get("unexpected") else LOGGER.warning
+            tell("\n".join(filter(None, (event["message"], event.get("detail")))))
         if current is None or (event["event"] != "died" and event.get("id") != current.id):
             continue
         if event["event"] == "progress":
@@ -201,9 +204,7 @@ def drain():
         elif event["event"] == "result":
             _finish(result=event)
         elif event["event"] in ("error", "died"):
-            if event.get("detail"):
-                print(f"Utter: {event['detail']}")
-            _finish(error=event["message"])
+            _finish(error=log.point_out(event["message"]) if event.get("unexpected") else event["message"])
         elif event["event"] == "cancelled":
             _finish(error="Cancelled; nothing was changed.", icon="INFO")
 
@@ -219,8 +220,8 @@ def _finish(result=None, error="", icon="ERROR"):
         except UtterError as refusal:
             error = str(refusal)
         except Exception as defect:
-            traceback.print_exc()
-            error = f"Something unexpected went wrong ({type(defect).__name__}); the system console tells more."
+            LOGGER.exception("%s: what the worker gave could not be used", job.label)
+            error = log.point_out(f"Something unexpected went wrong ({type(defect).__name__}).")
         else:
             job.notes = tuple(result.get("notes", ()))
             if not bpy.app.background:
