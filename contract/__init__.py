@@ -25,7 +25,20 @@ from .layout import (
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
-from .protocol import PROTOCOL, check_protocol
+from .protocol import (
+    PROTOCOL,
+    ByeEvent,
+    CancelledEvent,
+    ErrorEvent,
+    Event,
+    HeadResult,
+    HelloEvent,
+    JobId,
+    PerformResult,
+    ProgressEvent,
+    ResultEvent,
+    check_protocol,
+)
 from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
 from .timing import frame_at, frames_covering, seconds_at
@@ -63,13 +76,23 @@ __all__ = [
     "VERSION",
     "WORDS_SUFFIXES",
     "BakeOptions",
+    "ByeEvent",
     "Cancelled",
+    "CancelledEvent",
+    "ErrorEvent",
+    "Event",
     "HeadRequest",
+    "HeadResult",
+    "HelloEvent",
+    "JobId",
     "LogFile",
     "Option",
     "Passage",
     "PerformRequest",
+    "PerformResult",
+    "ProgressEvent",
     "Request",
+    "ResultEvent",
     "UtterError",
     "add_arguments",
     "check_columns",

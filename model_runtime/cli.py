@@ -179,7 +179,8 @@ def named(args):
 def listed(args):
     """The same of a batch list. A row is a command line of its own, with this one's options where it has none; one that cannot be
     used has an UtterError for its options."""
-    folder, tasks, taken = Path(args.list).parent, [], set()
+    folder, tasks = Path(args.list).parent, []
+    taken: set[str] = set()
     target = Path(args.output or folder)
     for title, cells in read_list(args.list):
         voice = output = None

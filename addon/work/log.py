@@ -7,10 +7,10 @@ from pathlib import Path
 from ..contract import LOGGER, LogFile
 from . import paths
 
-_file = None  # the LogFile while Utter is registered
+_file: LogFile | None = None  # the LogFile while Utter is registered
 
 
-def register():
+def register() -> None:
     global _file
     try:
         folder = paths.folder()
@@ -21,7 +21,7 @@ def register():
     LOGGER.setLevel(logging.INFO)
 
 
-def unregister():
+def unregister() -> None:
     global _file
     if _file is not None:
         LOGGER.removeHandler(_file)
@@ -30,7 +30,7 @@ def unregister():
         _file = None
 
 
-def point_out(sentence):
+def point_out(sentence: str) -> str:
     """The sentence about what nobody expected, with the place where more is told."""
     place = "system console tells more." if _file is None or _file.broken else f"log tells more: {_file.path}"
     return f"{sentence.removesuffix('.')}; the {place}"
