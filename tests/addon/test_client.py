@@ -72,7 +72,7 @@ def test_death_is_one_sentence_and_the_next_request_starts_another(start):
     worker = start()
     perform(worker, "die.wav")
     died = collect(worker, {"died"})[-1]
-    assert died["message"].count(".") == 1 and "status 7" in died["message"]
+    assert died["message"].count(".") == 1 and "status 7" in died["message"] and died["unexpected"]
     assert "the graphics card went away" in died["detail"]
     assert "the graphics card went away" in worker.log.read_text(encoding="utf-8")
     assert not worker.alive and worker.poll() == []

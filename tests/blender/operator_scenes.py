@@ -24,7 +24,8 @@ from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import passages, perform, pins, takes, voice, words  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
-from addon.work import jobs, paths  # noqa: E402
+from addon.work import jobs, log, paths  # noqa: E402
+from contract import LOGGER  # noqa: E402
 
 
 def with_head():
@@ -52,6 +53,10 @@ def refusal(operator, **arguments):
     except RuntimeError as error:
         return str(error)
     raise AssertionError("it did not refuse")
+
+
+def log_file():
+    return paths.folder() / "utter.log"
 
 
 def pump(until, seconds=20):
@@ -235,11 +240,43 @@ def scene_death_of_the_worker_changes_nothing():
     head = with_head()
     head.utter.voice = named_voice("die.wav")
     before = state()
-    assert "ended unexpectedly" in refusal(bpy.ops.utter.perform)
+    told = refusal(bpy.ops.utter.perform)
+    assert "ended unexpectedly" in told and f"; the log tells more: {log_file()}" in told
+    assert "the graphics card went away" in log_file().read_text(encoding="utf-8")
     assert state() == before and jobs.current is None and jobs.Message.is_error()
     head.utter.voice = named_voice("bad.wav")
     assert "holds no sound" in refusal(bpy.ops.utter.perform), "the next job gets a new worker"
     assert state() == before
+
+
+def scene_a_defect_is_told_with_the_place_of_the_log():
+    head = with_head()
+    slow_job(head)
+    job = jobs.current
+
+    def apply(_result):
+        raise KeyError("grün")
+
+    job.apply = apply
+    finish_with_motion(job)
+    assert jobs.Message.text == f"Something unexpected went wrong (KeyError); the log tells more: {log_file()}", jobs.Message.text
+    told = log_file().read_text(encoding="utf-8")
+    assert "Traceback" in told and "KeyError: 'grün'" in told
+
+
+def scene_a_log_that_cannot_be_written_is_no_matter():
+    addon.unregister()
+    assert not LOGGER.handlers, "Utter leaves no handler behind"
+    folder = paths.folder
+    paths.folder = lambda name="": Path(VOICE) / name  # a file, where the folder should be
+    try:
+        addon.register()
+        LOGGER.error("to the console")
+        assert log.point_out("It went wrong.") == "It went wrong; the system console tells more."
+    finally:
+        paths.folder = folder
+        addon.unregister()
+        addon.register()
 
 
 def scene_a_runtime_without_torch_is_said():
@@ -363,7 +400,7 @@ def scene_one_class_that_fails_takes_all_back():
     takes.CLASSES = takes.CLASSES[:-1]
     assert failed
     assert not hasattr(bpy.types.Scene, "utter") and not hasattr(bpy.types, "UTTER_PT_head")
-    assert jobs._before_load not in bpy.app.handlers.load_pre
+    assert jobs._before_load not in bpy.app.handlers.load_pre and not LOGGER.handlers
     addon.register()
     assert hasattr(bpy.types, "UTTER_PT_head")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contract import LOGGER
 from model_runtime import cli
 from model_runtime.flame.head import BUILT_IN
 from model_runtime.flame.load import load_head
@@ -230,6 +231,23 @@ def test_bad_arguments_say_one_sentence(arguments, words, short_voice, tmp_path,
     assert sentence.endswith(".") and "\n" not in sentence and "unexpected" not in sentence, sentence
     assert words is None or re.search(words, sentence), sentence
     assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_defect_is_one_sentence_that_names_the_log(tmp_path, capsys, monkeypatch):
+    def break_down(_):
+        raise KeyError("grün")
+
+    monkeypatch.setattr(cli, "feel", break_down)
+    monkeypatch.setenv("UTTER_CACHE", str(tmp_path / "cache"))
+    log = tmp_path / "cache" / "utter.log"
+    assert run("feel", "happy") == 2
+    assert capsys.readouterr().err == f"Something unexpected went wrong (KeyError: 'grün'); the log tells more: {log}\n"
+    told = log.read_text(encoding="utf-8")
+    assert "ERROR python -m model_runtime" in told and "Traceback" in told and "KeyError: 'grün'" in told
+    monkeypatch.setenv("UTTER_CACHE", str(log))  # a file, where the folder should be
+    assert run("feel", "happy") == 2
+    assert capsys.readouterr().err == "Something unexpected went wrong (KeyError: 'grün'); add --debug to see where.\n"
+    assert not LOGGER.handlers
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere; Windows folders have no such bit")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -46,7 +47,8 @@ class Talk:
         self.events = Queue()
         self.errors = []
         threading.Thread(target=lambda: [self.events.put(json.loads(line)) for line in self.process.stdout], daemon=True).start()
-        threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def send(self, **request):
         self.write(json.dumps(request))
@@ -159,6 +161,26 @@ def test_bad_voice_is_one_sentence(talk, bad_voices, sample, tmp_path):
     event, _ = talk.wait("result", "error")
     assert event["event"] == "error" and "gone does not exist; choose the folder of a speech model." in event["message"]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_log_has_a_line_for_each_request_and_the_traceback_of_a_defect(bad_voices, tmp_path):
+    talk = Talk("import model_runtime.flame.bundle as b\ndef write_bundle(*_):\n  raise KeyError('grün')\nb.write_bundle = write_bundle")
+    talk.send(request="hello")
+    talk.send(request="head", id=1, output=str(tmp_path / "bundle.npz"))
+    event, _ = talk.wait("error")
+    assert event["unexpected"] and event["message"] == "Something unexpected went wrong (KeyError: 'grün')."
+    talk.send(request="perform", id=2, voice=str(bad_voices["text"]), output=str(tmp_path / "m.npz"))
+    event, _ = talk.wait("error")
+    assert "unexpected" not in event
+    talk.send(request="shutdown")
+    talk.process.wait(10)
+    talk.reader.join(10)
+    lines = b"".join(talk.errors).decode().splitlines()
+    told = [line.split(" ", 2)[2] for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", line)]
+    assert re.fullmatch(r"INFO hello None after \d\.\d{3} s: done", told[0]) and told[1] == "ERROR head 1", told
+    assert re.fullmatch(r"INFO head 1 after \d+\.\d{3} s: failed", told[2])
+    assert re.fullmatch(r"INFO perform 2 after \d+\.\d{3} s: refused: .*text\.wav.*", told[3]) and len(told) == 4, told
+    assert "Traceback (most recent call last):" in lines and "KeyError: 'grün'" in lines
 
 
 def test_ends_when_blender_is_gone(talk, sample, tmp_path):
