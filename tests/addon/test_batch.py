@@ -20,7 +20,7 @@ def test_both_sides_read_a_list_alike(tmp_path):
     (tmp_path / "l.csv").write_text(LIST, encoding="utf-8")
     (tmp_path / "b.srt").touch()
     told = []
-    for side, refusal in ((addon.batch, addon.errors.UtterError), (model_runtime.batch, UtterError)):
+    for side, refusal in ((addon.batch.lists, addon.errors.UtterError), (model_runtime.batch, UtterError)):
         rows = side.read_list(tmp_path / "l.csv")
         assert [title for title, _ in rows] == [f"l.csv row {number}" for number in (3, 4, 5, 6)]
         with pytest.raises(refusal, match="more cells"):

@@ -7,9 +7,8 @@ from scipy.spatial import cKDTree
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import ARKIT
 from model_runtime.flame.head import load_head
-from tools.sculpt import actions, basis, mesh, surface
+from tools.sculpt import actions, basis, surface
 from tools.sculpt.__main__ import HEAD
-from tools.sculpt.rig import Rig
 
 SHUT = 0.03  # of jaw_open_gap
 
@@ -23,11 +22,6 @@ def fields():
 @pytest.fixture(scope="module")
 def head():
     return load_head()
-
-
-@pytest.fixture(scope="module")
-def skin():
-    return mesh.build()
 
 
 def motion(fields, **amounts):
@@ -229,11 +223,12 @@ def test_basis_is_ordered_and_of_unit_scale(fields):
     assert (np.diff(identity) <= 1e-6).all() and identity[0] > 1e-3
 
 
-def test_the_file_is_what_the_code_makes(fields, skin):
+@pytest.mark.slow
+def test_the_file_is_what_the_code_makes(fields, skin, rig):
     """Cheap part of the recipe, run again: same mesh, same actions, and the basis' seed gives the same coefficients."""
     np.testing.assert_allclose(skin.vertices, fields["v_template"], atol=2e-6)
     np.testing.assert_array_equal(skin.quads, fields["f_quad"])
-    linear = actions.linear_actions(Rig(skin))
+    linear = actions.linear_actions(rig)
     names = fields["action_names"].tolist()
     for name in ("mouthPucker", "mouthClose", "browDownLeft"):
         np.testing.assert_allclose(linear[name], fields["actions"][:, :, names.index(name)], atol=1e-5)
