@@ -18,6 +18,9 @@ QUICK = ("-m", "not slow and not blender and not training")
 
 
 def main(arguments):
+    if {"-h", "--help"} & {*arguments}:
+        print(__doc__.strip())
+        return 0
     failed = [" ".join(check[1:]) for check in CHECKS if run(check)]
     code = 0
     if "--lint" not in arguments:
