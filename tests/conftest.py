@@ -10,15 +10,24 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TESTS = Path(__file__).parent
 FOLDERS = {"blender": "blender", "gui": "blender", "model_runtime/training": "training"}  # folder -> what its tests are marked
-TOGETHER = ("blender", "tools")  # folders whose files share what takes long: a Blender to install, a head to sculpt
+TOGETHER = ("tests/blender/", "tests/tools/")  # whose files share what takes long: Blenders to install and start, a head to sculpt
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
-        place = item.path.relative_to(TESTS).as_posix()
         for folder, mark in FOLDERS.items():
-            if place.startswith(folder + "/"):
+            if TESTS / folder in item.path.parents:
                 item.add_marker(getattr(pytest.mark, mark))
-        shared = next((folder for folder in TOGETHER if place.startswith(folder + "/")), place)
-        item.add_marker(pytest.mark.xdist_group(shared))  # what one process runs, one after another
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One process runs all tests of a file, so that its fixtures are made once, and all files of TOGETHER's folders."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+    return ByFile(config, log)

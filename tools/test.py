@@ -13,7 +13,7 @@ CHECKS = (  # what each runs with .venv's Python, from the project's root
     ("-m", "ruff", "check", "."),
     ("-m", "ruff", "format", "--check", "."),
 )
-PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")  # tests/conftest.py makes the groups
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope")  # tests/conftest.py says what stays together
 QUICK = ("-m", "not slow and not blender and not training")
 
 
