@@ -68,6 +68,7 @@ def test_mesh_and_landmarks(performed, tmp_path):
         assert np.ptp(chin[:, 1]) > 0.001  # speech moves the chin
 
 
+@pytest.mark.slow
 def test_a_character_performs_and_shows(performed, short_voice, tmp_path):
     """--identity: who the built-in head is, as a seed or as sliders, conditions the motion and shapes the mesh."""
     who = tmp_path / "who.json"
@@ -99,6 +100,7 @@ def test_feel(short_voice, performed, capsys):
         assert sum(answer["emotion"].values()) == pytest.approx(1, abs=0.01) and 0 <= answer["strength"] <= 1
 
 
+@pytest.mark.slow
 def test_words_steer_the_face(sample, tmp_path):
     """A sad prompt frowns, a happy one smiles, and neither costs the words their mouth."""
     means = {}
@@ -161,6 +163,7 @@ def test_pins_are_met_and_neighbours_follow(performed, short_voice, tmp_path):
     assert step.max() < 0.12  # the head turns there and back; it does not jump at the pin
 
 
+@pytest.mark.slow
 def test_pins_on_another_head(short_voice, shared, tmp_path):
     """A neutral FLAME mesh: pins in its own basis are met exactly, and the jaw comes and goes around them."""
     head = shared / "data" / "flame_topology" / "template.ply"
@@ -285,6 +288,7 @@ def test_words_of_a_file_or_a_folder(short_voice, tmp_path, capfd):
     assert "folder of .txt" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_list_of_voices(short_voice, tmp_path, capfd):
     """Every row as if it were performed alone; one that fails does not stop the others."""
     (tmp_path / "Zeilen").mkdir()

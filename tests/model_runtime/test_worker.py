@@ -1,7 +1,6 @@
 """The worker over its real pipes: what Blender sees."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -37,12 +36,7 @@ class Talk:
     def __init__(self, prelude=""):
         code = prelude + "\nfrom model_runtime.worker import main; main('cpu')"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "2"},
+            [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.events = Queue()
         self.errors = []
@@ -104,6 +98,7 @@ def test_head_needs_no_torch(tmp_path):
     talk.process.kill()
 
 
+@pytest.mark.slow
 def test_perform_with_progress(talk, short_voice, tmp_path):
     output = tmp_path / "m.npz"
     talk.send(request="perform", id=7, voice=str(short_voice), output=str(output), quality="draft", seed=3)
@@ -115,6 +110,7 @@ def test_perform_with_progress(talk, short_voice, tmp_path):
     assert len(motion.values) == event["frames"] == 60 and motion.seed == 3
 
 
+@pytest.mark.slow
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
     talk = Talk(
         "import os, model_runtime.audio as a; load = a.load_voice\n"
@@ -134,6 +130,7 @@ def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path
     talk.process.kill()
 
 
+@pytest.mark.slow
 def test_cancel_writes_nothing_and_the_next_job_runs(talk, sample, short_voice, tmp_path):
     samples, rate = soundfile.read(sample)
     long = tmp_path / "long.wav"
