@@ -2,6 +2,7 @@
 
 import atexit
 import importlib
+from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
@@ -9,7 +10,7 @@ MODULES = (
     "panels.words", "panels.passages", "panels.perform", "panels.pins", "panels.takes", "panels.overlay", "batch.command",
 )  # fmt: skip
 
-_undo = []  # what takes the registration back, newest last
+_undo: list[Callable[[], object]] = []  # what takes the registration back, newest last
 
 
 def register():
