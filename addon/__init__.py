@@ -1,6 +1,7 @@
 """Utter in Blender. A file for each thing an artist does, with its operators and panel; below them the plain ones."""
 
 import atexit
+import functools
 import importlib
 from collections.abc import Callable
 
@@ -22,7 +23,7 @@ def register():
             module = importlib.import_module(f"{__package__}.{name}")
             for cls in getattr(module, "CLASSES", ()):
                 bpy.utils.register_class(cls)
-                _undo.append(lambda cls=cls: bpy.utils.unregister_class(cls))
+                _undo.append(functools.partial(bpy.utils.unregister_class, cls))
             if hasattr(module, "register"):
                 _undo.append(module.unregister)
                 module.register()

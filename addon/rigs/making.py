@@ -139,10 +139,9 @@ def _read_bundle(path):
         shapes = {name: np.shape(bundle[name]) for name in BUNDLE}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UtterError(f"{path} holds no head for Blender; add the head again.", repr(error)) from error
-    sizes: dict[str | int, int] = {"N": len(bundle["vertices"]), "K": len(bundle["key_names"]), "P": len(bundle["polygons"])}
-    wrong = [
-        name for name, shape in BUNDLE.items() if shapes[name] != tuple(sizes[size] if isinstance(size, str) else size for size in shape)
-    ]
+    sizes: dict[str, int] = {"N": len(bundle["vertices"]), "K": len(bundle["key_names"]), "P": len(bundle["polygons"])}
+    meant = lambda shape: tuple(sizes[size] if isinstance(size, str) else size for size in shape)
+    wrong = [name for name, shape in BUNDLE.items() if shapes[name] != meant(shape)]
     if wrong or bundle["polygons"].max(initial=-1) >= sizes["N"]:
         raise UtterError(f"{path} holds no whole head for Blender; add the head again.", f"wrong: {wrong or 'polygons'}, shapes {shapes}")
     for text in ("name", "basis"):
