@@ -11,6 +11,16 @@ _HEAD_RATIO = 1.35  # the largest head over the usual one, and the usual one ove
 _NOISE = 2e-4  # metres: how far a vertex may lie from the model without telling of identity
 
 
+def signs(columns, tolerance=1e-6):
+    """[K] of 1 or -1 that make the largest entry of each of columns [N,K] positive; of entries as large within tolerance, the first.
+
+    A decomposition leaves the signs of its components open. LAPACK's depend on the last bits of what it is given and so on the
+    processor, the BLAS and its threads: whoever keeps components multiplies them by these."""
+    size = np.abs(columns)
+    first = (size >= (1 - tolerance) * size.max(0)).argmax(0)
+    return np.where(columns[first, np.arange(columns.shape[1])] < 0, -1, 1)
+
+
 def kabsch(source, target, weights=None, scale=False):
     """The similarity that brings source [n,3] nearest to target [n,3]: (factor, rotation [3,3], shift [3]) with target ~ factor *
     source @ rotation.T + shift; factor is 1 unless scale. Umeyama 1991, "Least-squares estimation of transformation parameters

@@ -5,6 +5,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from model_runtime.flame.fit import signs
+
 NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "scalp", "inside", "gum", "strand", "eye_x", "eye_y", "eye_z")
 APART = 0.065  # metres between the eyes of the head on which the lengths below were chosen
 LIMBUS = 0.48  # radius of the iris over that of the eyeball, where no part tells it
@@ -91,7 +93,8 @@ def _comb(head, kinds, unit, found):
         if np.ptp(place, axis=0).max() > 0.12 * unit:  # no lock but what lies under them: hair falls from the crown
             strand[own] = 0.08 * np.arctan2(np.abs(place[:, 0]), place[:, 2])
         else:
-            strand[own] = place @ np.linalg.svd(place, full_matrices=False)[2][1] + 0.05 * number
+            across = np.linalg.svd(place, full_matrices=False)[2][1]
+            strand[own] = place @ (across * signs(across[:, None])) + 0.05 * number
 
 
 def _fade_from_landmarks(head, joints, unit, found):

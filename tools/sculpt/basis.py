@@ -2,7 +2,12 @@
 
 import numpy as np
 
+from model_runtime.flame.fit import signs
+
 SEED = 20240611
+# A component's largest part points against its action (in what no action before it does), but along these two: so are the signs of
+# the shipped head, and weights were trained on it.
+ALONG = ("browOuterUpRight", "jawForward")
 
 
 def expression(actions, places, samples=4000, count=100):
@@ -23,10 +28,12 @@ def expression(actions, places, samples=4000, count=100):
     alone = rng.random((samples, len(names))) < 0.03
     drive = np.where(alone, rng.random((samples, len(names))), drive)
     q, r = np.linalg.qr(fields)
+    turn = np.where(np.diag(r) < 0, -1, 1) * np.where(np.isin(names, ALONG), 1, -1)  # LAPACK leaves these signs to rounding
+    q, r = q * turn, r * turn[:, None]
     variance, axes = np.linalg.eigh(r @ (drive.T @ drive / samples) @ r.T)
     order = np.argsort(-variance)
     variance, axes = variance[order], axes[:, order]
-    axes *= np.where(axes[np.abs(axes).argmax(0), np.arange(len(names))] < 0, -1, 1)
+    axes *= signs(axes)
     scale = np.sqrt(variance)
     basis = np.zeros((fields.shape[0], count))
     basis[:, : len(names)] = q @ axes * scale

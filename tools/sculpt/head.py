@@ -12,7 +12,8 @@ COARSE, FINE = 2.0**-19, 2.0**-21
 
 
 def make():
-    """{field: array} of the built-in head; the same on every call."""
+    """{field: array} of the built-in head; the same on every call and machine up to rounding (docs/architecture.md, "What holds across
+    machines")."""
     skin = mesh.build()
     rig = Rig(skin)
     v = skin.vertices

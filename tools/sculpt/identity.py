@@ -8,6 +8,7 @@ Changes in the facial skeleton with aging, 2012, and Farkas for the growing nose
 
 import numpy as np
 
+from model_runtime.flame.fit import signs
 from tools.sculpt.basis import SEED, wave
 from tools.sculpt.rig import smoothstep
 from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
@@ -285,7 +286,7 @@ def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
     _, axes = np.linalg.eigh(body.T @ body)
     axes = axes[:, ::-1][:, :count]
     whole = fields @ axes
-    flip = np.where(whole[np.abs(whole[: len(body)]).argmax(0), np.arange(count)] < 0, -1, 1)
+    flip = signs(whole[: len(body)])
     axes, whole = axes * flip, (whole * flip).reshape(-1, 3, count)
     names = list(people)
     directions = np.stack([sum(sd * axes[names.index(name)] for name, sd in slider.items()) for slider in SLIDERS.values()])

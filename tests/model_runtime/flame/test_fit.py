@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from contract import UtterError
 from model_runtime.flame import lbs
-from model_runtime.flame.fit import fit_identity, kabsch
+from model_runtime.flame.fit import fit_identity, kabsch, signs
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +46,14 @@ def test_another_topology_is_refused(head):
     for bad in (np.full(head.v_template.shape, np.nan), np.zeros(head.v_template.shape)):
         with pytest.raises(UtterError, match="another neutral mesh"):
             fit_identity(head, bad)
+
+
+def test_signs_are_a_rule_of_ours():
+    rng = np.random.default_rng(2)
+    columns = rng.normal(size=(50, 20))
+    columns[3, :10], columns[7, :10] = 9, -9  # two are the largest
+    fixed = columns * signs(columns)
+    for _ in range(10):
+        noisy = columns * rng.choice((-1, 1), 20) * (1 + 1e-9 * rng.normal(size=columns.shape))
+        np.testing.assert_allclose(noisy * signs(noisy), fixed, rtol=1e-7)
+    assert (fixed[3, :10] == 9).all() and (np.take_along_axis(fixed, np.abs(fixed).argmax(0)[None], 0) > 0).all()
