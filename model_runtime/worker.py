@@ -29,7 +29,7 @@ class Channel:
             try:
                 self.stream.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
                 self.stream.flush()
-            except (BrokenPipeError, ValueError):  # Blender is gone: so are we
+            except (BrokenPipeError, ValueError):  # Blender is gone, so end
                 os._exit(0)
 
 
@@ -94,7 +94,7 @@ class Worker:
                 message="The machine ran out of memory; close other programs or use a shorter voice.",
                 detail=traceback.format_exc(),
             )
-        except Exception as error:  # a defect of ours: say so, keep serving
+        except Exception as error:  # a defect of ours: report it, keep serving
             self.channel.send(
                 "error",
                 id=number,
@@ -161,4 +161,4 @@ ALL = object()  # in Worker.cancelled: every job
 def main(device="auto"):
     Worker(device).run()
     sys.stderr.flush()
-    os._exit(0)  # the reader thread still waits for stdin, which Python's own way out would trip over
+    os._exit(0)  # not sys.exit: the reader thread still waits for stdin, which would disturb Python's own shutdown

@@ -26,14 +26,14 @@ def main(argv):
         ),
     )
     parser.add_argument("voice", nargs="?", type=Path, default=VOICES / "moon.flac", help="a recording; default: the shipped sample")
-    parser.add_argument("--emotion", metavar="WORDS", help="what the face should feel throughout")
+    parser.add_argument("--prompt", "--emotion", metavar="WORDS", help="what the face should feel throughout")
     parser.add_argument(
         "--passages",
         type=Path,
         metavar="P.json",
         help=(
             'list of {"start", "end", "prompt", "strength", "fade"} in seconds; default: those beside a sample voice, as long as no '
-            "--emotion is given"
+            "--prompt is given"
         ),
     )
     parser.add_argument("--seed", type=int, default=0)
@@ -44,12 +44,12 @@ def main(argv):
     args = parser.parse_args(argv)
     args.out, args.voice = args.out.absolute(), args.voice.absolute()
     passages, beside = args.passages, args.voice.with_suffix(".json")
-    if passages is None and args.emotion is None and args.voice.parent == VOICES and beside.exists():
+    if passages is None and args.prompt is None and args.voice.parent == VOICES and beside.exists():
         passages = beside
     blend = args.out / "demo.blend"
 
     with bake.enabled():
-        options = ["--emotion", args.emotion] if args.emotion else []
+        options = ["--emotion", args.prompt] if args.prompt else []
         options += ["--passages", str(passages)] if passages else []
         status = addon.batch.command.main(
             ["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed), "--quality", args.quality, *options]
@@ -91,7 +91,7 @@ def show(scene, args, passages, blend):
             gap / max(gap.max(), 1e-9),
             times,
             passages=json.loads(passages.read_text(encoding="utf-8")) if passages else [],
-            title=f"{args.voice.name}   seed {args.seed}   {args.emotion or ''}   lips up to {gap.max() * 1000:.1f} mm apart",
+            title=f"{args.voice.name}   seed {args.seed}   {args.prompt or ''}   lips up to {gap.max() * 1000:.1f} mm apart",
         )
     print(f"[demo] {args.out / 'demo.png'}", flush=True)
 

@@ -20,7 +20,7 @@ def choose_engine(scene, size=(WIDTH, HEIGHT), samples=SAMPLES):
     render.engine = "CYCLES"
     render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
     render.use_persistent_data = True  # only what moved is handed over again
-    render.use_sequencer = False  # the voice's strip is for the ears
+    render.use_sequencer = False  # the sequencer holds the voice only
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", samples, False
     cycles.max_bounces, cycles.use_light_tree = 2, False  # three lights need no tree, one head little more than direct light

@@ -2,7 +2,7 @@
 
 align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
 synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
-speech     the ears: sound to Content                               -> blender_assets/models/encoder.safetensors
+speech     the speech encoder: sound to Content                     -> blender_assets/models/encoder.safetensors
 emotion    the feelings: words, labels, voice and motion in one space
 sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
 generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors

@@ -2,14 +2,14 @@
 
 In the cache, as .npy, in three layers, each of which can be made again alone (and the later ones after it):
 
-    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say
+    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the encoder hears it, and as its phones say
     actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each clip,
     share.npy [N, 8], strength.npy [N]          and the feeling it plays
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
 
-They are made again, in this order, after training the ears, changing the teacher, and changing the head.
+After training the encoder the first layer is made again, after changing the teacher the second, after changing the head the third.
 
-content-*.npy [M, C] is the same heard by plug-in ears (speech/plugin.py), where a generator is to learn from them.
+content-*.npy [M, C] is the same heard by a plug-in encoder (speech/plugin.py), where a generator is to learn from it.
 
 clips.json lists the clips with their start and length in content; performances.json lists the performances with their clip,
 content_start, start, length and seed, and betas.npy [P, 300] their identities.
@@ -38,7 +38,7 @@ from model_runtime.training import align, teacher
 from model_runtime.training.teacher import prosody, rhythm
 
 SEED = 11
-PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev: there they doubt as they do with strangers
+PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the encoder did not learn from dev, so it doubts there as it does with any new voice
 RECORDED = 118 * 60  # seconds of recordings ...
 PER_SPEAKER = 12 * 60  # ... at most so many of a speaker
 RHYTHMS = 36 * 60  # seconds of phones without a sound
@@ -83,7 +83,7 @@ def load_dataset(cache, encoder=SHIPPED):
 
 
 def build(cache, head, encoder=None, report=print):
-    """Make all three layers. encoder None: content is what the phones say, before there are ears."""
+    """Make all three layers. encoder None: content is what the phones say, before there is an encoder."""
     write_content(cache, encoder, report)
     write_performances(cache, report)
     write_values(cache, head, report)
@@ -218,7 +218,7 @@ def heard_by(encoder):
 
 
 def write_heard(cache, encoder, report=print):
-    """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
+    """Beside the first layer: the same clips as a plug-in encoder hears them, [M, C] float16, whole or not at all."""
     cache = Path(cache)
     clips, spoken = json.loads((cache / "clips.json").read_text()), np.load(cache / "spoken.npy", mmap_mode="r")
     path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.encode(np.zeros(RATE, np.float32)).shape[1]
@@ -328,7 +328,7 @@ def feeling_plan(T, rng):
 
 
 def oracle(phones, samples):
-    """Content [Tc, 55] at 50 Hz from the phones' own times, blurred and doubted as ears would."""
+    """Content [Tc, 55] at 50 Hz from the phones' own times, blurred and doubted as an encoder's would be."""
     return said(phones, prosody(samples))
 
 
@@ -361,7 +361,8 @@ def imagined(phones, rng):
 
 
 def ensure(cache, head, report=print, encoder=None):
-    """Build what is missing or belongs to another head. The ears must have been trained. encoder: plug-in ears that hear, too."""
+    """Build what is missing or belongs to another head. The shipped encoder must have been trained.
+    encoder: a plug-in encoder that hears the clips, too."""
     cache = Path(cache)
     if not (cache / "clips.json").exists() or not (cache / "content.npy").exists():
         from model_runtime.speech.encoder import load_encoder

@@ -1,7 +1,7 @@
 """Training the generator on the teacher's performances.
 
 The recipe, in order of appearance: windows of the dataset, feelings drawn from everything that can name them, pins of many
-kinds (some of them edits), doubts of the ears, conditions dropped, the losses, Muon and AdamW, a moving average of the weights.
+kinds (some of them edits), doubts of the encoder, conditions dropped, the losses, Muon and AdamW, a moving average of the weights.
 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
@@ -31,7 +31,7 @@ BATCH = 16
 RATE = 1.5e-3  # AdamW, of what is no matrix of a block
 MUON_RATE = 0.02  # Muon (Jordan et al. 2024), of the blocks' matrices
 EMA = 0.998
-SPOKEN = 0.75  # of the windows say what was said, which the teacher's phone times fit better than what the ears heard
+SPOKEN = 0.75  # of the windows say what was said, which the teacher's phone times fit better than what the encoder heard
 DOUBT = 0.45  # at most so much of what is heard is something else
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
@@ -319,7 +319,7 @@ def one_batch(denoiser, batches, losses, kept, rng):
 
 
 def doubted(content):
-    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and
+    """content [B, L, C], the last three prosody, as an encoder doubts: for moments, a part of what is heard belongs to another clip; and
     a little noise."""
     B, L, _ = content.shape
     doubt = F.interpolate(torch.rand(B, 1, L // 4 + 2), size=L, mode="linear") * torch.rand(B, 1, 1) * DOUBT

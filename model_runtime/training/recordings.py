@@ -12,8 +12,8 @@ FOLDER holds a voice and its curves under one name, both starting at the same mo
                 recording feels as its voice does
 
 FLAME curves are in the basis of the head that they were solved with, which --flame names. What ARKit curves do not hold (gaze,
-blinks, brows, head turns) the teacher performs to the same voice. Lips meet where the ears hear p, b
-or m: trackers leave them ajar.
+blinks, brows, head turns) the teacher performs to the same voice. Lips meet where the encoder hears
+p, b or m: trackers leave them slightly open.
 
 They stand beside the teacher's performances, or alone, as a dataset of dataset.py's layers in CACHE/recordings.
 """
@@ -332,7 +332,7 @@ def completed(recording, content, content30, share, strength, head, seed):
 
 
 def heard_phones(content):
-    """What the ears hear [Tc, 55] as [[start, end, phone], ...]."""
+    """What the encoder hears [Tc, 55] as [[start, end, phone], ...]."""
     best = content[:, content_module.PHONES].argmax(1)
     phones, at = [], 0
     for phone, run in groupby(best):

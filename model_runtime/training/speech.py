@@ -1,4 +1,4 @@
-"""Train the ears (speech/encoder.py) on aligned recordings: python build.py train speech.
+"""Train the speech encoder (speech/encoder.py) on aligned recordings: python build.py train speech.
 
 Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands,
 clipping and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory
@@ -62,7 +62,7 @@ def main(args):
         raise UtterError(f"{args.data} holds no voices to learn from; docs/architecture.md says what is looked for.")
     minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
     steps = [-(-(args.steps or sum(ROUNDS)) * steps // sum(ROUNDS)) for steps in ROUNDS]
-    first = Path(args.cache) / f"ears{VERSION}_round1.safetensors"
+    first = Path(args.cache) / f"encoder{VERSION}_round1.safetensors"
     voices = Voices(records, args, np.random.default_rng(args.seed))
     if not first.exists():
         network = fit(Network().to(device), voices, steps[0], minutes[0], device)
@@ -74,7 +74,7 @@ def main(args):
     encoder = Encoder(network, device)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
     save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
-    (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what other ears heard is of no use now
+    (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what another encoder heard is of no use now
 
 
 # ---- what is known of a clip, frame by frame

@@ -6,7 +6,7 @@ with sound and pictures (Chung and Zisserman 2016; as a loss: Prajwal et al. 202
 frozen afterwards: the generator learns from it (training/generator.py) and evaluation measures with it.
 
 Measured (774 steps, five minutes; `build.py train sync` prints it): mean confidence() of 40 teacher performances of speakers never
-trained on, content as the ears hear it: true .72, motion three frames late -.03, motion of another clip .02, mouth at a quarter of
+trained on, content as the encoder hears it: true .72, motion three frames late -.03, motion of another clip .02, mouth at a quarter of
 its excursions .40.
 """
 

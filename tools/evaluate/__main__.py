@@ -1,6 +1,6 @@
 """How well voices of strangers are heard and performed: a table with targets, out/evaluate.json with each clip's numbers, plots.
 
-Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the ears' do not). English is
+Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the encoder's do not). English is
 LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; labels, not faces, are the
 truth of the lips. Motion is compared with the teacher's performance of the same labels, of which several are drawn, for captured
 FLAME motion may not be had; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.

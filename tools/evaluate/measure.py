@@ -101,22 +101,22 @@ def voices(bench):
             for seed in bench.seeds:
                 heard = bench.hear(voice, condition, seed)
                 known = hearing(voice, heard.content)
-                by_ear = known.pop("met")
-                bench.tally.add_all(section, "ears", voice.name, seed, known)
+                heard_shut = known.pop("met")
+                bench.tally.add_all(section, "encoder", voice.name, seed, known)
                 for model in bench.models if condition == material.QUIET else list(bench.models)[:1]:
                     values = bench.play(model, heard, seed)
-                    bench.tally.add_all(section, model, voice.name, seed, lips(bench.head, voice, values, by_ear))
+                    bench.tally.add_all(section, model, voice.name, seed, lips(bench.head, voice, values, heard_shut))
                     if condition == material.QUIET:
                         bench.played.setdefault((model, voice.name), []).append(values)
                 if condition == material.QUIET:
                     values = bench.teach(voice, seed)
-                    bench.tally.add_all(section, "teacher", voice.name, seed, lips(bench.head, voice, values, by_ear))
+                    bench.tally.add_all(section, "teacher", voice.name, seed, lips(bench.head, voice, values, heard_shut))
                     bench.played.setdefault(("teacher", voice.name), []).append(values)
         bench.say(f"voices: {number + 1} of {len(bench.voices)}, {voice.name}")
 
 
 def hearing(voice, content):
-    """Ears: phones and visemes of speech frames (as training/speech.py's report counts them), closures of the bilabial posterior
+    """The encoder: phones and visemes of speech frames (as training/speech.py's report counts them), closures of the bilabial posterior
     at 0.5; "met": which p, b, m were heard to be shut."""
     phone_of, _ = speech.labels(voice.record, len(content) / layout.FPS)
     truth = phone_of[np.minimum(np.arange(len(content)) * speech.GRID // layout.FPS, len(phone_of) - 1)]
@@ -136,14 +136,14 @@ def met(voice, shut):
     return [closures.meets(*span, shut, closures.TOLERANCE) for span in voice.units["bilabial"]]
 
 
-def lips(head, voice, values, by_ear):
+def lips(head, voice, values, heard_shut):
     """closures.score of a performance, and which p, b, m it misses: those that were not heard, those that were."""
     found = mouth.events(mouth.curves(head, values))
-    missed = [heard for heard, shut in zip(by_ear, met(voice, found["closed"])) if not shut]
+    missed = [heard for heard, shut in zip(heard_shut, met(voice, found["closed"])) if not shut]
     return {
         **closures.score(voice.units, found["closed"], voice.seconds, found["labiodental"], found["rounded"]),
-        "unheard": (len(missed) - sum(missed), len(by_ear)),
-        "unperformed": (sum(missed), len(by_ear)),
+        "unheard": (len(missed) - sum(missed), len(heard_shut)),
+        "unperformed": (sum(missed), len(heard_shut)),
     }
 
 

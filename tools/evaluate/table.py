@@ -162,7 +162,7 @@ TARGETS |= {
     ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None),
 }
 NAME = 44  # characters
-BESIDE = {"ears": 1, "teacher": 2, "loudness": 2}  # columns that are no model come last
+BESIDE = {"encoder": 1, "teacher": 2, "loudness": 2}  # columns that are no model come last
 NOISE = 5  # points that a rate may be worse at 10 dB than in quiet
 
 

@@ -8,7 +8,7 @@ the capture's figure, then ours on read sentences of LJSpeech:
 
 What predicts the capture's jaw over a whole take from audio only (r, mean of the five; the linear maps are fitted on the other
 four): loudness alone 0.77, its square 0.78, bent and at 13 lags 0.80, with the openness of the vowels heard besides 0.82, any
-linear map of all Content 0.83. This teacher, told by the likeliest phones that our ears heard in her Mandarin, 0.80: the four
+linear map of all Content 0.83. This teacher, told by the likeliest phones that our encoder heard in her Mandarin, 0.80: the four
 numbers of FOLLOWS and CARRIED were chosen for that on all five. With a jaw in proportion to the phone's own it was 0.76.
 """
 

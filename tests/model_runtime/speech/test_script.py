@@ -96,7 +96,7 @@ def test_every_cue_may_be_interrupted():
 
 
 def test_two_read_sentences_with_a_pause(shared, tmp_path):
-    """Real voices, real ears: each sentence's lips close where its P, B and M are written, the wrong cue's stay as heard."""
+    """Real voices, the real encoder: each sentence's lips close where its P, B and M are written, the wrong cue's stay as heard."""
     from model_runtime.pipeline import Performer
 
     folder = shared / "data" / "librispeech"
