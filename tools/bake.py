@@ -35,7 +35,8 @@ def main(argv):
 
 @contextlib.contextmanager
 def enabled():
-    """The checkout's add-on enabled in bpy, in an empty scene and with factory settings; bpy does not survive leaving it so."""
+    """The checkout's add-on enabled in bpy, in an empty scene and with factory settings; disabled again on leaving, else bpy
+    crashes."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon.register()
     try:

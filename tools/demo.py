@@ -1,4 +1,4 @@
-"""The whole chain at once: a voice becomes a talking head, out/demo.blend, and its pictures, out/demo.mp4 and out/demo.png."""
+"""The whole chain: a voice becomes a talking head, out/demo.blend, and its pictures, out/demo.mp4 and out/demo.png."""
 
 import argparse
 import json
@@ -55,7 +55,7 @@ def main(argv):
             ["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed), "--quality", args.quality, *options]
         )
         if not status:
-            bpy.ops.wm.open_mainfile(filepath=str(blend))  # what was written is what is shown
+            bpy.ops.wm.open_mainfile(filepath=str(blend))  # so that the written file is what is shown
             show(bpy.context.scene, args, passages, blend)
     return status
 
@@ -66,7 +66,7 @@ def show(scene, args, passages, blend):
     addon.panels.studio.build(scene, head)
     render.choose_engine(scene)
     for sound in bpy.data.sounds:
-        sound.pack()  # the file can be moved, and speaks
+        sound.pack()  # so that the file can be moved and keeps its sound
     addon.batch.command.save(blend)
 
     fps = scene.render.fps / scene.render.fps_base
@@ -108,7 +108,7 @@ def measure_lips(scene, head, frames):
 
 
 def captions(voice, times):
-    """ "1.23 s" for each time, and the phone that is spoken then, where a list of phones lies beside the voice."""
+    """ "1.23 s" for each time, and the phone that is spoken then, if there is a list of phones beside the voice."""
     path = voice.with_suffix(".phones")
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     phones = [(float(start), float(end), phone) for start, end, phone in lines]

@@ -74,7 +74,7 @@ def seal(generator, values, content, beta, pins):
 
     apart = parting(values)
     shut = ramp(content[:, BILABIAL], *CERTAIN) * ramp(apart.norm(dim=-1) / opening, *NEAR)
-    shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])  # where both a v and a b are heard, it is a v
+    shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])  # of b and v only the likelier counts
     values = bring(generator, values, parting, apart * (1 - shut[:, None]), shut, pins)
 
     edge = teeth_edge(head, beta.numpy())

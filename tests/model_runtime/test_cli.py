@@ -99,7 +99,7 @@ def test_feel(short_voice, performed, capsys):
 
 
 def test_words_steer_the_face(sample, tmp_path):
-    """A sad prompt frowns, a happy one smiles, and neither costs the words their mouth."""
+    """A sad prompt frowns, a happy one smiles, and with both the mouth still speaks the words."""
     means = {}
     for prompt in ("devastated, holding back tears", "overjoyed, laughing with happiness"):
         run("perform", sample, "-o", tmp_path / "m.npz", "--prompt", prompt, "--device", "cpu", "--quality", "draft")

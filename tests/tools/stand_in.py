@@ -17,7 +17,7 @@ VOICE_RATE = 16000
 
 
 def make_head():
-    """A dark ball, which faces -Y, with a white nose and a red ball that leaves it upwards from frame to frame."""
+    """A dark ball that faces -Y, with a white nose and a red ball that moves up and away from it from frame to frame."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.1)
     head = bpy.context.object

@@ -1,7 +1,7 @@
 """Which voices are measured, what is known of them, and what is heard in them.
 
-English: LibriSpeech, read; the labels are PocketSphinx's times for the clip's text (training/align.py), an aligner's and at times
-wrong. German: EmoDB, acted; labelled by hand, but its ten sentences are known from training, whoever speaks. All by speakers of
+English: LibriSpeech, read; the labels are PocketSphinx's times for the clip's text (training/align.py), an aligner's and sometimes
+wrong. German: EmoDB, acted; labelled by hand, but its ten sentences are known from training by other speakers. All speakers are of
 corpus.TEST_SPEAKERS or DEV_SPEAKERS.
 """
 

@@ -18,8 +18,8 @@ from model_runtime.speech import phones
 from model_runtime.training import corpus, speech, sync, teacher
 from tools.evaluate import closures, material, metrics, mouth
 
-DRAWS = 3  # of the teacher, that stand for the truth
-FIRST_DRAW = 1000  # the teacher's seeds begin here; what is compared with the draws is drawn with the others' seeds
+DRAWS = 3  # performances of the teacher that count as the truth
+FIRST_DRAW = 1000  # first seed of those; performances that are compared with them have smaller seeds
 TEN = 10
 UPPER = ("brows", "eyes", "forehead")
 FACE = ("lips", "mouth", "jaw", "nose", "cheeks", *UPPER)
@@ -169,8 +169,8 @@ def places(head):
 
 
 def motion(bench):
-    """Distances to the teacher's draws of the same labels (no captured FLAME motion may be had), liveliness, beats. The column
-    `teacher` holds other draws of the teacher against these: no model that does not know the draw comes nearer."""
+    """Distances to the teacher's draws of the same labels (no captured FLAME motion is free to use), liveliness, beats. The column
+    `teacher` compares other draws of the teacher with these: a model that does not know the draw cannot come nearer."""
     every, where = places(bench.head)
     neutral = bench.head.v_template[every] * 1000
     pose = lambda values: lbs.pose(bench.head, mouth.still(values), None, every) * 1000
@@ -237,7 +237,7 @@ def sync_expert():
 
 
 def feelings(bench):
-    """Every label asked for by its point at full strength, on a few voices; felt by the motion encoder of the same space."""
+    """Every label, asked for by its point at full strength, on a few voices; the motion encoder of the same space tells what is felt."""
     space = bench.performer.feelings
     for voice in few(bench, 1 if bench.args.quick else 2):
         for model in (*bench.models, "teacher"):
@@ -304,7 +304,7 @@ def seeds(bench):
 
 
 def capture(bench):
-    """Jaw opening against FACEGOOD's captured mouth, audio alone in. Column `loudness`: the voice's loudness for a jaw."""
+    """Jaw opening against FACEGOOD's captured mouth, from audio alone. Column `loudness`: the voice's loudness in place of a jaw."""
     takes = [clip for clip in corpus.clips(bench.args.data) if clip.name.startswith("facegood_mocap/")]
     for take in takes[:1] if bench.args.quick else takes:
         with np.load(take.path.parent.parent / "bs" / f"{take.path.stem}.npz", allow_pickle=False) as kept:

@@ -2,7 +2,7 @@
 
 Fields are [V] or [V,3] in metres. `along` runs round the face towards the subject's left, `up` is up and `out` leads away from
 the head's upright axis. Where two lips touch both must move alike unless an action parts them: so patches are functions of the
-place alone, and only what parts is multiplied by `upper` or `lower`.
+place alone, and only what parts the lips is multiplied by `upper` or `lower`.
 """
 
 import numpy as np

@@ -25,7 +25,7 @@ def generator():
 
 
 def ajar(head, beta, heard):
-    """(values [4, 65] with the lips a fifth open, content [4, 55] that hears that posterior in frames 1 and 2)."""
+    """(values [4, 65] with the lips a fifth open, content [4, 55] with that posterior in frames 1 and 2)."""
     values = torch.from_numpy(0.2 * np.asarray(head.actions_motion, np.float32)[head.action("jawOpen")]).repeat(4, 1)
     values[:, 54] = 0.2  # the head is turned
     content = torch.zeros(4, 55)

@@ -120,7 +120,7 @@ def test_guidance_branches_are_one_batch(generator):
 
 
 def test_a_prompt_is_emphasised_where_it_holds(generator, monkeypatch):
-    """One step of the sampler is the guided sum, frame by frame, of what the denoiser says in each branch."""
+    """One step of the sampler is the guided sum, frame by frame, of what the denoiser predicts in each branch."""
     said = torch.tensor([0.3, 0.2, -0.1])
     monkeypatch.setattr(sampler, "denoise", lambda generator, branches, step, beta, x, *rest: said[branches][:, None, None].expand(x.shape))
     monkeypatch.setattr(sampler, "steady", lambda clean: clean)
@@ -141,7 +141,7 @@ def test_pins_are_met_bit_for_bit(generator):
 
 
 def test_neighbours_follow_a_pin():
-    """What a prediction misses at a pin is spread around it: no frame stands out alone, far frames stay."""
+    """What a prediction misses at a pin is spread around it: no single frame stands out, far frames stay."""
     pinned = np.zeros((60, CHANNELS), np.float32)
     mask = np.zeros((60, CHANNELS), bool)
     pinned[30, JAW.start], mask[30, JAW.start] = 0.4, True

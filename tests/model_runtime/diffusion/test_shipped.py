@@ -186,7 +186,7 @@ def test_eyes_blink(generator, heard):
 
 
 def test_pins_guide_the_curve_around_them(generator, heard, plain):
-    """A jaw key far off the curve: met exactly, approached over several frames, forgotten a second away."""
+    """A jaw key far off the curve: met exactly, approached over several frames, without effect a second away."""
     content, _ = heard["moon"]
     T = len(content)
     at, channel = T // 2, NECK.start + 1

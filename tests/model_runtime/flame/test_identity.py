@@ -93,7 +93,7 @@ def test_sliders_at_rest_are_the_template(builtin):
 
 
 def test_one_is_two_or_three_standard_deviations(builtin):
-    """Each in one thing, or in a few together: far out, but believable."""
+    """Each slider alone, or a few together: far out, but believable."""
     length = np.linalg.norm(builtin.identity_directions, axis=1)
     assert (length > 1.9).all() and (length < 6).all()
 
@@ -125,7 +125,7 @@ def test_what_sliders_leave_of_an_identity_stays_when_they_move(builtin):
 
 
 def test_lids_follow_the_identity(builtin):
-    """Other eyes need other ways to shut: the margins meet, where the template's way would leave a gap."""
+    """Other eyes need lids that shut another way: the margins meet where the template's lids would leave a gap."""
     beta = identity.beta(builtin, {"Eye Size": 1.25})
     shut = NEUTRAL.copy()
     shut[0, 60:62] = 1

@@ -22,7 +22,7 @@ EMODB = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "emodb"
 
 
 def peaky(phones, frames, rng, labels=LABELS):
-    """Posteriors [frames, V] of a model that spikes for one frame somewhere in each [start, end, phone] and says blank otherwise."""
+    """Posteriors [frames, V] of a model that spikes for one frame somewhere in each [start, end, phone] and is blank otherwise."""
     out = np.full((frames, len(labels)), 0.02 / len(labels), np.float32)
     out[:, 0] += 0.98
     for start, end, phone in phones:

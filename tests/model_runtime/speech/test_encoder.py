@@ -44,7 +44,7 @@ def test_chunks_hear_what_the_whole_hears(shipped, monkeypatch, chunk):
     whole = shipped.encode(voice)
     monkeypatch.setattr(module, "CHUNK", chunk)
     apart = np.abs(shipped.encode(voice) - whole).max(1)
-    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2  # recurrent layers forget, but never quite
+    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2  # recurrent layers forget, but never completely
 
 
 def test_progress_reaches_the_end(shipped):

@@ -100,7 +100,7 @@ def test_the_same_weights_have_the_same_name_with_and_without_a_head(tmp_path):
 
 
 def alone(model):
-    """Weights with which frames do not hear each other, but for positions, which are convolved over 16."""
+    """Weights with which frames do not see each other, except through positions, which are convolved over 16."""
     for layer in model.base_model.encoder.layers:
         torch.nn.init.zeros_(layer.attention.out_proj.weight)
 
@@ -129,7 +129,7 @@ def test_what_happens_at_a_time_is_heard_at_that_time(kind, tmp_path):
 
 @pytest.mark.parametrize("chunk", [2, 5])
 def test_chunks_hear_what_the_whole_hears(chunk, tmp_path, monkeypatch):
-    """Exactly so where frames do not hear each other over more than the edges."""
+    """The same numbers where frames do not see each other over more than the edges."""
     encoder, voice = plugin.load_plugin(build(tmp_path, change=alone), layer=2), talk(14.3)
     whole = encoder.encode(voice)
     monkeypatch.setattr(plugin, "CHUNK", chunk)
@@ -150,7 +150,7 @@ def test_progress_reaches_the_end_and_a_chunk_can_be_stopped_within(kind, tmp_pa
 
     with pytest.raises(Cancelled):
         encoder.encode(talk(3), stop)
-    assert len(encoder.encode(talk(1))) == 51  # and goes on to be of use
+    assert len(encoder.encode(talk(1))) == 51  # and can still be used
 
 
 def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
@@ -214,7 +214,7 @@ def test_vocabularies():
 def test_letters_are_refused(labels, tmp_path):
     with pytest.raises(UtterError, match="vocabulary is phones: ARPAbet, TIMIT's, or IPA"):
         plugin.load_plugin(build(tmp_path, labels=labels))
-    assert plugin.load_plugin(tmp_path, layer=1).kind.startswith("hidden:")  # but they hear all the same
+    assert plugin.load_plugin(tmp_path, layer=1).kind.startswith("hidden:")  # but they still give hidden states
 
 
 def pickled(folder):

@@ -1,5 +1,4 @@
-"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and what it draws is what it
-says."""
+"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and it draws what it should."""
 
 import json
 import shutil

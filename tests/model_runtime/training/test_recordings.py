@@ -181,7 +181,7 @@ def test_a_bad_file_is_named_in_a_sentence(folder, head, kind, says):
 
 
 class FakeEncoder:
-    """Hears a p for a tenth of a second at every half second, vowels elsewhere."""
+    """Hears a p for a tenth of a second every half second, vowels elsewhere."""
 
     def encode(self, samples, progress=None):
         content = np.zeros((content_module.frames_of(len(samples)), content_module.COLUMNS), np.float32)
