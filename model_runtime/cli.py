@@ -164,8 +164,8 @@ def named(args):
 
 
 def listed(args):
-    """The same of a batch list. A row is a command line of its own, with this one's options where it has none; one that cannot be
-    used has an UtterError for its options."""
+    """The same list for a batch list. Each row is read as a command line, which takes from this one the options that it lacks; a row
+    that cannot be used has an UtterError in place of options."""
     folder, tasks, taken = Path(args.list).parent, [], set()
     target = Path(args.output or folder)
     for title, cells in read_list(args.list):

@@ -48,7 +48,7 @@ def read(path):
 
 
 def main(args):
-    """Align every clip that is not in the cache yet. Stops and goes on where it was stopped."""
+    """Align every clip that is not in the cache yet. A stopped run goes on where it stopped."""
     path = path_of(args.cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {record["clip"] for record in load(args.cache)}

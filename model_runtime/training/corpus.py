@@ -1,7 +1,7 @@
 """The recordings to learn from, split by speaker.
 
 Reads the folders of --data as their README.md and index.csv describe them. A speaker belongs to one split only. EmoDB's
-speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not touched.
+speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not read.
 """
 
 import csv

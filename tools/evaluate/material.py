@@ -121,7 +121,7 @@ class Heard:
 
 
 def hear(performer, voice, condition, seed, noise, number):
-    """What the encoder hears; kept with the voice, for it is the same for every model. number: of the voice, so that noises take turns.
+    """What the encoder hears; kept with the voice, because it is the same for every model. number: of the voice, so that noises take turns.
 
     With its words the text is given as a studio would, with its language."""
     kind = list(noise)[(number + seed) % len(noise)] if "noise" in condition else ""

@@ -266,7 +266,7 @@ def few(bench, most):
 
 
 def seeds(bench):
-    """How alike the lips of several seeds are, and how different the rest, beside the teacher's own draws."""
+    """How similar the lips of several seeds are, and how different the rest, compared with the teacher's own draws."""
     _, where = places(bench.head)
     count = 2 if bench.args.quick else TEN
     brow_rows = np.array([bench.head.landmark(name) for name in bench.head.landmark_names if str(name).startswith("brow_")])

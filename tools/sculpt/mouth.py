@@ -76,7 +76,7 @@ def surface_step(a, b, x):
 
 
 def skin(x, y):
-    """z of the skin round the mouth, lips aside."""
+    """z of the skin round the mouth, without the lips."""
     return surface.front(x, y) + relief(x, y)
 
 

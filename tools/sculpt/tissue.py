@@ -73,7 +73,7 @@ class Tissue:
         return np.stack([t**i * s**j for i in range(4) for j in range(5)], -1)
 
     def slide(self, along, up, out=0):
-        """Displacement [V,3] of skin that slides over the sheet beneath it and keeps its height above, but for out."""
+        """Displacement [V,3] of skin that slides over the sheet beneath it and keeps its height above it, except for out."""
         turned, raised = self.angle + along / self.radius, self.y + up
         under = (self.terms(turned, raised) - self.terms(self.angle, self.y)) @ self.fit
         radius = np.hypot(self.p[:, 0], self.p[:, 2] - AXIS) + under + out

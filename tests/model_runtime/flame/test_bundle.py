@@ -65,7 +65,7 @@ def test_a_plain_flame_head_will_do(head, tmp_path):
 
 def test_the_jaws_line_is_as_near_to_its_arc_as_promised(tmp_path):
     if not BUILT_IN.exists():
-        pytest.skip("the built-in head is not made yet: python build.py sculpt")
+        pytest.skip("the built-in head is not made yet: python build.py head")
     head = load_head()
     bundle = written(head, tmp_path)
     jaw = bundle["key_deltas"][bundle["key_names"].tolist().index("jaw_x")]

@@ -27,7 +27,7 @@ def cache(tmp_path_factory):
 @pytest.fixture(scope="module")
 def builtin():
     if not BUILT_IN.exists():
-        pytest.skip("the built-in head is not made yet: python build.py sculpt")
+        pytest.skip("the built-in head is not made yet: python build.py head")
     return load_head()
 
 
@@ -143,7 +143,7 @@ def test_channels_that_mean_the_same_everywhere_are_kept(builtin, flame):
 
 
 def test_the_pickle_is_the_same_head(builtin, flame, fields, tmp_path, monkeypatch):
-    """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated alike."""
+    """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated in the same way."""
 
     class Ch:
         def __init__(self, x):

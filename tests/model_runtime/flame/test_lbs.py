@@ -21,7 +21,7 @@ def one(channel, value):
 @pytest.fixture(scope="module", params=["egg", "built-in"])
 def any_head(request):
     if request.param == "built-in" and not BUILT_IN.exists():
-        pytest.skip("the built-in head is not made yet: python build.py sculpt")
+        pytest.skip("the built-in head is not made yet: python build.py head")
     return make_head() if request.param == "egg" else load_head()
 
 

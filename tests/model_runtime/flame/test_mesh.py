@@ -96,7 +96,7 @@ def test_a_mesh_as_blender_holds_it():
     """The built-in head with another identity, in decimetres, Z up, facing -Y, somewhere in the scene: upright, in metres, on its
     vertices."""
     if not BUILT_IN.exists():
-        pytest.skip("the built-in head is not made yet: python build.py sculpt")
+        pytest.skip("the built-in head is not made yet: python build.py head")
     builtin = load_head()
     beta = np.zeros(300, np.float32)
     beta[:6] = [1, -1, 1, 0.5, -0.5, 1]

@@ -37,7 +37,7 @@ def records(tmp_path):
     return (
         [record(path, "talker", number) for number in range(100)]
         + [record(path, f"guest{n}", 0) for n in range(9)]
-        + [record(path, "stranger", 0, split="test")]
+        + [record(path, "unheard", 0, split="test")]
     )
 
 
