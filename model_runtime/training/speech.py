@@ -175,8 +175,8 @@ class Voices:
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
     def add_heard(self, encoder, args):
-        """Label again what was not labelled by hand, from all that is known of it by now (opinions); clips without a text become folders
-        of their own."""
+        """Label again what was not labelled by hand, from all that is known of it by now (opinions); clips that are known only by what
+        is heard become folders of their own."""
         known = {record["clip"]: record for records in self.clips.values() for record in records}
         self.clips = {folder: [record for record in records if record.get("source") in TRUSTED] for folder, records in self.clips.items()}
         for clip in corpus.clips(args.data, args.clips):
@@ -189,7 +189,7 @@ class Voices:
         folder = record["clip"].split("/")[0]
         if record.get("opinions") == 1:
             share = HEARD.get(folder, SHARES.get(folder, 0) / 3)
-            folder += " by ear"
+            folder += " heard only"
             self.shares[folder] = share
         self.clips.setdefault(folder, []).append(record)
 
