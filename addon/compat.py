@@ -2,7 +2,8 @@
 
 4.2, 4.3   an Action holds the F-curves of one data-block
 4.4        an Action has slots; each slot's F-curves lie in a channelbag of its one layer's one strip
-5.0        EEVEE has its old name again; Action.fcurves and sequence_editor.sequences are gone; strips have their own
+5.0        EEVEE has its old name again; Action.fcurves and sequence_editor.sequences are gone; strips have their own; properties
+           that add-ons define no longer lie among the custom properties
 """
 
 import bpy
@@ -88,6 +89,13 @@ def strips(scene):
     without a sequencer gets one."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def saved_properties(datablock, name):
+    """What is saved with a data-block under an add-on's property of that name (a group), whether or not it is defined today: a dict."""
+    held = datablock.bl_system_properties_get() if hasattr(datablock, "bl_system_properties_get") else datablock
+    group = held.get(name) if held is not None else None
+    return group.to_dict() if hasattr(group, "to_dict") else {}
 
 
 def _strip(action):

@@ -12,12 +12,12 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import look
+from . import compat, contract, look, rigs
+from .contract import OPTIONS, Option
 from .look import shaders
 from .panels import identity, takes, voice, words
-from .rigs import rig
 
-FEELINGS = (
+PROMPTS = (
     "happy",
     "sad",
     "angry",
@@ -36,23 +36,31 @@ FEELINGS = (
 )
 
 
-def suggest_feelings(_settings, _context, _typed):
-    return FEELINGS
+def suggest_prompts(_settings, _context, _typed):
+    return PROMPTS
 
 
 class Passage(bpy.types.PropertyGroup):
-    """A stretch of the voice with a feeling of its own; start, end and fade in frames of the scene."""
+    """A stretch of the voice with a prompt of its own; start, end and fade in frames of the scene."""
 
     start: IntProperty(name="Start", description="First frame of the passage")
     end: IntProperty(name="End", description="Last frame of the passage")
     prompt: StringProperty(
-        name="Feeling",
+        name="Prompt",
         description="What the face should feel here, in your own words",
-        search=suggest_feelings,
+        search=suggest_prompts,
         search_options={"SUGGESTION"},
     )
-    strength: FloatProperty(name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=1)
-    fade: IntProperty(name="Fade", description="Frames over which the feeling comes and goes at both ends", min=0, soft_max=48, default=6)
+    strength: FloatProperty(
+        name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=contract.Passage.strength
+    )
+    fade: IntProperty(
+        name="Fade",
+        description="Frames over which the passage comes and goes at both ends",
+        min=0,
+        soft_max=48,
+        default=contract.frame_at(contract.Passage.fade, 24),
+    )
 
 
 class Take(bpy.types.PropertyGroup):
@@ -63,84 +71,81 @@ class Take(bpy.types.PropertyGroup):
 
 
 class Identity(bpy.types.PropertyGroup):
-    """Who the built-in head is; nobody keys it, for a face changes its expression and not its owner."""
+    """Who the built-in head is, by sliders and a seed. Not animatable: a face changes its expression, not its owner."""
 
     __annotations__ = {
         identity.key(name): FloatProperty(
             name=name, description=description, soft_min=-1, soft_max=1, min=-2, max=2, options=set(), update=identity.changed
         )
-        for name, description in identity.SLIDERS.items()
+        for name, description in contract.SLIDERS.items()
     }
-    __annotations__["character"] = IntProperty(default=-1, options={"HIDDEN"})  # seed of what the sliders do not tell, -1 nothing
+    __annotations__["seed"] = IntProperty(default=-1, options={"HIDDEN"})  # of what the sliders do not tell, -1 nothing
+
+
+def prop(told: Option, **more):
+    """The property that shows an option of the contract: its label, tooltip, default and limits."""
+    about = {"name": told.label, "description": told.help, **more}
+    if "items" in more:
+        return EnumProperty(**about)
+    if told.choices:
+        items = tuple((value, *named) for value, named in told.choices.items())
+        return EnumProperty(items=items, default=told.default, **about)
+    limits = {key: value for key, value in (("min", told.low), ("max", told.high)) if value is not None}
+    if told.kind is int:
+        return IntProperty(default=told.default, **{key: int(value) for key, value in limits.items()}, **about)
+    if told.kind is float:
+        return FloatProperty(default=told.default, **limits, **about)
+    return StringProperty(**about)
+
+
+# What a panel's property of an option needs besides what the contract says.
+WITH = {
+    "voice": {"subtype": "FILE_PATH", "update": voice.changed},
+    "start": {"update": voice.moved},
+    "words": {"search": words.suggest, "search_options": {"SUGGESTION"}},
+    "language": {"items": words.ITEMS},
+    "prompt": {"search": suggest_prompts, "search_options": {"SUGGESTION"}},
+}
 
 
 class HeadSettings(bpy.types.PropertyGroup):
-    """Settings of one head: Object.utter."""
+    """Settings of one head: Object.utter. Every option of the contract that a panel shows, and what belongs to this head."""
 
-    voice: StringProperty(
-        name="Voice", subtype="FILE_PATH", update=voice.changed, description="The recording to perform: WAV, FLAC, OGG or MP3"
-    )
-    start: IntProperty(name="Start Frame", description="Frame at which the voice begins", default=1, update=voice.moved)
-    strip: StringProperty(options={"HIDDEN"})  # name of the voice's strip in the sequencer
-    placed: IntProperty(default=1, options={"HIDDEN"})  # where it was put: `start` before its last change
-    seconds: FloatProperty(options={"HIDDEN"})  # length of the voice; 0 unknown
-    refusal: StringProperty(options={"HIDDEN"})  # why the voice cannot be used, ""
-    frames: IntProperty(options={"HIDDEN"})  # 30-fps frames of the last performance
-
-    words: StringProperty(
-        name="Words",
-        search=words.suggest,
-        search_options={"SUGGESTION"},
-        description="What is said in the voice, for "
-        "sharper lips: the words, a .txt or .srt file, or the name of a text of this file. Words that do not fit "
-        "do no harm",
-    )
-    language: EnumProperty(name="Language", description="Language of the words", items=words.ITEMS)
-
-    identity: PointerProperty(type=Identity)
-
-    emotion: StringProperty(
-        name="Feeling",
-        description="What the face should feel throughout, in your own words. Empty: Utter hears it in the voice",
-        search=suggest_feelings,
-        search_options={"SUGGESTION"},
-    )
-    passages: CollectionProperty(type=Passage)
-    passage: IntProperty(name="Passage")
-
-    quality: EnumProperty(
-        name="Quality",
-        items=(("draft", "Draft", "A quick look: few diffusion steps"), ("final", "Final", "Best quality: all diffusion steps")),
-        default="final",
-    )
-    seed: IntProperty(name="Seed", min=0, description="The same seed gives the same performance, another one a new take")
-    jaw: EnumProperty(
-        name="Jaw",
-        items=(
-            ("KEYS", "Shape Keys", "The jaw moves by shape keys; every exporter keeps them"),
-            ("BONE", "Bone", "The jaw moves by its bone in the armature"),
+    __annotations__ = {name: prop(told, **WITH.get(name, {})) for name, told in OPTIONS.items() if told.panel}
+    __annotations__ |= {
+        "strip": StringProperty(options={"HIDDEN"}),  # name of the voice's strip in the sequencer
+        "placed": IntProperty(default=1, options={"HIDDEN"}),  # where it was put: `start` before its last change
+        "seconds": FloatProperty(options={"HIDDEN"}),  # length of the voice; 0 unknown
+        "refusal": StringProperty(options={"HIDDEN"}),  # why the voice cannot be used, ""
+        "frames": IntProperty(options={"HIDDEN"}),  # 30-fps frames of the last performance
+        "identity": PointerProperty(type=Identity),
+        "passages": CollectionProperty(type=Passage),
+        "passage": IntProperty(name="Passage"),
+        "skin_tone": FloatProperty(
+            name="Skin", description="From fair to dark", subtype="FACTOR", min=0, max=1, default=shaders.DEFAULT_TONE, update=look.changed
         ),
-    )
-
-    skin_tone: FloatProperty(
-        name="Skin", description="From fair to dark", subtype="FACTOR", min=0, max=1, default=shaders.DEFAULT_TONE, update=look.changed
-    )
-    eye_colour: FloatVectorProperty(
-        name="Eyes", description="Colour of the irises", subtype="COLOR", min=0, max=1, default=shaders.DEFAULT_EYES, update=look.changed
-    )
-    hair_colour: FloatVectorProperty(
-        name="Hair",
-        description="Colour of hair, brows and lashes",
-        subtype="COLOR",
-        min=0,
-        max=1,
-        default=shaders.DEFAULT_HAIR,
-        update=look.changed,
-    )
-    show_hair: BoolProperty(name="Show Hair", description="Hair on the scalp", default=True, update=look.changed)
-
-    takes: CollectionProperty(type=Take)
-    take: IntProperty(name="Take", update=takes.chosen)
+        "eye_colour": FloatVectorProperty(
+            name="Eyes",
+            description="Colour of the irises",
+            subtype="COLOR",
+            min=0,
+            max=1,
+            default=shaders.DEFAULT_EYES,
+            update=look.changed,
+        ),
+        "hair_colour": FloatVectorProperty(
+            name="Hair",
+            description="Colour of hair, brows and lashes",
+            subtype="COLOR",
+            min=0,
+            max=1,
+            default=shaders.DEFAULT_HAIR,
+            update=look.changed,
+        ),
+        "show_hair": BoolProperty(name="Show Hair", description="Hair on the scalp", default=True, update=look.changed),
+        "takes": CollectionProperty(type=Take),
+        "take": IntProperty(name="Take", update=takes.chosen),
+    }
 
 
 class SceneSettings(bpy.types.PropertyGroup):
@@ -150,16 +155,36 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Head",
         type=bpy.types.Object,
         description="The head that performs",
-        poll=lambda _self, obj: obj.type == "MESH" and rig.describe(obj).kind == "utter",
+        poll=lambda _self, obj: obj.type == "MESH" and rigs.ready(obj),
     )
+
+
+def migrate(obj):
+    """Take over what an earlier version of Utter saved with an object under other names."""
+    saved = compat.saved_properties(obj, "utter")
+    if "emotion" in saved and "prompt" not in saved:
+        obj.utter.prompt = saved["emotion"]
+    identity_saved = saved.get("identity", {})
+    if "character" in identity_saved and "seed" not in identity_saved:
+        obj.utter.identity.seed = identity_saved["character"]
+
+
+@bpy.app.handlers.persistent
+def _after_load(*_):
+    for obj in bpy.data.objects:
+        if obj.type == "MESH" and not obj.library:
+            migrate(obj)
 
 
 def register():
     bpy.types.Object.utter = PointerProperty(type=HeadSettings)
     bpy.types.Scene.utter = PointerProperty(type=SceneSettings)
+    bpy.app.handlers.load_post.append(_after_load)
 
 
 def unregister():
+    if _after_load in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_after_load)
     for owner in (bpy.types.Object, bpy.types.Scene):
         if hasattr(owner, "utter"):
             del owner.utter

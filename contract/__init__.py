@@ -3,7 +3,7 @@
 Both import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
 """
 
-from .batch import COLUMNS, check_columns, find_voices, name_output, read_list, row, usable, words_for
+from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
 from .errors import Cancelled, UtterError
 from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
 from .layout import (
@@ -12,15 +12,15 @@ from .layout import (
     CHANNELS,
     EXPRESSION,
     EYES,
+    FACE_ACTIONS,
     FPS,
     JAW,
     JOINTS,
-    LID_ACTIONS,
     LIDS,
     LIP_LANDMARKS,
-    MOUTH_ACTIONS,
     NECK,
     PAIRED_ACTIONS,
+    PERFORMANCE,
     TONGUE,
 )
 from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
@@ -41,17 +41,17 @@ __all__ = [
     "DEVICES",
     "EXPRESSION",
     "EYES",
+    "FACE_ACTIONS",
     "FPS",
     "FURTHEST",
     "JAW",
     "JOINTS",
     "LIDS",
-    "LID_ACTIONS",
     "LIP_LANDMARKS",
-    "MOUTH_ACTIONS",
     "NECK",
     "OPTIONS",
     "PAIRED_ACTIONS",
+    "PERFORMANCE",
     "PROTOCOL",
     "RUNTIME",
     "SLIDERS",
@@ -66,9 +66,9 @@ __all__ = [
     "Passage",
     "PerformRequest",
     "Request",
+    "Task",
     "UtterError",
     "add_arguments",
-    "check_columns",
     "check_protocol",
     "draw_identity",
     "find_voices",
@@ -81,6 +81,7 @@ __all__ = [
     "read_passages",
     "row",
     "seconds_at",
+    "tasks_of",
     "usable",
     "words_for",
 ]

@@ -8,10 +8,12 @@ Cells are separated by comma, semicolon or tab: the one that the first line has 
 One list serves all commands: each leaves out, with a note, the columns that it cannot use.
 """
 
+import argparse
 import csv
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from .errors import UtterError
 from .request import OPTIONS
@@ -75,6 +77,36 @@ def usable(asked: dict[str, str], command: str) -> tuple[dict[str, str], str]:
     kept = {name: cell for name, cell in asked.items() if name in ("voice", "out") or command in OPTIONS[name].commands}
     left = [name for name in asked if name not in kept]
     return kept, f"This command leaves out what the list says of {' and '.join(left)}." if left else ""
+
+
+class Task(NamedTuple):
+    """One voice of a batch. options: a Namespace of `perform`'s options, or the UtterError that says why the row cannot be used.
+    note: a sentence about what is left out ("" if nothing)."""
+
+    title: str
+    voice: str | None
+    output: Path | None
+    options: Any
+    note: str
+
+
+def tasks_of(path: str, target: Path, suffix: str, command: str, parser: argparse.ArgumentParser, given: argparse.Namespace) -> list[Task]:
+    """The tasks of a batch list. A row is a command line of its own, with the options given where it has none.
+
+    target: the folder that the column `out` refers to. suffix: of the files. parser: of the command (RUNTIME, BLENDER)."""
+    tasks, taken = [], set[str]()
+    for title, cells in read_list(path):
+        voice, output, note = None, None, ""
+        options: Any
+        try:
+            asked, note = usable(row(cells, Path(path).parent), command)
+            voice, out = asked.pop("voice"), asked.pop("out", None)
+            options = parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()], argparse.Namespace(**vars(given)))
+            output = name_output(target, out, voice, suffix, taken)
+        except UtterError as error:
+            options = error
+        tasks.append(Task(title, voice, output, options, note))
+    return tasks
 
 
 def find_voices(given: Iterable[str | Path]) -> list[Path]:

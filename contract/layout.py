@@ -31,5 +31,7 @@ mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOut
 cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 )
 PAIRED_ACTIONS = {name[:-4] for name in ACTIONS if name.endswith("Left") and name[:-4] + "Right" in ACTIONS} - {"jaw", "mouth"}
-LID_ACTIONS = tuple(name for name in ACTIONS if name.startswith("eyeBlink"))
-MOUTH_ACTIONS = tuple(name for name in ACTIONS if not name.startswith(("eye", "brow")))  # what moves with the lips
+
+# A performance [T, 117]: Motion's channels and the face actions beside them.
+FACE_ACTIONS = slice(CHANNELS, CHANNELS + len(ACTIONS))
+PERFORMANCE = FACE_ACTIONS.stop

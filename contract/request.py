@@ -12,10 +12,10 @@ from .identity import COEFFICIENTS
 from .options import BLENDER, RUNTIME, Option, option, options_of
 
 DEVICES = {
-    "auto": "The graphics card where there is one, else the processor",
-    "cpu": "The processor, which works everywhere",
-    "cuda": "An NVIDIA graphics card",
-    "mps": "Apple's graphics processor",
+    "auto": ("Automatic", "The graphics card where there is one, else the processor"),
+    "cpu": ("Processor", "Works everywhere"),
+    "cuda": ("NVIDIA", "An NVIDIA graphics card"),
+    "mps": ("Apple", "Apple's graphics processor"),
 }
 
 
@@ -161,14 +161,14 @@ class PerformRequest(Request):
         commands=(RUNTIME,),
         path="always",
     )
-    seed: int = option(
-        0, label="Seed", help="The same seed gives the same performance, another seed a new take", kind=int, low=0, high=2**31 - 1
-    )
     quality: str = option(
         "final",
         label="Quality",
         help="How many diffusion steps are taken",
-        choices={"draft": "A quick look: few diffusion steps", "final": "Best quality: all diffusion steps"},
+        choices={"draft": ("Draft", "A quick look: few diffusion steps"), "final": ("Final", "Best quality: all diffusion steps")},
+    )
+    seed: int = option(
+        0, label="Seed", help="The same seed gives the same performance, another seed a new take", kind=int, low=0, high=2**31 - 1
     )
     head: str | None = option(
         None,
@@ -245,7 +245,10 @@ class BakeOptions:
         "keys",
         label="Jaw",
         help="How the jaw of a FLAME head is baked",
-        choices={"keys": "The jaw moves by shape keys; every exporter keeps them", "bone": "The jaw moves by its bone in the armature"},
+        choices={
+            "keys": ("Shape Keys", "The jaw moves by shape keys; every exporter keeps them"),
+            "bone": ("Bone", "The jaw moves by its bone in the armature"),
+        },
         commands=(BLENDER,),
     )
     out: str | None = option(

@@ -15,15 +15,13 @@ from contract import (
     RUNTIME,
     VERSION,
     PerformRequest,
+    Task,
     UtterError,
     add_arguments,
     find_voices,
-    name_output,
     read_identity,
-    read_list,
     read_passages,
-    row,
-    usable,
+    tasks_of,
     words_for,
 )
 
@@ -116,7 +114,9 @@ def perform(args):
     if args.encoder:
         performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
     asked(args, performer, "any")
-    tasks = listed(args) if args.list else named(args)
+    tasks = (
+        tasks_of(args.list, Path(args.output or Path(args.list).parent), ".npz", RUNTIME, args.parser, args) if args.list else named(args)
+    )
     for title, voice, output, options, note in tasks:
         try:
             if isinstance(options, UtterError):
@@ -151,8 +151,14 @@ def asked(options, performer, voice):
     return PerformRequest(**{**given, "voice": str(voice)})
 
 
+def listed(args):
+    """The Tasks of the list."""
+    target = Path(args.output or Path(args.list).parent)
+    return tasks_of(args.list, target, ".npz", RUNTIME, args.parser, args)
+
+
 def named(args):
-    """[(title, voice, output, options, note)] of the voices named on the command line."""
+    """The Tasks of the voices named on the command line."""
     if not args.output:
         raise UtterError("Say with --output where the Motion goes.")
     jobs = plan(args.voices, args.output)
@@ -160,26 +166,7 @@ def named(args):
         raise UtterError("Pins belong to one voice; perform that voice alone.")
     if args.words and len(jobs) > 1 and not Path(args.words).is_dir():
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
-    return [(voice, voice, output, args, "") for voice, output in jobs]
-
-
-def listed(args):
-    """The same list for a batch list. Each row is read as a command line, which takes from this one the options that it lacks; a row
-    that cannot be used has an UtterError in place of options."""
-    folder, tasks, taken = Path(args.list).parent, [], set()
-    target = Path(args.output or folder)
-    for title, cells in read_list(args.list):
-        voice = output = None
-        note = ""
-        try:
-            kept, note = usable(row(cells, folder), RUNTIME)
-            voice, out = kept.pop("voice"), kept.pop("out", None)
-            options = args.parser.parse_args([f"--{name}={cell}" for name, cell in kept.items()], argparse.Namespace(**vars(args)))
-            output = name_output(target, out, voice, ".npz", taken)
-        except UtterError as error:
-            options = error
-        tasks.append((title, voice, output, options, note))
-    return tasks
+    return [Task(str(voice), str(voice), output, args, "") for voice, output in jobs]
 
 
 def say(voice):

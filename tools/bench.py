@@ -61,7 +61,8 @@ def bench_bake(args):
     from addon import compat
     from addon.animation import bake
     from addon.panels import head
-    from addon.rigs import rig
+    from addon.rigs import rig_of
+    from addon.rigs.base import armature
     from addon.work import jobs
     from tools.bake import enabled
 
@@ -74,14 +75,14 @@ def bench_bake(args):
         obj = bpy.context.scene.utter.head
         runs = []
         for _ in range(3):
-            bake.clear(obj)
+            bake.clear(rig_of(obj))
             began = time.perf_counter()
-            bake.bake(obj, values)
+            bake.bake(rig_of(obj), values)
             runs.append(time.perf_counter() - began)
         ours = statistics.median(runs)
-        blocks = obj.data.shape_keys, rig.armature(obj)
+        blocks = obj.data.shape_keys, armature(obj)
         curves = [read_curve(block, curve) for block in blocks for curve in compat.bag(block).fcurves]
-        bake.clear(obj)
+        bake.clear(rig_of(obj))
         began = time.perf_counter()
         for owner, attribute, index, moments, column in curves[::8]:
             vector = None if attribute == "value" else getattr(owner, attribute)
@@ -171,7 +172,8 @@ def bench_head(args):
 
     from addon.animation import bake
     from addon.panels import head
-    from addon.rigs import rig
+    from addon.rigs import rig_of
+    from addon.rigs.base import armature
     from addon.work import jobs
     from model_runtime.flame.load import load_head
     from tools.bake import enabled
@@ -186,11 +188,11 @@ def bench_head(args):
         adds = [timed(lambda: jobs.run(head.add_job(bpy.context))) for _ in range(runs)]
         yield "adding it to a scene, median", statistics.median(adds), "s", "< 1"
         obj, scene = bpy.context.scene.utter.head, bpy.context.scene
-        for other in [other for other in scene.objects if other not in (obj, rig.armature(obj))]:
+        for other in [other for other in scene.objects if other not in (obj, armature(obj))]:
             bpy.data.objects.remove(other)
         scene.render.fps, length = 30, 300
         values = np.sin(np.random.default_rng(0).normal(0, 0.1, (length, 65)).cumsum(axis=0)).astype(np.float32)
-        bake.bake(obj, values, 1)
+        bake.bake(rig_of(obj), values, 1)
 
         def play():
             for frame in range(1, length + 1):

@@ -7,10 +7,12 @@ from bisect import bisect_left
 
 import numpy as np
 
-CHANNELS = 65
-FPS = 30.0
-EXPRESSION, JAW, NECK, EYES = slice(0, 50), slice(50, 53), slice(53, 56), slice(56, 60)
-LIDS, TONGUE = slice(60, 62), slice(62, 65)
+from ..contract import ACTIONS, CHANNELS, EXPRESSION, FACE_ACTIONS, FPS, JAW, LIDS, TONGUE
+
+# Columns of a performance that are read at the lips' closures, and at the lids'.
+_ACTIONS = [(FACE_ACTIONS.start + k, name) for k, name in enumerate(ACTIONS)]
+MOUTH = np.array([*range(EXPRESSION.start, JAW.stop), *range(TONGUE.start, TONGUE.stop), *(k for k, n in _ACTIONS if n[:3] != "eye")])
+BLINK = np.array([*range(LIDS.start, LIDS.stop), *(k for k, n in _ACTIONS if n.startswith("eyeBlink"))])
 
 SHUT = 0.2  # minima below this share of the widest gap are closures worth keeping
 TOUCHING = 0.02  # and count as met within this share of the widest gap
@@ -18,7 +20,7 @@ SNAP = 1e-3  # frames: closer than this is the same moment
 
 
 def resample(values, fps, start_frame, gap=None):
-    """Motion [T,65] at 30 fps -> (frames [N] whole scene frames, samples [N,65] float32) at fps.
+    """A performance [T,C] at 30 fps, C 65 or 117 -> (frames [N] whole scene frames, samples [N,C] float32) at fps.
 
     The first frame shows the moment 0 (or is the last one before it, where start_frame is not whole), the last one the end
     of the motion. Between frames of the Motion a monotone cubic is read, which never leaves the range of its neighbours.
@@ -34,11 +36,10 @@ def resample(values, fps, start_frame, gap=None):
     lips = values[:, JAW.start] if gap is None else np.asarray(gap, np.float64)
     samples = interpolate(values, u)
     mouth, lids = meet(u, lips), meet(u, 1 - values[:, LIDS].max(axis=1))
-    for positions, groups in ((mouth, (EXPRESSION, JAW, TONGUE)), (lids, (LIDS,))):
+    for positions, columns in ((mouth, MOUTH), (lids, BLINK)):
+        columns = columns[columns < values.shape[1]]
         moved = np.flatnonzero(positions != u)
-        met = interpolate(values, positions[moved])
-        for channels in groups:
-            samples[moved, channels] = met[:, channels]
+        samples[np.ix_(moved, columns)] = interpolate(values, positions[moved])[:, columns]
     return frames, samples
 
 
@@ -103,24 +104,24 @@ def _slope(left, right):
     return np.divide(2 * product, total, out=np.zeros_like(total), where=product > 0)
 
 
-def pins(frames, channels, values, start_frame, fps, length):
-    """Keys of the artist -> (values [length,65] float32, mask [length,65] bool) at 30 fps.
+def pins(frames, columns, values, start_frame, fps, length, width=CHANNELS):
+    """Keys of the artist -> (values [length,width] float32, mask [length,width] bool) at 30 fps.
 
-    frames, channels, values [K]: scene frame, Motion channel and value of each key. A key on a frame of the Motion pins that
+    frames, columns, values [K]: scene frame, column of a performance and value of each key. A key on a frame of the Motion pins that
     frame; one between two pins both, where several meet weighted by nearness. Keys outside the motion pin nothing.
     """
-    pinned, weight = np.zeros((length, CHANNELS)), np.zeros((length, CHANNELS))
-    exact = np.zeros((length, CHANNELS), bool)
-    channels, values = np.asarray(channels, int), np.asarray(values, np.float64)
+    pinned, weight = np.zeros((length, width)), np.zeros((length, width))
+    exact = np.zeros((length, width), bool)
+    columns, values = np.asarray(columns, int), np.asarray(values, np.float64)
     u = (np.asarray(frames, np.float64) - start_frame) / fps * FPS
     on = np.abs(u - np.round(u)) < SNAP
     for i, w in ((np.floor(u), 1 - (u - np.floor(u))), (np.floor(u) + 1, u - np.floor(u))):
         use = ~on & (i >= 0) & (i < length)
-        where = i[use].astype(int), channels[use]
+        where = i[use].astype(int), columns[use]
         np.add.at(pinned, where, w[use] * values[use])
         np.add.at(weight, where, w[use])
     np.divide(pinned, weight, out=pinned, where=weight > 0)
     use = on & (np.round(u) >= 0) & (np.round(u) < length)
-    where = np.round(u[use]).astype(int), channels[use]
+    where = np.round(u[use]).astype(int), columns[use]
     pinned[where], exact[where] = values[use], True
     return pinned.astype(np.float32), exact | (weight > 0)

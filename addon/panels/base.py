@@ -1,8 +1,13 @@
 """What panels and their operators share: the sidebar's tab, the head that performs, buttons that start a job."""
 
+from typing import TYPE_CHECKING, Any
+
+from .. import rigs
 from ..contract import UtterError
-from ..rigs import rig
 from ..work import jobs
+
+if TYPE_CHECKING:
+    from ..settings import HeadSettings
 
 
 class Panel:
@@ -21,13 +26,18 @@ class HeadPanel(Panel):
         return chosen(context) is not None
 
 
-def chosen(context):
+def settings_of(head: Any) -> "HeadSettings":
+    """Object.utter: the settings of one head."""
+    return head.utter
+
+
+def chosen(context: Any) -> Any:
     """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
     head = context.scene.utter.head
     if head is not None and context.scene.objects.get(head.name) == head:
         return head
-    found = rig.find(context)
-    return found if found is not None and rig.describe(found).kind == "utter" else None
+    found = rigs.find(context)
+    return found if found is not None and rigs.ready(found) else None
 
 
 class Starts:

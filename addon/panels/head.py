@@ -2,41 +2,44 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
 
-from ..contract import UtterError
-from ..rigs import rig
+from .. import rigs
+from ..contract import HeadRequest, UtterError
+from ..rigs import making
 from ..work import jobs, paths
 from .base import Panel, Starts, chosen
 
 
-def add_job(context, path="", mesh_object=None, name=None, jaw="KEYS"):
+def add_job(context: Any, path: str = "", mesh_object: Any = None, name: str | None = None, jaw: str = "keys") -> jobs.Job:
     """Job that adds a head: the built-in one, that of a file, or the mesh or FLAME object of the scene made one."""
     scene, folder = jobs.Reference(context.scene), jobs.temporary_folder()
-    bundle, fields, adopted = folder / "bundle.npz", {"head": path or None}, None
+    bundle, mesh, adopted = folder / "bundle.npz", None, None
     if mesh_object is not None:
         adopted = jobs.Reference(mesh_object)
-        rig.export_mesh(mesh_object, folder / "mesh.npz")
+        mesh = folder / "mesh.npz"
+        making.export_mesh(mesh_object, mesh)
         # perform() wants the head's file again in later sessions, so it lies where it stays, named by what it was made of.
-        digest = hashlib.sha256((folder / "mesh.npz").read_bytes()).hexdigest()[:16]
+        digest = hashlib.sha256(mesh.read_bytes()).hexdigest()[:16]
         bundle = paths.folder("heads") / f"{digest}.npz"
-        fields["mesh"] = str(folder / "mesh.npz")
 
     def apply(result):
         target = scene.get()
         if adopted is None:
-            head = rig.build(
+            head = making.build(
                 result["output"], name=name or result["name"], collection=collection_of(target), jaw=jaw, head_path=result.get("head") or ""
             )
-            (rig.armature(head) or head).location = target.cursor.location
+            (rigs.armature(head) or head).location = target.cursor.location
         else:
-            head = rig.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
+            head = making.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
         choose(target, head)
         head.utter.jaw = jaw
 
-    return jobs.Job("Add Head", "head", "head", apply, folder, output=str(bundle), **fields)
+    asked = HeadRequest(output=str(bundle), head=path or None, mesh=str(mesh) if mesh else None)
+    return jobs.Job("Add Head", "head", "head", asked, apply, folder)
 
 
 def collection_of(scene):
@@ -89,23 +92,25 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     bl_idname = "utter.use_selected"
     bl_label = "Use Selected"
     bl_description = (
-        "Let the active object perform: a head of Utter's, a FLAME object of another add-on, or a neutral mesh in FLAME's topology"
+        "Let the active object perform: a head with ARKit's 52 shape keys, a FLAME object of another add-on, "
+        "or a neutral mesh in FLAME's topology"
     )
 
     @classmethod
     def refusal(cls, context):
         if context.active_object is None:
             return "Select the object that should perform."
-        seen = rig.describe(context.active_object)
-        return seen.reason if seen.kind == "none" and rig.find(context) is None else ""
+        seen = rigs.recognise(context.active_object)
+        return seen.reason if seen.state == "none" and rigs.find(context) is None else ""
 
     def job(self, context):
-        head = rig.find(context)
-        head = head if head is not None and rig.describe(head).kind == "utter" else context.active_object
-        seen = rig.describe(head)
-        if seen.kind == "utter" and (not seen.path or Path(seen.path).is_file()):
-            choose(context.scene, head)
-            return None
+        found = rigs.find(context)
+        head = found if found is not None and rigs.ready(found) else context.active_object
+        if rigs.ready(head):
+            file = rigs.rig_of(head).head
+            if not file or Path(file).is_file():
+                choose(context.scene, head)
+                return None
         return add_job(context, mesh_object=head)
 
 

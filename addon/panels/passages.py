@@ -1,41 +1,43 @@
-"""Passages: stretches of the voice with a feeling of their own, written in words."""
+"""The prompt for the whole, and passages: stretches of the voice with a prompt of their own."""
 
 import bpy
 
 from ..animation import bake
+from ..contract import Passage, frame_at, seconds_at
 from ..work import jobs
 from .base import HeadPanel, chosen
 
 
 def in_seconds(settings, fps):
-    """The passages as the worker wants them: seconds from the voice's beginning."""
-    return [
-        {
-            "start": (p.start - settings.start) / fps,
-            "end": (p.end - settings.start) / fps,
-            "prompt": p.prompt.strip(),
-            "strength": p.strength,
-            "fade": p.fade / fps,
-        }
-        for p in settings.passages
-        if p.prompt.strip()
-    ]
+    """The passages that have a prompt, in seconds from the voice's beginning: tuple of contract.Passage."""
+    return tuple(
+        Passage(
+            seconds_at(passage.start, fps, settings.start),
+            seconds_at(passage.end, fps, settings.start),
+            passage.prompt.strip(),
+            passage.strength,
+            seconds_at(passage.fade, fps),
+        )
+        for passage in settings.passages
+        if passage.prompt.strip()
+    )
 
 
 def from_seconds(settings, passages, fps):
-    """Replace the passages by ones in seconds (as in docs/protocol.md)."""
+    """Replace the passages by contract.Passages, which are in seconds."""
     settings.passages.clear()
     for given in passages:
         passage = settings.passages.add()
-        passage.start = round(settings.start + given["start"] * fps)
-        passage.end = round(settings.start + given["end"] * fps)
-        passage.prompt = given["prompt"]
-        passage.strength = given.get("strength", 1.0)
-        passage.fade = round(given.get("fade", 0.25) * fps)
+        passage.start = frame_at(given.start, fps, settings.start)
+        passage.end = frame_at(given.end, fps, settings.start)
+        passage.prompt, passage.strength, passage.fade = given.prompt, given.strength, frame_at(given.fade, fps)
 
 
 def last_frame(settings, fps):
-    return settings.start + round(settings.seconds * fps)
+    return frame_at(settings.seconds, fps, settings.start)
+
+
+LENGTH = 2.0  # seconds of a new passage
 
 
 class Edit:
@@ -71,8 +73,8 @@ class UTTER_OT_add_passage(Edit, bpy.types.Operator):
         last = last_frame(settings, fps) if settings.seconds else scene.frame_end
         start = scene.frame_current if settings.start <= scene.frame_current < last else settings.start
         passage = settings.passages.add()
-        passage.start, passage.end = start, min(start + round(2 * fps), last)
-        passage.fade = round(0.25 * fps)
+        passage.start, passage.end = start, min(frame_at(LENGTH, fps, start), last)
+        passage.fade = frame_at(Passage.fade, fps)
         settings.passage = len(settings.passages) - 1
 
 
@@ -125,25 +127,21 @@ class UTTER_UL_passages(bpy.types.UIList):
         row.label(text=f"{passage.start}\u2013{passage.end}")
 
 
-class UTTER_PT_feeling(HeadPanel, bpy.types.Panel):
-    bl_idname = "UTTER_PT_feeling"
-    bl_label = "Feeling"
+class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_prompt"
+    bl_label = "Prompt"
 
     def draw(self, context):
         layout, settings = self.layout, chosen(context).utter
         layout.prop(
-            settings,
-            "emotion",
-            text="",
-            icon="OUTLINER_OB_SPEAKER" if not settings.emotion else "TEXT",
-            placeholder="As heard in the voice",
+            settings, "prompt", text="", icon="OUTLINER_OB_SPEAKER" if not settings.prompt else "TEXT", placeholder="As heard in the voice"
         )
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_passages"
     bl_label = "Passages"
-    bl_parent_id = "UTTER_PT_feeling"
+    bl_parent_id = "UTTER_PT_prompt"
 
     def draw(self, context):
         layout, settings = self.layout, chosen(context).utter
@@ -159,7 +157,7 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         if not 0 <= settings.passage < len(settings.passages):
             return
         passage = settings.passages[settings.passage]
-        layout.prop(passage, "prompt", text="", icon="TEXT", placeholder="Feeling, in your own words")
+        layout.prop(passage, "prompt", text="", icon="TEXT", placeholder="What to feel here, in your own words")
         column = layout.column(align=True)
         for side in ("start", "end"):
             row = column.row(align=True)
@@ -176,6 +174,6 @@ CLASSES = (
     UTTER_OT_move_passage,
     UTTER_OT_set_passage,
     UTTER_UL_passages,
-    UTTER_PT_feeling,
+    UTTER_PT_prompt,
     UTTER_PT_passages,
 )

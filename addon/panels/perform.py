@@ -1,83 +1,100 @@
 """Perform: the head speaks the voice and feels what was asked. The panel and the command line both come through here."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
+from .. import rigs
 from ..animation import bake
-from ..contract import UtterError
-from ..rigs import rig
+from ..contract import OPTIONS, PerformRequest, UtterError, options_of
 from ..work import jobs, paths
 from . import passages, takes, voice, words
-from .base import HeadPanel, Starts, chosen
+from .base import HeadPanel, Starts, chosen, settings_of
+
+ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
+SHOWN = [name for name, told in OPTIONS.items() if told.panel and name not in (*ELSEWHERE, "out")]
 
 
-def perform_job(scene, head, rediffuse=False, ears=None):
+def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None) -> jobs.Job:
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result.
 
-    rediffuse: keep the artist's keys exactly and renew what lies between them. ears: folder of a speech model to hear with, None: the
-    preferences' one. UtterError if it cannot start.
+    rediffuse: keep the artist's keys exactly and renew what lies between them. encoder: folder of a speech model to hear with, None:
+    the preferences' one. UtterError if it cannot start.
     """
-    settings, fps, seen = head.utter, bake.scene_fps(scene), rig.describe(head)
-    if seen.kind != "utter":
-        raise UtterError(seen.reason)
-    if seen.path and not Path(seen.path).is_file():
-        raise UtterError(f"The file of this head is gone ({seen.path}); select the head and press Use Selected to make it again.")
+    settings, fps, rig = settings_of(head), bake.scene_fps(scene), rigs.rig_of(head)
+    if rig.head and not Path(rig.head).is_file():
+        raise UtterError(f"The file of this head is gone ({rig.head}); select the head and press Use Selected to make it again.")
     if settings.refusal:
         raise UtterError(settings.refusal)
-    start, jaw, quality = settings.start, settings.jaw, settings.quality
-    fields = {
-        "voice": voice.path_of(head),
-        "head": seen.path or None,
-        "emotion": settings.emotion.strip() or None,
-        "passages": passages.in_seconds(settings, fps),
-        "pins": None,
-        "seed": settings.seed,
-        "quality": quality,
-        "identity": list(seen.identity) or None,
-        "words": words.of(head),
-        "language": words.language(settings),
-        "ears": ears or paths.ears(),
-    }
-    pins = bake.read_pins(head, start, settings.frames, fps=fps) if rediffuse else None
-    if rediffuse and not pins[1].any():
+    start, jaw = settings.start, settings.jaw
+    pins = bake.read_pins(rig, start, settings.frames, fps=fps) if rediffuse else None
+    if pins is not None and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
 
     folder = jobs.temporary_folder()
-    if rediffuse:
-        fields["pins"] = str(folder / "pins.npz")
-        np.savez_compressed(fields["pins"], values=pins[0], mask=pins[1])
-    fields["output"] = str(folder / "motion.npz")
+    chosen = {name: getattr(settings, name) for name in options_of(PerformRequest) if OPTIONS[name].panel}
+    asked = PerformRequest(
+        **{
+            **chosen,
+            "voice": voice.path_of(head),
+            "output": str(folder / "motion.npz"),
+            "words": words.of(head),
+            "language": words.language(settings),
+            "passages": passages.in_seconds(settings, fps),
+            "head": rig.head,
+            "identity": rig.identity or None,
+            "encoder": encoder or paths.encoder(),
+            "pins": str(folder / "pins.npz") if pins is not None else None,
+        }
+    )
+    if pins is not None:
+        np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1])
     references = jobs.Reference(scene), jobs.Reference(head)
 
     def apply(result):
         scene, head = (reference.get() for reference in references)
-        with np.load(result["output"], allow_pickle=False) as arrays:
-            values = arrays["motion"]
+        performance, rig = read_performance(result["output"]), rigs.rig_of(head)
         if rediffuse:
-            bake.rebake(head, values, start, fps=bake.scene_fps(scene), jaw=jaw)
+            rig.set_jaw(jaw)
+            bake.rebake(rig, performance, start, fps=bake.scene_fps(scene))
         else:
             earlier = takes.set_aside(head)
             try:
-                bake.bake(head, values, start, fps=bake.scene_fps(scene), jaw=jaw)
+                rig.set_jaw(jaw)
+                bake.bake(rig, performance, start, fps=bake.scene_fps(scene))
             except Exception:
                 takes.put_back(earlier)
                 raise
             takes.remember(head)
-        head.utter.frames = len(values)
-        head.utter.seconds = head.utter.seconds or len(values) / result["fps"]
-        voice.include(scene, head.utter)
-        return f"Performed {len(values) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
+        settings = settings_of(head)
+        settings.frames = len(performance)
+        settings.seconds = settings.seconds or len(performance) / result["fps"]
+        voice.include(scene, settings)
+        return f"Performed {len(performance) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
 
-    return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", apply, folder, **fields)
+    return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)
 
 
-def perform_now(scene, head, progress=lambda stage, fraction: None, rediffuse=False, ears=None):
+def read_performance(path: Any) -> np.ndarray:
+    """What the worker wrote: a performance [T,117], Motion and the face actions beside it."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return np.concatenate([arrays["motion"], arrays["actions"]], axis=1)
+
+
+def perform_now(
+    scene: Any,
+    head: Any,
+    progress: Callable[[str, float], None] = lambda stage, fraction: None,
+    rediffuse: bool = False,
+    encoder: str | None = None,
+) -> tuple[str, ...]:
     """Perform and bake before returning, calling progress(stage, fraction) on the way; returns the worker's notes (sentences).
     UtterError if it fails."""
-    job = perform_job(scene, head, rediffuse, ears)
+    job = perform_job(scene, head, rediffuse, encoder)
     jobs.run(job, progress)
     return job.notes
 
@@ -122,11 +139,11 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.row().prop(settings, "quality", expand=True)
-        column.row().prop(settings, "jaw", expand=True)
-        row = column.row(align=True)
-        row.prop(settings, "seed")
-        row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
+        for name in SHOWN:
+            row = column.row(align=True)
+            row.prop(settings, name, expand=bool(OPTIONS[name].choices))
+            if name == "seed":
+                row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
         if not jobs.draw_progress(layout, "perform"):
             row = layout.row()
             row.scale_y = 1.6

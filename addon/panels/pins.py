@@ -2,6 +2,7 @@
 
 import bpy
 
+from .. import rigs
 from ..animation import bake
 from ..work import jobs
 from . import perform
@@ -13,7 +14,7 @@ _counted = {}  # head's session uid -> pins; emptied whenever an Action changes,
 def count(head):
     """How many keys of the artist are on the head's performance."""
     if head.session_uid not in _counted or bpy.app.background:
-        _counted[head.session_uid] = bake.count_pins(head)
+        _counted[head.session_uid] = bake.count_pins(rigs.rig_of(head))
     return _counted[head.session_uid]
 
 
@@ -38,7 +39,7 @@ class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
     @classmethod
     def refusal(cls, context):
         head = chosen(context)
-        if head is None or not bake.actions(head):
+        if head is None or not bake.actions(rigs.rig_of(head)):
             return "Perform first."
         if not head.utter.voice:
             return "Choose a voice first."
@@ -57,11 +58,11 @@ class UTTER_OT_clear(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        performed = head is not None and bake.actions(head)
+        performed = head is not None and bake.actions(rigs.rig_of(head))
         return jobs.allowed(cls, jobs.busy() or ("" if performed else "There is no performance on this head."))
 
     def execute(self, context):
-        bake.clear(chosen(context))
+        bake.clear(rigs.rig_of(chosen(context)))
         return {"FINISHED"}
 
 
@@ -71,7 +72,7 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
-        if not bake.actions(head):
+        if not bake.actions(rigs.rig_of(head)):
             layout.label(text="No performance yet.", icon="INFO")
             return
         pins = count(head)

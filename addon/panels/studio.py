@@ -6,9 +6,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from .. import compat, look
+from .. import compat, look, rigs
 from ..look import shaders
-from ..rigs import rig
+from ..rigs.base import neutral
 from ..work import jobs
 from .base import HeadPanel, chosen
 
@@ -39,7 +39,7 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     bpy.context.view_layer.update()  # a head that was moved or made just now stands where it is said to
     face = face_matrix(head)
     lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
-    crown = (rig.neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation)
+    crown = (neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation)
     above = crown - up.dot(lips)  # metres
     high, raised = FRAMES[frame]
     view, room = high * above, FRAMES["PORTRAIT"][0] * above  # metres from the picture's lower edge to its upper one; of the set
@@ -87,9 +87,10 @@ def clear(scene):
 
 def face_matrix(head):
     """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place."""
-    told = head[rig.PROPERTY]
-    axes = head.matrix_world.to_3x3() @ Matrix(np.array(told["axes"]).reshape(3, 3).tolist())
-    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in told["lips"]), Vector()) / max(len(told["lips"]), 1)
+    rig = rigs.rig_of(head)
+    axes = head.matrix_world.to_3x3() @ Matrix(rig.axes().tolist())
+    vertices = rig.lips() or ()
+    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in vertices), Vector()) / max(len(vertices), 1)
     return Matrix.LocRotScale(lips, axes.normalized().to_quaternion(), None)
 
 

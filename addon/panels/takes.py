@@ -2,9 +2,8 @@
 
 import bpy
 
-from .. import compat
+from .. import compat, rigs
 from ..animation import bake
-from ..rigs import rig
 from ..work import jobs
 from .base import HeadPanel
 from .base import chosen as chosen_head
@@ -12,12 +11,12 @@ from .base import chosen as chosen_head
 
 def animated(head):
     """What a performance animates: the shape keys and the armature (either may be None)."""
-    return head.data.shape_keys, rig.armature(head)
+    return head.data.shape_keys, rigs.armature(head)
 
 
 def set_aside(head):
     """Take our Actions off the head, so that the next performance leaves them alone; returns them for put_back()."""
-    ours, taken = bake.actions(head), []
+    ours, taken = bake.actions(rigs.rig_of(head)), []
     for block in animated(head):
         if block is not None and block.animation_data is not None and block.animation_data.action in ours:
             taken.append((block, block.animation_data.action))
@@ -33,7 +32,7 @@ def put_back(taken):
 
 def remember(head):
     """Add the performance that is on the head to its takes and choose it."""
-    settings, ours = head.utter, bake.actions(head)
+    settings, ours = head.utter, bake.actions(rigs.rig_of(head))
     forget_removed(settings)
     take = settings.takes.add()
     for name, block in zip(("keys", "bones"), animated(head)):
@@ -74,7 +73,7 @@ class UTTER_OT_remove_take(bpy.types.Operator):
     def execute(self, context):
         settings = chosen_head(context).utter
         take = settings.takes[settings.take]
-        bake.clear(settings.id_data)
+        bake.clear(rigs.rig_of(settings.id_data))
         removed = {take.keys, take.bones} - {None}
         take.keys = take.bones = None
         for action in removed:

@@ -1,6 +1,5 @@
 """Voice: the recording, where it begins, and its strip in the sequencer."""
 
-import math
 from pathlib import Path
 
 import bpy
@@ -8,11 +7,10 @@ from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
 from ..animation import bake
-from ..contract import UtterError
+from ..contract import SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
 from .base import HeadPanel, chosen
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 STRIP = "Voice of "  # what our strips are called, before the head's name
 
 
@@ -55,7 +53,7 @@ def place(scene, head):
 
 def include(scene, settings):
     """Extend the scene's frame range over the voice."""
-    end = settings.start + math.ceil(settings.seconds * bake.scene_fps(scene))
+    end = settings.start + frames_covering(settings.seconds, bake.scene_fps(scene))
     scene.frame_start, scene.frame_end = min(scene.frame_start, max(settings.start, 0)), max(scene.frame_end, end)
 
 
@@ -116,7 +114,7 @@ class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
 
     filename_ext = ".wav"
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
-    filter_glob: bpy.props.StringProperty(default=";".join(f"*{s}" for s in SUFFIXES), options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{s}" for s in SOUND_SUFFIXES), options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context):
@@ -141,7 +139,7 @@ class UTTER_FH_voice(bpy.types.FileHandler):
     bl_idname = "UTTER_FH_voice"
     bl_label = "Voice"
     bl_import_operator = "utter.choose_voice"
-    bl_file_extensions = ";".join(SUFFIXES)
+    bl_file_extensions = ";".join(SOUND_SUFFIXES)
 
     @classmethod
     def poll_drop(cls, context):

@@ -8,12 +8,10 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
-from ..contract import UtterError
+from ..contract import SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError
 from ..work import jobs
 from . import voice
 from .base import HeadPanel, chosen
-
-SUFFIXES = (".txt", ".srt", ".vtt")
 
 LANGUAGES = (
     ("ar", "Arabic"),
@@ -109,7 +107,7 @@ def of(head):
 
 
 def is_path(given):
-    return given.lower().endswith(SUFFIXES) and "\n" not in given
+    return given.lower().endswith(WORDS_SUFFIXES) and "\n" not in given
 
 
 def name_of(head):
@@ -127,7 +125,7 @@ def name_of(head):
 
 def sentence_in(name):
     """The words of a name such as "SC03_we-will_not_go_02.wav": at least three, without numbers; "" if it says nothing."""
-    name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in voice.SUFFIXES else name
+    name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SOUND_SUFFIXES else name
     words = [word for word in re.split(r"[\s_.\-–]+", name) if word and not re.search(r"\d", word)]
     return " ".join(words) if len(words) >= 3 else ""
 
@@ -139,7 +137,7 @@ class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".txt"
-    filter_glob: bpy.props.StringProperty(default=";".join(f"*{s}" for s in SUFFIXES), options={"HIDDEN"})
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{s}" for s in WORDS_SUFFIXES), options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context):

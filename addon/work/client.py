@@ -13,9 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-from ..contract import UtterError
+from ..contract import PROTOCOL, UtterError, check_protocol
 
-PROTOCOL = 1
 CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second
 HELLO_GRACE = 120.0  # seconds for the first sign of life; a cold disk and a virus scanner are slow
 LOG_LIMIT = 4 << 20  # bytes of log for one worker's life
@@ -72,7 +71,7 @@ class Worker:
         streams = threading.Thread(target=_read_log, args=(self._process.stderr, log, self._tail), daemon=True)
         streams.start()
         threading.Thread(target=_read_events, args=(self._process, self._events, self._tail, streams), daemon=True).start()
-        self._send({"request": "hello"})
+        self._send({"request": "hello", "protocol": PROTOCOL})
 
     def request(self, kind, **fields):
         """Send a request and return its id; starts the worker where none runs."""
@@ -133,9 +132,9 @@ class Worker:
     def _receive(self, event):
         kind = event["event"]
         if kind == "hello":
-            if event.get("protocol") != PROTOCOL:
+            if refusal := check_protocol(event.get("protocol"), "The worker"):
                 self.kill()
-                return [_died(f"The worker speaks protocol {event.get('protocol')} and Utter {PROTOCOL}; install the extension again.")]
+                return [_died(refusal)]
             self.hello = event
             return [dict(event, event="ready")]
         if kind == "ended":  # the pipe closed, and nobody here had asked for it

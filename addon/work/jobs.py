@@ -10,11 +10,13 @@ import tempfile
 import textwrap
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from ..contract import UtterError
+from ..contract import Request, UtterError
 from . import client, paths
 
 COMMAND = ("-m", "model_runtime", "worker")
@@ -28,12 +30,14 @@ class Job:
     """A request to the worker and what to do with its result.
 
     label: the undo step's name.  room: the panel that shows its progress ("head" or "perform").
-    request: kind of request.  apply(result): changes the scene, on the main thread.  folder: temporary, gone afterwards.
+    kind: of the request asked.  apply(result): changes the scene, on the main thread.  folder: temporary, gone afterwards.
     error, notes: in the end, why it failed, and what else the worker has to say to the artist.
     """
 
-    def __init__(self, label, room, request, apply, folder, **fields):
-        self.label, self.room, self.request, self.apply, self.folder, self.fields = label, room, request, apply, folder, fields
+    def __init__(
+        self, label: str, room: str, kind: str, asked: Request, apply: Callable[[dict[str, Any]], str | None], folder: Path
+    ) -> None:
+        self.label, self.room, self.kind, self.asked, self.apply, self.folder = label, room, kind, asked, apply, folder
         self.id, self.stage, self.fraction, self.error, self.notes = None, "Starting", 0.0, "", ()
 
 
@@ -172,7 +176,7 @@ def start(job):
         time.sleep(0.01)
     say("", "")
     try:
-        job.id = worker.request(job.request, **job.fields)
+        job.id = worker.request(job.kind, **job.asked.to_message())
     except UtterError:
         shutil.rmtree(job.folder, ignore_errors=True)
         raise

@@ -21,9 +21,9 @@ def device():
     return getattr(get(), "device", "auto")
 
 
-def ears():
-    """Path of the folder of the speech model to hear with; None: the shipped ears."""
-    return bpy.path.abspath(getattr(get(), "ears", "")) or None
+def encoder() -> str | None:
+    """Path of the folder of the speech model to hear with; None: the shipped encoder."""
+    return bpy.path.abspath(getattr(get(), "encoder", "")) or None
 
 
 def python():

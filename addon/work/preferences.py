@@ -4,6 +4,7 @@ import shutil
 
 import bpy
 
+from ..contract import DEVICES, OPTIONS
 from . import jobs, paths
 
 
@@ -16,21 +17,9 @@ class Preferences(bpy.types.AddonPreferences):
         description="Python interpreter that computes performances. Empty: the variable UTTER_PYTHON, or else Blender's own. "
         "It needs torch and Utter's other requirements, which the full extension brings for Blender's own",
     )
-    ears: bpy.props.StringProperty(
-        name="Ears",
-        subtype="DIR_PATH",
-        description="Folder of a speech model in the format of transformers (wav2vec2, HuBERT, WavLM ...) that hears phones. "
-        "Empty: Utter's own ears. Larger ones hear better and need longer",
-    )
+    encoder: bpy.props.StringProperty(name=OPTIONS["encoder"].label, subtype="DIR_PATH", description=OPTIONS["encoder"].help)
     device: bpy.props.EnumProperty(
-        name="Device",
-        description="What the worker computes on",
-        items=(
-            ("auto", "Automatic", "The graphics card where there is one, else the processor"),
-            ("cpu", "Processor", "Works everywhere"),
-            ("cuda", "NVIDIA", "An NVIDIA graphics card"),
-            ("mps", "Apple", "Apple's graphics processor"),
-        ),
+        name="Device", description="What the worker computes on", items=tuple((name, *told) for name, told in DEVICES.items())
     )
 
     def draw(self, _context):
@@ -38,7 +27,7 @@ class Preferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "python")
         layout.prop(self, "device")
-        layout.prop(self, "ears")
+        layout.prop(self, "encoder")
         column = layout.column(heading="Worker")
         column.label(text=jobs.describe_worker())
         size = sum(path.stat().st_size for path in paths.cache().glob("*") if path.is_file())

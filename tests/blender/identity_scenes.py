@@ -18,7 +18,9 @@ from addon.animation import bake  # noqa: E402
 from addon.batch import command  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import identity, perform  # noqa: E402
-from addon.rigs import rig  # noqa: E402
+from addon.rigs import making, recognise, rig_of  # noqa: E402
+from addon.rigs.base import armature as armature_of  # noqa: E402
+from addon.rigs.base import key_points  # noqa: E402
 from addon.work import jobs  # noqa: E402
 from contract import UtterError  # noqa: E402
 from tests.blender import heads  # noqa: E402
@@ -30,20 +32,20 @@ SEED = 5
 
 
 def built_in(name="Tester"):
-    head = rig.build(BUNDLE, name=name)
+    head = making.build(BUNDLE, name=name)
     heads_room.choose(bpy.context.scene, head)
     return head
 
 
 def shape(head):
     """All that an identity moves: {key: points} and {bone: place}."""
-    keys = {block.name: rig._key_points(block) for block in head.data.shape_keys.key_blocks}
+    keys = {block.name: key_points(block) for block in head.data.shape_keys.key_blocks}
     vertices = np.empty(3 * len(head.data.vertices), np.float32)
     head.data.vertices.foreach_get("co", vertices)
     return (
         keys
         | {"vertices": vertices.reshape(-1, 3)}
-        | {f"bone {bone.name}": np.array(bone.head_local) for bone in rig.armature(head).data.bones}
+        | {f"bone {bone.name}": np.array(bone.head_local) for bone in armature_of(head).data.bones}
     )
 
 
@@ -55,17 +57,17 @@ def away(one, other):
 
 def of_bundle(path):
     """The shape that a head freshly made of that bundle has."""
-    head = rig.build(path, name="Fresh")
-    found, armature = shape(head), rig.armature(head)
+    head = making.build(path, name="Fresh")
+    found, armature = shape(head), armature_of(head)
     bpy.data.objects.remove(head), bpy.data.objects.remove(armature)
     return found
 
 
 def scene_a_character_moves_everything_as_a_fresh_bundle_has_it():
     head = built_in()
-    identity.become(head, SEED)
+    identity.randomise(head, SEED)
     assert away(shape(head), of_bundle(CHARACTER)) < 2e-6
-    told = np.array(rig.describe(head).identity)
+    told = np.array(recognise(head).identity)
     with np.load(CHARACTER) as arrays:
         np.testing.assert_allclose(told, arrays["beta"], atol=1e-5)
     assert head.utter.identity.character == SEED and any(getattr(head.utter.identity, identity.key(name)) for name in identity.SLIDERS)
@@ -95,7 +97,7 @@ def scene_lids_still_shut_on_a_character():
         margins = [file[f"lid_margin_{lid}"] for lid in ("upper", "lower")]
     for seed in (None, 1, 2, 3):
         if seed is not None:
-            identity.become(head, seed)
+            identity.randomise(head, seed)
         shut = shape(head)
         place = shut["lid_left"] + shut["lid_right"] - shut["Basis"]
         upper, lower = (place[margin] for margin in margins)
@@ -106,19 +108,19 @@ def scene_lids_still_shut_on_a_character():
 
 def scene_animation_keys_materials_and_place_stay():
     head = built_in()
-    head.location, head.utter.emotion = (1, 2, 3), "happy"
-    bake.bake(head, heads.motion(60), 1, fps=30)
+    head.location, head.utter.prompt = (1, 2, 3), "happy"
+    bake.bake(rig_of(head), heads.motion(60), 1, fps=30)
     block = head.data.shape_keys.key_blocks["lid_left"]
     block.keyframe_insert("value", frame=11)
     own = head.shape_key_add(name="Scar", from_mix=False)
     own.points[7].co.x += 0.01
-    pins, curves = bake.read_pins(head, 1, 60, fps=30), bake.sample(head, [5, 11, 40])
+    pins, curves = bake.read_pins(rig_of(head), 1, 60, fps=30), bake.sample(rig_of(head), [5, 11, 40])
     materials, actions = [slot.material for slot in head.material_slots], [action.name for action in bpy.data.actions]
     neutral = shape(head)
-    identity.become(head, SEED)
-    np.testing.assert_allclose(bake.sample(head, [5, 11, 40]), curves, atol=1e-6)  # bones' axes are told anew, to a rounding
+    identity.randomise(head, SEED)
+    np.testing.assert_allclose(bake.sample(rig_of(head), [5, 11, 40]), curves, atol=1e-6)  # bones' axes are told anew, to a rounding
     assert [action.name for action in bpy.data.actions] == actions
-    for before, after in zip(pins, bake.read_pins(head, 1, 60, fps=30)):
+    for before, after in zip(pins, bake.read_pins(rig_of(head), 1, 60, fps=30)):
         np.testing.assert_allclose(after, before, atol=1e-6)
     assert [slot.material for slot in head.material_slots] == materials and tuple(head.location) == (1, 2, 3)
     changed = shape(head)
@@ -130,10 +132,10 @@ def scene_performing_tells_who_it_is():
     head = built_in()
     head.utter.voice = VOICE
     assert perform.perform_job(bpy.context.scene, head).fields["identity"] is None
-    identity.become(head, SEED)
+    identity.randomise(head, SEED)
     told = perform.perform_job(bpy.context.scene, head).fields["identity"]
     assert len(told) == 300 and json.dumps(told) and np.linalg.norm(told) > 10
-    assert np.array_equal(told, rig.describe(head).identity)
+    assert np.array_equal(told, recognise(head).identity)
     bpy.ops.utter.reset_identity()
     assert perform.perform_job(bpy.context.scene, head).fields["identity"] is None
 
@@ -143,52 +145,52 @@ def scene_undo_and_redo():
     name = head.name
     bpy.ops.ed.undo_push(message="head")
     neutral = shape(head)
-    bpy.ops.utter.random_character(seed=SEED)
+    bpy.ops.utter.random_identity(seed=SEED)
     bpy.ops.ed.undo_push(message="Random Character")
     person = shape(head)
     assert away(person, neutral) > 0.002
     bpy.ops.ed.undo()
     head = bpy.data.objects[name]
-    assert away(shape(head), neutral) < 1e-9 and head.utter.identity.character == -1 and not rig.describe(head).identity
+    assert away(shape(head), neutral) < 1e-9 and head.utter.identity.character == -1 and not recognise(head).identity
     head.utter.identity.age = 0.5  # sliders start from what undo restored
     head.utter.identity.age = 0
     assert away(shape(head), neutral) < 1e-6
     bpy.ops.ed.undo_push(message="age")
-    bpy.ops.utter.random_character(seed=SEED)
+    bpy.ops.utter.random_identity(seed=SEED)
     assert away(shape(head), person) < 2e-6
 
 
 def scene_save_and_reload():
     head = built_in()
-    identity.become(head, SEED)
+    identity.randomise(head, SEED)
     head.utter.identity.age += 0.1
-    before, told = shape(head), rig.describe(head).identity
+    before, told = shape(head), recognise(head).identity
     path = str(Path(tempfile.mkdtemp()) / "scene.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     head = bpy.data.objects["Tester"]
-    assert away(shape(head), before) < 1e-9 and rig.describe(head).identity == told and head.utter.identity.character == SEED
+    assert away(shape(head), before) < 1e-9 and recognise(head).identity == told and head.utter.identity.character == SEED
     bpy.ops.utter.reset_identity()
     assert away(shape(head), of_bundle(BUNDLE)) < 2e-6
 
 
 def scene_duplicates_and_two_heads():
     head, other = built_in(), built_in("Other")
-    identity.become(other, 2)
+    identity.randomise(other, 2)
     for duplicate, linked in ((True, False), (True, True), (False, False)):
         for obj in bpy.context.selected_objects:
             obj.select_set(False)
         head.select_set(True)
         if duplicate and not linked:
-            rig.armature(head).select_set(True)
+            armature_of(head).select_set(True)
         bpy.context.view_layer.objects.active = head
         bpy.ops.object.duplicate(linked=linked)
         copy = bpy.context.view_layer.objects.active
         assert copy != head
         before, others = shape(head), shape(other)
-        identity.become(copy, SEED)
+        identity.randomise(copy, SEED)
         assert away(shape(head), before) == 0 and away(shape(other), others) == 0 and away(shape(copy), before) > 0.002
-        assert rig.armature(copy) != rig.armature(head) and rig.describe(head).identity == ()
+        assert armature_of(copy) != armature_of(head) and recognise(head).identity == ()
         head.utter.identity.weight = 0.3
         assert away(shape(copy), of_bundle(CHARACTER)) < 2e-6
         head.utter.identity.weight = 0
@@ -196,7 +198,7 @@ def scene_duplicates_and_two_heads():
 
 def scene_modes_and_hidden_rigs():
     head = built_in()
-    armature, layer = rig.armature(head), bpy.context.view_layer
+    armature, layer = armature_of(head), bpy.context.view_layer
     layer.objects.active = armature
     bpy.ops.object.mode_set(mode="POSE")
     head.utter.identity.chin = 0.5
@@ -218,14 +220,14 @@ def scene_other_heads_say_why_not():
     folder = Path(tempfile.mkdtemp())
     heads.write(folder / "bundle.npz")
     for path, word in (("/heads/mine.npz", "Only the built-in head"), ("", "another version")):
-        head = rig.build(folder / "bundle.npz", head_path=path)
+        head = making.build(folder / "bundle.npz", head_path=path)
         heads_room.choose(bpy.context.scene, head)
         before = shape(head)
-        assert word in identity.refusal(head) and not bpy.ops.utter.random_character.poll()
+        assert word in identity.refusal(head) and not bpy.ops.utter.random_identity.poll()
         head.utter.identity.age = 1
         assert away(shape(head), before) == 0
         try:
-            identity.become(head, 1)
+            identity.randomise(head, 1)
             raise AssertionError("it must refuse")
         except UtterError as error:
             assert word in str(error)
@@ -257,7 +259,7 @@ def scene_nothing_changes_while_a_job_runs():
     head = built_in()
     jobs.current = jobs.Job("Perform", "perform", "perform", lambda result: None, jobs.temporary_folder())
     try:
-        assert not bpy.ops.utter.random_character.poll() and not bpy.ops.utter.reset_identity.poll()
+        assert not bpy.ops.utter.random_identity.poll() and not bpy.ops.utter.reset_identity.poll()
     finally:
         jobs.current = None
-    assert head.utter.identity.character == -1 and bpy.ops.utter.random_character.poll()
+    assert head.utter.identity.character == -1 and bpy.ops.utter.random_identity.poll()

@@ -12,13 +12,13 @@ from addon import compat, look  # noqa: E402
 from addon.look import shaders  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import studio  # noqa: E402
-from addon.rigs import rig  # noqa: E402
+from addon.rigs import making  # noqa: E402
 
 KINDS = {"skin", "lip", "mouth", "eye", "iris", "pupil", "cornea", "teeth", "gums", "tongue", "brow", "lashes", "hair"}
 
 
 def with_head():
-    head = rig.build(sys.argv[1], name="Tester")
+    head = making.build(sys.argv[1], name="Tester")
     heads_room.choose(bpy.context.scene, head)
     return head
 
@@ -64,7 +64,7 @@ def scene_shaders_read_what_the_mesh_has():
 
 
 def scene_settings_show_on_this_head_alone():
-    head, other = with_head(), rig.build(sys.argv[1], name="Other")
+    head, other = with_head(), making.build(sys.argv[1], name="Other")
     head.utter.skin_tone, head.utter.eye_colour, head.utter.hair_colour = 0.9, (0.3, 0.1, 0.0), (0.5, 0.3, 0.1)
     told = lambda obj, kind, name: material(obj, kind).node_tree.nodes[name].outputs[0].default_value
     for kind in ("skin", "lip", "mouth"):

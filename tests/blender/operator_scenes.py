@@ -21,7 +21,8 @@ addon.register()
 from addon.animation import bake  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import passages, perform, pins, takes, voice, words  # noqa: E402
-from addon.rigs import rig  # noqa: E402
+from addon.rigs import making, rig_of  # noqa: E402
+from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.work import jobs, paths  # noqa: E402
 
 
@@ -30,7 +31,7 @@ def with_head():
     jobs.COMMAND = (FAKE,)
     bundle = Path(tempfile.mkdtemp()) / "bundle.npz"
     heads.write(bundle)
-    head = rig.build(bundle, name="Tester")
+    head = making.build(bundle, name="Tester")
     heads_room.choose(bpy.context.scene, head)
     head.utter.quality = "draft"
     return head
@@ -222,7 +223,7 @@ def scene_words_that_do_not_fit_are_said_and_nothing_is_lost():
     slow_job(head)
     job = jobs.current
     finish_with_motion(job, notes=["The words do not fit the voice; the voice alone is heard."])
-    assert bake.actions(head) and not job.error and not jobs.Message.is_error()
+    assert bake.actions(rig_of(head)) and not job.error and not jobs.Message.is_error()
     assert jobs.Message.text.startswith("Performed") and jobs.Message.notes == (
         "The words do not fit the voice; the voice alone is heard.",
     )
@@ -321,22 +322,22 @@ def scene_takes_can_be_chosen_again():
     first, second = ([a.name for a in bpy.data.actions if a in (t.keys, t.bones)] for t in head.utter.takes)
     assert not set(first) & set(second)
     bpy.context.scene.render.fps = 30
-    late = bake.sample(head, [80])
+    late = bake.sample(rig_of(head), [80])
     head.utter.take = 0
-    assert [a.name for a in bake.actions(head)] == first
+    assert [a.name for a in bake.actions(rig_of(head))] == first
     assert np.abs(late).max() > 0.01
     bpy.ops.utter.remove_take()
-    assert len(head.utter.takes) == 1 and [a.name for a in bake.actions(head)] == second
-    assert np.allclose(bake.sample(head, [80]), late)
+    assert len(head.utter.takes) == 1 and [a.name for a in bake.actions(rig_of(head))] == second
+    assert np.allclose(bake.sample(rig_of(head), [80]), late)
 
 
 def scene_a_duplicated_head_leaves_its_originals_voice_and_takes_alone():
     head = with_head()
     slow_job(head)
     finish_with_motion(jobs.current)
-    values = bake.sample(head, [20])
+    values = bake.sample(rig_of(head), [20])
     assert np.abs(values).max() > 0
-    rig.armature(head).select_set(True)
+    armature_of(head).select_set(True)
     bpy.ops.object.duplicate()
     twin = next(obj for obj in bpy.context.selected_objects if obj.type == "MESH")
     heads_room.choose(bpy.context.scene, twin)
@@ -346,7 +347,7 @@ def scene_a_duplicated_head_leaves_its_originals_voice_and_takes_alone():
         assert strips == {1, 31} and head.utter.strip != twin.utter.strip
     bpy.ops.utter.remove_take()
     assert len(twin.utter.takes) == 0 and len(head.utter.takes) == 1
-    assert np.array_equal(bake.sample(head, [20]), values)
+    assert np.array_equal(bake.sample(rig_of(head), [20]), values)
 
 
 def scene_one_class_that_fails_takes_all_back():
@@ -380,7 +381,7 @@ def scene_the_real_worker_performs_and_rediffuses():
     length = head.utter.frames
     assert length > 30 and abs(length / 30 - head.utter.seconds) < 0.1, "as long as the voice"
     frames = np.arange(1, length + 1)
-    before = bake.sample(head, frames)
+    before = bake.sample(rig_of(head), frames)
     assert np.ptp(before[:, 50]) > 0.02, "the jaw moves"
     assert head.utter.start + length <= scene.frame_end + 1
     assert "Set or change a key" in refusal(bpy.ops.utter.rediffuse)
@@ -395,9 +396,9 @@ def scene_the_real_worker_performs_and_rediffuses():
     head.utter.words = "nobody utters any of these extraordinary syllables today or tomorrow"
     bpy.ops.utter.rediffuse()
     assert jobs.Message.notes[0].startswith("The words do not fit the voice"), jobs.Message
-    after = bake.sample(head, frames)
+    after = bake.sample(rig_of(head), frames)
     assert abs(after[int(frame) - 1, 0] - value) < 1e-4, "the pinned value is met exactly"
     assert np.abs(after[int(frame) - 3, 0] - before[int(frame) - 3, 0]) > 0.05, "its neighbours follow"
     bpy.ops.utter.clear()
-    assert not bake.actions(head)
+    assert not bake.actions(rig_of(head))
     jobs.stop()

@@ -9,7 +9,12 @@ import numpy as np
 from mathutils import Euler, Matrix
 
 from addon.animation import bake
-from addon.rigs import axes, rig
+from addon.rigs import axes, find, making, recognise, reshape, rig_of  # noqa: F401  # noqa: E402
+from addon.rigs.axes import TO_BLENDER
+from addon.rigs.base import armature as armature_of
+from addon.rigs.base import key_points
+from addon.rigs.flame import PROPERTY
+from contract import JOINTS
 from tests.blender import heads
 from tests.blender.bake_scenes import evaluated, head, refused
 
@@ -46,31 +51,31 @@ def plain(vertices, faces, name="Scan"):
 
 def exported(obj):
     path = Path(tempfile.mkdtemp()) / "mesh.npz"
-    rig.export_mesh(obj, path)
+    making.export_mesh(obj, path)
     with np.load(path) as file:
         return dict(file)
 
 
 def scene_build_makes_what_the_bundle_says():
     path, arrays = bundle()
-    obj = rig.build(path, head_path="/heads/ä.npz")
-    assert obj.name == "Test head" and obj.parent == rig.armature(obj) and obj.name in bpy.context.scene.objects
-    told = rig.describe(obj)
-    assert (told.kind, told.basis, told.path, told.jaw) == ("utter", "ab" * 32, "/heads/ä.npz", "KEYS")
+    obj = making.build(path, head_path="/heads/ä.npz")
+    assert obj.name == "Test head" and obj.parent == armature_of(obj) and obj.name in bpy.context.scene.objects
+    told = recognise(obj)
+    assert (told.kind, told.basis, told.path, told.jaw) == ("utter", "ab" * 32, "/heads/ä.npz", "keys")
     np.testing.assert_allclose(evaluated(obj, 1), arrays["vertices"], atol=1e-7)
     assert [key.name for key in obj.data.shape_keys.key_blocks] == ["Basis", *heads.KEYS]
-    for channel, key in rig.channels(obj).items():
+    for channel, key in rig_of(obj).shape_keys().items():
         key.value = 0.7
         expected = arrays["vertices"] + np.float32(0.7) * arrays["key_deltas"][heads.CHANNELS.index(channel)]
         np.testing.assert_allclose(evaluated(obj, 1), expected, atol=1e-6)
         key.value = 0
-    assert [bone.name for bone in rig.armature(obj).data.bones] == list(rig.JOINTS)
+    assert [bone.name for bone in armature_of(obj).data.bones] == list(JOINTS)
     np.testing.assert_allclose(
-        [np.array(bone.head_local) @ rig.TO_BLENDER for bone in rig.armature(obj).data.bones], arrays["joint_positions"], atol=1e-7
+        [np.array(bone.head_local) @ TO_BLENDER for bone in armature_of(obj).data.bones], arrays["joint_positions"], atol=1e-7
     )
     for vertex in (0, 200, 400, 700):
         groups = {obj.vertex_groups[g.group].name: g.weight for g in obj.data.vertices[vertex].groups}
-        for joint, weight in zip(rig.JOINTS, arrays["weights"][vertex]):
+        for joint, weight in zip(JOINTS, arrays["weights"][vertex]):
             assert abs(groups.get(joint, 0) - weight) < 1e-3
     materials = [slot.material for slot in obj.material_slots]
     assert [m.name for m in materials] == ["Utter skin", "Utter eye"]
@@ -97,16 +102,16 @@ def scene_build_is_deterministic_and_leaves_the_artists_state():
     mesh = plain(np.eye(3), np.array([[0, 1, 2]]), "Other")
     bpy.context.view_layer.objects.active = mesh
     bpy.ops.object.mode_set(mode="EDIT")
-    first = rig.build(path)
+    first = making.build(path)
     assert bpy.context.view_layer.objects.active == mesh and mesh.mode == "EDIT"
     bpy.ops.object.mode_set(mode="OBJECT")
     hidden = bpy.data.collections.new("Hidden")
     bpy.context.scene.collection.children.link(hidden)
     bpy.context.view_layer.layer_collection.children["Hidden"].exclude = True
-    second = rig.build(path, collection=hidden)
-    assert list(second.users_collection) == [hidden] == list(rig.armature(second).users_collection)
+    second = making.build(path, collection=hidden)
+    assert list(second.users_collection) == [hidden] == list(armature_of(second).users_collection)
     for key in first.data.shape_keys.key_blocks:
-        np.testing.assert_array_equal(rig._key_points(key), rig._key_points(second.data.shape_keys.key_blocks[key.name]))
+        np.testing.assert_array_equal(key_points(key), key_points(second.data.shape_keys.key_blocks[key.name]))
 
 
 def scene_damaged_bundles_are_refused_and_make_nothing():
@@ -119,28 +124,28 @@ def scene_damaged_bundles_are_refused_and_make_nothing():
         bundle(lambda a: a.update(key_deltas=a["key_deltas"][:, :5]))[0],
     ]
     for path in paths:
-        assert "add the head again" in refused(rig.build, path)
+        assert "add the head again" in refused(making.build, path)
     assert not bpy.data.objects and not bpy.data.meshes and not bpy.data.armatures
 
 
 def scene_objects_are_told_apart():
     obj = head()
-    assert rig.describe(obj).kind == "utter"
-    assert rig.describe(None).kind == "none" and "Select" in rig.describe(None).reason
-    assert rig.describe(rig.armature(obj)).kind == "none"
+    assert recognise(obj).kind == "utter"
+    assert recognise(None).kind == "none" and "Select" in recognise(None).reason
+    assert recognise(armature_of(obj)).kind == "none"
     cube = plain(np.eye(3), np.array([[0, 1, 2]]), "Cube")
-    assert rig.describe(cube).kind == "none" and "3 vertices" in rig.describe(cube).reason
+    assert recognise(cube).kind == "none" and "3 vertices" in recognise(cube).reason
     vertices, polygons = heads.sphere()
     scan = plain(vertices, polygons)
-    assert rig.describe(scan).kind == "mesh"
+    assert recognise(scan).kind == "mesh"
     for name in ("Exp%d", "Exp%03d"):
         other = plain(vertices, polygons)
         other.shape_key_add(name="Basis")
         for i in range(12):
             other.shape_key_add(name=name % (i + (name == "Exp%d")))
-        assert rig.describe(other).kind == "flame"
+        assert recognise(other).kind == "flame"
     obj.shape_key_clear()
-    assert rig.describe(obj).kind == "none" and "lost" in rig.describe(obj).reason
+    assert recognise(obj).kind == "none" and "lost" in recognise(obj).reason
 
 
 def scene_find_takes_what_is_meant():
@@ -150,13 +155,13 @@ def scene_find_takes_what_is_meant():
             self.view_layer, self.scene = bpy.context.view_layer, bpy.context.scene
 
     scan = plain(*heads.sphere())
-    assert rig.find(Context(None)) is None and rig.find(Context(scan)) == scan
+    assert find(Context(None)) is None and find(Context(scan)) == scan
     one = head("One")
     lamp = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "POINT"))
     bpy.context.collection.objects.link(lamp)
-    assert rig.find(Context(lamp)) == rig.find(Context(rig.armature(one))) == rig.find(Context(one)) == one
+    assert find(Context(lamp)) == find(Context(armature_of(one))) == find(Context(one)) == one
     two = head("Two")
-    assert rig.find(Context(rig.armature(two))) == two and rig.find(Context(lamp)) is None
+    assert find(Context(armature_of(two))) == two and find(Context(lamp)) is None
 
 
 def scene_a_neutral_mesh_is_adopted_where_and_as_it_stands():
@@ -169,48 +174,48 @@ def scene_a_neutral_mesh_is_adopted_where_and_as_it_stands():
     place = scan.matrix_world.copy()
     before = [tuple(v.co) for v in scan.data.vertices]
     bpy.context.scene.render.fps = 30
-    assert rig.adopt(scan, path) == scan and rig.describe(scan).kind == "utter"
+    assert making.adopt(scan, path) == scan and recognise(scan).kind == "utter"
     assert scan.matrix_world == place and scan.parent is None and [tuple(v.co) for v in scan.data.vertices] == before
     assert [m.type for m in scan.modifiers] == ["ARMATURE", "SUBSURF"]
     motion = heads.motion(30)
     motion[:, 50:53] *= 0.2
-    for jaw in ("KEYS", "BONE"):
-        bake.bake(scan, motion, 1, jaw=jaw)
+    for jaw in ("keys", "bone"):
+        bake.bake(rig_of(scan), motion, 1, jaw=jaw)
         twin = head("Twin")
-        bake.bake(twin, motion, 1, jaw=jaw)
-        moved = (evaluated(scan, 17) @ rig.TO_BLENDER.T - [1, 2, 3]) / 7 @ turn
+        bake.bake(rig_of(twin), motion, 1, jaw=jaw)
+        moved = (evaluated(scan, 17) @ TO_BLENDER.T - [1, 2, 3]) / 7 @ turn
         np.testing.assert_allclose(moved, evaluated(twin, 17), atol=2e-6)
 
 
 def scene_a_flame_object_keeps_its_own_keys_and_bones():
     path, arrays = bundle()
-    obj = plain(arrays["vertices"] @ rig.TO_BLENDER.T, arrays["polygons"])
+    obj = plain(arrays["vertices"] @ TO_BLENDER.T, arrays["polygons"])
     obj.shape_key_add(name="Basis")
     own = {}
     for i in range(20):
         key = obj.shape_key_add(name=f"Exp{i:03d}", from_mix=False)
-        own[key.name] = rig._key_points(key) + np.random.default_rng(i).normal(0, 0.001, arrays["vertices"].shape)
+        own[key.name] = key_points(key) + np.random.default_rng(i).normal(0, 0.001, arrays["vertices"].shape)
         key.data.foreach_set("co", own[key.name].ravel())
     rest = head("Donor").parent
     armature = bpy.data.objects.new("FLAME", rest.data.copy())
     bpy.context.collection.objects.link(armature)
     armature.data.bones["eye_left"].name = "left_eye"
     armature.data.bones["eye_right"].name = "right_eye"
-    for joint, name in zip(rig.JOINTS, ("root", "neck", "jaw", "left_eye", "right_eye")):
-        led = np.flatnonzero(arrays["weights"][:, rig.JOINTS.index(joint)] > 0.5)
+    for joint, name in zip(JOINTS, ("root", "neck", "jaw", "left_eye", "right_eye")):
+        led = np.flatnonzero(arrays["weights"][:, JOINTS.index(joint)] > 0.5)
         obj.vertex_groups.new(name=name).add(led.tolist(), 1, "REPLACE")
     obj.modifiers.new("Armature", "ARMATURE").object = armature
-    assert rig.describe(obj).kind == "flame"
-    rig.adopt(obj, path)
+    assert recognise(obj).kind == "flame"
+    making.adopt(obj, path)
     names = [key.name for key in obj.data.shape_keys.key_blocks]
     assert names[:21] == ["Basis", *own] and "Exp1" not in names and {"Exp21", "jaw_x", "lid_right"} < set(names)
     for name, points in own.items():
-        np.testing.assert_allclose(rig._key_points(obj.data.shape_keys.key_blocks[name]), points, atol=1e-7)
-    assert len(obj.modifiers) == 1 and set(rig.bones(obj)) == set(rig.JOINTS)
+        np.testing.assert_allclose(key_points(obj.data.shape_keys.key_blocks[name]), points, atol=1e-7)
+    assert len(obj.modifiers) == 1 and set(rig_of(obj).bones()) == set(JOINTS)
     motion = heads.motion(30)
     bpy.context.scene.render.fps = 30
-    bake.bake(obj, motion, 1)
-    np.testing.assert_allclose(bake.sample(obj, np.arange(1, 31)), motion, atol=2e-6)
+    bake.bake(rig_of(obj), motion, 1)
+    np.testing.assert_allclose(bake.sample(rig_of(obj), np.arange(1, 31)), motion, atol=2e-6)
     bpy.context.scene.frame_set(12)
     assert abs(obj.data.shape_keys.key_blocks["Exp003"].value - motion[11, 3]) < 1e-5
 
@@ -218,27 +223,27 @@ def scene_a_flame_object_keeps_its_own_keys_and_bones():
 def scene_a_mesh_that_changed_is_not_adopted():
     path, arrays = bundle()
     other = plain(np.random.default_rng(0).permutation(arrays["vertices"]), arrays["polygons"])
-    assert "no longer has the shape" in refused(rig.adopt, other, path)
+    assert "no longer has the shape" in refused(making.adopt, other, path)
     more = plain(np.vstack([arrays["vertices"], arrays["vertices"]]), arrays["polygons"])
-    assert "vertices" in refused(rig.adopt, more, path)
-    assert other.data.shape_keys is None and not other.modifiers and rig.PROPERTY not in other
+    assert "vertices" in refused(making.adopt, more, path)
+    assert other.data.shape_keys is None and not other.modifiers and PROPERTY not in other
 
 
 def scene_a_mesh_goes_out_in_flames_axes_and_metres():
     vertices, polygons = heads.sphere()
     vertices[vertices[:, 2] > 0.05] *= [1, 1, 1.4]
     for world, unit in ((Matrix(), 1), (Euler((0.2, 0, 0.5)).to_matrix().to_4x4(), 100)):
-        obj = plain(vertices @ rig.TO_BLENDER.T * unit, polygons)  # Blender's way: upright, towards -Y
+        obj = plain(vertices @ TO_BLENDER.T * unit, polygons)  # Blender's way: upright, towards -Y
         obj.matrix_world = world
         bpy.context.view_layer.update()
         out = exported(obj)
         np.testing.assert_allclose(out["vertices"], vertices, atol=1e-6)
         assert out["faces"].shape == (2 * len(polygons) - 64, 3) and "key_names" not in out
     raw = plain(vertices, polygons)  # FLAME's way, stood up by its object
-    raw.matrix_world = Matrix(rig.TO_BLENDER.tolist()).to_4x4()
+    raw.matrix_world = Matrix(TO_BLENDER.tolist()).to_4x4()
     bpy.context.view_layer.update()
     np.testing.assert_allclose(exported(raw)["vertices"], vertices, atol=1e-6)
-    assert "faces" in refused(rig.export_mesh, None, "x.npz")
+    assert "faces" in refused(making.export_mesh, None, "x.npz")
 
 
 def scene_flames_topology_is_known_whichever_way_it_lies():
@@ -246,7 +251,7 @@ def scene_flames_topology_is_known_whichever_way_it_lies():
     if told is None:
         return
     vertices, faces = told
-    for turn in (np.eye(3), rig.TO_BLENDER, rig.TO_BLENDER @ rig.TO_BLENDER, axes.quarter_turns()[7]):
+    for turn in (np.eye(3), TO_BLENDER, TO_BLENDER @ TO_BLENDER, axes.quarter_turns()[7]):
         obj = plain(vertices @ turn.T, faces)
         obj.shape_key_add(name="Basis")
         for i in range(12):
@@ -264,9 +269,9 @@ def scene_the_lips_gap_is_told_from_the_keys():
     obj = head()
     motion = np.zeros((4, 65))
     motion[:, 50] = [0, 0.1, 0.2, 0]
-    gap = rig.lip_gap(obj, motion)
+    gap = rig_of(obj).lip_gap(motion)
     assert gap[0] == gap[3] and gap[2] - gap[1] > 0.002 and gap[1] - gap[0] > 0.002
-    told = obj[rig.PROPERTY]["lips"]
+    told = obj[PROPERTY]["lips"]
     obj.data.shape_keys.key_blocks["jaw_x"].value = 0.2
     moved = evaluated(obj, 1)
     assert abs((moved[told[0]] - moved[told[1]])[1] - gap[2]) < 1e-6
@@ -278,10 +283,10 @@ def scene_the_built_in_head_moves_as_the_model_says():
     with np.load(sys.argv[2]) as told:
         motion, posed, openings = told["motion"], told["posed"], told["openings"]
     bpy.context.scene.render.fps = 30
-    for jaw, (talking, at_03, at_045) in (("KEYS", (3.0, 1.3, 7.0)), ("BONE", (6.0, 6.0, 9.0))):
-        obj = rig.build(sys.argv[1], jaw=jaw)
+    for jaw, (talking, at_03, at_045) in (("keys", (3.0, 1.3, 7.0)), ("bone", (6.0, 6.0, 9.0))):
+        obj = making.build(sys.argv[1], jaw=jaw)
         assert len(obj.data.vertices) == posed.shape[1] and not obj.data.validate(), "the mesh is sound as it comes"
-        bake.bake(obj, motion, 1)
+        bake.bake(rig_of(obj), motion, 1)
         for i in range(len(motion)):
             off = 1000 * np.linalg.norm(evaluated(obj, 1 + i) - posed[i], axis=1).max()
             limit = talking if i not in openings else at_03 if motion[i, 50] < 0.31 else at_045
@@ -289,8 +294,8 @@ def scene_the_built_in_head_moves_as_the_model_says():
 
 
 def scene_the_built_in_heads_eyes_sit_in_its_face():
-    obj = rig.build(sys.argv[1])
-    bones = rig.armature(obj).data.bones
+    obj = making.build(sys.argv[1])
+    bones = armature_of(obj).data.bones
     assert bones["eye_left"].head_local.x > 0.02 and bones["eye_right"].head_local.x < -0.02
     names = [slot.material.name.removeprefix("Utter ") for slot in obj.material_slots]
     assert {"skin", "eye", "teeth", "tongue"} <= set(names)

@@ -32,11 +32,11 @@ LOOK = """
     bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
     scene = bpy.context.scene
     head = scene.utter.head
-    values = bake.sample(head, range(1, 90))
+    values = bake.sample(rig_of(head), range(1, 90))
     print(json.dumps({
         "moving": int((values.std(axis=0) > 1e-3).sum()), "before": float(abs(values[:3] - values[4]).max()),
         "words": head.utter.words, "language": head.utter.language, "seed": head.utter.seed,
-        "fps": bake.scene_fps(scene), "start": head.utter.start, "emotion": head.utter.emotion, "jaw": head.utter.jaw,
+        "fps": bake.scene_fps(scene), "start": head.utter.start, "emotion": head.utter.prompt, "jaw": head.utter.jaw,
         "passages": [[p.start, p.end, p.prompt] for p in head.utter.passages],
         "strips": [[s.frame_start, bpy.path.abspath(s.sound.filepath)] for s in compat.strips(scene)],
         "end": scene.frame_end, "objects": sorted(o.type for o in scene.objects), "actions": len(bpy.data.actions)}))
@@ -77,7 +77,7 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     assert [p.name for p in out.iterdir()] == ["Ärger 声.blend"], "nothing half-written"
     seen = blender.run(LOOK, out / "Ärger 声.blend")
     assert seen["moving"] > 30 and seen["actions"] == 1
-    assert (seen["fps"], seen["start"], seen["emotion"], seen["jaw"]) == (25, 5, "happy", "BONE")
+    assert (seen["fps"], seen["start"], seen["emotion"], seen["jaw"]) == (25, 5, "happy", "bone")
     assert seen["passages"] == [[30, 55, "wütend"]]
     ((start, path),) = seen["strips"]
     assert start == 5 and Path(path).samefile(good)

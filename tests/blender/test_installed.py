@@ -26,7 +26,7 @@ INSTALLED = """
     head.utter.quality = "draft"
     head.utter.voice = str(paths.ROOT / "blender_assets" / "voices" / "pie.flac")
     bpy.ops.utter.perform()
-    values = bake.sample(head, range(1, 78))
+    values = bake.sample(rig_of(head), range(1, 78))
     told["moving"] = int((values.std(axis=0) > 1e-3).sum())
     bpy.ops.preferences.addon_disable(module="bl_ext.user_default.utter")
     told["left"] = [name for name in dir(bpy.types) if name.startswith("UTTER_")] + dir(bpy.ops.utter)

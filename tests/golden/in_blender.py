@@ -17,9 +17,12 @@ import addon
 try:
     from addon.animation import bake as baking
     from addon.batch import command
+    from addon.rigs import rig_of
 except ModuleNotFoundError:  # commit c5d85ed, by which the files were recorded, has its modules side by side
     from addon import bake as baking
     from addon import command
+
+    rig_of = None
 
 
 def add_head():
@@ -34,15 +37,25 @@ def chosen_head():
 
 
 def bake_on(obj, values, start, fps, jaw):
-    baking.bake(obj, values, start, fps=fps, jaw=jaw)
+    if rig_of:
+        rig = rig_of(obj)
+        rig.set_jaw(jaw.lower())
+        baking.bake(rig, values, start, fps=fps)
+    else:
+        baking.bake(obj, values, start, fps=fps, jaw=jaw)
 
 
 def rebake_on(obj, values, start, fps, jaw):
-    baking.rebake(obj, values, start, fps=fps, jaw=jaw)
+    if rig_of:
+        rig = rig_of(obj)
+        rig.set_jaw(jaw.lower())
+        baking.rebake(rig, values, start, fps=fps)
+    else:
+        baking.rebake(obj, values, start, fps=fps, jaw=jaw)
 
 
 def read_pins(obj, start, length, fps):
-    return baking.read_pins(obj, start, length, fps=fps)
+    return baking.read_pins(rig_of(obj) if rig_of else obj, start, length, fps=fps)
 
 
 def run_command(arguments):

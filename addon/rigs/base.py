@@ -1,0 +1,166 @@
+"""What a kind of rig answers. A rig is an object of the scene that performs; one file of this folder for each kind.
+
+A kind is a subclass of Rig, listed in rigs/__init__.py. Its columns are places in a performance [T,117]: Motion's 65 channels, then
+the 52 face actions (contract.layout).
+"""
+
+import abc
+from typing import Any, ClassVar, NamedTuple
+
+import bpy
+import numpy as np
+
+from ..animation import tracks
+from ..animation.tracks import Track
+
+WIDEST = 10.0  # Blender's limit for a shape key's slider
+
+
+class Recognition(NamedTuple):
+    """What an object is to Utter.
+
+    state: "ready" (it performs as it is), "usable" (*Use Selected* makes it ready), "none".
+    reason: one sentence that says why, and what to do; fit for a panel. sure: 0 to 1, how sure the kind is that the object is its own.
+    kind: the class of the rig that recognised it.
+    """
+
+    state: str
+    reason: str
+    sure: float = 0.0
+    kind: "type[Rig] | None" = None
+
+
+class Rig(abc.ABC):
+    """One object that performs.
+
+    name: of the kind, for people.  columns: how much of a performance it reads: 65 (Motion) or 117 (face actions as well).
+    head, identity, basis: of the geometry that its Motion means, for the worker's request; None, (), "" for the built-in head.
+    """
+
+    name: ClassVar[str]
+    columns: ClassVar[int]
+    head: str | None = None
+    identity: tuple[float, ...] = ()
+    basis: str = ""
+
+    def __init__(self, obj: Any) -> None:
+        self.obj = obj
+
+    @classmethod
+    @abc.abstractmethod
+    def recognise(cls, obj: Any) -> Recognition | None:
+        """What a mesh object of this file is to this kind; None if it is none of its own."""
+
+    @abc.abstractmethod
+    def owners(self) -> list[Any]:
+        """The data-blocks that carry a performance's F-curves."""
+
+    @abc.abstractmethod
+    def tracks(self) -> list[Track]:
+        """Every track that a performance may have."""
+
+    @abc.abstractmethod
+    def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
+        """Which tracks a performance at scene frames [N,C] becomes: {track: values [N]}. Sliders are widened to hold them."""
+
+    @abc.abstractmethod
+    def pins(self) -> tuple[list[float], list[int], list[float]]:
+        """The artist's keys as places in a performance: scene frames, columns and values, each [K]."""
+
+    @abc.abstractmethod
+    def sample(self, frames: np.ndarray) -> np.ndarray:
+        """What our F-curves say at scene frames [N]: the performance [N, self.columns], 0 where there is no curve."""
+
+    @abc.abstractmethod
+    def rest(self) -> None:
+        """Put every channel to rest, so that none keeps a value that no curve holds any more."""
+
+    @abc.abstractmethod
+    def lips(self) -> tuple[int, int] | None:
+        """The vertices in the middle of the upper and the lower lip's inner edge, which touch at rest; None where it knows none."""
+
+    @abc.abstractmethod
+    def axes(self) -> np.ndarray:
+        """[3,3]: FLAME's axes (left, up, forward) as columns in the object's own."""
+
+    @abc.abstractmethod
+    def shape_keys(self) -> dict[int, Any]:
+        """{column: shape key} of the keys that are there."""
+
+    def set_jaw(self, jaw: str) -> None:
+        """Choose how the jaw is baked from now on, "keys" or "bone"; of kinds that have no such choice: nothing."""
+        return
+
+    def lip_gap(self, performance: np.ndarray) -> np.ndarray | None:
+        """How far the lips are apart in a performance [T,C]: [T] in the object's units, 0 where they touch, from its own shape keys;
+        None where the rig does not know its lips."""
+        lips, keys = self.lips(), self.shape_keys()
+        if lips is None:
+            return None
+        up = self.axes()[:, 1]
+        basis = self.obj.data.shape_keys.reference_key.data
+        apart = [np.subtract(basis[lips[0]].co, basis[lips[1]].co) @ up]
+        opening = {c: (np.subtract(key.data[lips[0]].co, key.data[lips[1]].co) @ up) - apart[0] for c, key in keys.items()}
+        gap = apart[0] + np.asarray(performance)[:, list(opening)] @ np.array(list(opening.values()))
+        return np.maximum(gap, 0)
+
+
+def key_track(owner: Any, key: Any, group: str) -> Track:
+    """The track of a shape key's value."""
+    return Track(owner, f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value', 0, group)
+
+
+def widen(key: Any, column: np.ndarray) -> np.ndarray:
+    """Widen a shape key's slider so that it holds the column, which is cut to what Blender can hold: Blender clamps animated keys to
+    their slider's range."""
+    column = np.clip(column, -WIDEST, WIDEST)
+    key.slider_min = min(key.slider_min, max(np.floor(column.min()), -WIDEST))
+    key.slider_max = max(key.slider_max, min(np.ceil(column.max()), WIDEST))
+    return column
+
+
+def held_keys(shape_tracks: dict[int, Track]) -> tuple[list[float], list[int], list[float]]:
+    """The artist's keys on tracks {column: track}: scene frames, columns, values."""
+    frames: list[float] = []
+    columns: list[int] = []
+    values: list[float] = []
+    for column, track in shape_tracks.items():
+        keys = tracks.held(tracks.find(track))
+        frames.extend(keys[:, 0])
+        values.extend(keys[:, 1])
+        columns.extend([column] * len(keys))
+    return frames, columns, values
+
+
+def sampled_keys(shape_tracks: dict[int, Track], frames: np.ndarray, columns: int) -> np.ndarray:
+    """What our F-curves on tracks {column: track} say at scene frames [N]: [N,columns] float32, 0 without a curve."""
+    values = np.zeros((len(frames), columns), np.float32)
+    for column, track in shape_tracks.items():
+        curve = tracks.find(track)
+        if curve:
+            values[:, column] = [curve.evaluate(frame) for frame in frames]
+    return values
+
+
+def neutral(obj: Any) -> np.ndarray:
+    """Vertices of a mesh object at rest [V,3], in its own axes."""
+    if obj.data.shape_keys:
+        return key_points(obj.data.shape_keys.reference_key)
+    points = np.empty(len(obj.data.vertices) * 3, np.float32)
+    obj.data.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3).astype(float)
+
+
+def key_points(block: Any) -> np.ndarray:
+    """Points of a shape key [V,3]."""
+    points = np.empty(len(block.points) * 3, np.float32)
+    block.points.foreach_get("co", points)
+    return points.reshape(-1, 3).astype(float)
+
+
+def armature(obj: Any) -> Any:
+    """The armature object of a head's mesh object, or None."""
+    for modifier in obj.modifiers:
+        if modifier.type == "ARMATURE" and modifier.object:
+            return modifier.object
+    return obj.parent if obj.parent and obj.parent.type == "ARMATURE" else None
