@@ -49,7 +49,7 @@ def main(argv):
     blend = args.out / "demo.blend"
 
     with bake.enabled():
-        options = ["--emotion", args.prompt] if args.prompt else []
+        options = ["--prompt", args.prompt] if args.prompt else []
         options += ["--passages", str(passages)] if passages else []
         status = addon.batch.command.main(
             ["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed), "--quality", args.quality, *options]
