@@ -1,6 +1,6 @@
 """Voices to .blend files without a Blender install:
 
-    python build.py bake [SCENE.blend] VOICE... --out X.blend|FOLDER [--words TEXT|FILE|FOLDER] [--emotion WORDS] [--head H] [...]
+    python build.py bake [SCENE.blend] VOICE... --out X.blend|FOLDER [--words TEXT|FILE|FOLDER] [--prompt WORDS] [--head H] [...]
     python build.py bake [SCENE.blend] --list FILE.csv [--out FOLDER] [...]
 
 The same code as `blender -b [SCENE.blend] --command utter perform --voice VOICE... --out ...`, run in bpy.

@@ -1,7 +1,7 @@
 """Linear blend skinning with shape, expression and pose correctives: FLAME's forward pass, in numpy and torch.
 
 Li et al. 2017, "Learning a model of facial shape and expression from 4D scans", section 3 (SMPL's formulation, Loper et al. 2015,
-equations 2-10). One code serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the
+equations 2-10). One implementation serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the
 operations used have the same names in numpy and torch, so the two agree. `array` stands for either library below.
 """
 

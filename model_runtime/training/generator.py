@@ -348,7 +348,7 @@ def main(args):
     from model_runtime.training.dataset import ensure
     from model_runtime.training.variants import variant
 
-    head, kind = load_head(), variant(args.variant)
+    head, made = load_head(), variant(args.variant)
     start = load(args.start) if args.start else None
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
     encoder, path = None, PATH
@@ -359,8 +359,8 @@ def main(args):
     ensure(args.cache, head, encoder=encoder)
     kind = encoder.kind if encoder else SHIPPED
     data, feelings = load_dataset(args.cache, kind), load_feelings("cpu")
-    expert = sync.load_expert(device=device) if kind.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
-    felt = feelings.space.motion.requires_grad_(False).to(device) if kind.emotion else None
+    expert = sync.load_expert(device=device) if made.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
+    felt = feelings.space.motion.requires_grad_(False).to(device) if made.emotion else None
     train(
         data,
         head,
@@ -369,7 +369,7 @@ def main(args):
         args.steps,
         args.output or path,
         start,
-        size=kind.size,
+        size=made.size,
         expert=expert,
         felt=felt,
         metadata={"encoder": kind, "variant": args.variant},
