@@ -5,8 +5,8 @@ import importlib
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "work.preferences", "settings", "work.jobs", "panels.head", "panels.identity", "panels.studio", "panels.voice", "panels.words",
-    "panels.passages", "panels.perform", "panels.pins", "panels.takes", "panels.overlay", "batch.command",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.identity", "panels.studio", "panels.voice",
+    "panels.words", "panels.passages", "panels.perform", "panels.pins", "panels.takes", "panels.overlay", "batch.command",
 )  # fmt: skip
 
 _undo = []  # what takes the registration back, newest last

@@ -11,9 +11,11 @@ import numpy as np
 from contract import (
     COLUMNS,
     DEVICES,
+    LOGGER,
     OPTIONS,
     RUNTIME,
     VERSION,
+    LogFile,
     PerformRequest,
     Task,
     UtterError,
@@ -24,6 +26,7 @@ from contract import (
     tasks_of,
     words_for,
 )
+from model_runtime.cache import cache_folder
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,8 +104,18 @@ def main(arguments=None):
     except Exception as error:
         if args.debug:
             raise
-        print(f"Something unexpected went wrong ({type(error).__name__}: {error}); add --debug to see where.", file=sys.stderr)
+        print(f"Something unexpected went wrong ({type(error).__name__}: {error}); {log_defect()}", file=sys.stderr)
         return 2
+
+
+def log_defect():
+    """Write the exception being handled to the log in the cache's folder; returns where to read of it."""
+    log = LogFile(cache_folder() / "utter.log")
+    LOGGER.addHandler(log)
+    LOGGER.exception("python -m model_runtime %s", " ".join(sys.argv[1:]))
+    LOGGER.removeHandler(log)
+    log.close()
+    return "add --debug to see where." if log.broken else f"the log tells more: {log.path}"
 
 
 def perform(args):

@@ -16,8 +16,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import contract
+
 ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ("addon", "model_runtime", "blender_assets", "LICENSE", "README.md", "docs")
+SHIPPED = ("addon", "contract", "model_runtime", "blender_assets", "LICENSE", "README.md", "docs")
 NOT_SHIPPED = ("training", "evaluation", "__pycache__", "*.pyc", "pictures")
 ENTRY = '"""Utter: heads that speak and feel."""\nfrom .addon import register, unregister  # noqa: F401\n'
 
@@ -54,8 +56,7 @@ def main(arguments=None):
 def build(output, platform=None, python=None):
     """Build and validate one zip in the folder output; returns its path. Without platform and python: no wheels."""
     output.mkdir(parents=True, exist_ok=True)
-    version = pyproject()["project"]["version"]
-    name = f"utter-{version}" + (f"-{platform}-py{python.replace('.', '')}" if platform else "")
+    name = f"utter-{contract.VERSION}" + (f"-{platform}-py{python.replace('.', '')}" if platform else "")
     with tempfile.TemporaryDirectory(prefix="utter-zip-") as folder:
         stage = Path(folder) / "utter"
         stage.mkdir()
@@ -67,6 +68,7 @@ def build(output, platform=None, python=None):
                 shutil.copy2(source, stage / item)
         (stage / "__init__.py").write_text(ENTRY, encoding="utf-8")
         manifest = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
+        manifest = manifest.replace('name = "Utter"', f'version = "{contract.VERSION}"\nname = "Utter"', 1)
         if platform:
             wheels = download_wheels(stage / "wheels", platform, python)
             manifest = with_wheels(manifest, wheels, platform)

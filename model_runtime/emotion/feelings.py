@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from contract import FPS, UtterError
 from model_runtime import checkpoints
-from model_runtime.emotion import LABELS
+from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.space import Space
 from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder, degree, split_denial

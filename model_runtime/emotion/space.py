@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from contract import CHANNELS
-from model_runtime.emotion import LABELS, SIZE
+from model_runtime.emotion.labels import LABELS, SIZE
 from model_runtime.emotion.voice import FEATURES
 
 SENTENCE = 384  # all-MiniLM-L6-v2

@@ -6,17 +6,15 @@ most. To carry expressions over through corresponding surfaces is expression clo
 """
 
 import hashlib
-import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from contract import CHANNELS, EXPRESSION, JAW, UtterError
+from model_runtime.cache import cache_folder
 from model_runtime.flame import lbs
 from model_runtime.flame.fit import fit_identity, nearest_identity
 from model_runtime.flame.head import IDENTITY, Head
@@ -302,14 +300,3 @@ def registered(head, builtin):
     with suppress(UtterError, OSError):  # an unwritable cache only costs time
         write_npz(path, **{name: getattr(registration, name) for name in Registration.__dataclass_fields__})
     return registration
-
-
-def cache_folder():
-    """Where maps are kept: UTTER_CACHE, else the system's place for caches."""
-    if "UTTER_CACHE" in os.environ:
-        return Path(os.environ["UTTER_CACHE"])
-    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
-        return Path(os.environ["LOCALAPPDATA"]) / "utter" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "utter"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "utter"

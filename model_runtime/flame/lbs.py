@@ -160,7 +160,7 @@ def tensors(head, vertices=None, device="cpu"):
     import torch
 
     return {
-        key: None if value is None else torch.as_tensor(np.ascontiguousarray(value, np.float32), device=device)
+        key: None if value is None else torch.tensor(np.asarray(value, np.float32), device=device)
         for key, value in (_arrays(head, vertices=vertices) | _CONSTANTS).items()
     }
 

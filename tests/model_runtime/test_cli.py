@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contract import LOGGER
 from model_runtime import cli
 from model_runtime.flame.head import BUILT_IN
 from model_runtime.flame.load import load_head
@@ -67,6 +68,7 @@ def test_mesh_and_landmarks(performed, tmp_path):
         assert np.ptp(chin[:, 1]) > 0.001  # speech moves the chin
 
 
+@pytest.mark.slow
 def test_an_identity_performs_and_shows(performed, short_voice, tmp_path):
     """--identity, a seed or a file of sliders, conditions the motion and shapes the mesh."""
     sliders = tmp_path / "sliders.json"
@@ -98,6 +100,7 @@ def test_feel(short_voice, performed, capsys):
         assert sum(answer["emotion"].values()) == pytest.approx(1, abs=0.01) and 0 <= answer["strength"] <= 1
 
 
+@pytest.mark.slow
 def test_words_steer_the_face(sample, tmp_path):
     """A sad prompt frowns, a happy one smiles, and with both the mouth still speaks the words."""
     means = {}
@@ -160,6 +163,7 @@ def test_pins_are_met_and_neighbours_follow(performed, short_voice, tmp_path):
     assert step.max() < 0.12  # the head turns there and back; it does not jump at the pin
 
 
+@pytest.mark.slow
 def test_pins_on_another_head(short_voice, shared, tmp_path):
     """A neutral FLAME mesh: pins in its own basis are met exactly, and the jaw comes and goes around them."""
     head = shared / "data" / "flame_topology" / "template.ply"
@@ -232,6 +236,23 @@ def test_bad_arguments_say_one_sentence(arguments, words, short_voice, tmp_path,
     assert not (tmp_path / "m.npz").exists()
 
 
+def test_a_defect_is_one_sentence_that_names_the_log(tmp_path, capsys, monkeypatch):
+    def break_down(_):
+        raise KeyError("grün")
+
+    monkeypatch.setattr(cli, "feel", break_down)
+    monkeypatch.setenv("UTTER_CACHE", str(tmp_path / "cache"))
+    log = tmp_path / "cache" / "utter.log"
+    assert run("feel", "happy") == 2
+    assert capsys.readouterr().err == f"Something unexpected went wrong (KeyError: 'grün'); the log tells more: {log}\n"
+    told = log.read_text(encoding="utf-8")
+    assert "ERROR python -m model_runtime" in told and "Traceback" in told and "KeyError: 'grün'" in told
+    monkeypatch.setenv("UTTER_CACHE", str(log))  # a file, where the folder should be
+    assert run("feel", "happy") == 2
+    assert capsys.readouterr().err == "Something unexpected went wrong (KeyError: 'grün'); add --debug to see where.\n"
+    assert not LOGGER.handlers
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere; Windows folders have no such bit")
 def test_read_only_folder(short_voice, tmp_path, capsys):
     tmp_path.chmod(0o500)
@@ -267,6 +288,7 @@ def test_words_of_a_file_or_a_folder(short_voice, tmp_path, capfd):
     assert "folder of .txt" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_list_of_voices(short_voice, tmp_path, capfd):
     """Every row as if it were performed alone; one that fails does not stop the others."""
     (tmp_path / "Zeilen").mkdir()

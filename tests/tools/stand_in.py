@@ -4,8 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-import bpy  # isort: skip  (first: it brings aud)
-import aud
+import bpy
+
+# isort: split
+import aud  # part of bpy: there only once that is imported
 import numpy as np
 import soundfile
 

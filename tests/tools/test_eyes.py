@@ -3,21 +3,13 @@
 import numpy as np
 import pytest
 
-from tools.sculpt import eyes, hair, mesh
-from tools.sculpt.rig import Rig, joint_regressor, rotation
+from tools.sculpt import eyes, hair
+from tools.sculpt.rig import joint_regressor, rotation
 from tools.sculpt.surface import EYE, EYE_RADIUS
 
+pytestmark = pytest.mark.slow
+
 SLACK = 0.0001
-
-
-@pytest.fixture(scope="module")
-def skin():
-    return mesh.build()
-
-
-@pytest.fixture(scope="module")
-def rig(skin):
-    return Rig(skin)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ def findings():
     return {finding.figure: finding for finding in check.check()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", check.LIMITS)
 def test_figure(findings, figure):
     assert not findings[figure].over.any(), str(findings[figure])

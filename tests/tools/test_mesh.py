@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from tools.sculpt import mesh, surface
+from tools.sculpt import surface
 
-
-@pytest.fixture(scope="module")
-def skin():
-    return mesh.build()
+pytestmark = pytest.mark.slow
 
 
 def triangles(quads):

@@ -4,21 +4,13 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from tools.sculpt import mesh, mouth, teeth
-from tools.sculpt.rig import BORDER, CONTACT, INNER, JAW, Rig, rotation
+from tools.sculpt import mouth, teeth
+from tools.sculpt.rig import BORDER, CONTACT, INNER, JAW, rotation
 from tools.sculpt.surface import MOUTH_Y
 
+pytestmark = pytest.mark.slow
+
 MM = 1e-3
-
-
-@pytest.fixture(scope="module")
-def rig():
-    return Rig(mesh.build())
-
-
-@pytest.fixture(scope="module")
-def skin(rig):
-    return rig.skin
 
 
 @pytest.fixture(scope="module")

@@ -293,6 +293,7 @@ def test_a_layer_that_is_not_there(phone_model):
         plugin.load_plugin(phone_model, layer=3)
 
 
+@pytest.mark.slow
 def test_a_voice_is_performed_with_them_on_the_command_line(phone_model, short_voice, tmp_path):
     """In a process of its own: a Motion, and nothing on stderr."""
     done = subprocess.run(

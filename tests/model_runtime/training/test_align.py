@@ -114,7 +114,6 @@ def test_splits_do_not_share_speakers():
 
 
 def test_forced_alignment_finds_the_boundaries_of_the_montreal_aligner():
-    pytest.importorskip("pocketsphinx")
     data = corpus.Path(__file__).resolve().parents[3].parent / "shared" / "data"
     clips = [clip for clip in corpus.clips(data) if clip.name in ("ljspeech/LJ001-0002", "ljspeech/LJ001-0008")]
     if not clips:
