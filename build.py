@@ -7,7 +7,7 @@
     bake    voices to .blend files without a Blender install
     zip     build and validate the extension
     bench   speed and memory, as ratios within one run
-    evaluate  how well voices of strangers are heard and performed
+    evaluate  how well new voices are heard and performed
     train   train the shipped weights again, or on recordings of your own
     head    make the built-in head
 
@@ -43,7 +43,7 @@ def main():
         return 2 if verb not in ("", "-h", "--help") else 0
     python = make_venv(ROOT / ".venv", "3.11")
     install_project(python, blender=verb != "lint" and not (verb == "test" and "--quick" in sys.argv))
-    # Paths in the arguments are the caller's, so the folder stays; the tests alone are told where they are.
+    # Paths in the arguments are relative to the caller's folder, so it stays; only the tests are given their folder.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.call(
         [python, *VERBS[verb], *sys.argv[2:]], cwd=ROOT if verb == "test" else None, env={**os.environ, "PYTHONPATH": path}
@@ -106,7 +106,7 @@ def install_project(python, blender=True):
 
 
 def check_bpy(python):
-    """bpy needs a few libraries of the desktop that a bare server lacks: install them where that is ours to do, else say which."""
+    """bpy needs a few desktop libraries that a server lacks: install them where we may, else say which."""
     probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True)
     if probe.returncode == 0:
         return

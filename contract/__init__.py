@@ -1,6 +1,6 @@
-"""What both sides of the wall agree on: names, layout, defaults and the checks of a performance's options, each declared once.
+"""What `addon` and `model_runtime` share: names, layout, defaults and the checks of a performance's options, each declared once.
 
-`addon` and `model_runtime` import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
+Both import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
 """
 
 from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for

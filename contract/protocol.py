@@ -61,11 +61,11 @@ class ByeEvent(TypedDict):
 Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | ErrorEvent | CancelledEvent | ByeEvent
 
 
-def check_protocol(theirs: object, who: str) -> str:
-    """A sentence that says what to do if `who` ("The worker", "Blender") speaks another version than ours; "" if it does not."""
+def check_protocol(theirs: object, side: str) -> str:
+    """A sentence that says what to do if that side ("The worker", "Blender") speaks another version than ours; "" if not."""
     if theirs == PROTOCOL:
         return ""
     if not isinstance(theirs, int):
-        return f"{who} does not say which protocol it speaks; install the same version of Utter on both sides."
+        return f"{side} does not say which protocol it speaks; install the same version of Utter on both sides."
     age = "a newer protocol" if theirs > PROTOCOL else "an older protocol"
-    return f"{who} speaks {age} ({theirs}) than this side ({PROTOCOL}); install the same version of Utter on both sides."
+    return f"{side} speaks {age} ({theirs}) than this side ({PROTOCOL}); install the same version of Utter on both sides."

@@ -237,7 +237,7 @@ def mesh(args):
 
     head, motion = motion_on(args.motion, args.head)
     if args.identity and args.head:
-        raise UtterError("An identity is of the built-in head; another head is who its file says.")
+        raise UtterError("Only the built-in head takes an identity; another head has that of its file.")
     beta = beta_of(args.identity, head) if args.identity else None
     if args.landmarks:
         points = lbs.pose(head, motion.values, beta, vertices=head.landmark_vertices)

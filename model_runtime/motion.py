@@ -75,8 +75,8 @@ class Pins:
 
 
 def load_pins(path: str | Path, frames: int) -> Pins:
-    """The Pins of an .npz with values and mask [T, 65], as many frames long as asked; those after the end are left out. UtterError if
-    it holds none."""
+    """The Pins of an .npz with values and mask [T, 65], cut or filled up to that many frames. UtterError if the file holds
+    no pins."""
     with read_npz(path) as arrays:
         if not {"values", "mask"} <= set(arrays.files):
             raise UtterError(f"{Path(path).name} holds no pins: it needs values and mask.")

@@ -1,4 +1,4 @@
-"""From a voice to a Motion: the way of the data in one place (docs/architecture.md, "Pipeline")."""
+"""From a voice to a Motion, step by step (docs/architecture.md, "Pipeline")."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -179,7 +179,7 @@ class Performer:
         step("Listening", 0.05)
         content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
         states = None
-        if encoder.kind.startswith("hidden:"):  # they do not say when the lips are shut; the shipped encoder does
+        if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
             states, content = resample(content, FPS, frames), self.encoder.encode(samples)
         content, sentence = sharpen(content, script, request.language, lambda: step("Listening", 0.25))
         if sentence:
@@ -274,9 +274,9 @@ def generate_on_other_head(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(Motion [T, 65] on another head with Pins in that head's basis, the same on the built-in head).
 
-    The generator thinks in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
+    The generator works in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
     without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
-    What the way there and back loses is then added where it was pinned, and the neighbours follow as they do while diffusing.
+    What is lost on the way there and back is then added where it was pinned, and the neighbours follow as they do while diffusing.
     """
     import torch
 

@@ -49,7 +49,7 @@ class Channel:
             try:
                 self.stream.write(json.dumps(event, ensure_ascii=False) + "\n")
                 self.stream.flush()
-            except (BrokenPipeError, ValueError):  # Blender is gone: so are we
+            except (BrokenPipeError, ValueError):  # Blender is gone, so end
                 os._exit(0)
 
 
@@ -119,10 +119,10 @@ class Worker:
             outcome = " ".join(filter(None, ("refused:", str(error), error.detail)))
             self.fail(number, str(error), error.detail)
         except MemoryError:
-            outcome = "failed for want of memory"
+            outcome = "failed: out of memory"
             LOGGER.exception("%s %s", kind, number)
             self.fail(number, "The machine ran out of memory; close other programs or use a shorter voice.", traceback.format_exc())
-        except Exception as error:  # a defect of ours: say so, keep serving
+        except Exception as error:  # a defect of ours: report it, keep serving
             outcome = "failed"
             LOGGER.exception("%s %s", kind, number)
             self.channel.send(
@@ -205,4 +205,4 @@ def main(device: str = "auto") -> None:
     LOGGER.setLevel(logging.INFO)
     Worker(device).run()
     sys.stderr.flush()
-    os._exit(0)  # the reader thread still waits for stdin, which Python's own way out would trip over
+    os._exit(0)  # not sys.exit: the reader thread still waits for stdin, which would disturb Python's own shutdown

@@ -1,4 +1,4 @@
-"""Feelings: what the face should feel, from words, a label, a voice or a Motion, in one space.
+"""Feelings: what the face should feel, from a prompt, a label, a voice or a Motion, in one space.
 
 A Feeling is a point of the 128-d unit sphere (which emotion) times a strength 0..1 (how much); per frame it is [T, 128].
 """

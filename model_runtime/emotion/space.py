@@ -79,7 +79,7 @@ class MotionEncoder(nn.Module):
 
 
 class Space(nn.Module):
-    """Every way into the space, and the label points that read it: probabilities = softmax(cosine / temperature)."""
+    """The networks that lead into the space, and the label points that read it: probabilities = softmax(cosine / temperature)."""
 
     def __init__(self):
         super().__init__()

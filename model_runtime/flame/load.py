@@ -1,4 +1,4 @@
-"""Load a head from any file that holds one, complete with what the file lacks."""
+"""Load a head from any file that holds one; what the file lacks is added."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -16,7 +16,7 @@ def load_head(path=None):
     """Read a head; None is the built-in one.
 
     .npz and .pkl hold FLAME's fields, .obj and .ply a neutral mesh. What a file lacks after kintree_table is carried over from
-    the built-in head (calibrate.complete). Raises UtterError in one sentence for anything that is no head.
+    the built-in head (calibrate.complete). Raises UtterError in one sentence for anything that is not a head.
     """
     path = Path(path or BUILT_IN)
     suffix = path.suffix.lower()

@@ -69,16 +69,16 @@ def test_mesh_and_landmarks(performed, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_character_performs_and_shows(performed, short_voice, tmp_path):
-    """--identity: who the built-in head is, as a seed or as sliders, conditions the motion and shapes the mesh."""
-    who = tmp_path / "who.json"
-    who.write_text('{"Jaw Width": 1, "Age": 0.5}')
+def test_an_identity_performs_and_shows(performed, short_voice, tmp_path):
+    """--identity, a seed or a file of sliders, conditions the motion and shapes the mesh."""
+    sliders = tmp_path / "sliders.json"
+    sliders.write_text('{"Jaw Width": 1, "Age": 0.5}')
     options = ("--quality", "draft", "--seed", 5, "--device", "cpu")
-    for name, given in (("one", "3"), ("again", "3"), ("told", who)):
+    for name, given in (("one", "3"), ("again", "3"), ("told", sliders)):
         assert run("perform", short_voice, "-o", tmp_path / f"{name}.npz", *options, "--identity", given) == 0
     plain, one, again, told = (load_motion(p).values for p in (performed, *(tmp_path / f"{n}.npz" for n in ("one", "again", "told"))))
     assert np.array_equal(one, again) and np.abs(one - plain).max() > 0.01 and np.abs(told - one).max() > 0.01
-    for name, extra in (("plain", ()), ("wide", ("--identity", who))):
+    for name, extra in (("plain", ()), ("wide", ("--identity", sliders))):
         assert run("mesh", tmp_path / "told.npz", "-o", tmp_path / f"{name}_v.npz", *extra) == 0
     with np.load(tmp_path / "plain_v.npz") as v, np.load(tmp_path / "wide_v.npz") as w:
         assert 0.003 < np.linalg.norm(w["vertices"] - v["vertices"], axis=2).max() < 0.05
@@ -102,10 +102,10 @@ def test_feel(short_voice, performed, capsys):
 
 @pytest.mark.slow
 def test_words_steer_the_face(sample, tmp_path):
-    """A sad prompt frowns, a happy one smiles, and neither costs the words their mouth."""
+    """A sad prompt frowns, a happy one smiles, and with both the mouth still speaks the words."""
     means = {}
     for prompt in ("devastated, holding back tears", "overjoyed, laughing with happiness"):
-        run("perform", sample, "-o", tmp_path / "m.npz", "--emotion", prompt, "--device", "cpu", "--quality", "draft")
+        run("perform", sample, "-o", tmp_path / "m.npz", "--prompt", prompt, "--device", "cpu", "--quality", "draft")
         run("actions", tmp_path / "m.npz", "-o", tmp_path / "a.npz")
         with np.load(tmp_path / "a.npz") as arrays:
             means[prompt[:3]] = dict(zip(arrays["names"], arrays["actions"].mean(0)))
@@ -211,7 +211,7 @@ def test_any_rate_and_channels(sample, tmp_path, rate, channels):
         (["perform", "VOICE", "-o", "M", "--passages", "BAD"], "JSON"),
         (["perform", "VOICE", "-o", "M", "--head", "BAD"], None),
         (["perform", "VOICE", "-o", "M", "--pins", "BAD"], ".npz"),
-        (["perform", "VOICE", "-o", "M", "--emotion", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
+        (["perform", "VOICE", "-o", "M", "--prompt", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
         (["perform", "VOICE", "-o", "M", "--identity", "GONE"], "neither"),
         (["perform", "VOICE", "-o", "M", "--identity", "LIST"], "slider"),
         (["perform", "VOICE", "-o", "M", "--identity", "BAD"], "JSON"),
@@ -316,7 +316,7 @@ def test_a_list_of_voices(short_voice, tmp_path, capfd):
     )
     assert "a,b.wav: The words do not fit" in printed.err and len(printed.out.splitlines()) == 2
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.npz")) == ["a,b.npz", "sub/glücklich.npz"]
-    run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "alone.npz", "--emotion", "happy, a little", "--seed", 3, *common[:4])
+    run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "alone.npz", "--prompt", "happy, a little", "--seed", 3, *common[:4])
     run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "plain.npz", *common)
     for one, other in (("out/sub/glücklich.npz", "alone.npz"), ("out/a,b.npz", "plain.npz")):
         assert np.array_equal(load_motion(tmp_path / one).values, load_motion(tmp_path / other).values)

@@ -87,7 +87,7 @@ def test_parts_of_an_eyeball_close_up(balls):
 
 def test_joints_are_the_eyeballs_centres(skin, rig):
     np.testing.assert_allclose((joint_regressor(rig) @ skin.vertices)[3:], [EYE, EYE * (-1, 1, 1)], atol=1e-9)
-    assert not rig.lids[skin.loops["eye_left"][-1]].any()  # what they are regressed from holds still
+    assert not rig.lids[skin.loops["eye_left"][-1]].any()  # the vertices that they are regressed from do not move
 
 
 def test_lashes_grow_from_the_margin_and_turn_with_the_lid(skin, rig):

@@ -1,4 +1,4 @@
-"""The built-in head keeps to its figures over all its faces; and the measures see what is wrong."""
+"""The built-in head meets its figures in all its faces, and the measurements find what is wrong."""
 
 from dataclasses import replace
 

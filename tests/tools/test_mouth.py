@@ -1,4 +1,4 @@
-"""The mouth as the code makes it: lips that meet, and teeth, gums and tongue that keep to their places."""
+"""The mouth as the code makes it: lips that meet, and teeth, gums and tongue that stay in their places."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_lips_meet_along_their_whole_length_and_do_not_cross(skin):
     np.testing.assert_allclose(v[CONTACT, upper], v[CONTACT, lower], atol=1e-9)
     assert (v[BORDER:CONTACT, upper, 1] > v[BORDER:CONTACT, lower, 1]).all()
     assert (v[CONTACT : INNER + 1, upper, 1] >= v[CONTACT : INNER + 1, lower, 1] - 1e-9).all()
-    # Just before they meet the lips lie nearly on each other: no slit to look into.
+    # Just before they meet the lips lie nearly on each other: no open slit.
     assert (v[CONTACT - 1, upper, 1] - v[CONTACT - 1, lower, 1]).max() < 0.8 * MM
 
 

@@ -1,4 +1,4 @@
-"""The shipped space: words, labels and voices that nobody trained on find their emotion."""
+"""The shipped space: words, labels and voices that were not trained on find their emotion."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What Blender is handed moves as the head does."""
+"""What Blender gets moves as the head does."""
 
 import numpy as np
 

@@ -141,7 +141,7 @@ def test_channels_that_mean_the_same_everywhere_are_kept(builtin, flame):
 
 
 def test_the_pickle_is_the_same_head(builtin, flame, fields, tmp_path, monkeypatch):
-    """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated alike."""
+    """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated in the same way."""
 
     class Ch:
         def __init__(self, x):

@@ -1,4 +1,4 @@
-"""Skinning: FLAME's habits, numpy and torch agreeing, identities moving joints."""
+"""Skinning: FLAME's conventions, numpy and torch agree, identities move joints."""
 
 from pathlib import Path
 

@@ -93,7 +93,7 @@ def test_a_mesh_speaks(head, unit):
 
 @pytest.mark.slow
 def test_a_mesh_as_blender_holds_it():
-    """The built-in head as another person, in decimetres, Z up, facing -Y, somewhere in the scene: upright, in metres, on its
+    """The built-in head with another identity, in decimetres, Z up, facing -Y, somewhere in the scene: upright, in metres, on its
     vertices."""
     builtin = load_head()
     beta = np.zeros(300, np.float32)

@@ -18,7 +18,7 @@ GERMAN = "Heute Abend könnte ich es ihm sagen bevor wir schlafen"
 
 
 def voice(text, language="en-us", frames=4, sure=0.6, pause=10, seed=0):
-    """(Content as doubtful ears hear the text, [[start, end, phone], ...]): every phone that long, a pause at both ends."""
+    """(Content as a doubtful encoder hears the text, [[start, end, phone], ...]): every phone that long, a pause at both ends."""
     rng = np.random.default_rng(seed)
     told, at, rows = [], pause, []
     silence = np.zeros(layout.COLUMNS)
