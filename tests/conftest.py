@@ -9,7 +9,12 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TESTS = Path(__file__).parent
-FOLDERS = {"blender": "blender", "gui": "blender", "model_runtime/training": "training"}  # folder -> what its tests are marked
+FOLDERS = {
+    "blender": "blender",
+    "golden": "blender",
+    "gui": "blender",
+    "model_runtime/training": "training",
+}  # folder -> what its tests are marked
 TOGETHER = ("tests/blender/", "tests/tools/")  # whose files share what takes long: Blenders to install and start, a head to sculpt
 
 
