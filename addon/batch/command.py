@@ -116,7 +116,8 @@ def named(args):
     """The Tasks of the voices named on the command line."""
     if not args.out:
         raise UtterError("Say with --out where the .blend files go.")
-    voices, out, taken = [path.absolute() for path in find_voices(args.voice)], Path(args.out).absolute(), set()
+    voices, out = [path.absolute() for path in find_voices(args.voice)], Path(args.out).absolute()
+    taken: set[str] = set()
     if len(voices) == 1 and out.suffix == ".blend":
         return [Task(voices[0].name, str(voices[0]), out, args, "")]
     if args.words and len(voices) > 1 and not (len(args.words) < 256 and Path(args.words).is_dir()):
@@ -156,10 +157,10 @@ def prepare(options):
 def take_identity(head, given):
     """Give the head the identity that is named: a seed, or a file of sliders. UtterError if it is neither."""
     sliders, seed = read_identity(given)
-    if sliders is None:
-        identity.randomise(head, seed)
-    else:
+    if sliders is not None:
         identity.set_sliders(head, sliders, -1 if seed is None else seed)
+    elif seed is not None:
+        identity.randomise(head, seed)
 
 
 def absolute_words(voice, given):

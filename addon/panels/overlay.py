@@ -1,5 +1,7 @@
 """Passages over the timeline, the dope sheet and the graph editor: where each feeling comes, stays and goes."""
 
+from typing import Any
+
 import blf
 import bpy
 import gpu
@@ -11,7 +13,7 @@ COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbour
 SCRUB = 24  # height of the frame numbers at the top, before the interface's scale
 SIZE = 11  # of the words
 
-_handlers = []
+_handlers: list[tuple[Any, Any]] = []
 
 
 def draw():

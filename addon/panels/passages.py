@@ -1,5 +1,8 @@
 """The prompt for the whole, and passages: stretches of the voice with a prompt of their own."""
 
+from collections.abc import Callable
+from typing import Any
+
 import bpy
 
 from ..animation import bake
@@ -44,6 +47,7 @@ class Edit:
     """An operator on the list of passages of the chosen head."""
 
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    edit: Callable[[Any, Any], None]  # (settings, scene): what the button does
 
     @classmethod
     def poll(cls, context):

@@ -8,7 +8,7 @@ from ..work import jobs
 from . import perform
 from .base import HeadPanel, Starts, chosen
 
-_counted = {}  # head's session uid -> pins; emptied whenever an Action changes, for panels are drawn many times a second
+_counted: dict[int, int] = {}  # head's session uid -> pins; emptied whenever an Action changes, for panels are drawn many times a second
 
 
 def count(head):

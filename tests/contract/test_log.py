@@ -12,9 +12,11 @@ from contract import LogFile
 def logger(file):
     logger = logging.getLogger("utter-test")
     logger.addHandler(file)
+    logger.propagate = False  # pytest would hand the lines on to another process, which cannot take lone surrogates
     try:
         yield logger
     finally:
+        logger.propagate = True
         logger.removeHandler(file)
         file.close()
 
