@@ -8,7 +8,7 @@ from typing import Any
 from .errors import UtterError
 
 COEFFICIENTS = 300
-FURTHEST = 0.75  # no slider of a random identity goes further than this: beyond, one in a hundred, heads look less like people
+FURTHEST = 0.75  # limit of a random identity's sliders: the one in a hundred beyond it looks less like a human head
 SLIDERS = {  # the names are the built-in head's own (identity_names)
     "Age": "Young or old: cheeks sink, folds deepen, nose and ears grow, lips thin",
     "Masculine": "Feminine or masculine: jaw, chin, brow ridge, nose, lips, neck",

@@ -2,8 +2,8 @@
 
 Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the encoder's do not). English is
 LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; the lips are
-compared with labels, not with faces. Motion is compared with several of the teacher's performances of the same labels, because no
-captured FLAME motion is free to use; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
+compared with labels, not with faces. Motion is compared with several of the teacher's performances of the same labels, because
+captured FLAME motion is not available; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
 """
 
 import argparse

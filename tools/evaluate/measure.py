@@ -169,7 +169,7 @@ def places(head):
 
 
 def motion(bench):
-    """Distances to the teacher's draws of the same labels (no captured FLAME motion is free to use), liveliness, beats. The column
+    """Distances to the teacher's draws of the same labels (captured FLAME motion is not available), liveliness, beats. The column
     `teacher` compares other draws of the teacher with these: a model that does not know the draw cannot come nearer."""
     every, where = places(bench.head)
     neutral = bench.head.v_template[every] * 1000
