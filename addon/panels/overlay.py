@@ -1,4 +1,4 @@
-"""Passages over the timeline, the dope sheet and the graph editor: where each feeling comes, stays and goes."""
+"""Passages over the timeline, the dope sheet and the graph editor: where each begins, holds and fades."""
 
 from typing import Any
 

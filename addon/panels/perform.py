@@ -17,7 +17,7 @@ from . import passages, takes, voice, words
 from .base import HeadPanel, Starts, chosen, settings_of
 
 ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
-SHOWN = [name for name, told in OPTIONS.items() if told.panel and name not in ELSEWHERE]
+SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
 
 
 def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None) -> jobs.Job:

@@ -133,7 +133,7 @@ def sentence_in(name):
 class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
     bl_idname = "utter.choose_words"
     bl_label = "Choose Words..."
-    bl_description = "Choose a file with the words of the voice: plain text (.txt) or subtitles (.srt, .vtt), whose times are heeded"
+    bl_description = "Choose a file with the words of the voice: plain text (.txt) or subtitles (.srt, .vtt), whose times are used"
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".txt"

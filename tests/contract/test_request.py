@@ -87,18 +87,18 @@ def test_command_lines_come_from_the_contract(command):
     parser = argparse.ArgumentParser()
     contract.add_arguments(parser, OPTIONS.values(), command)
     taken = {action.dest: action for action in parser._actions if action.dest != "help"}
-    assert set(taken) == {name for name, told in OPTIONS.items() if command in told.commands}
+    assert set(taken) == {name for name, option in OPTIONS.items() if command in option.commands}
     for name, action in taken.items():
-        told = OPTIONS[name]
-        assert action.option_strings == [f"--{name}", *(f"--{alias}" for alias in told.aliases)] and action.default is None
-        assert tuple(action.choices or ()) == tuple(told.choices)
+        option = OPTIONS[name]
+        assert action.option_strings == [f"--{name}", *(f"--{alias}" for alias in option.aliases)] and action.default is None
+        assert tuple(action.choices or ()) == tuple(option.choices)
     assert vars(parser.parse_args(["--emotion", "sad", "--ears", "F"]))["prompt"] == "sad", "the old names are still taken"
 
 
 def test_every_option_says_what_it_is():
-    for name, told in OPTIONS.items():
-        assert told.name == name and told.label and told.help and not told.help.endswith("."), name
-        assert set(told.choices) == set() or told.default in told.choices, name
+    for name, option in OPTIONS.items():
+        assert option.name == name and option.label and option.help and not option.help.endswith("."), name
+        assert set(option.choices) == set() or option.default in option.choices, name
 
 
 def test_other_protocols_are_named():
