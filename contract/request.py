@@ -139,7 +139,6 @@ class PerformRequest(Request):
         None,
         label="Prompt",
         help="What the face should feel throughout, in your own words. Empty: Utter hears it in the voice",
-        metavar="WORDS",
         aliases=("emotion",),
     )
     passages: tuple[Passage, ...] = option(
