@@ -77,7 +77,8 @@ class ActionsRig(Rig):
             tree.insert(rest[row], int(row))
         tree.balance()
         pairs = [(int(row), *tree.find(rest[row])[1:]) for row in upper]  # upper, nearest lower, distance
-        touching = [pair for pair in pairs if pair[2] < NEAR * np.ptp(rest, axis=0).max()]
+        near = NEAR * np.ptp(rest, axis=0).max()
+        touching = [pair for pair in pairs if pair[2] < near]
         best = max(touching, key=lambda pair: follows[pair[1]] - follows[pair[0]] - TOUCH * pair[2], default=None)
         return best[:2] if best else None
 

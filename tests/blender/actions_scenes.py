@@ -14,9 +14,9 @@ addon.register()
 from addon import compat, rigs  # noqa: E402
 from addon.animation import bake  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
-from addon.panels import identity, perform, pins, studio  # noqa: E402
+from addon.panels import identity, perform, pins, studio, takes  # noqa: E402
 from addon.rigs import making, recognise, rig_of  # noqa: E402
-from addon.rigs.actions import ActionsRig  # noqa: E402
+from addon.rigs.actions import UPPER_LIP, ActionsRig  # noqa: E402
 from addon.rigs.axes import TO_BLENDER  # noqa: E402
 from addon.rigs.base import neutral  # noqa: E402
 from addon.work import jobs  # noqa: E402
@@ -56,8 +56,8 @@ def arkit(name="Face", without=()):
     slit = (vertices[lower, 2] > 0.07)[:, None]
     vertices[upper] = np.where(slit, vertices[lower] + [0, 0.0005, 0], vertices[upper])
     on_upper, on_lower = np.zeros((2, len(vertices), 1))
-    on_upper[upper], on_lower[lower] = slit * (vertices[lower, [2]] / 0.1)[:, None], slit * (vertices[lower, [2]] / 0.1)[:, None]
-    keys = {action: random.normal(0, 0.001, (len(vertices), 3)) * (vertices[:, [1]] > 0) for action in ACTIONS}
+    on_upper[upper] = on_lower[lower] = slit * vertices[lower, 2:] / 0.1  # most in the middle
+    keys = {action: random.normal(0, 0.0002, (len(vertices), 3)) * (vertices[:, [1]] > 0) for action in ACTIONS}
     keys |= {"jawOpen": on_lower * [0, -0.03, 0], "mouthClose": on_lower * [0, 0.03, 0], "mouthUpperUpLeft": on_upper * [0, 0.01, 0]}
     return mesh(name, vertices, polygons, {key: delta for key, delta in keys.items() if key not in without})
 
@@ -142,7 +142,7 @@ def scene_lips_are_found():
         rest = neutral(obj) @ TO_BLENDER  # in FLAME's axes
         opened = np.array([p.co for p in obj.data.shape_keys.key_blocks["jawOpen"].points]) @ TO_BLENDER - rest
         assert abs(rest[upper, 0]) < 0.002 and np.linalg.norm(rest[upper] - rest[lower]) < 0.001
-        assert rest[upper, 1] >= rest[lower, 1] and opened[lower, 1] < -0.8 * np.abs(opened[:, 1]).max() * 0.8
+        assert rest[upper, 1] >= rest[lower, 1] and opened[lower, 1] < -0.6 * np.abs(opened[:, 1]).max()
         some = np.zeros((3, PERFORMANCE), np.float32)
         some[1:, column("jawOpen")], some[2, column("mouthClose")] = 0.5, 0.5
         gap = rig_of(obj).lip_gap(some)
@@ -151,6 +151,23 @@ def scene_lips_are_found():
     flat.data.shape_keys.key_blocks["mouthClose"].points.foreach_set("co", neutral(flat).astype(np.float32).ravel())
     assert rig_of(flat).lips() is None and rig_of(flat).lip_gap(performance()) is None
     bake.bake(rig_of(flat), performance(), 1)
+
+
+def scene_lips_of_a_measured_head_are_its_landmarks():
+    path = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
+    if not path.is_file():
+        return
+    sides = {"_L": "Left", "_R": "Right"}
+    with np.load(path, allow_pickle=False) as file:
+        keys = {}
+        for name, delta in zip(file["expression_names"].tolist(), file["expression"]):
+            name = name[:-2] + sides[name[-2:]] if name[-2:] in sides else name
+            name = name if name in ACTIONS else name.removesuffix("Left").removesuffix("Right")  # two halves of one action
+            if name in ACTIONS:
+                keys[name] = keys.get(name, 0) + 0.01 * delta.astype(float)
+        obj = mesh("ICT", 0.01 * file["neutral"].astype(float), file["faces"], keys)
+    assert recognise(obj).reason == "ICT is ready to perform with 51 ARKit shape keys; it lacks tongueOut."
+    assert rig_of(obj).lips() == (5533, 5517), "the middle ones of the 68 landmarks' inner lips"
 
 
 # Bake
@@ -182,7 +199,7 @@ def scene_a_motion_alone_is_refused():
 def scene_closures_and_blinks_survive_every_frame_rate():
     closures, blinks = [7, 12, 20, 31, 33, 50, 61, 78], [15, 44]
     for fps, base in ((24, 1), (25, 1), (30, 1.001), (60, 1)):
-        for obj in (arkit(), arkit("Lipless", without=["mouthUpperUpLeft"])):
+        for obj in (arkit(), arkit("Lipless", without=UPPER_LIP)):
             bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = fps, base
             rate = bake.scene_fps()
             told = np.zeros((FRAMES, PERFORMANCE), np.float32)
@@ -221,8 +238,10 @@ def scene_pins_are_read_where_they_are_and_rebaking_leaves_them():
     new[mask] = values[mask]
     bake.rebake(rig_of(obj), new, 5)
     for name, before in held.items():
-        theirs = [key for key in before if key[0] in {(35, 0.75), (65.5, 0.125), (45, 0.625)}]
-        assert len(theirs) == 1 and theirs[0][:3] in [key[:3] for key in keys_of(curve_of(obj, name))], name
+        for whole in (slice(0, 1), slice(0, 3)):  # frame and value; the handles too where they are not Blender's to choose
+            theirs = [key[whole] for key in before if key[0] in {(35, 0.75), (65.5, 0.125), (45, 0.625)}]
+            if whole.stop == 1 or name == "mouthSmileLeft":
+                assert len(theirs) == 1 and theirs[0] in [key[whole] for key in keys_of(curve_of(obj, name))], name
     again, still = bake.read_pins(rig_of(obj), 5, FRAMES)
     np.testing.assert_array_equal(still, mask)
     np.testing.assert_array_equal(again, values)
@@ -302,7 +321,7 @@ def scene_use_selected_adds_nothing_and_the_panels_know_it():
     assert "Only the built-in head has sliders" in refusal(bpy.ops.utter.random_identity)
     obj.utter.skin_tone = 0.9
     face = studio.face_matrix(obj)
-    np.testing.assert_allclose(np.array(face.translation), [3, 2 - 0.0965, 1 - 0.0259], atol=0.005)
+    np.testing.assert_allclose(np.array(face.translation), [3, 2 - 0.0924, 1 - 0.0380], atol=0.001)
     bpy.ops.utter.studio()
     assert scene.camera.location.y < 1.5 and abs(scene.camera.location.z - 1) < 0.2
     assert recognise(obj).state == "ready"
@@ -313,8 +332,21 @@ def scene_use_selected_adds_nothing_and_the_panels_know_it():
     assert "no jawOpen" in refusal(bpy.ops.utter.use_selected)
 
 
+def scene_takes_can_be_chosen_again():
+    obj, frames = arkit(), np.arange(1, 1 + FRAMES)
+    for seed in (1, 2):
+        takes.set_aside(obj)
+        bake.bake(rig_of(obj), performance(seed=seed), 1)
+        takes.remember(obj)
+    assert len(obj.utter.takes) == 2 and not obj.utter.takes[0].bones
+    for take, seed in ((0, 1), (1, 2)):
+        obj.utter.take = take
+        found = bake.sample(rig_of(obj), frames)[:, FACE_ACTIONS]
+        np.testing.assert_allclose(found, performance(seed=seed)[:, FACE_ACTIONS], atol=2e-6)
+
+
 def scene_the_studio_stands_round_a_head_whose_lips_are_not_known():
-    obj = arkit("Lipless", without=["mouthUpperUpLeft", "mouthUpperUpRight", "mouthRollUpper", "mouthShrugUpper"])
+    obj = arkit("Lipless", without=UPPER_LIP)
     obj.location = (3, 2, 1)
     bpy.context.view_layer.update()
     assert rig_of(obj).lips() is None
