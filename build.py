@@ -2,11 +2,12 @@
 """Utter's one command:  python build.py VERB [...]
 
     demo    perform a voice on the built-in head: out/demo.blend, out/demo.mp4, out/demo.png
-    test    run the tests (arguments go to pytest)
+    test    check the code and run the tests (--quick: under 90 seconds, no Blender; arguments go to pytest)
+    lint    check the code alone
     bake    voices to .blend files without a Blender install
     zip     build and validate the extension
     bench   speed and memory, as ratios within one run
-    evaluate  how well voices of strangers are heard and performed
+    evaluate  how well new voices are heard and performed
     train   train the shipped weights again, or on recordings of your own
     head    make the built-in head
 
@@ -23,7 +24,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VERBS = {  # verb -> what .venv's Python runs
     "demo": ["-m", "tools.demo"],
-    "test": ["-m", "pytest"],
+    "test": ["-m", "tools.test"],
+    "lint": ["-m", "tools.test", "--lint"],
     "bake": ["-m", "tools.bake"],
     "zip": ["-m", "tools.zip"],
     "bench": ["-m", "tools.bench"],
@@ -40,8 +42,8 @@ def main():
         print(__doc__.strip(), file=sys.stderr if verb else sys.stdout)
         return 2 if verb not in ("", "-h", "--help") else 0
     python = make_venv(ROOT / ".venv", "3.11")
-    install_project(python)
-    # Paths in the arguments are the caller's, so the folder stays; the tests alone are told where they are.
+    install_project(python, blender=verb != "lint" and not (verb == "test" and "--quick" in sys.argv))
+    # Paths in the arguments are relative to the caller's folder, so it stays; only the tests are given their folder.
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return subprocess.call(
         [python, *VERBS[verb], *sys.argv[2:]], cwd=ROOT if verb == "test" else None, env={**os.environ, "PYTHONPATH": path}
@@ -93,17 +95,18 @@ def requirements():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
-def install_project(python):
-    """Install every pinned requirement for that Python."""
+def install_project(python, blender=True):
+    """Install every pinned requirement for that Python; blender: and Blender's Python module, which must start."""
     table = requirements()
     groups = table["project"]["optional-dependencies"]
-    install(python, table["project"]["dependencies"] + groups["blender"] + groups["test"] + groups["train"])
+    install(python, table["project"]["dependencies"] + (groups["blender"] if blender else []) + groups["test"] + groups["train"])
     install(python, [table["tool"]["utter"]["sentence-encoder"]], "--no-deps")
-    check_bpy(python)
+    if blender:
+        check_bpy(python)
 
 
 def check_bpy(python):
-    """bpy needs a few libraries of the desktop that a bare server lacks: install them where that is ours to do, else say which."""
+    """bpy needs a few desktop libraries that a server lacks: install them where we may, else say which."""
     probe = subprocess.run([python, "-c", "import bpy"], capture_output=True, text=True)
     if probe.returncode == 0:
         return

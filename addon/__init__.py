@@ -1,15 +1,17 @@
 """Utter in Blender. A file for each thing an artist does, with its operators and panel; below them the plain ones."""
 
 import atexit
+import functools
 import importlib
+from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "work.preferences", "settings", "work.jobs", "panels.head", "panels.identity", "panels.studio", "panels.voice", "panels.words",
-    "panels.passages", "panels.perform", "panels.pins", "panels.takes", "panels.overlay", "batch.command",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.identity", "panels.studio", "panels.voice",
+    "panels.words", "panels.passages", "panels.perform", "panels.pins", "panels.takes", "panels.overlay", "batch.command",
 )  # fmt: skip
 
-_undo = []  # what takes the registration back, newest last
+_undo: list[Callable[[], object]] = []  # what takes the registration back, newest last
 
 
 def register():
@@ -21,7 +23,7 @@ def register():
             module = importlib.import_module(f"{__package__}.{name}")
             for cls in getattr(module, "CLASSES", ()):
                 bpy.utils.register_class(cls)
-                _undo.append(lambda cls=cls: bpy.utils.unregister_class(cls))
+                _undo.append(functools.partial(bpy.utils.unregister_class, cls))
             if hasattr(module, "register"):
                 _undo.append(module.unregister)
                 module.register()

@@ -95,7 +95,7 @@ def saved_properties(datablock, name):
     """What is saved with a data-block under an add-on's property of that name (a group), whether or not it is defined today: a dict."""
     held = datablock.bl_system_properties_get() if hasattr(datablock, "bl_system_properties_get") else datablock
     group = held.get(name) if held is not None else None
-    return group.to_dict() if hasattr(group, "to_dict") else {}
+    return group.to_dict() if group is not None and hasattr(group, "to_dict") else {}
 
 
 def _strip(action):

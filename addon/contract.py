@@ -3,4 +3,4 @@
 if __package__ == "addon":
     from contract import *  # noqa: F403
 else:
-    from ..contract import *  # noqa: F403
+    from ..contract import *  # type: ignore[import-not-found]  # noqa: F403

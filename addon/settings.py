@@ -1,5 +1,7 @@
 """What is saved with the file: the chosen head on the scene, everything that makes a performance on the head's object."""
 
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -99,7 +101,7 @@ def prop(told: Option, **more):
 
 
 # What a panel's property of an option needs besides what the contract says.
-WITH = {
+WITH: dict[str, dict[str, Any]] = {
     "voice": {"subtype": "FILE_PATH", "update": voice.changed},
     "start": {"update": voice.moved},
     "words": {"search": words.suggest, "search_options": {"SUGGESTION"}},

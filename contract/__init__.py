@@ -1,6 +1,6 @@
-"""What both sides of the wall agree on: names, layout, defaults and the checks of a performance's options, each declared once.
+"""What `addon` and `model_runtime` share: names, layout, defaults and the checks of a performance's options, each declared once.
 
-`addon` and `model_runtime` import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
+Both import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
 """
 
 from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
@@ -23,8 +23,22 @@ from .layout import (
     PERFORMANCE,
     TONGUE,
 )
+from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
-from .protocol import PROTOCOL, check_protocol
+from .protocol import (
+    PROTOCOL,
+    ByeEvent,
+    CancelledEvent,
+    ErrorEvent,
+    Event,
+    HeadResult,
+    HelloEvent,
+    JobId,
+    PerformResult,
+    ProgressEvent,
+    ResultEvent,
+    check_protocol,
+)
 from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
 from .timing import frame_at, frames_covering, seconds_at
@@ -48,6 +62,8 @@ __all__ = [
     "JOINTS",
     "LIDS",
     "LIP_LANDMARKS",
+    "LOGGER",
+    "LOG_LINE",
     "NECK",
     "OPTIONS",
     "PAIRED_ACTIONS",
@@ -60,12 +76,23 @@ __all__ = [
     "VERSION",
     "WORDS_SUFFIXES",
     "BakeOptions",
+    "ByeEvent",
     "Cancelled",
+    "CancelledEvent",
+    "ErrorEvent",
+    "Event",
     "HeadRequest",
+    "HeadResult",
+    "HelloEvent",
+    "JobId",
+    "LogFile",
     "Option",
     "Passage",
     "PerformRequest",
+    "PerformResult",
+    "ProgressEvent",
     "Request",
+    "ResultEvent",
     "Task",
     "UtterError",
     "add_arguments",

@@ -1,10 +1,10 @@
-"""A batch list: a CSV file with a row for each voice, its columns called as the options of `perform`; and the names of files.
+"""A batch list: a CSV file with a row for each voice, its columns named like the options of `perform`; and the names of files.
 
     voice,words,prompt,out
     anna_01.wav,"No, I will not go.",holding back tears,scene1/anna
     ben_01.wav,ben_01.srt,,
 
-Comma, semicolon or tab parts the cells, whichever the first line has most of. An empty cell says nothing, as a missing column does.
+Cells are separated by comma, semicolon or tab: the one that the first line has most of. An empty cell is like a missing column.
 One list serves all commands: each leaves out, with a note, the columns that it cannot use.
 """
 
@@ -24,7 +24,8 @@ _ALIASES = {alias: name for name in COLUMNS for alias in OPTIONS[name].aliases}
 
 
 def read_list(path: str | Path) -> list[tuple[str, dict[str, str]]]:
-    """[(what the row is called, {column: cell})] of a batch list, for row(); "" is what no column has. UtterError if it is no such list."""
+    """[(name of the row, {column: cell})] of a batch list, for row(); under "" what stands beyond the columns. UtterError if it is not
+    such a list."""
     path = Path(path)
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
@@ -47,7 +48,7 @@ def read_list(path: str | Path) -> list[tuple[str, dict[str, str]]]:
 
 
 def check_columns(names: list[str], source: str) -> list[str]:
-    """The columns that the first line names, aliases under their own name. UtterError names one that is none, or comes twice."""
+    """The columns that the first line names, aliases replaced. UtterError names one that is unknown or comes twice."""
     columns = [_ALIASES.get(name, name) for name in names]
     if "voice" not in columns:
         raise UtterError(f"{source} needs a first line with the names of its columns, voice among them.")
@@ -58,7 +59,7 @@ def check_columns(names: list[str], source: str) -> list[str]:
 
 
 def row(cells: dict[str, str], folder: Path) -> dict[str, str]:
-    """What a row asks for: {column: text}, its files found from folder, that of the list. UtterError if it cannot be used."""
+    """What a row asks for: {column: text}, with its files relative to folder, the list's own. UtterError if it cannot be used."""
     asked = {column: cell for column, cell in cells.items() if cell}
     if asked.pop("", ""):
         raise UtterError("It has more cells than there are columns; put words with commas between double quotes.")
@@ -109,7 +110,7 @@ def tasks_of(path: str, target: Path, suffix: str, command: str, parser: argpars
 
 
 def find_voices(given: Iterable[str | Path]) -> list[Path]:
-    """Paths of the recordings named, or lying in the folders named. UtterError if a folder holds none."""
+    """Paths of the recordings given, or in the folders given. UtterError if a folder holds none."""
     found: list[Path] = []
     for item in map(Path, given):
         if item.is_dir():
@@ -123,7 +124,7 @@ def find_voices(given: Iterable[str | Path]) -> list[Path]:
 
 
 def words_for(voice: str | Path, words: str | None) -> str | None:
-    """The words of one voice: as given, or the file called as the voice is in the folder given; None without."""
+    """The words of one voice: as given, or in the folder given the file that is named like the voice; None without."""
     if not words or len(words) > 255 or not Path(words).is_dir():
         return words
     files = (Path(words) / (Path(voice).stem + suffix) for suffix in WORDS_SUFFIXES)
@@ -131,8 +132,8 @@ def words_for(voice: str | Path, words: str | None) -> str | None:
 
 
 def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, taken: set[str]) -> Path:
-    """The file with that suffix for one voice: `out` in the folder, or called as the voice is. taken: names given so far, which
-    grows. UtterError if an earlier row has the same `out`."""
+    """The file with that suffix for one voice: `out` in the folder, or named like the voice. taken: the names used so far; this
+    one is added. UtterError if an earlier row has the same `out`."""
     stem = Path(voice).stem
     free = (name for number in itertools.count(1) if (name := stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
     name = out.removesuffix(suffix) if out else next(free)

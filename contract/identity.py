@@ -1,4 +1,4 @@
-"""Identity: who a head is. Told by sliders and a seed; behind them stand the coefficients `beta`, FLAME's name for them."""
+"""Identity: who a head is. It is set by sliders and a seed; its coefficients are `beta` (FLAME's symbol)."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any
 from .errors import UtterError
 
 COEFFICIENTS = 300
-FURTHEST = 0.75  # no random identity lies further out than this by any slider: the last in a hundred look less like people
+FURTHEST = 0.75  # limit of a random identity's sliders: the one in a hundred beyond it looks less like a human head
 SLIDERS = {  # the names are the built-in head's own (identity_names)
     "Age": "Young or old: cheeks sink, folds deepen, nose and ears grow, lips thin",
     "Masculine": "Feminine or masculine: jaw, chin, brow ridge, nose, lips, neck",
@@ -28,9 +28,9 @@ SLIDERS = {  # the names are the built-in head's own (identity_names)
 
 
 def draw_identity(directions: Any, seed: int) -> tuple[Any, Any]:
-    """The random identity of a seed: its sliders [I], and what they do not tell of it [300].
+    """The random identity of a seed: its sliders [I], and the part of its beta [300] that sliders do not describe.
 
-    directions [I,300]: the beta that each slider makes at 1. beta is standard normal over all people; sliders tell what they can.
+    directions [I,300]: the beta that each slider makes at 1. beta is standard normal over all identities.
     """
     import numpy as np
 
@@ -42,7 +42,7 @@ def draw_identity(directions: Any, seed: int) -> tuple[Any, Any]:
 
 
 def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
-    """(sliders, seed) of what a command line names: the seed of a random identity (sliders None: its own), or the path of a JSON
+    """(sliders, seed) of what a command line gives: the seed of a random identity (sliders None: its own), or the path of a JSON
     file with sliders and perhaps a seed. UtterError if it is neither."""
     if given.isdecimal():
         return None, int(given)
@@ -53,7 +53,7 @@ def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
     except (OSError, ValueError) as error:
         raise UtterError(f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.', str(error)) from error
     if not isinstance(told, dict) or not all(type(value) in (int, float) and math.isfinite(value) for value in told.values()):
-        raise UtterError('An identity is told by sliders with a number each, such as {"Age": 0.5, "seed": 3}.')
+        raise UtterError('An identity is set by sliders with a number each, such as {"Age": 0.5, "seed": 3}.')
     seed = told.pop("seed", None)
     if seed is not None and (type(seed) is not int or seed < 0):
         raise UtterError("The seed of an identity is a whole number from 0 on.")

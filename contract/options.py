@@ -19,9 +19,9 @@ class Option:
     """One option.
 
     label, help: for the panel, the tooltip, --help and the docs (help is one sentence without a full stop).
-    kind: str, int, float, or tuple for what has a check of its own.  choices: {value: (label, help)}.  low, high: limits, both included.
+    kind: str, int, float, or tuple where the option has its own check.  choices: {value: (label, help)}.  low, high: limits, included.
     panel: a property of Object.utter.  column: a column of a batch list.  commands: which command lines take it.
-    path: in a list, "always" a path from the list's folder, or one "perhaps", where such a file is there.
+    path: in a list, "always": a path relative to the list's folder; "perhaps": one only if such a file exists.
     aliases: further names on command lines and in lists.
     """
 

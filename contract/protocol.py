@@ -1,13 +1,71 @@
-"""The version of what the worker and Blender say to each other (docs/protocol.md)."""
+"""What the worker and Blender say to each other (docs/protocol.md): its version, and what the worker sends. Requests: request.py."""
+
+from typing import Literal, NotRequired, TypedDict
 
 PROTOCOL = 2
 
+JobId = str | int | None  # as the request had it; None: it had none
 
-def check_protocol(theirs: object, who: str) -> str:
-    """A sentence that says what to do if `who` ("The worker", "Blender") speaks another version than ours; "" if it does not."""
+
+class HelloEvent(TypedDict):
+    event: Literal["hello"]
+    protocol: int
+    version: str
+    device: str
+    pid: int
+
+
+class ProgressEvent(TypedDict):
+    event: Literal["progress"]
+    id: JobId
+    stage: str  # a word or two for the artist
+    fraction: float  # 0 to 1 over the whole job
+
+
+class ResultEvent(TypedDict):
+    event: Literal["result"]
+    id: JobId
+    output: str  # path of the file that was asked for
+    basis: str
+    notes: NotRequired[list[str]]  # sentences for the artist
+
+
+class HeadResult(ResultEvent):
+    name: str
+    head: str | None  # path of a head file to perform on, None: the built-in one
+
+
+class PerformResult(ResultEvent):
+    frames: int
+    fps: float
+    seconds: float
+
+
+class ErrorEvent(TypedDict):
+    event: Literal["error"]
+    id: JobId
+    message: str  # one sentence
+    detail: str  # for the log
+    unexpected: NotRequired[bool]  # a defect of ours
+
+
+class CancelledEvent(TypedDict):
+    event: Literal["cancelled"]
+    id: JobId
+
+
+class ByeEvent(TypedDict):
+    event: Literal["bye"]
+
+
+Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | ErrorEvent | CancelledEvent | ByeEvent
+
+
+def check_protocol(theirs: object, side: str) -> str:
+    """A sentence that says what to do if that side ("The worker", "Blender") speaks another version than ours; "" if not."""
     if theirs == PROTOCOL:
         return ""
     if not isinstance(theirs, int):
-        return f"{who} does not say which protocol it speaks; install the same version of Utter on both sides."
+        return f"{side} does not say which protocol it speaks; install the same version of Utter on both sides."
     age = "a newer protocol" if theirs > PROTOCOL else "an older protocol"
-    return f"{who} speaks {age} ({theirs}) than this side ({PROTOCOL}); install the same version of Utter on both sides."
+    return f"{side} speaks {age} ({theirs}) than this side ({PROTOCOL}); install the same version of Utter on both sides."

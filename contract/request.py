@@ -88,9 +88,9 @@ def check_identity(given: object) -> tuple[float, ...]:
 
 
 def check_owner(identity: tuple[float, ...] | None, head: str | None) -> None:
-    """UtterError if an identity is asked of another head than the built-in one."""
+    """UtterError if an identity is asked for on a head other than the built-in one."""
     if identity is not None and head:
-        raise UtterError("An identity is of the built-in head; another head is who its file says.")
+        raise UtterError("Only the built-in head takes an identity; another head has that of its file.")
 
 
 class Request:
@@ -128,7 +128,7 @@ class PerformRequest(Request):
         None,
         label="Words",
         help="What is said in the voice, for sharper lips: the words, a .txt, .srt or .vtt file, in Blender the name of a text of the "
-        "file, for several voices a folder of files called as they are. Words that do not fit do no harm",
+        "file, for several voices a folder of files named like them. Words that do not fit do no harm",
         metavar="TEXT|FILE|FOLDER",
         path="perhaps",
     )
@@ -168,7 +168,7 @@ class PerformRequest(Request):
         choices={"draft": ("Draft", "A quick look: few diffusion steps"), "final": ("Final", "Best quality: all diffusion steps")},
     )
     seed: int = option(
-        0, label="Seed", help="The same seed gives the same performance, another one a new take", kind=int, low=0, high=2**31 - 1
+        0, label="Seed", help="The same seed gives the same performance, another seed a new take", kind=int, low=0, high=2**31 - 1
     )
     head: str | None = option(
         None,
@@ -182,7 +182,7 @@ class PerformRequest(Request):
     identity: tuple[float, ...] | None = option(
         None,
         label="Identity",
-        help='Who the built-in head is: the seed of a random identity, or a file of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
+        help='Identity of the built-in head: the seed of a random one, or a file of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
         kind=tuple,
         metavar="SEED|I.json",
         panel=False,
@@ -217,7 +217,7 @@ class HeadRequest(Request):
         None, label="Mesh", help="A mesh of the scene (.npz): vertices [V,3], faces [F,3], perhaps key_names and key_deltas [K,V,3]"
     )
     identity: tuple[float, ...] | None = option(
-        None, label="Identity", help="Who the built-in head is: 300 coefficients", kind=tuple, check=check_identity
+        None, label="Identity", help="Identity of the built-in head: 300 coefficients", kind=tuple, check=check_identity
     )
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Seconds and frames: the one place where one becomes the other. fps: frames a second of the scene."""
+"""Seconds to frames and back, in this one place. fps: frames a second of the scene."""
 
 import math
 

@@ -22,7 +22,7 @@ def load_voice(path):
     """A recording as float32 [N] at 16 kHz, mono, without its constant offset. Channels are averaged.
 
     Reads what libsndfile reads, at any rate from 4 kHz up, in memory bounded by the result. UtterError, in a sentence, for a file
-    that is missing, empty, no recording, a video, cut off, damaged, silent, under 0.1 s or over two hours.
+    that is missing, empty, not a recording, a video, cut off, damaged, silent, under 0.1 s or over two hours.
     """
     import soundfile
 
@@ -110,7 +110,7 @@ class Resampler:
         self.kept, self.started = np.zeros(0, np.float32), False
 
     def __call__(self, samples, last=False):
-        """The next samples -> those of the result that are settled by now; all the rest if these are the last."""
+        """The next samples -> the samples of the result that no later input can change; all the rest if these are the last."""
         from scipy.signal import resample_poly
 
         if self.filter is None:

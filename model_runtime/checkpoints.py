@@ -1,12 +1,17 @@
 """Checkpoints: weights as safetensors (no pickle), with metadata that says what they are and in which format."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contract import UtterError
 
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-def read(path, newest, again="install the extension again"):
+
+def read(path: str | Path, newest: int, again: str = "install the extension again") -> tuple[dict[str, "Tensor"], dict[str, str]]:
     """(tensors {name: float tensor as stored}, metadata {name: text}) of a checkpoint.
 
     newest: the newest format that the caller reads; a file that names none is of the first. again: what to do about a file that
@@ -31,7 +36,7 @@ def read(path, newest, again="install the extension again"):
     return tensors, metadata
 
 
-def load_into(network, tensors, name):
+def load_into(network: "nn.Module", tensors: "Mapping[str, Tensor]", name: str) -> None:
     """network.load_state_dict(tensors), in which every tensor must fit. UtterError says which of the file `name` does not."""
     own = network.state_dict()
     lacking, unknown = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
@@ -45,7 +50,7 @@ def load_into(network, tensors, name):
     network.load_state_dict(tensors)
 
 
-def write(tensors, path, format, metadata):
+def write(tensors: "dict[str, Tensor]", path: str | Path, format: int, metadata: Mapping[str, str]) -> None:
     """Write tensors {name: tensor} and metadata {name: text} as safetensors, whole or not at all."""
     from safetensors.torch import save_file
 

@@ -11,9 +11,11 @@ import numpy as np
 from contract import (
     COLUMNS,
     DEVICES,
+    LOGGER,
     OPTIONS,
     RUNTIME,
     VERSION,
+    LogFile,
     PerformRequest,
     Task,
     UtterError,
@@ -24,6 +26,7 @@ from contract import (
     tasks_of,
     words_for,
 )
+from model_runtime.cache import cache_folder
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,8 +104,18 @@ def main(arguments=None):
     except Exception as error:
         if args.debug:
             raise
-        print(f"Something unexpected went wrong ({type(error).__name__}: {error}); add --debug to see where.", file=sys.stderr)
+        print(f"Something unexpected went wrong ({type(error).__name__}: {error}); {log_defect()}", file=sys.stderr)
         return 2
+
+
+def log_defect():
+    """Write the exception being handled to the log in the cache's folder; returns where to read of it."""
+    log = LogFile(cache_folder() / "utter.log")
+    LOGGER.addHandler(log)
+    LOGGER.exception("python -m model_runtime %s", " ".join(sys.argv[1:]))
+    LOGGER.removeHandler(log)
+    log.close()
+    return "add --debug to see where." if log.broken else f"the log tells more: {log.path}"
 
 
 def perform(args):
@@ -114,9 +127,7 @@ def perform(args):
     if args.encoder:
         performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
     asked(args, performer, "any")
-    tasks = (
-        tasks_of(args.list, Path(args.output or Path(args.list).parent), ".npz", RUNTIME, args.parser, args) if args.list else named(args)
-    )
+    tasks = listed(args) if args.list else named(args)
     for title, voice, output, options, note in tasks:
         try:
             if isinstance(options, UtterError):
@@ -224,7 +235,7 @@ def mesh(args):
 
     head, motion = motion_on(args.motion, args.head)
     if args.identity and args.head:
-        raise UtterError("An identity is of the built-in head; another head is who its file says.")
+        raise UtterError("Only the built-in head takes an identity; another head has that of its file.")
     beta = beta_of(args.identity, head) if args.identity else None
     if args.landmarks:
         points = lbs.pose(head, motion.values, beta, vertices=head.landmark_vertices)

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,13 @@ class Motion:
     actions: np.ndarray | None = None
 
 
-def save_motion(motion, path):
+def save_motion(motion: Motion, path: str | Path) -> None:
     """Write motion as .npz, whole or not at all: written beside, then renamed."""
     values = np.ascontiguousarray(motion.values, dtype=np.float32)
     assert values.ndim == 2 and values.shape[1] == CHANNELS
-    beside = {} if motion.actions is None else {"actions": motion.actions.astype(np.float32), "action_names": np.array(ACTIONS)}
+    beside: dict[str, Any] = (
+        {} if motion.actions is None else {"actions": motion.actions.astype(np.float32), "action_names": np.array(ACTIONS)}
+    )
     write_npz(
         path,
         **beside,
@@ -44,7 +47,7 @@ def save_motion(motion, path):
     )
 
 
-def load_motion(path):
+def load_motion(path: str | Path) -> Motion:
     """Read a Motion that save_motion wrote. UtterError if the file is not one."""
     with read_npz(path) as arrays:
         missing = {"motion", "fps", "basis"} - set(arrays.files)
@@ -72,14 +75,14 @@ class Pins:
     values: np.ndarray
     mask: np.ndarray
 
-    def part(self, columns):
-        """The Pins of some columns (a slice)."""
+    def part(self, columns: slice) -> "Pins":
+        """The Pins of some columns."""
         return Pins(self.values[:, columns], self.mask[:, columns])
 
 
-def load_pins(path, frames):
-    """The Pins of an .npz with values and mask [T, 65] or [T, 117], as many frames long as asked; those after the end are left out.
-    UtterError if it holds none."""
+def load_pins(path: str | Path, frames: int) -> Pins:
+    """The Pins of an .npz with values and mask [T, 65] or [T, 117], cut or filled up to that many frames. UtterError if the file
+    holds no pins."""
     with read_npz(path) as arrays:
         if not {"values", "mask"} <= set(arrays.files):
             raise UtterError(f"{Path(path).name} holds no pins: it needs values and mask.")
@@ -96,7 +99,7 @@ def load_pins(path, frames):
     return Pins(values.astype(np.float32), np.pad(mask, ((0, short), (0, 0))))
 
 
-def write_npz(path, *, compressed=True, **arrays):
+def write_npz(path: str | Path, *, compressed: bool = True, **arrays: Any) -> None:
     """np.savez_compressed (or np.savez) that never leaves a half-written file. UtterError if the folder cannot be written."""
     path = Path(path)
     beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
@@ -111,7 +114,7 @@ def write_npz(path, *, compressed=True, **arrays):
         raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
 
 
-def read_npz(path):
+def read_npz(path: str | Path) -> Any:
     """Open an .npz without pickles. UtterError if it is missing or no such file."""
     try:
         return np.load(path, allow_pickle=False)

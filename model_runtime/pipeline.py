@@ -1,18 +1,33 @@
-"""From a voice to a Motion: the way of the data in one place (docs/architecture.md, "Pipeline")."""
+"""From a voice to a Motion, step by step (docs/architecture.md, "Pipeline")."""
 
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from contract import CHANNELS, FACE_ACTIONS, FPS, SOUND_SUFFIXES, Cancelled, PerformRequest, UtterError
 from model_runtime.audio import RATE, load_voice
 from model_runtime.flame.actions import from_motion, to_motion
-from model_runtime.flame.calibrate import calibrate, identity
+from model_runtime.flame.calibrate import HeadMap, calibrate, identity
+from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
 from model_runtime.motion import Motion, Pins, load_motion, load_pins
+
+if TYPE_CHECKING:
+    import torch
+
+    from model_runtime.diffusion.generator import Generator
+    from model_runtime.emotion.feelings import Feelings
+
+
+class Encoder(Protocol):
+    """What hears a voice: speech/encoder.py's, or one of speech/plugin.py's. kind: what a generator names that learned from it."""
+
+    kind: str
+
+    def encode(self, samples: np.ndarray, progress: Callable[[float], None] = ...) -> np.ndarray: ...
 
 
 class Performer:
@@ -20,11 +35,12 @@ class Performer:
 
     def __init__(self, device: str = "auto") -> None:
         self.device_name = device
-        self.fitted = None  # what fit() keeps
-        self.plugged = None  # what plug() keeps
+        # What plug() and fit() keep, and of which version of which files it is.
+        self.plugged: tuple[object, tuple[Encoder, Generator]] | None = None
+        self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
 
     @cached_property
-    def device(self):
+    def device(self) -> "torch.device":
         """torch.device: the one asked for, or the best there is. UtterError if it is not there."""
         import torch
 
@@ -37,28 +53,28 @@ class Performer:
         return torch.device(name)
 
     @cached_property
-    def encoder(self):
+    def encoder(self) -> Encoder:
         from model_runtime.speech.encoder import load_encoder
 
         return load_encoder(self.device)
 
     @cached_property
-    def feelings(self):
+    def feelings(self) -> "Feelings":
         from model_runtime.emotion import load_feelings
 
         return load_feelings(self.device)
 
     @cached_property
-    def generator(self):
+    def generator(self) -> "Generator":
         from model_runtime.diffusion import load_generator
 
         return load_generator(self.device)
 
     @cached_property
-    def builtin(self):
+    def builtin(self) -> Head:
         return load_head()
 
-    def plug(self, folder: str | Path | None) -> tuple[Any, Any]:
+    def plug(self, folder: str | Path | None) -> "tuple[Encoder, Generator]":
         """(encoder, Generator) for a folder with a speech model (speech/plugin.py); None: the shipped ones.
 
         Where the folder holds a generator.safetensors, that is a generator which learned from this encoder. The last ones are kept.
@@ -77,7 +93,7 @@ class Performer:
             self.plugged = version, (load_plugin(folder, self.device, layer), generator)
         return self.plugged[1]
 
-    def fit(self, head: str | Path | None) -> tuple[Any, Any, np.ndarray]:
+    def fit(self, head: str | Path | None) -> tuple[Head, HeadMap | None, np.ndarray]:
         """(Head, HeadMap to it or None, built-in beta [300]) of a head file, or of the built-in head where head is None.
 
         The last file is kept, for a batch performs many voices on one head; it is read again once it has changed.
@@ -141,7 +157,7 @@ class Performer:
         from model_runtime.speech.content import resample
         from model_runtime.speech.script import read_script, sharpen
 
-        def step(stage, fraction):
+        def step(stage: str, fraction: float) -> None:
             if cancelled():
                 raise Cancelled
             progress(stage, fraction)
@@ -169,7 +185,7 @@ class Performer:
         step("Listening", 0.05)
         content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
         states = None
-        if encoder.kind.startswith("hidden:"):  # they do not say when the lips are shut; the shipped encoder does
+        if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
             states, content = resample(content, FPS, frames), self.encoder.encode(samples)
         content, sentence = sharpen(content, script, request.language, lambda: step("Listening", 0.25))
         if sentence:
@@ -184,7 +200,7 @@ class Performer:
         prompted = np.maximum(prompted, prompted_base)
         del samples, base  # an hour of them is a third of a gigabyte
 
-        def generate(pins, low, high):
+        def generate(pins: Pins | None, low: float, high: float) -> np.ndarray:
             return sample(
                 generator,
                 content if states is None else states,
@@ -200,7 +216,7 @@ class Performer:
             )
 
         actions = None
-        if held is not None:
+        if pins is not None and held is not None:
             values, actions = generate_with_actions(generate, self.builtin, pins, held)
         elif head_map is None:
             values = own = generate(pins, 0.3, 0.97)
@@ -234,12 +250,12 @@ class Performer:
         return {"emotion": {name: round(float(p), 4) for name, p in emotion.items()}, "strength": round(float(strength), 4)}
 
 
-def frame_count(samples):
+def frame_count(samples: int) -> int:
     """Frames of a Motion that covers that many samples."""
     return -(-samples * FPS // RATE)
 
 
-def looks_like_file(subject):
+def looks_like_file(subject: str) -> bool:
     """Whether words are meant as a path: a file of that name, or a suffix that only files have."""
     try:
         return Path(subject).is_file() or Path(subject).suffix.lower() in (".npz", *SOUND_SUFFIXES)
@@ -247,7 +263,7 @@ def looks_like_file(subject):
         return False
 
 
-def check_encoder(encoder, generator):
+def check_encoder(encoder: Encoder, generator: "Generator") -> None:
     """UtterError where the generator has not learned from what such an encoder gives."""
     if generator.encoder.startswith("hidden:") and generator.encoder != encoder.kind:
         raise UtterError(
@@ -262,12 +278,14 @@ def check_encoder(encoder, generator):
         )
 
 
-def generate_on_other_head(generate, head_map, beta, pins):
+def generate_on_other_head(
+    generate: Callable[[Pins | None, float, float], np.ndarray], head_map: HeadMap, beta: np.ndarray, pins: Pins
+) -> tuple[np.ndarray, np.ndarray]:
     """(Motion [T, 65] on another head with Pins in that head's basis, the same on the built-in head).
 
-    The generator thinks in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
+    The generator works in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
     without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
-    What the way there and back loses is then added where it was pinned, and the neighbours follow as they do while diffusing.
+    What is lost on the way there and back is then added where it was pinned, and the neighbours follow as they do while diffusing.
     """
     import torch
 
@@ -281,7 +299,9 @@ def generate_on_other_head(generate, head_map, beta, pins):
     return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own
 
 
-def generate_with_actions(generate, head, pins, actions):
+def generate_with_actions(
+    generate: Callable[[Pins | None, float, float], np.ndarray], head: Head, pins: Pins, actions: Pins
+) -> tuple[np.ndarray, np.ndarray]:
     """(Motion [T, 65], its face actions [T, 52]) on the built-in head, with Pins of channels [T, 65] and of face actions [T, 52].
 
     Face actions are read from the Motion. So: perform without those pins, put the pinned ones into what that performance reads as,

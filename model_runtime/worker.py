@@ -1,6 +1,7 @@
 """The worker: JSON lines on stdin and stdout, one job at a time (docs/protocol.md)."""
 
 import json
+import logging
 import os
 import queue
 import sys
@@ -8,10 +9,29 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
-from contract import PROTOCOL, VERSION, Cancelled, HeadRequest, PerformRequest, UtterError, check_protocol
+from contract import (
+    LOG_LINE,
+    LOGGER,
+    PROTOCOL,
+    VERSION,
+    ByeEvent,
+    Cancelled,
+    CancelledEvent,
+    ErrorEvent,
+    Event,
+    HeadRequest,
+    HeadResult,
+    HelloEvent,
+    JobId,
+    PerformRequest,
+    PerformResult,
+    ProgressEvent,
+    UtterError,
+    check_protocol,
+)
 
-REQUESTS = {"head": HeadRequest, "perform": PerformRequest}
 GRACE = 2.0  # seconds a running job has to stop after stdin closed
 PROGRESS_EVERY = 0.1  # seconds between two progress events of the same stage
 
@@ -19,44 +39,46 @@ PROGRESS_EVERY = 0.1  # seconds between two progress events of the same stage
 class Channel:
     """The one writer to what was stdout. File descriptor 1 itself becomes stderr, so no library's print gets in between."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.stream = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1, newline="\n")
         os.dup2(2, 1)
         self.lock = threading.Lock()
 
-    def send(self, event, **fields):
+    def send(self, event: Event) -> None:
         with self.lock:
             try:
-                self.stream.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
+                self.stream.write(json.dumps(event, ensure_ascii=False) + "\n")
                 self.stream.flush()
-            except (BrokenPipeError, ValueError):  # Blender is gone: so are we
+            except (BrokenPipeError, ValueError):  # Blender is gone, so end
                 os._exit(0)
 
 
 class Worker:
-    def __init__(self, device="auto"):
+    """Serves requests, one after another, with one Performer."""
+
+    def __init__(self, device: str = "auto") -> None:
         self.channel = Channel()  # before any import that might print
         from model_runtime.pipeline import Performer
 
         self.performer = Performer(device)
-        self.jobs = queue.Queue()
-        self.cancelled = set()  # ids of jobs to stop, known to both threads
+        self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()  # requests; None: the end
+        self.cancelled: set[object] = set()  # ids of jobs to stop, known to both threads
 
-    def run(self):
+    def run(self) -> None:
         """Serve until shutdown or until stdin closes."""
         threading.Thread(target=self.read, daemon=True).start()
         while (job := self.jobs.get()) is not None:
             self.answer(job)
-        self.channel.send("bye")
+        self.channel.send(ByeEvent(event="bye"))
 
-    def read(self):
+    def read(self) -> None:
         """Reader thread: cancels at once, queues the rest."""
         for line in sys.stdin.buffer:
             try:
                 request = json.loads(line)
                 kind, number = request["request"], request.get("id")
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                self.channel.send("error", id=None, message="The worker was sent a line that is no request.", detail=repr(error))
+                self.fail(None, "The worker was sent a line that is no request.", repr(error))
                 continue
             if kind == "cancel":
                 self.cancelled.add(number)
@@ -69,45 +91,57 @@ class Worker:
         time.sleep(GRACE)
         os._exit(0)
 
-    def answer(self, request):
+    def fail(self, number: JobId, message: str, detail: str) -> None:
+        self.channel.send(ErrorEvent(event="error", id=number, message=message, detail=detail))
+
+    def answer(self, request: dict[str, Any]) -> None:
         """Run one request; whatever happens in it becomes an event."""
         kind, number = request["request"], request.get("id")
+        fields = {name: value for name, value in request.items() if name not in ("request", "id")}
+        began, outcome = time.monotonic(), "done"
         try:
             if kind == "hello":
                 theirs = request.get("protocol", PROTOCOL)
                 if check_protocol(theirs, "Blender"):
                     raise UtterError(check_protocol(theirs, "Blender"))
-                self.channel.send("hello", protocol=PROTOCOL, version=VERSION, device=self.performer.device_name, pid=os.getpid())
-            elif kind in REQUESTS:
-                asked = REQUESTS[kind].from_message({name: value for name, value in request.items() if name not in ("request", "id")})
-                self.channel.send("result", id=number, **getattr(self, kind)(number, asked))
+                device = self.performer.device_name
+                self.channel.send(HelloEvent(event="hello", protocol=PROTOCOL, version=VERSION, device=device, pid=os.getpid()))
+            elif kind == "head":
+                self.channel.send(self.head(number, HeadRequest.from_message(fields)))
+            elif kind == "perform":
+                self.channel.send(self.perform(number, PerformRequest.from_message(fields)))
             else:
                 raise UtterError(f"The worker does not know the request {kind}; Utter and its runtime may be of different versions.")
         except Cancelled:
-            self.channel.send("cancelled", id=number)
+            outcome = "cancelled"
+            self.channel.send(CancelledEvent(event="cancelled", id=number))
         except UtterError as error:
-            self.channel.send("error", id=number, message=str(error), detail=error.detail)
+            outcome = " ".join(filter(None, ("refused:", str(error), error.detail)))
+            self.fail(number, str(error), error.detail)
         except MemoryError:
+            outcome = "failed: out of memory"
+            LOGGER.exception("%s %s", kind, number)
+            self.fail(number, "The machine ran out of memory; close other programs or use a shorter voice.", traceback.format_exc())
+        except Exception as error:  # a defect of ours: report it, keep serving
+            outcome = "failed"
+            LOGGER.exception("%s %s", kind, number)
             self.channel.send(
-                "error",
-                id=number,
-                message="The machine ran out of memory; close other programs or use a shorter voice.",
-                detail=traceback.format_exc(),
-            )
-        except Exception as error:  # a defect of ours: say so, keep serving
-            self.channel.send(
-                "error",
-                id=number,
-                message=f"Something unexpected went wrong ({type(error).__name__}: {error}); the log tells more.",
-                detail=traceback.format_exc(),
+                ErrorEvent(
+                    event="error",
+                    id=number,
+                    message=f"Something unexpected went wrong ({type(error).__name__}: {error}).",
+                    detail=traceback.format_exc(),
+                    unexpected=True,
+                )
             )
         finally:
             self.cancelled.discard(number)
+            LOGGER.info("%s %s after %.3f s: %s", kind, number, time.monotonic() - began, outcome)
 
-    def is_cancelled(self, number):
+    def is_cancelled(self, number: JobId) -> bool:
         return number in self.cancelled or ALL in self.cancelled
 
-    def head(self, number, asked: HeadRequest):
+    def head(self, number: JobId, asked: HeadRequest) -> HeadResult:
         """Write the bundle of a head file, or of a mesh of the scene; see docs/protocol.md."""
         import numpy as np
 
@@ -129,36 +163,46 @@ class Worker:
         if self.is_cancelled(number):
             raise Cancelled
         write_bundle(head, asked.output, None if asked.identity is None else np.array(asked.identity, np.float32))
-        return {"output": asked.output, "name": Path(path).stem if path else "Utter Head", "basis": head.basis, "head": path}
+        name = Path(path).stem if path else "Utter Head"
+        return HeadResult(event="result", id=number, output=asked.output, name=name, basis=head.basis, head=path)
 
-    def perform(self, number, asked: PerformRequest):
+    def perform(self, number: JobId, asked: PerformRequest) -> PerformResult:
         """Perform a voice into an .npz; progress goes out as it happens."""
         from model_runtime.motion import save_motion
 
-        began, last, notes = time.monotonic(), ["", 0.0], []
+        began = time.monotonic()
+        last = "", began  # the stage last told of, and when
+        notes: list[str] = []
 
-        def progress(stage, fraction):
+        def progress(stage: str, fraction: float) -> None:
+            nonlocal last
             now = time.monotonic()
             if stage != last[0] or now - last[1] >= PROGRESS_EVERY:
-                last[:] = stage, now
-                self.channel.send("progress", id=number, stage=stage, fraction=round(float(fraction), 4))
+                last = stage, now
+                self.channel.send(ProgressEvent(event="progress", id=number, stage=stage, fraction=round(float(fraction), 4)))
 
         motion = self.performer.perform(asked, progress, lambda: self.is_cancelled(number), notes.append)
         save_motion(motion, asked.output)
-        return {
-            "output": asked.output,
-            "frames": len(motion.values),
-            "fps": motion.fps,
-            "basis": motion.basis,
-            "seconds": round(time.monotonic() - began, 3),
-            "notes": notes,
-        }
+        return PerformResult(
+            event="result",
+            id=number,
+            output=asked.output,
+            frames=len(motion.values),
+            fps=motion.fps,
+            basis=motion.basis,
+            seconds=round(time.monotonic() - began, 3),
+            notes=notes,
+        )
 
 
 ALL = object()  # in Worker.cancelled: every job
 
 
-def main(device="auto"):
+def main(device: str = "auto") -> None:
+    log = logging.StreamHandler()  # to stderr, which Blender writes to worker.log
+    log.setFormatter(LOG_LINE)
+    LOGGER.addHandler(log)
+    LOGGER.setLevel(logging.INFO)
     Worker(device).run()
     sys.stderr.flush()
-    os._exit(0)  # the reader thread still waits for stdin, which Python's own way out would trip over
+    os._exit(0)  # not sys.exit: the reader thread still waits for stdin, which would disturb Python's own shutdown

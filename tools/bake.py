@@ -1,6 +1,6 @@
 """Voices to .blend files without a Blender install:
 
-    python build.py bake [SCENE.blend] VOICE... --out X.blend|FOLDER [--words TEXT|FILE|FOLDER] [--emotion WORDS] [--head H] [...]
+    python build.py bake [SCENE.blend] VOICE... --out X.blend|FOLDER [--words TEXT|FILE|FOLDER] [--prompt WORDS] [--head H] [...]
     python build.py bake [SCENE.blend] --list FILE.csv [--out FOLDER] [...]
 
 The same code as `blender -b [SCENE.blend] --command utter perform --voice VOICE... --out ...`, run in bpy.
@@ -35,7 +35,8 @@ def main(argv):
 
 @contextlib.contextmanager
 def enabled():
-    """The checkout's add-on enabled in bpy, in an empty scene and with factory settings; bpy does not survive leaving it so."""
+    """The checkout's add-on enabled in bpy, in an empty scene and with factory settings; disabled again on leaving, else bpy
+    crashes."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     addon.register()
     try:

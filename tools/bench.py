@@ -1,6 +1,6 @@
 """Speed and memory, measured in one run: a table, and out/bench.json.
 
-Ratios are between two things measured here one after the other, so that they mean the same on every machine; seconds and
+Ratios are between two things measured here one after the other, so that they can be compared between machines; seconds and
 megabytes are this machine's. The worker is held to two processor cores where the system allows it.
 """
 
@@ -28,7 +28,7 @@ CORES = 2
 def main(argv):
     parser = argparse.ArgumentParser(prog="build.py bench", description=__doc__.split("\n")[0])
     parser.add_argument("--only", choices=BENCHES, nargs="+", default=list(BENCHES), metavar="NAME", help=", ".join(BENCHES))
-    parser.add_argument("--quick", action="store_true", help="a tenth of every length: for looking, not for quoting")
+    parser.add_argument("--quick", action="store_true", help="a tenth of every length: for a quick look, not for figures to quote")
     parser.add_argument("--full", action="store_true", help="perform an hour of voice too")
     parser.add_argument("--out", type=Path, default=Path("out"), metavar="FOLDER")
     args = parser.parse_args(argv)
@@ -54,8 +54,8 @@ def main(argv):
 
 
 def bench_bake(args):
-    """Ten minutes on all channels: our bake against keyframe_insert, which writes the very same keys of every eighth curve; its time
-    for all is that times the share of keys, for a curve's cost does not depend on the others."""
+    """Ten minutes on all channels: our bake against keyframe_insert, which writes the same keys on every eighth curve; its time
+    for all is scaled by the share of keys, because a curve's cost does not depend on the others."""
     import bpy
 
     from addon import compat
@@ -109,7 +109,7 @@ def read_curve(block, curve):
 
 
 def bench_enable(args):
-    """Enabling the add-on in a fresh bpy; beside the clock's time the processor's, which a busy machine lengthens less."""
+    """Enabling the add-on in a fresh bpy; both clock time and processor time, which a busy machine changes less."""
     script = (
         "import sys, time, bpy; began = time.perf_counter(), time.process_time(); import addon; addon.register(); "
         "print('FIGURE', time.perf_counter() - began[0], time.process_time() - began[1], 'torch' in sys.modules); "
@@ -167,7 +167,7 @@ def performed(folder, length, quality):
 
 def bench_head(args):
     """The built-in head: loaded, added to a scene by a worker that has started, and played with every channel moving. Playing is
-    what Blender computes for a frame (frame_set), the drawing aside: that is the graphics card's."""
+    what Blender computes for a frame (frame_set), without the drawing, which the graphics card does."""
     import bpy
 
     from addon.animation import bake

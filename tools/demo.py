@@ -1,4 +1,4 @@
-"""The whole chain at once: a voice becomes a talking head, out/demo.blend, and its pictures, out/demo.mp4 and out/demo.png."""
+"""The whole chain: a voice becomes a talking head, out/demo.blend, and its pictures, out/demo.mp4 and out/demo.png."""
 
 import argparse
 import json
@@ -26,14 +26,14 @@ def main(argv):
         ),
     )
     parser.add_argument("voice", nargs="?", type=Path, default=VOICES / "moon.flac", help="a recording; default: the shipped sample")
-    parser.add_argument("--emotion", metavar="WORDS", help="what the face should feel throughout")
+    parser.add_argument("--prompt", "--emotion", metavar="WORDS", help="what the face should feel throughout")
     parser.add_argument(
         "--passages",
         type=Path,
         metavar="P.json",
         help=(
             'list of {"start", "end", "prompt", "strength", "fade"} in seconds; default: those beside a sample voice, as long as no '
-            "--emotion is given"
+            "--prompt is given"
         ),
     )
     parser.add_argument("--seed", type=int, default=0)
@@ -44,18 +44,18 @@ def main(argv):
     args = parser.parse_args(argv)
     args.out, args.voice = args.out.absolute(), args.voice.absolute()
     passages, beside = args.passages, args.voice.with_suffix(".json")
-    if passages is None and args.emotion is None and args.voice.parent == VOICES and beside.exists():
+    if passages is None and args.prompt is None and args.voice.parent == VOICES and beside.exists():
         passages = beside
     blend = args.out / "demo.blend"
 
     with bake.enabled():
-        options = ["--emotion", args.emotion] if args.emotion else []
+        options = ["--prompt", args.prompt] if args.prompt else []
         options += ["--passages", str(passages)] if passages else []
         status = addon.batch.command.main(
             ["perform", "--voice", str(args.voice), "--out", str(blend), "--seed", str(args.seed), "--quality", args.quality, *options]
         )
         if not status:
-            bpy.ops.wm.open_mainfile(filepath=str(blend))  # what was written is what is shown
+            bpy.ops.wm.open_mainfile(filepath=str(blend))  # so that the written file is what is shown
             show(bpy.context.scene, args, passages, blend)
     return status
 
@@ -66,7 +66,7 @@ def show(scene, args, passages, blend):
     addon.panels.studio.build(scene, head)
     render.choose_engine(scene)
     for sound in bpy.data.sounds:
-        sound.pack()  # the file can be moved, and speaks
+        sound.pack()  # so that the file can be moved and keeps its sound
     addon.batch.command.save(blend)
 
     fps = scene.render.fps / scene.render.fps_base
@@ -91,7 +91,7 @@ def show(scene, args, passages, blend):
             gap / max(gap.max(), 1e-9),
             times,
             passages=json.loads(passages.read_text(encoding="utf-8")) if passages else [],
-            title=f"{args.voice.name}   seed {args.seed}   {args.emotion or ''}   lips up to {gap.max() * 1000:.1f} mm apart",
+            title=f"{args.voice.name}   seed {args.seed}   {args.prompt or ''}   lips up to {gap.max() * 1000:.1f} mm apart",
         )
     print(f"[demo] {args.out / 'demo.png'}", flush=True)
 
@@ -108,7 +108,7 @@ def measure_lips(scene, head, frames):
 
 
 def captions(voice, times):
-    """ "1.23 s" for each time, and the phone that is spoken then, where a list of phones lies beside the voice."""
+    """ "1.23 s" for each time, and the phone that is spoken then, if there is a list of phones beside the voice."""
     path = voice.with_suffix(".phones")
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     phones = [(float(start), float(end), phone) for start, end, phone in lines]

@@ -19,16 +19,19 @@ def choose_engine(scene, size=(WIDTH, HEIGHT), samples=SAMPLES):
     render, cycles = scene.render, scene.cycles
     render.engine = "CYCLES"
     render.resolution_x, render.resolution_y, render.resolution_percentage = *size, 100
-    render.use_persistent_data = True  # only what moved is handed over again
-    render.use_sequencer = False  # the voice's strip is for the ears
+    render.use_persistent_data = True  # only what moved is synchronised again
+    render.use_sequencer = False  # the sequencer holds the voice only
     render.image_settings.file_format, render.image_settings.color_mode = "PNG", "RGB"
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", samples, False
-    cycles.max_bounces, cycles.use_light_tree = 2, False  # three lights need no tree, one head little more than direct light
+    cycles.max_bounces, cycles.use_light_tree = (
+        2,
+        False,
+    )  # three lights need no light tree, and one head needs little more than direct light
     cycles.use_denoising, cycles.denoiser, cycles.denoising_quality = True, "OPENIMAGEDENOISE", "FAST"
     cycles.denoising_prefilter = "FAST"
-    cycles.use_animated_seed = False  # what noise is left stands still instead of boiling
+    cycles.use_animated_seed = False  # the noise that remains is the same in every frame
     scene.view_settings.view_transform, scene.view_settings.look = "AgX", "AgX - Punchy"
-    scene.view_settings.exposure = 0.5  # stops; Punchy is dark
+    scene.view_settings.exposure = 0.5  # in stops; the look Punchy is dark
 
 
 def render_frames(scene, frames, folder, progress=lambda fraction: None):
@@ -74,7 +77,7 @@ def write_film(pictures, fps, voice, path):
 
 @contextlib.contextmanager
 def quiet():
-    """Keep Blender's chatter about every sample off stdout."""
+    """Keep Blender's messages about every sample off stdout."""
     sys.stdout.flush()
     kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

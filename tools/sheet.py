@@ -1,7 +1,7 @@
-"""The contact sheet: a performance on one page, to be judged at a glance. Frames, and under them the voice and the lips."""
+"""The contact sheet: a performance on one page, to be judged by eye: frames, and under them the voice and the lips."""
 
+import bpy  # isort: skip  (first: it brings the next two)
 import blf
-import bpy  # first: it brings the two below
 import imbuf
 import numpy as np
 from scipy.ndimage import maximum_filter1d

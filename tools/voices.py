@@ -1,7 +1,7 @@
 """The recipe for the sample voices in blender_assets/voices:  python -m tools.voices
 
-Our own lines, read by flite with CMU's rms voice, a phrase at a time, so that each has a pitch and a pace of its own and the
-voice feels something. A maintainer runs this once and commits what it writes:
+Our own lines, read by flite with CMU's rms voice, a phrase at a time, so that each has its own pitch and pace and the
+voice has a feeling. A maintainer runs this once and commits what it writes:
 NAME.flac (16 kHz mono), NAME.txt (the words) and NAME.phones (start, end, phone: what the synthesiser really said, and when).
 Needs the Debian package flite.
 """

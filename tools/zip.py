@@ -35,7 +35,7 @@ PLATFORMS = {
         {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64", "os_name": "posix"},
     ),
 }
-IN_BLENDER = {"numpy", "requests", "urllib3", "idna", "certifi", "charset-normalizer", "setuptools"}  # Blender brings these itself
+IN_BLENDER = {"numpy", "requests", "urllib3", "idna", "certifi", "charset-normalizer", "setuptools"}  # Blender includes these
 
 
 def main(arguments=None):
@@ -104,7 +104,7 @@ def download_wheels(folder, platform, python):
     }
     table = pyproject()
     waiting = [Requirement(r) for r in table["project"]["dependencies"]]
-    alone = Requirement(table["tool"]["utter"]["sentence-encoder"])  # wanted without its dependencies
+    alone = Requirement(table["tool"]["utter"]["sentence-encoder"])  # installed without its dependencies
     seen = set(IN_BLENDER)
     for requirement in [alone, *waiting]:
         pending = [requirement]

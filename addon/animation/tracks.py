@@ -32,7 +32,7 @@ class Track(NamedTuple):
 
     owner: Any
     path: str
-    index: int
+    index: int  # type: ignore[assignment]  # a NamedTuple has a method of that name, which nobody needs here
     group: str
 
 

@@ -116,7 +116,8 @@ def named(args):
     """The Tasks of the voices named on the command line."""
     if not args.out:
         raise UtterError("Say with --out where the .blend files go.")
-    voices, out, taken = [path.absolute() for path in find_voices(args.voice)], Path(args.out).absolute(), set()
+    voices, out = [path.absolute() for path in find_voices(args.voice)], Path(args.out).absolute()
+    taken: set[str] = set()
     if len(voices) == 1 and out.suffix == ".blend":
         return [Task(voices[0].name, str(voices[0]), out, args, "")]
     if args.words and len(voices) > 1 and not (len(args.words) < 256 and Path(args.words).is_dir()):
@@ -135,13 +136,12 @@ def prepare(options):
     """The scene, the head that performs in it, the frames it began with, and the words it came with; in a fresh scene for a list,
     so that no row sees what another one left."""
     timeline = read_passages(options.passages) if options.passages else None
-    sliders, seed = read_identity(options.identity) if options.identity else ({}, None)
+    if options.identity:
+        read_identity(options.identity)  # what is wrong with it is said before a scene is made
     scene = prepare_scene(options.fps, again=bool(options.list))
     head = prepare_head(scene, options.head, options.jaw or OPTIONS["jaw"].default)
-    if options.identity and sliders is None:
-        identity.randomise(head, seed)
-    elif options.identity:
-        identity.set_sliders(head, sliders, -1 if seed is None else seed)
+    if options.identity:
+        take_identity(head, options.identity)
     settings = base.settings_of(head)
     for name, told in OPTIONS.items():
         if told.panel and BLENDER in told.commands and name not in TEXTS and getattr(options, name) is not None:
@@ -152,6 +152,15 @@ def prepare(options):
         passages.from_seconds(settings, timeline, bake.scene_fps(scene))
     frames = scene.frame_start, scene.frame_end if bpy.data.filepath else settings.start
     return scene, head, frames, settings.words
+
+
+def take_identity(head, given):
+    """Give the head the identity that is named: a seed, or a file of sliders. UtterError if it is neither."""
+    sliders, seed = read_identity(given)
+    if sliders is not None:
+        identity.set_sliders(head, sliders, -1 if seed is None else seed)
+    elif seed is not None:
+        identity.randomise(head, seed)
 
 
 def absolute_words(voice, given):

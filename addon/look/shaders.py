@@ -38,7 +38,7 @@ DEPTH = 0.0035  # metres
 
 def make_all(kinds):
     """New materials for the parts of one head, one for each kind, in their order."""
-    made = {}
+    made: dict[str, bpy.types.Material] = {}
     for kind in kinds:
         like = next((other for family in FAMILIES if kind in family for other in made if other in family), None)
         made[kind] = make(kind, kinds) if like is None else _name(made[like].copy(), kind)
@@ -356,7 +356,7 @@ class Graph:
             for left, right in links:
                 if column[left] <= column[right]:
                     column[left], moved = column[right] + 1, True
-        filled = {}
+        filled: dict[int, float] = {}
         for node, place in column.items():
             filled[place] = filled.get(place, 0) + 1
             node.location = (-220 * place, -240 * (filled[place] - 1))

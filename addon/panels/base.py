@@ -1,5 +1,6 @@
 """What panels and their operators share: the sidebar's tab, the head that performs, buttons that start a job."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import rigs
@@ -44,6 +45,8 @@ class Starts:
     """An operator that starts a job: refuses while another runs, reports what goes wrong."""
 
     bl_options = {"REGISTER"}
+    report: Callable[..., None]  # an Operator's
+    job: Callable[[Any], jobs.Job | None]  # (context): what the button starts; None if that is done already
 
     @classmethod
     def poll(cls, context):

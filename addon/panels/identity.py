@@ -19,7 +19,7 @@ from ..contract import COEFFICIENTS, SLIDERS, UtterError, draw_identity
 from ..rigs.flame import FlameRig
 from ..rigs.reshape import reshape
 from ..work import jobs, paths
-from .base import HeadPanel, chosen
+from .base import HeadPanel, chosen, settings_of
 
 FILE = paths.ROOT / "blender_assets" / "head" / "utter_head.npz"
 _quiet = False  # while several sliders are set at once
@@ -80,7 +80,7 @@ def set_sliders(head: Any, values: dict[str, float], seed: int = -1) -> None:
     global _quiet
     if refusal(head):
         raise UtterError(refusal(head))
-    settings, _quiet = head.utter.identity, True
+    settings, _quiet = settings_of(head).identity, True
     try:
         settings.seed = seed
         for name in SLIDERS:
@@ -103,7 +103,7 @@ def changed(settings, _context):
 
 def show(head):
     """Move the head's mesh, shape keys and bones from who it was to who its sliders say."""
-    rig, known, wanted = rigs.rig_of(head), model(), beta(head.utter.identity)
+    rig, known, wanted = rigs.rig_of(head), model(), beta(settings_of(head).identity)
     assert isinstance(rig, FlameRig)  # refusal() has said so
     change = wanted - (np.array(rig.identity) if rig.identity else 0)
     if not np.abs(change).max() > 1e-9:
@@ -175,7 +175,7 @@ class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.enabled = not jobs.busy()  # the identity that performs is read when the job starts
         for name in SLIDERS:
-            column.prop(head.utter.identity, key(name), slider=True)
+            column.prop(settings_of(head).identity, key(name), slider=True)
 
 
 CLASSES = (UTTER_OT_random_identity, UTTER_OT_reset_identity, UTTER_PT_identity)

@@ -22,7 +22,7 @@ BONE_NAMES = {
     "eye_left": ("eye_left", "left_eye", "left_eye_smplhf", "eye.L"),
     "eye_right": ("eye_right", "right_eye", "right_eye_smplhf", "eye.R"),
 }
-BUNDLE = {  # the arrays that a bundle must hold, and their shapes: vertices, keys, polygons
+BUNDLE: dict[str, tuple[str | int, ...]] = {  # the arrays that a bundle must hold, and their shapes: vertices, keys, polygons
     "vertices": ("N", 3),
     "polygons": ("P", 4),
     "key_names": ("K",),
@@ -139,8 +139,9 @@ def _read_bundle(path):
         shapes = {name: np.shape(bundle[name]) for name in BUNDLE}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UtterError(f"{path} holds no head for Blender; add the head again.", repr(error)) from error
-    sizes = {"N": len(bundle["vertices"]), "K": len(bundle["key_names"]), "P": len(bundle["polygons"])}
-    wrong = [name for name, shape in BUNDLE.items() if shapes[name] != tuple(sizes.get(size, size) for size in shape)]
+    sizes: dict[str, int] = {"N": len(bundle["vertices"]), "K": len(bundle["key_names"]), "P": len(bundle["polygons"])}
+    meant = lambda shape: tuple(sizes[size] if isinstance(size, str) else size for size in shape)
+    wrong = [name for name, shape in BUNDLE.items() if shapes[name] != meant(shape)]
     if wrong or bundle["polygons"].max(initial=-1) >= sizes["N"]:
         raise UtterError(f"{path} holds no whole head for Blender; add the head again.", f"wrong: {wrong or 'polygons'}, shapes {shapes}")
     for text in ("name", "basis"):
@@ -189,7 +190,7 @@ def _make_armature(name, joints, parents, axes):
     bpy.ops.object.mode_set(mode="EDIT")
     length = 0.15 * np.ptp(joints, axis=0).max() or 0.02
     rest = Matrix(axes.tolist()).to_4x4()
-    made = []
+    made: list[Any] = []
     for i, joint in enumerate(JOINTS):
         bone = data.edit_bones.new(joint)
         bone.length = length

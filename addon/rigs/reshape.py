@@ -24,7 +24,7 @@ def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int
         shift = (shift @ axes.T).astype(np.float32)
         own = {block.name: channel for channel, block in rig.shape_keys().items()}
         for block in obj.data.shape_keys.key_blocks:
-            more = keys.get(own.get(block.name))
+            more = keys.get(own.get(block.name, -1))
             _move(block.points, shift if more is None else shift + (more @ axes.T).astype(np.float32))
         _move(obj.data.vertices, shift)
         obj.data.update()

@@ -11,13 +11,37 @@ import queue
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO, Any, Literal, NotRequired, TypedDict
 
-from ..contract import PROTOCOL, UtterError, check_protocol
+from ..contract import PROTOCOL, CancelledEvent, ErrorEvent, HeadResult, PerformResult, ProgressEvent, UtterError, check_protocol
 
 CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second
 HELLO_GRACE = 120.0  # seconds for the first sign of life; a cold disk and a virus scanner are slow
 LOG_LIMIT = 4 << 20  # bytes of log for one worker's life
+
+
+class ReadyEvent(TypedDict):
+    """The worker's greeting."""
+
+    event: Literal["ready"]
+    protocol: int
+    version: str
+    device: str
+    pid: int
+
+
+class DiedEvent(TypedDict):
+    """The worker's end, when nobody asked for it."""
+
+    event: Literal["died"]
+    message: str  # one sentence
+    detail: str  # its last words
+    unexpected: NotRequired[bool]  # a defect, not something that the artist can mend
+
+
+Event = ReadyEvent | ProgressEvent | HeadResult | PerformResult | ErrorEvent | CancelledEvent | DiedEvent
 
 
 class Worker:
@@ -28,23 +52,34 @@ class Worker:
     command: what to run instead of `-m model_runtime worker` (for tests).
     """
 
-    def __init__(self, python, root, log, paths=(), command=("-m", "model_runtime", "worker"), cache=None):
+    def __init__(
+        self,
+        python: str | Path,
+        root: str | Path,
+        log: str | Path,
+        paths: Sequence[str | Path] = (),
+        command: Sequence[str] = ("-m", "model_runtime", "worker"),
+        cache: str | Path | None = None,
+    ) -> None:
         self.python, self.root, self.log, self.command = str(python), str(root), Path(log), command
         self.paths, self.cache = paths, cache
-        self.hello = None  # the greeting's fields, once it came
-        self._process = None
+        self.hello: dict[str, Any] | None = None  # the greeting's fields, once it came
+        self._process: subprocess.Popen[bytes] | None = None
         self._last_id = 0
+        self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._tail: collections.deque[str] = collections.deque(maxlen=40)  # the last lines that it printed
+        self._cancels: dict[str, float] = {}  # job -> when its worker is killed
 
     @property
-    def alive(self):
+    def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
     @property
-    def cancelling(self):
+    def cancelling(self) -> bool:
         """True while a cancelled job has not ended yet: go on calling poll()."""
         return self._process is not None and bool(self._cancels)
 
-    def start(self):
+    def start(self) -> None:
         """Start the process, unless it runs. UtterError if the interpreter cannot be started."""
         if self.alive:
             return
@@ -70,66 +105,68 @@ class Worker:
             ) from error
         streams = threading.Thread(target=_read_log, args=(self._process.stderr, log, self._tail), daemon=True)
         streams.start()
-        threading.Thread(target=_read_events, args=(self._process, self._events, self._tail, streams), daemon=True).start()
+        threading.Thread(target=_read_events, args=(self._process.stdout, self._events, self._tail, streams), daemon=True).start()
         self._send({"request": "hello", "protocol": PROTOCOL})
 
-    def request(self, kind, **fields):
+    def request(self, kind: str, **fields: Any) -> str:
         """Send a request and return its id; starts the worker where none runs."""
         self.start()
         self._last_id += 1
         self._send({"request": kind, "id": str(self._last_id), **fields})
         return str(self._last_id)
 
-    def cancel(self, job):
+    def cancel(self, job: str) -> None:
         """Ask for the job's end: poll() gives its `cancelled` within a second, if need be by killing the worker."""
         if self.alive:
             self._cancels.setdefault(job, time.monotonic() + CANCEL_GRACE)
             self._send({"request": "cancel", "id": job})
 
-    def poll(self):
+    def poll(self) -> list[Event]:
         """Every event since the last call, without waiting: progress, result, error, cancelled, and two of our own:
-        `ready` (the greeting) and `died` (message, detail), after which the next request starts a new worker."""
-        events = []
+        `ready` (the greeting) and `died` (message, detail), after which the next request starts a new worker. An error or death with
+        `unexpected` is a defect, not something that the artist can mend."""
+        events: list[Event] = []
         while self._process is not None:
             try:
                 event = self._events.get_nowait()
             except queue.Empty:
                 break
-            events += self._receive(event)
+            events += self._receive(self._process, event)
         if self._process is not None and self.hello is None and time.monotonic() > self._started + HELLO_GRACE:
             self.kill()
             events.append(_died(f"{self.python} did not answer; choose the runtime Python in Utter's preferences."))
         for job, deadline in list(self._cancels.items()) if self._process is not None else ():
             if time.monotonic() > deadline:
                 self.kill()
-                return events + [{"event": "cancelled", "id": job}]
+                return [*events, CancelledEvent(event="cancelled", id=job)]
         return events
 
-    def kill(self):
+    def kill(self) -> None:
         """End the process at once; no event comes from it any more."""
         process, self._process, self.hello = self._process, None, None
         if process is not None:
             process.kill()
             process.wait()
             with contextlib.suppress(OSError):  # what was still to be written has no reader
-                process.stdin.close()
+                if process.stdin is not None:
+                    process.stdin.close()
 
-    def shutdown(self, timeout=2.0):
+    def shutdown(self, timeout: float = 2.0) -> None:
         """End the process in good order, or by force after timeout seconds."""
-        if self.alive:
+        if self._process is not None and self.alive:
             self._send({"request": "shutdown"})
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout)
         self.kill()
 
-    def _send(self, message):
-        try:
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
-            self._process.stdin.flush()
-        except (OSError, ValueError):
-            pass  # it died: the reader's `died` event says so
+    def _send(self, message: dict[str, Any]) -> None:
+        pipe = self._process.stdin if self._process is not None else None
+        if pipe is not None:
+            with contextlib.suppress(OSError, ValueError):  # it died: the reader's `died` event says so
+                pipe.write(json.dumps(message).encode() + b"\n")
+                pipe.flush()
 
-    def _receive(self, event):
+    def _receive(self, process: subprocess.Popen[bytes], event: dict[str, Any]) -> list[Any]:
         kind = event["event"]
         if kind == "hello":
             if refusal := check_protocol(event.get("protocol"), "The worker"):
@@ -138,23 +175,22 @@ class Worker:
             self.hello = event
             return [dict(event, event="ready")]
         if kind == "ended":  # the pipe closed, and nobody here had asked for it
-            status = self._process.wait()
+            status = process.wait()
             self.kill()
-            return [
-                _died(
-                    explain(event["detail"], self.python)
-                    or f"The worker ended unexpectedly (status {status}); nothing was changed, try again.",
-                    event["detail"],
-                )
-            ]
+            told = explain(event["detail"], self.python)
+            if told:
+                return [_died(told, event["detail"])]
+            told = f"The worker ended unexpectedly (status {status}); nothing was changed, try again."
+            return [{**_died(told, event["detail"]), "unexpected": True}]
         if kind in ("result", "error", "cancelled"):
-            self._cancels.pop(event.get("id"), None)
+            self._cancels.pop(str(event.get("id")), None)
         if kind == "error":
-            event["message"] = explain(str(event.get("detail", "")), self.python) or event.get("message", "The worker failed.")
+            told = explain(str(event.get("detail", "")), self.python)
+            event.update(message=told or event.get("message", "The worker failed."), unexpected=not told and bool(event.get("unexpected")))
         return [event] if kind != "bye" else []
 
 
-def environment(root, paths=(), cache=None):
+def environment(root: str | Path, paths: Sequence[str | Path] = (), cache: str | Path | None = None) -> dict[str, str]:
     """The worker's environment: model_runtime from root, packages from paths, none from the artist's home."""
     variables = dict(os.environ)
     variables.pop("PYTHONHOME", None)
@@ -164,7 +200,7 @@ def environment(root, paths=(), cache=None):
     return variables
 
 
-def explain(detail, python):
+def explain(detail: str, python: str) -> str | None:
     """A sentence for the failures that an artist can mend in the preferences, or None."""
     missing = detail.rpartition("No module named '")[2].partition("'")[0] if "No module named '" in detail else ""
     if missing:
@@ -175,12 +211,14 @@ def explain(detail, python):
     return None
 
 
-def _died(message, detail=""):
-    return {"event": "died", "message": message, "detail": detail}
+def _died(message: str, detail: str = "") -> DiedEvent:
+    return DiedEvent(event="died", message=message, detail=detail)
 
 
-def _read_events(process, events, tail, streams):
-    for line in process.stdout:
+def _read_events(
+    stdout: IO[bytes], events: queue.SimpleQueue[dict[str, Any]], tail: collections.deque[str], streams: threading.Thread
+) -> None:
+    for line in stdout:
         try:
             event = json.loads(line)
             known = isinstance(event, dict) and isinstance(event.get("event"), str)
@@ -194,7 +232,7 @@ def _read_events(process, events, tail, streams):
     events.put({"event": "ended", "detail": "\n".join(tail)})
 
 
-def _read_log(stream, log, tail):
+def _read_log(stream: IO[bytes], log: IO[str], tail: collections.deque[str]) -> None:
     with log:
         for line in stream:
             text = line.decode("utf-8", "replace").rstrip()

@@ -9,21 +9,20 @@ import shutil
 import tempfile
 import textwrap
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ..contract import Request, UtterError
-from . import client, paths
+from ..contract import LOGGER, Request, UtterError
+from . import client, log, paths
 
 COMMAND = ("-m", "model_runtime", "worker")
 INTERVAL = 0.05  # seconds between two looks into the queue
 
-current = None  # the running Job
-worker = None  # client.Worker, made with the first job
+current: "Job | None" = None  # the running one
+worker: client.Worker | None = None  # made with the first job
 
 
 class Job:
@@ -34,31 +33,31 @@ class Job:
     error, notes: in the end, why it failed, and what else the worker has to say to the artist.
     """
 
-    def __init__(
-        self, label: str, room: str, kind: str, asked: Request, apply: Callable[[dict[str, Any]], str | None], folder: Path
-    ) -> None:
+    def __init__(self, label: str, room: str, kind: str, asked: Request, apply: Callable[[Any], str | None], folder: Path) -> None:
         self.label, self.room, self.kind, self.asked, self.apply, self.folder = label, room, kind, asked, apply, folder
-        self.id, self.stage, self.fraction, self.error, self.notes = None, "Starting", 0.0, "", ()
+        self.id, self.stage, self.fraction, self.error = "", "Starting", 0.0, ""
+        self.notes: tuple[str, ...] = ()
 
 
 class Message:
     """What the last job left to be read in its panel."""
 
-    room, text, icon, notes = "", "", "NONE", ()
+    room, text, icon = "", "", "NONE"
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def is_error(cls):
+    def is_error(cls) -> bool:
         return cls.icon == "ERROR"
 
 
 class Reference:
     """Remembers an object or a scene across undo, renaming and file loading."""
 
-    def __init__(self, block):
+    def __init__(self, block: bpy.types.ID) -> None:
         self.collection = "scenes" if isinstance(block, bpy.types.Scene) else "objects"
         self.name, self.uid = block.name, block.session_uid
 
-    def get(self):
+    def get(self) -> Any:
         """The block. UtterError if it is gone."""
         blocks = getattr(bpy.data, self.collection)
         found = [block for block in (blocks.get(self.name), *blocks) if block and block.session_uid == self.uid]
@@ -67,11 +66,11 @@ class Reference:
         return found[0]
 
 
-def temporary_folder():
+def temporary_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="utter-", dir=bpy.app.tempdir))
 
 
-def do(job):
+def do(job: Job) -> None:
     """Start the job and return at once; without a window, run it to its end. UtterError if it cannot start or fails."""
     if bpy.app.background:
         run(job)
@@ -81,7 +80,7 @@ def do(job):
             bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
 
 
-def run(job, progress=lambda stage, fraction: None):
+def run(job: Job, progress: Callable[[str, float], None] = lambda stage, fraction: None) -> None:
     """Run the job to its end, calling progress(stage, fraction) whenever it moves. UtterError if it fails."""
     start(job)
     seen = None
@@ -99,32 +98,32 @@ def run(job, progress=lambda stage, fraction: None):
         raise UtterError(job.error)
 
 
-def cancel(why="Cancelled; nothing was changed."):
+def cancel(why: str = "Cancelled; nothing was changed.") -> None:
     """Drop the current job at once; the worker ends it within a second, and start() waits for that."""
-    if current is not None:
+    if current is not None and worker is not None:
         worker.cancel(current.id)
         _finish(error=why, icon="INFO")
 
 
-def busy():
+def busy() -> str:
     """A sentence that says why nothing new can start, or ""."""
     return f"{current.label} is running; wait or cancel it." if current is not None else ""
 
 
-def allowed(operator, reason):
+def allowed(operator: Any, reason: str) -> bool:
     """What an operator's poll() returns: whether there is no reason against it. The disabled button shows the reason."""
     if reason:
         operator.poll_message_set(reason)
     return not reason
 
 
-def describe_worker():
+def describe_worker() -> str:
     if worker is None or not worker.alive:
         return "Not running; starts with the first performance."
     return f"Running with {worker.python}" + (f", process {worker.hello.get('pid')}." if worker.hello else ".")
 
 
-def draw_progress(layout, room):
+def draw_progress(layout: bpy.types.UILayout, room: str) -> bool:
     """Draw the running job's bar with its cancel button, if it belongs to that panel; True if so."""
     if current is None or current.room != room:
         return False
@@ -135,7 +134,7 @@ def draw_progress(layout, room):
     return True
 
 
-def draw_message(layout, room, width):
+def draw_message(layout: bpy.types.UILayout, room: str, width: float) -> None:
     """Draw what the last job left to say, wrapped to the region's width (pixels)."""
     if Message.text and Message.room == room:
         box = layout.box()
@@ -144,7 +143,7 @@ def draw_message(layout, room, width):
             draw_text(box, note, width, "ERROR")
 
 
-def draw_text(layout, text, width, icon="NONE", dismiss=False):
+def draw_text(layout: bpy.types.UILayout, text: str, width: float, icon: str = "NONE", dismiss: bool = False) -> None:
     """Draw a sentence wrapped to the region's width (pixels)."""
     column = layout.column(align=True)
     scale = bpy.context.preferences.system.ui_scale
@@ -156,12 +155,12 @@ def draw_text(layout, text, width, icon="NONE", dismiss=False):
             row.operator("utter.dismiss", text="", icon="X", emboss=False)
 
 
-def say(room, text, icon="NONE", notes=()):
-    Message.room, Message.text, Message.icon, Message.notes = room, text, icon, notes
+def say(room: str, text: str, icon: str = "NONE", notes: Iterable[str] = ()) -> None:
+    Message.room, Message.text, Message.icon, Message.notes = room, text, icon, tuple(notes)
     _redraw()
 
 
-def start(job):
+def start(job: Job) -> None:
     """Send the job's request; drain() takes what comes back. UtterError if it cannot start."""
     global current, worker
     if current is not None:
@@ -170,6 +169,7 @@ def start(job):
     command = (*COMMAND, "--device", paths.device())
     if worker is None or (worker.python, worker.command) != (python, command):
         stop()
+        LOGGER.info("Worker: %s %s", python, " ".join(command))
         worker = client.Worker(python, paths.ROOT, paths.folder() / "worker.log", paths.package_paths(python), command, paths.cache())
     while worker.cancelling:  # less than a second; a late cancel must not hit the new job
         worker.poll()
@@ -183,18 +183,21 @@ def start(job):
     current = job
 
 
-def _tick():
+def _tick() -> float | None:
     try:
         drain()
     except Exception:  # a timer that raises is gone, and the panel would wait for ever
-        traceback.print_exc()
-        cancel("Something unexpected went wrong; the system console tells more.")
+        LOGGER.exception("While a job ran")
+        cancel(log.point_out("Something unexpected went wrong."))
     return INTERVAL if current is not None or (worker is not None and worker.cancelling) else None
 
 
-def drain():
+def drain() -> None:
     """Take what the worker has sent, without waiting."""
     for event in worker.poll() if worker is not None else ():
+        if event["event"] in ("error", "died"):
+            tell = LOGGER.error if event.get("unexpected") else LOGGER.warning
+            tell("\n".join(filter(None, (event["message"], event.get("detail")))))
         if current is None or (event["event"] != "died" and event.get("id") != current.id):
             continue
         if event["event"] == "progress":
@@ -205,26 +208,26 @@ def drain():
         elif event["event"] == "result":
             _finish(result=event)
         elif event["event"] in ("error", "died"):
-            if event.get("detail"):
-                print(f"Utter: {event['detail']}")
-            _finish(error=event["message"])
+            _finish(error=log.point_out(event["message"]) if event.get("unexpected") else event["message"])
         elif event["event"] == "cancelled":
             _finish(error="Cancelled; nothing was changed.", icon="INFO")
 
 
-def _finish(result=None, error="", icon="ERROR"):
+def _finish(result: Any = None, error: str = "", icon: str = "ERROR") -> None:
     """End the current job: apply its result in one undo step, or say what went wrong."""
     global current
+    if current is None:
+        return
     job, current = current, None
-    note = ""
+    note: str | None = ""
     if result is not None:
         try:
             note = job.apply(result)
         except UtterError as refusal:
             error = str(refusal)
         except Exception as defect:
-            traceback.print_exc()
-            error = f"Something unexpected went wrong ({type(defect).__name__}); the system console tells more."
+            LOGGER.exception("%s: what the worker gave could not be used", job.label)
+            error = log.point_out(f"Something unexpected went wrong ({type(defect).__name__}).")
         else:
             job.notes = tuple(result.get("notes", ()))
             if not bpy.app.background:
@@ -234,7 +237,7 @@ def _finish(result=None, error="", icon="ERROR"):
     say(job.room, error or note or "", icon if error else "CHECKMARK", job.notes)
 
 
-def _redraw():
+def _redraw() -> None:
     for window in getattr(bpy.context.window_manager, "windows", ()):
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
@@ -244,13 +247,13 @@ def _redraw():
 
 
 @bpy.app.handlers.persistent
-def _before_load(*_):
+def _before_load(*_: Any) -> None:
     if current is None:
         say("", "")  # it was about the file that closes
     cancel("Cancelled, because another file was opened.")
 
 
-def stop():
+def stop() -> None:
     """End the worker; with it goes the memory it holds."""
     global worker
     if worker is not None:
@@ -264,10 +267,10 @@ class UTTER_OT_cancel(bpy.types.Operator):
     bl_description = "Stop the running job; the scene stays as it is"
 
     @classmethod
-    def poll(cls, _context):
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return allowed(cls, "" if current else "Nothing is running.")
 
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> set[str]:
         cancel()
         return {"FINISHED"}
 
@@ -278,7 +281,7 @@ class UTTER_OT_dismiss(bpy.types.Operator):
     bl_description = "Remove this message"
     bl_options = {"INTERNAL"}
 
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> set[str]:
         say("", "")
         return {"FINISHED"}
 
@@ -289,21 +292,21 @@ class UTTER_OT_restart_worker(bpy.types.Operator):
     bl_description = "End the process that computes, and free its memory; the next job starts a new one"
 
     @classmethod
-    def poll(cls, _context):
+    def poll(cls, _context: bpy.types.Context) -> bool:
         return allowed(cls, "" if worker is not None and worker.alive else "The worker is not running.")
 
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> set[str]:
         cancel("Cancelled, because the worker was ended.")
         stop()
         return {"FINISHED"}
 
 
-def register():
+def register() -> None:
     bpy.app.handlers.load_pre.append(_before_load)
     atexit.register(stop)
 
 
-def unregister():
+def unregister() -> None:
     atexit.unregister(stop)
     if _before_load in bpy.app.handlers.load_pre:
         bpy.app.handlers.load_pre.remove(_before_load)

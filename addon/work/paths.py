@@ -4,20 +4,21 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-EXTENSION = __package__.removesuffix("addon.work").rstrip(".") or "addon"  # bl_ext.<repository>.utter
+EXTENSION = str(__package__).removesuffix("addon.work").rstrip(".") or "addon"  # bl_ext.<repository>.utter
 ROOT = Path(__file__).resolve().parents[2]  # holds addon, contract, model_runtime
 
 
-def get():
+def get() -> Any:
     """The Preferences, or None where Utter runs from a checkout without being installed."""
     addon = bpy.context.preferences.addons.get(EXTENSION)
     return addon.preferences if addon else None
 
 
-def device():
+def device() -> str:
     return getattr(get(), "device", "auto")
 
 
@@ -26,20 +27,20 @@ def encoder() -> str | None:
     return bpy.path.abspath(getattr(get(), "encoder", "")) or None
 
 
-def python():
+def python() -> str:
     """Path of the interpreter for the worker: the preference, UTTER_PYTHON, or Blender's own."""
     chosen = bpy.path.abspath(getattr(get(), "python", ""))
     return chosen or os.environ.get("UTTER_PYTHON") or sys.executable
 
 
-def package_paths(interpreter):
+def package_paths(interpreter: str) -> list[str]:
     """Folders of packages that Blender adds for its own Python: the wheels of extensions. Nothing for another Python."""
     if os.path.realpath(interpreter) != os.path.realpath(sys.executable):
         return []
     return [path for path in sys.path if path.endswith("site-packages")]
 
 
-def folder(name=""):
+def folder(name: str = "") -> Path:
     """Path of a folder of ours that outlives the session and an update of the extension; made where it is missing."""
     try:
         path = Path(bpy.utils.extension_path_user(EXTENSION, path=name))
@@ -49,6 +50,6 @@ def folder(name=""):
     return path
 
 
-def cache():
+def cache() -> Path:
     """Where the worker keeps what it computed about heads; UTTER_CACHE names another place."""
     return Path(os.environ.get("UTTER_CACHE") or folder("cache"))

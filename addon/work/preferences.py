@@ -22,7 +22,7 @@ class Preferences(bpy.types.AddonPreferences):
         name="Device", description="What the worker computes on", items=tuple((name, *told) for name, told in DEVICES.items())
     )
 
-    def draw(self, _context):
+    def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "python")
@@ -43,7 +43,7 @@ class UTTER_OT_clear_cache(bpy.types.Operator):
     bl_label = "Clear Cache"
     bl_description = "Remove what Utter remembers about heads other than its own; it is computed again when needed"
 
-    def execute(self, _context):
+    def execute(self, _context: bpy.types.Context) -> set[str]:
         shutil.rmtree(paths.cache(), ignore_errors=True)
         self.report({"INFO"}, "The cache is empty.")
         return {"FINISHED"}

@@ -1,4 +1,4 @@
-"""The generator: what the mouth says and the face feels, diffused into Motion."""
+"""The generator: diffuses what the mouth says and what the face feels into Motion."""
 
 
 def load_generator(device="cpu", path=None):

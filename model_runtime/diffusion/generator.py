@@ -75,8 +75,8 @@ class SelfAttention(nn.Module):
 class AlignedAttention(nn.Module):
     """Content-aware attention whose mask lets a frame see only its own content.
 
-    A softmax over one key is 1 whatever query and key say, so the whole attention is this linear map of the frame's value:
-    exact, and no T x T matrix. (The tests hold it against the masked form.)
+    A softmax over one key is 1 for any query and key, so the whole attention is this linear map of the frame's value:
+    exact, and no T x T matrix. (The tests compare it with the masked form.)
     """
 
     def __init__(self, width=WIDTH):
@@ -108,8 +108,8 @@ class PairAttention(nn.Module):
     """Fusion tokens that attend to all pairs (motion_i, feeling_j) of concatenated features (LSF-Animation, HIFB).
 
     Key and value are linear in the pair, so its logit is a sum a_i + b_j: the softmax over all T x T pairs is the product of a
-    softmax over i and one over j, and what it reads is the sum of two ordinary attentions. Exact, and linear in T. (The tests hold
-    it against the pairs.)
+    softmax over i and one over j, and what it reads is the sum of two ordinary attentions. Exact, and linear in T. (The tests compare
+    it with the pairs.)
     """
 
     def __init__(self, width=WIDTH, heads=HEADS):
@@ -131,7 +131,7 @@ class PairAttention(nn.Module):
 
 
 class TokenAttention(nn.Module):
-    """Every frame reads the fusion tokens. Begins as nothing."""
+    """Every frame reads the fusion tokens. Adds nothing before it is trained."""
 
     def __init__(self, width=WIDTH, heads=HEADS):
         super().__init__()
@@ -185,7 +185,7 @@ class Block(nn.Module):
 class Denoiser(nn.Module):
     """fusion: HIFB fusion tokens in every second block; aligned: content through the alignment mask; diffuses False: a regression
     of Motion from everything but noise, one forward pass (the ablation).
-    content: columns of what it hears; another number than 55 for hidden states (speech/plugin.py)."""
+    content: number of columns of the content; 55, or another number for hidden states (speech/plugin.py)."""
 
     def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS, content=CONTENT, fusion=False, aligned=True, diffuses=True):
         super().__init__()
@@ -259,7 +259,7 @@ def _shipped(kind):
 
 
 def save(generator, path=PATH):
-    """Write a checkpoint, whole or not at all: float16 weights, statistics, and what they belong to."""
+    """Write a checkpoint, whole or not at all: float16 weights, statistics, and the head and layout that they belong to."""
     tensors = {f"denoiser.{name}": value.half().cpu().contiguous() for name, value in generator.denoiser.state_dict().items()}
     tensors |= {name: getattr(generator, name).float().cpu().contiguous() for name in STATISTICS}
     layout = {"basis": generator.basis, "fps": str(FPS), "layout": json.dumps(NAMES), "size": json.dumps(generator.denoiser.size)}
@@ -269,7 +269,7 @@ def save(generator, path=PATH):
 def load(path=PATH, device="cpu", basis=None):
     """Read a checkpoint (safetensors, no pickle). basis: of the head it must fit; None: the built-in head's.
 
-    UtterError if it is missing, damaged, of a newer format, no generator's, or was trained for another head or layout.
+    UtterError if it is missing, damaged, of a newer format, not a generator's, or was trained for another head or layout.
     """
     path = Path(path)
     tensors, metadata = checkpoints.read(path, FORMAT)
@@ -288,7 +288,9 @@ def load(path=PATH, device="cpu", basis=None):
     try:
         denoiser = Denoiser(**json.loads(metadata["size"]))
     except (ValueError, TypeError) as error:
-        raise UtterError(f"{path.name} is built as this version of Utter does not know; install a newer one.", repr(error)) from error
+        raise UtterError(
+            f"{path.name} is built in a way that this version of Utter does not know; install a newer Utter.", repr(error)
+        ) from error
     prefix = "denoiser."
     weights = {name.removeprefix(prefix): value.float() for name, value in tensors.items() if name.startswith(prefix)}
     checkpoints.load_into(denoiser, weights, path.name)

@@ -1,8 +1,7 @@
-"""Sealing the lips: where a bilabial is clearly heard and the lips all but meet, let them meet; where an f or v is, let the lower
-lip touch the upper teeth.
+"""Sealing the lips: where a bilabial is clearly heard and the lips nearly meet, they are made to meet; where an f or v is heard, the
+lower lip is made to touch the upper teeth.
 
-Diffusion ends a few hundredths of a jaw opening from where it aims; elsewhere nobody sees that, between the lips of an /m/
-everybody does.
+Diffusion misses its goal by a few hundredths of a jaw opening. Elsewhere nobody sees that; between the lips of an /m/ everybody does.
 """
 
 import torch
@@ -12,11 +11,11 @@ from model_runtime.speech.content import NAMES
 
 BILABIAL, LABIODENTAL = NAMES.index("bilabial"), NAMES.index("labiodental")
 # Chosen on 24 dev clips of LibriSpeech and EmoDB: .946 of p, b, m shut (.857 without), 0.5 % of the open vowels (0); f and v that
-# touch the teeth .71 of 35 (.63 without; the others are not heard), open vowels that do 1 % (0.5). A CERTAIN from .2 shuts no more.
-CERTAIN = (0.3, 0.45)  # of the posterior: from here, and wholly from there
+# touch the teeth: .71 of 35 (.63 without; the others are not heard); open vowels that do: 1 % (0.5). A CERTAIN from .2 shuts no more.
+CERTAIN = (0.3, 0.45)  # of the posterior: begins at the first value, full from the second
 NEAR = (0.5, 0.35)  # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
 BITTEN = (0.06, 0.12)  # of the labiodental posterior
-CLEAR = 0.07  # of the gap: so far f and v stay from shut, as the teacher's do
+CLEAR = 0.07  # of the gap: f and v stay at least that far from shut, as the teacher's do
 NUDGE = 0.01  # of a channel, for slopes
 SHAPES = slice(EXPRESSION.start, JAW.stop)
 
@@ -36,8 +35,8 @@ def inner_lips(generator):
 def mouth(generator):
     """The directions of normalised Motion that move the lips, orthonormal [65, k]; kept with the generator.
 
-    Singular vectors of the lip landmarks' slope at the mean Motion, those that carry all but a hundredth of its square. The neck
-    moves no lip against its face.
+    Singular vectors of the lip landmarks' slope at the mean Motion: those that hold 99 % of its square. The neck is left out, for it
+    moves the whole face.
     """
     if "mouth" not in generator.__dict__:
         from model_runtime.flame import lbs
@@ -75,7 +74,7 @@ def seal(generator, values, content, beta, pins):
 
     apart = parting(values)
     shut = ramp(content[:, BILABIAL], *CERTAIN) * ramp(apart.norm(dim=-1) / opening, *NEAR)
-    shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])  # a v that may be a b is a v
+    shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])  # of b and v only the likelier counts
     values = bring(generator, values, parting, apart * (1 - shut[:, None]), shut, pins)
 
     edge = teeth_edge(head, beta.numpy())

@@ -1,4 +1,4 @@
-"""Pins: frames and channels that the artist set, held while everything around them is diffused."""
+"""Pins: values that the artist set, kept while everything around them is diffused."""
 
 import numpy as np
 import torch
@@ -40,8 +40,8 @@ class HeldPins:
         """Replace the pinned part of a prediction (RePaint, Lugmayr et al. 2022, by the clean value), and let its neighbours
         follow.
 
-        What the prediction missed by at the pins is spread over the frames around them, interpolated between pins, so that the
-        next step harmonises a curve without a dent.
+        The error of the prediction at the pins is spread over the frames around them and interpolated between pins, so that the
+        next step starts from a curve without a dent.
         """
         for channel, known, frames, weight in self.channels:
             missed = (self.values[known, channel] - clean[known, channel]).numpy()

@@ -1,7 +1,7 @@
-"""Sampling: the denoising loop, written out. Any length in bounded memory, pins met exactly, the same seed the same curves.
+"""Sampling: the denoising loop. Any length in bounded memory; pins are met exactly; the same seed gives the same curves.
 
 The noisy Motion of the whole clip is one array; at every step the denoiser sees overlapping windows of it, a batch at a time,
-their predictions are blended, and the scheduler steps the whole. So there are no seams to hide: windows agree at every step.
+their predictions are blended, and the scheduler steps the whole. So windows agree at every step and there are no seams.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from model_runtime.diffusion.pins import HeldPins
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
-BATCH = 16  # windows denoised at once, each branch of the guidance for itself
+BATCH = 16  # windows denoised at once; each branch of the guidance counts as one
 SAMPLER_STEPS = {"draft": 6, "final": 20}
 EMPHASIS = 0.5  # how far past the trained feeling a prompt pushes
 CLOSEST_JAW = -0.02  # radians
@@ -60,8 +60,8 @@ def schedule(quality):
 
 
 def noise(T, seed, mouth=None, block=64):
-    """float32 [T, 65]: drawn per absolute frame, so a frame's noise is the same however long the clip and wherever the windows
-    fall.
+    """float32 [T, 65]: drawn per absolute frame, so a frame's noise does not depend on the length of the clip or the place of the
+    windows.
 
     mouth [65, k], orthonormal: in these directions the draw is the same for every seed. The draw of each seed is N(0, I) still
     (an orthogonal split of two such draws), so takes differ in brows, head and gaze and agree on what the lips do. Six seeds of
@@ -80,8 +80,8 @@ def noise(T, seed, mouth=None, block=64):
 
 
 def windows(T):
-    """Starts of the windows that cover T frames, and each frame's weight [W] within a window before all are made to sum to
-    one."""
+    """Starts of the windows that cover T frames, and each frame's weight [W] within a window before the weights of each frame are scaled to
+    sum to one."""
     if T <= WINDOW:
         return [0], torch.ones(T)
     starts = [*range(0, T - WINDOW, WINDOW - OVERLAP), T - WINDOW]
@@ -92,7 +92,7 @@ def windows(T):
 def guidance(prompted):
     """x0 = (1 - sA - sP) G() + sA G(A) + sP G(A, P), with sA and sP per frame -> weights [T, 3] of G(), G(A), G(A, P).
 
-    A prompt is emphasised against the same words without feeling, so that it moves the face and leaves the lips their words.
+    A prompt is emphasised against the same content without feeling, so that it moves the face and the lips still speak the content.
     """
     sP = 1 + EMPHASIS * prompted
     sA = -EMPHASIS * prompted
@@ -120,7 +120,7 @@ def sample(
     (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
     heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they shut; None: no seal.
-    UtterError if the arrays' lengths differ, a number in them is not finite, or the generator listens with other ears.
+    UtterError if the arrays' lengths differ, a number in them is not finite, or the generator learned from another encoder.
     """
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
     T = len(content)
@@ -131,21 +131,21 @@ def sample(
         )
     if content.shape[1] != generator.denoiser.size["content"]:
         raise UtterError(
-            f"The generator listens with other ears ({generator.encoder}) than these; choose ears and generator that belong together.",
+            f"The generator learned from another encoder ({generator.encoder}); choose an encoder and a generator that belong together.",
             f"{content.shape[1]} columns, not {generator.denoiser.size['content']}",
         )
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
     mean, std = generator.mean.cpu(), generator.std.cpu()
     pins = HeldPins(pins, T, mean, std)
-    diffuses = generator.denoiser.diffuses  # if not: no noise, one pass, nothing to guide
+    diffuses = generator.denoiser.diffuses  # if not: no noise, one pass, no guidance
     weights = guidance(prompted if diffuses else torch.zeros(T))
     starts, fade = windows(T)
     W = len(fade)
     cover = torch.zeros(T, 1)
     for start in starts:
         cover[start : start + W, 0] += fade
-    # Every window, in each branch that has a say in it: without a prompt that is one.
+    # Every window, in each branch that has weight in it: without a prompt that is one branch.
     todo = [(start, k) for start in starts for k in range(3) if weights[start : start + W, k].abs().max() > 1e-4]
     scheduler = schedule(quality) if diffuses else None
     timesteps = scheduler.timesteps if scheduler else torch.tensor([STEPS - 1])
@@ -194,15 +194,14 @@ def denoise(generator, branches, step, beta, *windows):
 
 
 def steady(clean):
-    """What no head and no eye does is no part of a clean Motion: a head has mass (nothing above some 3 Hz), and an eye rests
-    between jumps."""
+    """Remove what no head and no eye does: a head has mass (nothing above some 3 Hz), and an eye rests between jumps."""
     clean[:, NECK] = torch.from_numpy(gaussian_filter1d(clean[:, NECK].numpy(), HEAD_CALM, axis=0, mode="nearest"))
     clean[:, EYES] = torch.from_numpy(median_filter(clean[:, EYES].numpy(), (EYES_CALM, 1), mode="nearest"))
     return clean
 
 
 def limit(values):
-    """Lids and tongue within 0..1; the jaw no further shut than teeth allow."""
+    """Lids and tongue within 0..1; the jaw shut no further than the teeth allow."""
     values[:, LIDS] = values[:, LIDS].clamp(0, 1)
     values[:, TONGUE] = values[:, TONGUE].clamp(0, 1)
     values[:, JAW.start] = values[:, JAW.start].clamp(min=CLOSEST_JAW)

@@ -1,10 +1,11 @@
-"""Feelings: what the face should feel, from words, a label, a voice or a Motion, in one space.
+"""Feelings: what the face should feel, from a prompt, a label, a voice or a Motion, in one space.
 
 A Feeling is a point of the 128-d unit sphere (which emotion) times a strength 0..1 (how much); per frame it is [T, 128].
 """
 
-LABELS = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
-SIZE = 128
+from model_runtime.emotion.labels import LABELS, SIZE
+
+__all__ = ["LABELS", "SIZE", "load_feelings"]
 
 
 def load_feelings(device="cpu"):

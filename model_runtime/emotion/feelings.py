@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from contract import FPS, UtterError
 from model_runtime import checkpoints
-from model_runtime.emotion import LABELS
+from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.space import Space
 from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder, degree, split_denial
@@ -18,11 +18,11 @@ from model_runtime.emotion.words import SentenceEncoder, degree, split_denial
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safetensors"
 FORMAT = 1  # of the checkpoint
 VOICE_FPS = 25
-SMOOTH = 0.4  # seconds: a face's feeling changes slower than the voice's
+SMOOTH = 0.4  # seconds: the feeling of a face changes more slowly than that of a voice
 
 
 class Feelings:
-    """The trained space. Every method takes and returns numpy arrays; unit vectors say which, their length how much."""
+    """The trained space. Every method takes and returns numpy arrays; a vector's direction says which feeling, its length how much."""
 
     def __init__(self, space, device="cpu", metadata=None):
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
@@ -37,7 +37,7 @@ class Feelings:
     def words(self, text):
         """text -> [128] unit: the direction alone; `degree(text)` in words.py says how much of it is meant.
 
-        What the words deny is taken out again: the part of the direction that points towards it.
+        What the words deny is taken out: the part of the direction that points towards it.
         """
         rest, denied = split_denial(text)
         points = self.space.words(self.sentence_encoder()([rest, *denied]).to(self.device))
@@ -55,7 +55,7 @@ class Feelings:
 
     @torch.inference_mode()
     def voice(self, samples, T):
-        """samples float32 [N] at 16 kHz -> [T, 128] at 30 fps: each frame as heard in the two seconds around it.
+        """samples float32 [N] at 16 kHz -> [T, 128] at 30 fps: each frame from the two seconds around it.
 
         Length: how far from neutral the voice is (1 - the probability of neutral).
         """
@@ -87,7 +87,7 @@ class Feelings:
 
     @torch.inference_mode()
     def describe(self, vector):
-        """[128] -> ({name: probability}, strength 0..1). Nothing felt is neutral."""
+        """[128] -> ({name: probability}, strength 0..1). A zero vector is neutral."""
         vector = torch.as_tensor(np.asarray(vector, np.float32)).to(self.device)
         strength = float(vector.norm())
         if strength < 1e-3:
@@ -96,7 +96,7 @@ class Feelings:
         return dict(zip(LABELS, probabilities.cpu().tolist())), min(1.0, strength)
 
     def prompt(self, text):
-        """What a passage asks for -> [128], direction times degree: a label's own point where the text is just its name."""
+        """Feeling of a prompt -> [128], direction times degree. A text that is only the name of a label gives that label's point."""
         text = text.strip()
         name = text.lower()
         return self.label(name) if name in LABELS else self.words(text) * degree(text)

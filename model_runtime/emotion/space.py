@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from contract import CHANNELS
-from model_runtime.emotion import LABELS, SIZE
+from model_runtime.emotion.labels import LABELS, SIZE
 from model_runtime.emotion.voice import FEATURES
 
 SENTENCE = 384  # all-MiniLM-L6-v2
@@ -79,7 +79,7 @@ class MotionEncoder(nn.Module):
 
 
 class Space(nn.Module):
-    """Every way into the space, and the label points that read it: probabilities = softmax(cosine / temperature)."""
+    """The networks that lead into the space, and the label points that read it: probabilities = softmax(cosine / temperature)."""
 
     def __init__(self):
         super().__init__()

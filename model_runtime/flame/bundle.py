@@ -20,8 +20,8 @@ KEYS = {
     "tongue_back_up": 63,
     "tongue_out": 64,
 }
-# Radians over which a jaw key's straight line is to follow the true arc: talking opens it by 0 to 0.3, sideways is rare and
-# small.
+# Radians over which a jaw key's straight line should follow the true arc: talking opens the jaw by 0 to 0.3; turns to the side are
+# rare and small.
 JAW_RANGES = {"jaw_x": (0.0, 0.3), "jaw_y": (-0.12, 0.12), "jaw_z": (-0.12, 0.12)}
 
 
@@ -51,7 +51,7 @@ def write_bundle(head, path, beta=None):
     vertices, deltas = _deltas(head, beta)
     deltas = {name: delta for name, delta in deltas.items() if np.abs(delta).max() > STILL}
     joints = head.J_regressor @ (head.v_template + head.shapedirs[:, :, :300] @ lbs.full_beta(() if beta is None else beta))
-    write_npz(  # read once, by the Blender that waits for it: compressing would take longer than all else here
+    write_npz(  # read once, by a Blender that waits for it: compressing would take longer than everything else here
         path,
         compressed=False,
         vertices=vertices,
@@ -76,7 +76,7 @@ def write_bundle(head, path, beta=None):
 
 
 def _jaw_turns():
-    """[3,3,3]: for each jaw key, the matrix by which it displaces what hangs on the jaw alone, in metres a metre from the joint:
+    """[3,3,3]: for each jaw key, the matrix by which it displaces what is weighted to the jaw alone, in metres a metre from the joint:
     the same least-squares line as in the keys. So keys follow when vertices and joint move, without posing again."""
     angles = [np.linspace(*JAW_RANGES[name], 9) for name in ("jaw_x", "jaw_y", "jaw_z")]
     turned = [Rotation.from_rotvec(of[:, None] * axis).as_matrix() - np.eye(3) for of, axis in zip(angles, np.eye(3))]

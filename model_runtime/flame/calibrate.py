@@ -2,21 +2,19 @@
 
 The two neutral heads are laid over each other (register.py); what each built-in channel does to the built-in surface is carried
 over in local frames; ridge least squares finds the coefficients of the other head that do the same there, the inner lips weighing
-most. Carrying expressions through corresponding surfaces is expression cloning (Noh and Neumann 2001, section 3).
+most. To carry expressions over through corresponding surfaces is expression cloning (Noh and Neumann 2001, section 3).
 """
 
 import hashlib
-import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
 from contract import CHANNELS, EXPRESSION, JAW, UtterError
+from model_runtime.cache import cache_folder
 from model_runtime.flame import lbs
 from model_runtime.flame.fit import fit_identity, nearest_identity
 from model_runtime.flame.head import IDENTITY, Head
@@ -25,12 +23,12 @@ from model_runtime.motion import read_npz, write_npz
 
 VERSION = 2  # of what is kept on disk
 _REFERENCE = (0.25, 0.08, 0.08)  # radians at which the jaw's three channels are compared
-_LIP_WEIGHT = 1.0  # of the inner lips' parting against all the rest of the face
+_LIP_WEIGHT = 1.0  # weight of the inner lips' parting against all the rest of the face
 _RIDGE = 1e-4  # metres (rms over the face) that a standard deviation more of an expression must be worth
-_PARTING_AXES = (0.1, 1.0, 0.5)  # how much it matters that lips part sideways, up and down, to and fro
+_PARTING_AXES = (0.1, 1.0, 0.5)  # how much it counts that lips part sideways, up and down, forward and back
 _OVERLAY_NOISE = 15e-3  # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices: ten times that each
-_SHUT, _APART = 0.03, 0.25  # relative gaps: shut below the first, and above the second the lips are left as they fall
-_FAR_ALONG = 0.03  # metres along the surface: further than that is as far as it gets
+_SHUT, _APART = 0.03, 0.25  # relative gaps: shut below the first; above the second the lips are left as they are
+_FAR_ALONG = 0.03  # metres along the surface: greater distances count as this
 _SEAL_ROUNDS = 8
 _INVERSE_RIDGE = 1e-3  # against built-in coefficients that do next to nothing on the other head
 _SEAL_FACE = 0.3  # the face's mean square movement against the partings'
@@ -41,7 +39,7 @@ _SEAL_RIDGE = 1e-4  # metres of parting a pair that one standard deviation more 
 @dataclass(frozen=True)
 class HeadMap:
     """Motion of the built-in head to Motion of another. apply() is values @ matrix [65,65] and then, where the built-in lips are
-    shut or nearly so, a seal: the change of expression and jaw that brings the other head's inner lips to the same parting while
+    shut or nearly so, a seal: the change of expression and jaw that parts the other head's inner lips as far as ours while
     it moves the rest of the face least (Gauss-Newton on the posed lips). A seal is needed because another basis seldom holds our
     lip shapes exactly, and a millimetre shows."""
 
@@ -68,7 +66,7 @@ class HeadMap:
         gap = gap[sealing, None]
         ours = _partings(self.builtin, values[sealing], beta).reshape(len(sealing), -1, 3)
         ours = (self.factor * self.lips @ ours).reshape(len(sealing), -1)
-        change = self._seal(mapped[sealing], ours * _ramp(gap, _SHUT, 2 * _SHUT))  # shut is shut: as in the neutral face
+        change = self._seal(mapped[sealing], ours * _ramp(gap, _SHUT, 2 * _SHUT))  # shut lips are as in the neutral face
         mapped[sealing, :53] += change * (1 - _ramp(gap, 3 * _SHUT, _APART))
         return mapped
 
@@ -91,7 +89,7 @@ class HeadMap:
         return best
 
     def invert(self, values):
-        """This head's Motion values [T,65] to built-in ones: ridge least squares on the matrix, for the built-in basis can move in ways
+        """This head's Motion values [T,65] to built-in ones: by ridge least squares, because the built-in basis can move in ways
         that this one hardly can. The seal is not undone: where lips were sealed here, the built-in ones are shut anyway."""
         gram = self.matrix @ self.matrix.T
         return np.asarray(values, np.float32) @ np.linalg.solve(gram + _INVERSE_RIDGE * np.eye(CHANNELS), self.matrix).T.astype(np.float32)
@@ -176,8 +174,8 @@ def _lids(head, builtin, registration):
 
 
 def _bend(vertices, lid, centre):
-    """A lid's straight way [V,3] made to keep its distance from the eye's centre (a little more: half way, the eyeball would show
-    through)."""
+    """A lid's straight way [V,3] made to keep its distance from the eye's centre (a little more: without that the eyeball would show
+    through half way)."""
     start, end, length = vertices - centre, vertices + lid - centre, np.linalg.norm(lid, axis=1, keepdims=True)
     radius = np.linalg.norm(start, axis=1, keepdims=True) + 0.1 * length
     bent = end * radius / np.maximum(np.linalg.norm(end, axis=1, keepdims=True), 1e-6) - start
@@ -249,7 +247,7 @@ def _closing(head):
 
 
 def _trust(registration):
-    """[n] how much a target vertex's counterpart is worth: all where the overlay meets, nothing centimetres off or inside."""
+    """[n] how much a target vertex's counterpart counts: 1 where the overlay meets, 0 where it is centimetres off or inside."""
     return np.exp(-((registration.distance / 0.004) ** 2)) * ~registration.rigid + 1e-6
 
 
@@ -263,7 +261,7 @@ def _jaw_shapes(head):
 def _matrix(head, builtin, registration):
     """[65,65]: expression of the built-in head in terms of the other's, and a gain for each turn of the jaw; neck, eyes, lids and
     tongue mean the same on every head."""
-    # The face counts by how much expressions move it; scalp and neck hardly.
+    # A vertex counts by how much expressions move it; scalp and neck hardly count.
     shapes = builtin.shapedirs[:, :, IDENTITY : IDENTITY + 50]
     liveliness = np.sqrt((shapes**2).sum((1, 2)))
     weight = _trust(registration) * (0.02 + registration.sample(builtin, liveliness / liveliness.max()))
@@ -294,7 +292,7 @@ def registered(head, builtin):
     try:
         with read_npz(path) as arrays:
             return Registration(**{name: arrays[name] for name in Registration.__dataclass_fields__})
-    except Exception:  # absent, or damaged: found anew and written over
+    except Exception:  # absent or damaged: computed again and written over
         pass
     marks = None if head.landmark_names is None else dict(zip(head.landmark_names.tolist(), head.landmark_vertices.tolist()))
     lips = None if head.lip_inner_upper is None else (head.lip_inner_upper, head.lip_inner_lower)
@@ -302,14 +300,3 @@ def registered(head, builtin):
     with suppress(UtterError, OSError):  # an unwritable cache only costs time
         write_npz(path, **{name: getattr(registration, name) for name in Registration.__dataclass_fields__})
     return registration
-
-
-def cache_folder():
-    """Where maps are kept: UTTER_CACHE, else the system's place for caches."""
-    if "UTTER_CACHE" in os.environ:
-        return Path(os.environ["UTTER_CACHE"])
-    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
-        return Path(os.environ["LOCALAPPDATA"]) / "utter" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "utter"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "utter"

@@ -8,7 +8,7 @@ from model_runtime.flame.head import IDENTITY
 # How many of each make a metre: a mesh near one of these sizes was modelled in it, and is then scaled by exactly that.
 UNITS = {"metres": 1.0, "decimetres": 10.0, "centimetres": 100.0, "millimetres": 1000.0, "inches": 1 / 0.0254, "feet": 1 / 0.3048}
 _HEAD_RATIO = 1.35  # the largest head over the usual one, and the usual one over the smallest
-_NOISE = 2e-4  # metres: how far a vertex may lie from the model without telling of identity
+_NOISE = 2e-4  # metres: how far a vertex may lie from the model for reasons other than identity
 
 
 def signs(columns, tolerance=1e-6):
@@ -45,7 +45,7 @@ def to_metres(factor):
 
 def fit_identity(head, vertices):
     """(beta float32 [300], rms distance in metres) of the identity nearest to a neutral mesh: vertices [V,3] in the head's order,
-    anywhere, turned anyhow, in metres or another unit. Ridge least squares: beta is a priori standard normal. Raises UtterError
+    at any place, turned in any way, in metres or another unit. Ridge least squares: beta is a priori standard normal. Raises UtterError
     if the mesh is not in the head's topology."""
     vertices = np.asarray(vertices, np.float64)
     if vertices.shape != head.v_template.shape:
@@ -55,7 +55,7 @@ def fit_identity(head, vertices):
             "head's topology, or load the mesh as a head of its own."
         )
     if not np.isfinite(vertices).all() or np.ptp(vertices, axis=0).max() == 0:
-        raise UtterError("The mesh has vertices at no finite place or all in one spot; choose another neutral mesh.")
+        raise UtterError("The mesh has vertices that are not finite, or all in one place; choose another neutral mesh.")
     template = head.v_template.astype(np.float64)
     vertices = vertices * to_metres(kabsch(vertices, template, scale=True)[0])
     beta, distance = nearest_identity(vertices, template, head.shapedirs[:, :, :IDENTITY], _NOISE)
@@ -66,9 +66,9 @@ def nearest_identity(points, template, shapes, noise, trust=None):
     """(beta float32 [S], distance [n]): the identity template + shapes @ beta [n,3,S] that comes nearest to points [n,3] standing
     anywhere.
 
-    Gauss-Newton over identity and a small turn and shift together: solved in turn they would creep, for identities hold taller
-    and longer heads. beta is a priori standard normal; noise is the standard deviation of a coordinate, trust [n] weighs the
-    points."""
+    Gauss-Newton over identity and a small turn and shift together. Solved one after the other they would converge slowly, because
+    identities, too, make heads taller and longer. beta is a priori standard normal; noise is the standard deviation of a coordinate,
+    trust [n] weighs the points."""
     trust = np.ones(len(points)) if trust is None else trust / trust.mean()
     root = np.sqrt(trust)[:, None, None]
     shapes = shapes.astype(np.float64)

@@ -19,7 +19,7 @@ BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.n
 IDENTITY, EXPRESSION = 300, 100
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
 
-# All float16 numbers as float32: looking them up takes a third of the time of numpy's conversion.
+# All float16 numbers as float32: to look them up takes a third of the time of numpy's conversion.
 _HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 # field: (kind, shape); a letter stands for one size throughout the file.
@@ -171,7 +171,7 @@ def read_head(path):
         with read_npz(path) as arrays:
             try:
                 wanted = [key for key in arrays.files if key in REQUIRED or key in OPTIONAL or key == "name"]
-                with ThreadPoolExecutor() as pool:  # unpacking takes nearly all of the time, and no lock
+                with ThreadPoolExecutor() as pool:  # unpacking takes nearly all of the time, and releases the lock
                     found = dict(zip(wanted, pool.map(lambda key: _widened(arrays[key]), wanted)))
             except Exception as error:
                 raise UtterError(f"{path.name} is damaged; get it from its publisher again.", repr(error)) from error

@@ -1,8 +1,8 @@
 """Identities: named sliders and random draws, as coefficients beta [300] of a head's identity basis.
 
-beta is standard normal over all people by construction (tools/sculpt/identity.py). A slider is a direction in it; a random
-identity is a draw of all 300, of which the sliders tell what they can. `beta` adds what they leave when given the seed of the
-draw, so that sliders move on from a random identity.
+beta is standard normal over all identities by construction (tools/sculpt/identity.py). A slider is a direction in it. A random
+identity is a draw of all 300 coefficients; its sliders describe a part of it. Given the seed of the draw, `beta` adds the rest, so
+that sliders can start from a random identity.
 """
 
 import numpy as np
@@ -16,7 +16,8 @@ def names(head):
 
 
 def beta(head, sliders, seed=None):
-    """beta float32 [300] of sliders {name: -1 to 1} (left out: 0) and of what the random identity of that seed has besides."""
+    """beta float32 [300] of sliders {name: -1 to 1} (left out: 0) and of what the sliders do not describe of that seed's random
+    identity."""
     directions = _directions(head)
     unknown = [name for name in sliders if name not in names(head)]
     if unknown:

@@ -1,8 +1,8 @@
 """Linear blend skinning with shape, expression and pose correctives: FLAME's forward pass, in numpy and torch.
 
 Li et al. 2017, "Learning a model of facial shape and expression from 4D scans", section 3 (SMPL's formulation, Loper et al. 2015,
-equations 2-10). One body serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the
-operations used are spelled alike in numpy and torch, so the two agree by construction. `array` stands for either library below.
+equations 2-10). One implementation serves both libraries: everything that a Motion moves linearly is one matrix [65, 3V], and the
+operations used have the same names in numpy and torch, so the two agree. `array` stands for either library below.
 """
 
 import numpy as np
@@ -55,7 +55,7 @@ def _arrays(head, beta=None, vertices=None, parts=False):
     for slot, shapes in ((LIDS, lids), (TONGUE, tongue)):
         if shapes is not None:
             channels[slot] = shapes[rows].reshape(3 * n, -1).T
-    behind_joints = np.flatnonzero(head.J_regressor[1:].any(0))  # a joint hangs on few vertices
+    behind_joints = np.flatnonzero(head.J_regressor[1:].any(0))  # a joint depends on few vertices
     regressor = head.J_regressor[1:, behind_joints]
     joints = regressor @ head.v_template[behind_joints]
     # FLAME regresses the joints from the shaped and expressing surface; lids move no joint.
@@ -87,7 +87,7 @@ def _arrays(head, beta=None, vertices=None, parts=False):
 
 
 def full_beta(beta):
-    """beta of any length up to 300 as float32 [300]: what is left out is 0."""
+    """beta of any length up to 300 as float32 [300]: the rest is 0."""
     beta = np.asarray(beta, np.float32).ravel()
     if len(beta) > IDENTITY:
         raise UtterError(f"An identity has {IDENTITY} numbers, not {len(beta)}.")
@@ -95,8 +95,8 @@ def full_beta(beta):
 
 
 def _rotations(array, w, eye, cross):
-    """Axis-angle [..., 3] to matrices [..., 3, 3] (Rodrigues); sin x / x is written so that neither value nor slope breaks at
-    0."""
+    """Axis-angle [..., 3] to matrices [..., 3, 3] (Rodrigues); sin x / x is written so that value and slope are right
+    at 0, too."""
     angle = ((w * w).sum(-1)[..., None, None] + 1e-16) ** 0.5
     k = (w @ cross).reshape(*w.shape[:-1], 3, 3)
     return eye + array.sin(angle) / angle * k + 0.5 * (array.sin(angle / 2) / (angle / 2)) ** 2 * (k @ k)
@@ -118,7 +118,7 @@ def _pose(array, a, motion, template, joints):
     turns = array.concatenate([neck, neck @ children], -3)
     shifts = array.concatenate([at - neck @ at, neck @ (child_at - children @ child_at - at) + at], -3)[..., 0]
 
-    # Blend the joints' matrices per vertex (the root keeps what they leave: it does not move), then move each vertex by its own.
+    # Blend the joints' matrices per vertex (the rest of the weight is the root's, which does not move), then move each vertex by its own.
     moves = array.concatenate([turns - a["eye"], shifts[..., None]], -1).reshape(*lead, 4, 12)
     blended = (a["weights"] @ moves).reshape(*shaped.shape, 4)
     return shaped + array.einsum("...ab,...b->...a", blended[..., :3], shaped) + blended[..., 3]
@@ -160,7 +160,7 @@ def tensors(head, vertices=None, device="cpu"):
     import torch
 
     return {
-        key: None if value is None else torch.as_tensor(np.ascontiguousarray(value, np.float32), device=device)
+        key: None if value is None else torch.tensor(np.asarray(value, np.float32), device=device)
         for key, value in (_arrays(head, vertices=vertices) | _CONSTANTS).items()
     }
 
@@ -168,7 +168,7 @@ def tensors(head, vertices=None, device="cpu"):
 def pose_torch(tensors, motion, beta=None, vertices=None):
     """pose() on torch tensors (see tensors()), differentiable: motion [..., T, 65], beta [..., 300] -> [..., T, n, 3].
 
-    vertices: indices among those that tensors() was given. Not chunked: the caller knows its batch."""
+    vertices: indices among those that tensors() was given. Not chunked: the caller chooses the batch."""
     import torch
 
     a, template, joints = tensors, tensors["template"].reshape(-1), tensors["joints"].reshape(-1)

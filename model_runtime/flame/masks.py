@@ -18,7 +18,7 @@ def masks(head):
     lips, ears, inside (of the mouth): the regions with a soft edge; for teeth and tongue `inside` is how deep they lie.
     cheeks, nose, forehead, lids: 1 in the middle of each, fading over a centimetre or two. scalp: 1 under the hair, fading beyond
     its edge. gum: 1 where a tooth leaves its gum. strand: metres across a lock of hair.
-    eye_x, eye_y, eye_z: place about the eyeball's centre, the edge of the iris being 1 from its axis; +x to the temple.
+    eye_x, eye_y, eye_z: place about the eyeball's centre; the edge of the iris is at distance 1 from the axis; +x to the temple.
     """
     skin, parts = head.v_template, np.zeros((0, 3)) if head.parts_v is None else head.parts_v
     found = {name: np.zeros(len(skin) + len(parts)) for name in NAMES}
@@ -72,7 +72,7 @@ def _soften_regions(head, found):
 
 
 def _comb(head, kinds, unit, found):
-    """scalp and strand, from the hair's own shape: a lock is a piece of its mesh, longest the way its hairs run."""
+    """scalp and strand, from the hair's own shape: a lock is a piece of its mesh, longest in the direction of its hairs."""
     parts, faces = head.parts_v, head.parts_f[(kinds == "hair")[head.parts_f].all(1)]
     weights = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)]) / 3
     spread = np.einsum("wk,fkc->fwc", weights, parts[faces]).reshape(-1, 3)

@@ -138,12 +138,12 @@ def _ply_binary(body, elements):
 
 
 def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
-    """A Head from a neutral mesh [V,3] with triangles [F,3], facing anywhere upright, in any unit: brought to FLAME's axes and
+    """A Head from a neutral mesh [V,3] with triangles [F,3], upright, facing any way, in any unit: brought to FLAME's axes and
     metres and given the built-in head's expressions, identity, pose correctives, weights and lids in local frames.
 
     key_names [K], key_deltas [K,V,3]: shape keys of a FLAME object of the scene (Exp1.. or Exp000.., displacement at value 1);
-    where given they are the expression basis. Raises UtterError if the mesh is no head with a mouth, or the keys do not fit
-    it."""
+    where given they are the expression basis. Raises UtterError if the mesh is not a head with a mouth, or the keys do not
+    fit it."""
     vertices, faces = check_mesh(vertices, faces, "The mesh")
     factor, rotation, shift = find_placement(vertices, builtin)
     known = to_metres(factor)
@@ -157,7 +157,7 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
     weights = np.clip(registration.sample(builtin, builtin.weights.astype(np.float64)), 0, None)
     weights = _rigid_weights(placed, weights, builtin, registration)
     regressor = np.zeros((5, len(vertices)), np.float32)
-    for joint in range(5):  # the joints hang on the same places as on the built-in head
+    for joint in range(5):  # the joints depend on the same places as on the built-in head
         np.add.at(regressor[joint], registration.back, builtin.J_regressor[joint])
     return complete(
         replace(
@@ -188,8 +188,8 @@ def _expression_keys(names, deltas, count):
 
 
 def _rigid_weights(placed, weights, builtin, registration):
-    """Pieces under the skin move as one: eyeballs with their eye's joint, the rest as the skin nearest to them does on the
-    whole."""
+    """A piece under the skin moves as one: an eyeball with its eye's joint, any other as the skin nearest to it does on
+    average."""
     inner = np.flatnonzero(registration.rigid)
     if not len(inner):
         return weights

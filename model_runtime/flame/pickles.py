@@ -1,7 +1,7 @@
-"""Read a pickled head without being able to run what it says.
+"""Read a pickled head without running any code that it names.
 
 FLAME's older releases are Python 2 pickles that hold chumpy objects and scipy sparse matrices. The unpickler here admits numpy
-arrays and a few inert stand-ins and refuses every other name before it is looked up, so a model file cannot call anything.
+arrays and a few stand-ins that do nothing, and refuses every other name before it is looked up, so a file cannot call anything.
 """
 
 import pickle
@@ -38,11 +38,11 @@ class _Csr(_Inert):
 
 
 def _reconstructor(kind, base, state):
-    return kind.__new__(kind)  # protocol 0 and 1 make an object so; object itself is the only base admitted
+    return kind.__new__(kind)  # protocols 0 and 1 make an object in this way; object itself is the only base admitted
 
 
 def _encode(text, encoding="latin1"):
-    return text.encode("latin1")  # Python 3 writes bytes so in protocol 2
+    return text.encode("latin1")  # how Python 3 writes bytes in protocol 2
 
 
 def _numpy_names():
@@ -106,7 +106,7 @@ def _plain(value):
 def load_pickle(path):
     """{field: array or plain value} of a pickled dictionary.
 
-    Raises UtterError if the file is missing, is no pickle of a dictionary, or names anything outside ADMITTED."""
+    Raises UtterError if the file is missing, is not a pickle of a dictionary, or names anything outside ADMITTED."""
     name = Path(path).name
     try:
         with open(path, "rb") as stream:

@@ -1,8 +1,8 @@
-"""Faces with names, as combinations of face actions: what each phone asks of the mouth, the 15 visemes, the 8 emotions.
+"""Named faces, as combinations of face actions: what each phone asks of the mouth, the 15 visemes, the 8 emotions.
 
 Amounts are 0 to 1 of a face action (the 52 ARKit names; a paired one named without its side stands for both sides) or of the
 tongue's channels tongue_tip_up, tongue_back_up, tongue_out. The teacher (model_runtime.training.teacher) speaks and feels with
-these same tables.
+the same tables.
 
     pose(head, "aa");  pose(head, "happy", 2 / 3);  pose(head, {"mouthSmileLeft": 0.5})  -> Motion's row [65]
 """
@@ -55,7 +55,7 @@ PHONES = {
     "sil": {},
 }
 
-# The mouth shapes of the common lip-sync set, each by the phone that shows it best, and what the teacher makes true by contact:
+# The mouth shapes of the common lip-sync set, each by the phone that shows it best, and the contact that the teacher makes:
 # shut lips for PP, the lower lip on the teeth for FF.
 LEAD = dict(sil="sil", PP="P", FF="F", TH="TH", DD="D", kk="K", CH="CH", SS="S", nn="N", RR="R", aa="AA", E="EH", ih="IY", oh="AO", ou="UW")
 CONTACT = {"PP": dict(mouthClose=0.07, mouthPress=0.35, mouthRollLower=0.12, mouthRollUpper=0.12), "FF": dict(mouthClose=0.02)}
@@ -96,7 +96,7 @@ FACES = {
         eyeSquint=0.22,
     ),
 }
-PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")  # a mild feeling keeps the lips together
+PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")  # a weak feeling keeps the lips together
 PARTS_AT = 1 / 3  # the strength from which it parts them
 
 
@@ -117,7 +117,7 @@ EMOTIONS = {name: sided(face) for name, face in FACES.items()}
 
 
 def at_strength(emotion, strength):
-    """The emotion's {action: amount} at a strength of 0 to 1: in proportion, but a mild one does not part the lips."""
+    """The emotion's {action: amount} at a strength of 0 to 1: in proportion, but a weak one does not part the lips."""
     return {name: amount * float(parting(strength) if name.startswith(PARTED) else strength) for name, amount in EMOTIONS[emotion].items()}
 
 

@@ -1,7 +1,7 @@
 """Lay one neutral head over another of a different topology, and carry fields (displacements, weights) across.
 
 The other head (target) is moved onto the built-in one (source): a similarity first, from landmarks or by trimmed iterated closest
-points, then non-rigidly with a smooth displacement whose stiffness is let down step by step (Amberg et al. 2007, "Optimal step
+points, then non-rigidly with a smooth displacement whose stiffness is lowered step by step (Amberg et al. 2007, "Optimal step
 nonrigid ICP", section 3, with a Laplacian in place of the affine stiffness). Upper lip only ever meets upper lip, though the two
 touch.
 """
@@ -56,7 +56,7 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
     """Lay a neutral mesh (vertices [n,3], faces [F,3]) over the head source. -> Registration
 
     marks: {landmark name: vertex} where known; lips: (upper [k], lower [k]) paired inner-lip vertices, subject's left to right,
-    where known; placement: what find_placement said, if it was asked already.
+    where known; placement: the answer of find_placement, where it was called before.
     """
     vertices = np.asarray(vertices, np.float64)
     template = source.v_template.astype(np.float64)
@@ -105,8 +105,8 @@ def _matched(source, template, marks, vertices, lips):
 
 
 def line_position(points):
-    """0..1 along a line of points [n,3] by length, with the middle of the line (half way in x) at 0.5: lips meet midline to
-    midline."""
+    """0..1 along a line of points [n,3] by length, with the middle of the line (half way in x) at 0.5, so that the middles of
+    two lips correspond."""
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
     x = points[:, 0]
     centre = np.interp(0.5 * (x[0] + x[-1]), np.sort(x), along[np.argsort(x)])
@@ -175,8 +175,8 @@ class _Surface:
 
 
 def _barycentric(corners, points):
-    """Barycentric weights of the point of each triangle [...,3,3] closest to points [...,3]: the plane's where it lies inside,
-    else the nearest of the three edges'."""
+    """Barycentric weights of the point of each triangle [...,3,3] closest to points [...,3]: those of the plane's point where it lies
+    inside, else of the nearest point of the three edges."""
     a, ab, ac = corners[..., 0, :], corners[..., 1, :] - corners[..., 0, :], corners[..., 2, :] - corners[..., 0, :]
     ap = points - a
     d00, d01, d11 = (ab * ab).sum(-1), (ab * ac).sum(-1), (ac * ac).sum(-1)
@@ -224,8 +224,8 @@ def find_placement(vertices, source):
 
 
 def _trimmed_icp(points, goals, tree, factor, rotation, shift, rounds=25, keep=0.7):
-    """(error over head size, factor, rotation, shift). Both ways count: a mesh shrunk to a point would lie well on any
-    surface."""
+    """(error over head size, factor, rotation, shift). Distances count in both directions, because a mesh shrunk to a point would lie
+    well on any surface."""
     for _ in range(rounds):
         placed = factor * points @ rotation.T + shift
         distance, nearest = tree.query(placed)

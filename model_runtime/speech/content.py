@@ -29,7 +29,7 @@ def frames_of(samples):
 
 def resample(content, fps, frames):
     """Content [Tc, 55] at 50 Hz -> float32 [frames, 55] at fps, frame i at i / fps s; past the end the last frame holds.
-    Other columns than Content's (hidden states) go linearly.
+    Columns other than Content's (hidden states) are interpolated linearly.
 
     Linear in time, except for lip contacts: a frame takes the highest of those within half a frame of it, so that a closure
     shorter than a frame stays as strong as it was heard. Phone posteriors are scaled to sum to one again.

@@ -1,11 +1,11 @@
 """From the spikes of a CTC model to posteriors of every frame.
 
 Connectionist temporal classification (Graves et al. 2006) leaves open when a sound begins and ends: its posteriors are a spike
-somewhere in a phone, and blank otherwise. So the model says what was said, and our own ears, which have learned from phone times,
-say when: a Viterbi path through the spikes' sounds, its emissions the CTC posteriors (a sound's state may emit its label or blank)
-and the likelihood of what makes the sound at each frame. Between two sounds there may be a gap, a pause or something that the
-model did not hear: there the ears alone speak. Nothing keeps a model from spiking early or late throughout, so before that its lag
-is found, as the one with which the ears agree best.
+somewhere in a phone, and blank otherwise. So the model says what was said, and the shipped encoder, which has learned from phone
+times, says when: a Viterbi path through the spikes' sounds, whose emissions are the CTC posteriors (a sound's state may emit its
+label or blank) and the likelihood of what makes the sound at each frame. Between two sounds there may be a gap, a pause or something
+that the model did not hear: there the shipped encoder alone counts. A model may spike early or late throughout, so first its lag is
+found: the one with which the shipped encoder agrees best.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from model_runtime.speech.words import BLUR, LEAVE, STRAY, Heard
 MADE = layout.ARTICULATORY.stop  # columns that are posteriors
 SPIKE = 0.3  # posterior of all sounds from which something was said
 FLOOR = 0.01  # the posteriors are never surer than this
-ANCHOR = 1.0  # how much they count against the ears
+ANCHOR = 1.0  # how much they count against the shipped encoder's
 LAG, ENOUGH, CLEARLY = 5, 12, 0.1  # frames at most; spikes to tell it by; how much better, in log-likelihood, than none
 
 
@@ -66,7 +66,7 @@ def joined(parts):
 def resample(reduced, stride, frames):
     """A Reduced of frames centred on k * stride samples -> one of so many Content frames.
 
-    Each takes the nearest, or of several as near as half a frame the one that heard most: no spike is lost or moved.
+    Each takes the nearest frame, or of several within half a frame the one that heard most: no spike is lost or moved.
     """
     near = max(stride, HOP) / 2
     centre = np.arange(frames) * HOP
@@ -82,11 +82,11 @@ class Spike:
     last: int  # frames in which its label was heard
     sounds: tuple
     said: np.ndarray  # [52]
-    sure: float  # posterior of having been a sound at all
+    sure: float  # posterior that it is a sound at all
 
 
 def spikes(reduced):
-    """The labels that were heard, in order: neighbouring frames of the same label are one, and blank parts two.
+    """The labels that were heard, in order: neighbouring frames of the same label count as one, and a blank separates two.
 
     A label of several sounds keeps as many as there are frames until the next is heard.
     """
@@ -103,7 +103,7 @@ def spikes(reduced):
 
 
 def spread(reduced, content):
-    """Content float32 [T, 55]: what the CTC model heard, placed in time; content [T, 55]: what our ears heard of that voice."""
+    """Content float32 [T, 55]: what the CTC model heard, placed in time; content [T, 55]: what the shipped encoder heard."""
     heard = Heard(content)
     reduced = reduced[np.clip(np.arange(len(content)) + lag(spikes(reduced), heard), 0, len(content) - 1)]
     found = spikes(reduced)
@@ -112,7 +112,7 @@ def spread(reduced, content):
     states = [(k, sound) for k, spike in enumerate(found) for sound in (None, *spike.sounds)]
     states.append((len(found), None))  # gaps, whose sound is None, before each spike and after the last
     path = walk(reduced, found, states, heard)
-    # A label of one sound says what the model said, doubts and all.
+    # A label of one sound keeps all posteriors of the model, its doubts included.
     means = np.stack(
         [
             np.zeros(MADE, np.float32) if sound is None else found[k].said if len(found[k].sounds) == 1 else vector(sound)
@@ -128,14 +128,14 @@ def spread(reduced, content):
 
 
 def likelihood(heard, sound):
-    """What our ears think of a Sound, of a gap where it is None: log-likelihood [T]."""
+    """Log-likelihood [T] that the shipped encoder gives a Sound, or a gap where it is None."""
     if sound is None:
         return np.maximum(heard.silence, heard.best - STRAY)
     return heard.silence if sound.phone == "sil" else heard.of(sound.phone, sound.classes, sound.exact)
 
 
 def lag(found, heard):
-    """How many frames after the sounds the spikes come, at which our ears agree best with them."""
+    """How many frames after the sounds the spikes come: the lag at which the shipped encoder agrees best with them."""
     if len(found) < ENOUGH:
         return 0
     shifts = sorted(range(-LAG, LAG + 1), key=abs)
@@ -148,7 +148,7 @@ def lag(found, heard):
 
 
 def walk(reduced, found, states, heard):
-    """The state (index into states) of each frame [T]: Viterbi in a band, for a sound lies between its neighbours' spikes."""
+    """The state (index into states) of each frame [T]: Viterbi in a band, because a sound lies between its neighbours' spikes."""
     T, S = len(heard), len(states)
     number = np.array([k for k, _ in states])
     gap = np.array([sound is None for _, sound in states])

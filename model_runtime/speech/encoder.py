@@ -1,9 +1,9 @@
-"""The ears: a small network that hears phones in any voice.
+"""The shipped speech encoder: a small network that hears phones in any voice.
 
 Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution
 and a two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> two gated recurrent layers that read forwards
 and backwards -> logits of 40 phones and 12 articulatory facts at 50 Hz. A long voice is heard in chunks that overlap by EDGE on
-either side. What lies further away hardly shows: in chunks of 5 s with 4 s beside them a posterior of six dev clips moved by 0.1 at
+either side. What lies further away hardly counts: in chunks of 5 s with 4 s beside them a posterior of six dev clips moved by 0.1 at
 most, in 99 frames of 100 by less than 0.04.
 """
 
@@ -67,7 +67,7 @@ class Network(nn.Module):
 def levelled(mel, level):
     """Log-mel of a voice whose loud moments have that level (dB): shifted so that every voice is equally loud, and scaled.
 
-    About 85 dB below that is the floor: the stillness between spliced takes is not another sound than a studio's.
+    The floor is about 85 dB below that, so that digital silence between takes looks like the silence of a studio.
     """
     return ((mel - level * (np.log(10) / 10) - 3.0) / 4.0).clamp(min=-5.0)
 
@@ -82,8 +82,8 @@ class Encoder:
 
     @torch.inference_mode()
     def hear(self, samples, progress=lambda fraction: None):
-        """Posteriors float32 [frames_of(N), 52], phones and articulatory facts, of float32 [N] at 16 kHz: what listen() says
-        without prosody."""
+        """Posteriors float32 [frames_of(N), 52], phones and articulatory facts, of float32 [N] at 16 kHz: what encode()
+        gives, without prosody."""
         samples = np.ascontiguousarray(samples, np.float32)
         heard = np.zeros((frames_of(len(samples)), ARTICULATORY.stop), np.float32)
         level = features.loud_level(features.loudness(samples))

@@ -41,7 +41,7 @@ def log_mel(samples):
 
 
 def cut(samples, start, stop):
-    """samples[start:stop], which may begin before the voice and end after it, in silence."""
+    """samples[start:stop], which may begin before the voice and end after it; what lies outside is silence."""
     inside = samples[max(start, 0) : stop]
     return np.pad(inside, (max(-start, 0), stop - max(start, 0) - len(inside)))
 
@@ -66,8 +66,9 @@ def pitch(samples):
     """-> (f0 [Tc] Hz, 0 where no pitch was found; periodicity [Tc] 0..1).
 
     Peak of the autocorrelation of a Hann window of 50 ms, divided by the window's own (Boersma 1993, "Accurate short-term analysis
-    of the fundamental frequency", eq. 9), at 8 kHz, parabolas through the peaks; shorter periods win ties (his octave cost, 0.02).
-    A path through the candidates is then chosen that jumps little from frame to frame (his section 4).
+    of the fundamental frequency", eq. 9), at 8 kHz, parabolas through the peaks; of equal peaks the one of the shorter period counts
+    (Boersma's octave cost, 0.02). Then the path through the candidates is chosen that jumps little from frame to frame (Boersma's
+    section 4).
     """
     from scipy.signal import resample_poly
 
@@ -104,7 +105,8 @@ def pitch(samples):
 
 
 def smooth_path(octaves, strength, jump=0.35):
-    """Index [T] of one candidate a frame: the most periodic ones, less `jump` for every octave leapt (dynamic programming)."""
+    """Index [T] of one candidate a frame: the path of the most periodic ones, less `jump` for every octave between frames (dynamic
+    programming)."""
     frames, count = strength.shape
     total, back = strength[0].copy(), np.zeros((frames, count), np.int8)
     for t in range(1, frames):

@@ -116,6 +116,6 @@ GERMAN = {
 
 
 def bare(phone):
-    """The phone without its stress digit: "AH0" -> "AH". Pauses of every spelling become `sil`."""
+    """The phone without its stress digit: "AH0" -> "AH". Pauses, however they are written, become `sil`."""
     phone = phone.rstrip("012")
     return "sil" if phone in ("", "SIL", "sil", "sp", "spn", "+SPN+", "+NSN+") else phone

@@ -1,7 +1,7 @@
-"""Ears that an artist plugs in: a speech model of `transformers` in a local folder, in place of the shipped encoder.
+"""Encoders of the artist's own: a speech model of `transformers` in a local folder, in place of the shipped encoder.
 
 Two kinds. A CTC model whose vocabulary is phones maps onto Content (ctc.py) and goes with any generator that learned from
-Content; its kind is "phones:NAME". Of any model, also one that was never taught phones, a layer's hidden states are content for a
+Content; its kind is "phones:NAME". Any model, also one that was never taught phones, can give a layer's hidden states to a
 generator trained on them: [Tc, D + 3] at 50 Hz, each frame normalised over its D features, then Content's prosody; the kind is
 "hidden:NAME:LAYER". NAME is the model's type and a fingerprint of its weights. Nothing is downloaded, unpickled or run from the
 folder.
@@ -24,7 +24,7 @@ from model_runtime.speech.vocabulary import sounds_of
 TYPES = ("wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat")
 WAVEFORM, MEL = "Wav2Vec2FeatureExtractor", "SeamlessM4TFeatureExtractor"
 CHUNK, EDGE = 20, 3  # seconds heard at once, and heard with them to either side; positions are convolved over 2.5 s
-DEPTH = 0.75  # of the layers: phones are clearest thereabouts (Pasad et al. 2023, "Comparative layer-wise analysis")
+DEPTH = 0.75  # of the layers: phones are clearest near there (Pasad et al. 2023, "Comparative layer-wise analysis")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -43,12 +43,12 @@ class Frames:
             self.sees = self.stride = 1
             for kernel, stride in zip(config.conv_kernel, config.conv_stride):
                 self.sees, self.stride = self.sees + (kernel - 1) * self.stride, self.stride * stride
-        if getattr(config, "add_adapter", False):  # leaves frames out, of which the first stays where it is
+        if getattr(config, "add_adapter", False):  # leaves frames out; the first stays where it is
             self.stride *= config.adapter_stride**config.num_adapter_layers
         base = model.base_model
         self.parts = [*getattr(getattr(base, "feature_extractor", None), "conv_layers", ()), *base.encoder.layers]
         self.working = lambda: None
-        for part in self.parts:  # a large model needs seconds for a chunk; between its layers it can be told to stop
+        for part in self.parts:  # a large model needs seconds for a chunk; it can be stopped between two layers
             part.register_forward_pre_hook(lambda *_: self.working())
 
     @torch.inference_mode()
@@ -77,7 +77,7 @@ class Frames:
         return bands["input_features"][0]
 
     def level(self, samples):
-        """(mean, deviation) float32 over the whole voice, which the model expects taken out: of samples, or of each band."""
+        """(mean, deviation) float32 over the whole voice, of the samples or of each band: the model expects input normalised by them."""
         if type(self.extractor).__name__ != MEL:
             normal = self.extractor.do_normalize
             return np.float32(samples.mean() if normal else 0), np.float32(np.sqrt(samples.var() + 1e-7) if normal else 1)
@@ -92,7 +92,7 @@ class Frames:
 
 
 class Phones:
-    """Ears that hear phones: Content, as the shipped ears."""
+    """An encoder that hears phones: it gives Content, as the shipped one does."""
 
     def __init__(self, frames, sounds, name):
         self.frames, self.sounds, self.kind = frames, sounds, f"phones:{name}"
@@ -110,7 +110,7 @@ class Phones:
 
 
 class Hidden:
-    """Ears that give the hidden states of one layer."""
+    """An encoder that gives the hidden states of one layer."""
 
     def __init__(self, frames, layer, name):
         self.frames, self.layer, self.kind = frames, layer, f"hidden:{name}:{layer}"
@@ -132,10 +132,10 @@ class Hidden:
 
 
 def load_plugin(folder, device="cpu", layer=None):
-    """The ears in a folder as save_pretrained() of `transformers` writes it: Phones of a CTC model, Hidden of a bare one.
+    """The encoder in a folder as save_pretrained() of `transformers` writes it: Phones of a CTC model, Hidden of a bare one.
 
-    layer: whose hidden states are wanted, of any model; None: phones, or of a bare model the layer where phones should be clearest.
-    UtterError in a sentence for anything that cannot be such ears.
+    layer: the layer whose hidden states are wanted, of any model; None: phones, or of a bare model the layer where phones should be
+    clearest. UtterError in a sentence for anything that cannot be such an encoder.
     """
     folder = Path(folder)
     config = read_config(folder)
@@ -166,7 +166,7 @@ def read_json(path):
 
 
 def read_config(folder):
-    """config.json of a model that can be ears."""
+    """config.json of a model that can be an encoder."""
     if not folder.is_dir():
         raise UtterError(
             f"{folder} is a file; choose the folder that holds the speech model's config.json."
@@ -178,7 +178,7 @@ def read_config(folder):
     config = read_json(folder / "config.json")
     if config.get("model_type") not in TYPES:
         raise UtterError(
-            f"{folder.name} is a model of type {config.get('model_type')}, which cannot be ears; choose one of {', '.join(TYPES)}."
+            f"{folder.name} is a model of type {config.get('model_type')}, which cannot be an encoder; choose one of {', '.join(TYPES)}."
         )
     return config
 
@@ -186,7 +186,7 @@ def read_config(folder):
 def read_sounds(folder, config):
     """What each output of a CTC model means, as vocabulary.sounds_of gives it."""
     if not (folder / "vocab.json").is_file():
-        raise UtterError(f"{folder.name} has no vocab.json; without it nobody knows which phones it hears.")
+        raise UtterError(f"{folder.name} has no vocab.json; without it Utter cannot know which phones the model hears.")
     numbers = read_json(folder / "vocab.json")
     if (folder / "added_tokens.json").is_file():
         numbers |= read_json(folder / "added_tokens.json")
@@ -227,7 +227,7 @@ def read_model(folder, kind):
         model, found = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
         )
-    except Exception as error:  # what a library says about a torn file is for the log
+    except Exception as error:  # what a library says about a damaged file is for the log
         raise UtterError(f"The model in {folder.name} cannot be loaded; copy its folder again.", repr(error)) from error
     missing = {name for name in found["missing_keys"] if not name.endswith("masked_spec_embed")}  # used in training only
     if missing or found["mismatched_keys"]:

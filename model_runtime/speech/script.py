@@ -1,7 +1,7 @@
 """The script of a voice: what is said in it and, where it comes as subtitles, when.
 
-Plain text is laid over the whole voice. Subtitles are laid over it cue by cue, each within its own time and a little around it: so a
-long recording needs little memory, and a cue that nobody speaks is alone in being left out.
+Plain text is aligned with the whole voice. Subtitles are aligned cue by cue, each within its own time and a little around it: so a
+long recording needs little memory, and where nobody speaks a cue only that cue is left out.
 """
 
 import codecs
@@ -21,7 +21,7 @@ TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")  # SubRip and WebVTT
 
 @dataclass(frozen=True)
 class Cue:
-    """Words and when they are said, in seconds; both None: somewhere in the voice."""
+    """Words, and start and end of when they are said, in seconds; both None: somewhere in the voice."""
 
     text: str
     start: float | None = None
@@ -29,8 +29,8 @@ class Cue:
 
 
 def read_script(source):
-    """A text, or the path of a .txt, .srt or .vtt file -> [Cue] in order of time; nothing given: []. Text with the times of subtitles
-    is taken for such. UtterError if a file cannot be read."""
+    """A text, or the path of a .txt, .srt or .vtt file -> [Cue] in order of time; nothing given: []. Text that holds the times of
+    subtitles is read as subtitles. UtterError if a file cannot be read."""
     if not source:
         return []
     text = str(source)

@@ -1,4 +1,4 @@
-"""What the labels of a phone recogniser mean: its vocabulary mapped onto the sounds of the contract (pronounce.Sound).
+"""What the labels of a phone recogniser mean: its vocabulary mapped to Sounds (pronounce.Sound).
 
 Three alphabets are understood: ARPAbet with or without stress digits, TIMIT's 61 and 39 (lower-case ARPAbet, closures apart; Lee
 and Hon 1989, table 3), and the International Phonetic Alphabet as espeak-ng writes it, where a label may be several sounds.
@@ -12,7 +12,7 @@ from model_runtime.speech.pronounce import Sound, arpabet, from_ipa
 
 SILENCE = Sound("sil", frozenset({"pause"}), True)
 SILENCES = frozenset("sil sp pau epi h# silence".split())
-# TIMIT's own. A closure is made as its stop is; one that does not say whose it is (cl, vcl) and the glottal stop (q) are nothing.
+# TIMIT's own. A closure counts as its stop; closures of no particular stop (cl, vcl) and the glottal stop (q) count as nothing.
 TIMIT = dict(
     zip("ux ax ax-h ix axr hv dx nx em en eng el pcl bcl tcl dcl kcl gcl".split(), "UW AH AH IH ER HH D N M N NG L P B T D K G".split())
 )
@@ -29,7 +29,7 @@ def from_english(label):
 def sounds_of(labels, name):
     """For each label (str or None) the Sounds that it stands for: a tuple, () for blanks and what the mouth does not show.
 
-    UtterError if the labels are letters or belong to an alphabet that nobody knows; name: of the model, for the sentence.
+    UtterError if the labels are letters or belong to an unknown alphabet; name: of the model, for the sentence.
     """
     special = [re.fullmatch(r"[<\[](.*)[>\]]", label or "<>") for label in labels]  # <pad>, [UNK], <sil> ...
     plain = [found[1] if found else label.removeprefix("▁") for label, found in zip(labels, special)]

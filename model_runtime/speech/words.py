@@ -1,10 +1,10 @@
-"""What is said, when somebody has written it down: words are aligned with what the ears hear, and sharpen Content.
+"""What is said, when somebody has written it down: words are aligned with what the encoder hears, and sharpen Content.
 
-The words become phones (pronounce.py); a hidden Markov model walks through them along the voice, its emissions our own
-posteriors, so that no other recogniser is needed and any language goes whose sounds espeak-ng knows. Between two words there may be
-a pause, or speech that the text lacks; a word that is not spoken may be passed over, and so may all that comes before or after, for
-one voice may say a line of a whole script. Words that fit what is heard replace it, as far as they fit; where they do not, the sound
-alone speaks. So wrong, partial or missing words do no harm.
+The words become phones (pronounce.py); a hidden Markov model walks through them along the voice. Its emissions are the encoder's
+posteriors, so no other recogniser is needed, and every language works whose sounds espeak-ng knows. Between two words there may be a
+pause, or speech that the text lacks. A word that is not spoken may be skipped, and so may everything before or after the words that
+are, because a voice may say one line of a whole script. Words that fit what is heard replace it, as far as they fit; where they do
+not, the sound alone counts. So wrong, partial or missing words do no harm.
 """
 
 import math
@@ -19,16 +19,16 @@ from model_runtime.speech.pronounce import ENGLISH, pronounce, share_known, word
 
 # In log-likelihood per frame of 20 ms unless said otherwise; tuned on LibriSpeech's and EmoDB's training speakers.
 PHONE, MADE = 0.6, 0.9  # how much the phone itself counts, and what makes it
-FLOOR = 0.02  # the ears are never surer than this
-STRAY = 1.4  # what speech that the text lacks costs against the best phone heard
+FLOOR = 0.02  # the encoder is never taken to be surer than this
+STRAY = 1.4  # cost of speech that the text lacks, against the best phone heard
 LEAVE = 1.2  # for the whole phone: going on to the next
-SKIP = 12.0  # for the whole word: passing over it; for all words before those that are said, and all after them
+SKIP = 12.0  # for the whole word: skipping it; also for all words before those that are said, and all after them
 BEAM = 1500  # states looked at around the best one, and more where the voice is short:
-WORK = 5e7  # states times frames that are looked at altogether
+WORK = 5e7  # states times frames that are looked at in all
 DOUBTED, TRUSTED = -0.9, -0.2  # fit of a word (against the best phones heard) from which it counts for nothing, for everything
 FITTING, COVERED = 0.35, 0.45  # how well the text's phones must fit in the mean, or how much of the speech it must explain;
 # or else it belongs to another voice (dev speakers: 0 of 27 texts refused, 1 of 81 wrong ones taken)
-NOTED = 0.55  # share of the words below which it is said how many were found; the ears doubt some of most texts
+NOTED = 0.55  # share of the words below which it is said how many were found; the encoder doubts some words of most texts
 FEW = 80  # words that tell the language
 ENGLISH_ENOUGH = 0.7  # share of the words in the English dictionary from which the text is English
 BLUR = 0.7  # frames: phones do not begin at once
@@ -39,7 +39,7 @@ ENGLISH_SOUNDS = [(phone, classes) for phone, classes in MADE_WITH.items() if ph
 
 @dataclass(frozen=True)
 class Alignment:
-    """words: [start, end, word, fit 0..1] in seconds, those passed over left out; phones: [start, end, Sound, fit]; found: the share of
+    """words: [start, end, word, fit 0..1] in seconds, skipped words left out; phones: [start, end, Sound, fit]; found: the share of
     the text's words that fit; fit: of all its phones, in the mean; covered: of the frames in which somebody speaks, in the mean;
     language: as espeak-ng names it."""
 
@@ -89,8 +89,8 @@ def guess(content, words):
 
 
 def align(content, words, language=ENGLISH, heard=None):
-    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time. heard: what Heard
-    makes of that Content, where it is at hand."""
+    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time. heard: the Heard of
+    that Content, where it was made before."""
     ways = pronounce(words, language)
     spoken = [k for k, way in enumerate(ways) if way]
     if not spoken or len(content) < 3:
@@ -126,7 +126,7 @@ class Heard:
     def of(self, phone, classes, exact):
         key = phone, classes, exact
         if key not in self.known:
-            share = 1.0 if exact else 0.3  # what looks nearest need not sound near
+            share = 1.0 if exact else 0.3  # a phone that only looks like the sound may sound different
             self.known[key] = PHONE * share * self.phones[:, PHONES.index(phone)] + MADE * (2 - share) * self._made(classes)
         return self.known[key]
 
@@ -193,7 +193,7 @@ def _key(state):
 
 
 def _ways_in(states, starts):
-    """For each state up to four it can be come to from, and what each costs: itself, the one before, past the gap, past a word."""
+    """For each state up to four states before it, and what each way costs: itself, the one before, past the gap, past a word."""
     S = len(states)
     back, cost = np.full((S, 4), S), np.zeros((S, 4))
     for s in range(S):
@@ -257,7 +257,7 @@ def told(heard, path, chain, words, language, asked):
             inside = frames[place == k]
             if len(inside):
                 phones.append([(inside[0] - 0.5) / layout.FPS, (inside[-1] + 0.5) / layout.FPS, sound, len(found) - 1])
-    # A word that is heard badly between words that are heard well was said all the same.
+    # A word that is heard badly between words that are heard well was still said.
     fits = np.array([word[3] for word in found])
     around = np.convolve(np.pad(fits, 2, mode="edge"), np.ones(5) / 5, "valid") if len(fits) else fits
     trust = np.clip(3 * np.maximum(fits, around), 0, 1)
@@ -273,7 +273,7 @@ def told(heard, path, chain, words, language, asked):
 
 
 def blend(content, phones):
-    """Content with the phones [start, end, Sound, fit] told to it, each as far as it fits."""
+    """Content with the phones [start, end, Sound, fit] written into it, each as far as it fits."""
     said, weight = np.zeros_like(content), np.zeros(len(content), np.float32)
     for start, end, sound, fit in phones:
         inside = slice(max(0, math.ceil(start * layout.FPS)), math.ceil(end * layout.FPS))

@@ -2,7 +2,7 @@
 
 align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
 synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
-speech     the ears: sound to Content                               -> blender_assets/models/encoder.safetensors
+speech     the speech encoder: sound to Content                     -> blender_assets/models/encoder.safetensors
 emotion    the feelings: words, labels, voice and motion in one space
 sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
 generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
@@ -29,9 +29,9 @@ def main(argv=None):
     parser.add_argument(
         "--cache", metavar="FOLDER", default=str(ROOT / ".cache" / "training"), help="what is computed once (default: %(default)s)"
     )
-    parser.add_argument("--clips", type=int, metavar="N", help="of each corpus, learn from N clips at most: a rehearsal")
-    parser.add_argument("--minutes", type=float, help="how long to train, each step (default: its own; emotion knows steps only)")
-    parser.add_argument("--steps", type=int, help="train that many steps instead: repeatable to the bit")
+    parser.add_argument("--clips", type=int, metavar="N", help="of each corpus, learn from N clips at most: for a short trial")
+    parser.add_argument("--minutes", type=float, help="how long to train, each step (default: its own; emotion takes --steps only)")
+    parser.add_argument("--steps", type=int, help="train that many steps instead: the same bits every time")
     parser.add_argument("--output", type=Path, help="write the weights there (sync, generator)")
     parser.add_argument("--start", type=Path, help="go on from these weights (generator)")
     parser.add_argument("--variant", default="full", help="an ablation of training/variants.py (generator; default: %(default)s)")

@@ -5,11 +5,11 @@
 
 Seconds. Phones are ARPAbet (with a stress digit where the source has one) and `sil`; they follow one another without overlap.
 German sounds that English lacks stand under the phone that looks nearest, and `sounds` (as long as `phones`) names them
-(phones.GERMAN). `releases` lists the releases of stops where a person marked them.
+(phones.GERMAN). `releases` lists the releases of stops where they are marked by hand.
 
 Hand labels (EmoDB) and Montreal Forced Aligner grids (LJSpeech) are read; clips with a text are aligned by PocketSphinx in two
 passes, words and then phones. Unknown English words and all German ones are spelt out by letter-to-sound rules. Fluent English
-without a text is recognised first (four words in five are right, and most of the wrong ones sound alike): many more voices.
+without a text is recognised first (four words in five are right, and most wrong ones sound alike), which adds many voices.
 """
 
 import json
@@ -48,7 +48,7 @@ def read(path):
 
 
 def main(args):
-    """Align every clip that is not in the cache yet. Stops and goes on where it was stopped."""
+    """Align every clip that is not in the cache yet. A stopped run goes on where it stopped."""
     path = path_of(args.cache)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = {record["clip"] for record in load(args.cache)}
@@ -83,7 +83,7 @@ def main(args):
 
 
 def sane(phones):
-    """A usable alignment: some speech, in order, and nothing that a mouth cannot do (a phone other than sil over 1.2 s)."""
+    """A usable alignment: some speech, in order, and nothing that a mouth cannot do (a phone other than sil that lasts over 1.2 s)."""
     speech = [(start, end) for start, end, phone in phones if bare(phone) != "sil"]
     in_order = all(a[1] <= b[0] + 1e-6 for a, b in zip(phones, phones[1:])) and all(end > start for start, end, _ in phones)
     return bool(speech) and in_order and max(end - start for start, end in speech) < 1.2
@@ -199,7 +199,7 @@ def read_emodb(clip):
 
 
 class Aligner:
-    """PocketSphinx with its US English acoustic model, forced to a text or listening freely."""
+    """PocketSphinx with its US English acoustic model, aligned with a text or recognising freely."""
 
     def __init__(self):
         from pocketsphinx import Decoder
@@ -301,7 +301,7 @@ def spell(word, letters):
         for size in range(min(6, len(word) - at), 0, -1):
             if word[at : at + size] in letters:
                 sounds += letters[word[at : at + size]].split()
-                at += size - (word[at + size - 1] == "$" and size > 1)  # the end may be looked at, not used up
+                at += size - (word[at + size - 1] == "$" and size > 1)  # the end marker may be matched, but not consumed
                 break
         else:
             at += 1

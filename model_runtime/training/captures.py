@@ -1,6 +1,6 @@
 """Public captures as recordings.py reads them: python -m model_runtime.training.captures FACEGOOD_FOLDER OUTPUT_FOLDER
 
-facegood_mocap (MIT; one woman, Mandarin) holds the weights of a film rig: 24 channels of the mouth move. RIG says which of
+facegood_mocap (MIT; one woman, Mandarin) holds the weights of a film rig, in which 24 channels of the mouth move. RIG says which of
 ARKit's actions each one looks like; jaw and lips only, so recordings.py lets the teacher do the rest. Two of the five takes are
 marked `test`: evaluation measures the jaw on them.
 """

@@ -1,7 +1,7 @@
 """The recordings to learn from, split by speaker.
 
 Reads the folders of --data as their README.md and index.csv describe them. A speaker belongs to one split only. EmoDB's
-speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not touched.
+speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not read.
 """
 
 import csv
@@ -34,13 +34,13 @@ class Clip:
 
 
 def clips(data="../shared/data", most=None):
-    """Every clip of that folder, [Clip, ...] in a fixed order; of each corpus no more than `most`, from all over it. Folders that
-    are absent are left out."""
+    """Every clip of that folder, [Clip, ...] in a fixed order; of each corpus at most `most`, spread over it. Missing folders
+    are left out."""
     return [clip for folder in FOLDERS for clip in spread(list(FOLDERS[folder](Path(data) / folder)), most) if clip.path.exists()]
 
 
 def spread(items, most=None):
-    """No more than that many of a list, from all over it; None: all."""
+    """At most that many of a list, spread over it; None: all."""
     if most is None or len(items) <= most:
         return items
     return [items[at] for at in np.linspace(0, len(items) - 1, most).round().astype(int)]

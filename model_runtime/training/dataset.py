@@ -1,21 +1,21 @@
-"""What the generator learns from: aligned recordings, performed by the teacher many times over.
+"""What the generator learns from: aligned recordings, each performed several times by the teacher.
 
-In the cache, as .npy, in three layers, each of which can be made again alone (and the later ones after it):
+In the cache, as .npy, in three layers. Each can be made again without those before it; those after it are then made again, too:
 
-    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the ears hear it, and as its phones say
+    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the encoder hears it, and as its phones say
     actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each clip,
     share.npy [N, 8], strength.npy [N]          and the feeling it plays
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
 
-They are made again, in this order, after training the ears, changing the teacher, and changing the head.
+After training the encoder the first layer is made again, after changing the teacher the second, after changing the head the third.
 
-content-*.npy [M, C] is the same heard by plug-in ears (speech/plugin.py), where a generator is to learn from them.
+content-*.npy [M, C] is the same heard by a plug-in encoder (speech/plugin.py), where a generator is to learn from it.
 
 clips.json lists the clips with their start and length in content; performances.json lists the performances with their clip,
 content_start, start, length and seed, and betas.npy [P, 300] their identities.
 
 Besides aligned recordings, of as many speakers as there are, there are rhythms (phone times without a sound, played once, faster
-or slower), stretches of nothing but microphone noise, and recordings with such stretches before and after them.
+or slower), stretches of microphone noise alone, and recordings with such stretches before and after them.
 """
 
 import gzip
@@ -38,16 +38,16 @@ from model_runtime.training import align, teacher
 from model_runtime.training.teacher import prosody, rhythm
 
 SEED = 11
-PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the ears did not learn from dev: there they doubt as they do with strangers
+PERFORMANCES = {"train": 2, "dev": 4}  # of each clip; the encoder did not learn from dev, so it doubts there as it does with any new voice
 RECORDED = 118 * 60  # seconds of recordings ...
 PER_SPEAKER = 12 * 60  # ... at most so many of a speaker
 RHYTHMS = 36 * 60  # seconds of phones without a sound
 TEMPO = 0.78, 1.22  # ... stretched by this
 QUIET = 40  # clips of noise alone
-PADDED = 0.25  # of the recordings are longer by noise at either end
-MILD, WIDE = 0.4, 0.15  # identities: so many are the built-in one; so many have a slider of the panel far out
+PADDED = 0.25  # share of the recordings that have noise added at both ends
+MILD, WIDE = 0.4, 0.15  # share of identities that are the built-in one; that have a slider of the panel far out
 RATE = 16000
-SHORTEST, LONGEST = 15, 20 * FPS  # frames: of shorter clips nothing is learned, of longer ones the beginning
+SHORTEST, LONGEST = 15, 20 * FPS  # frames: shorter clips are left out, of longer ones the beginning is used
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Dataset:
     basis: str
 
     def slices(self, number, start, length, spoken=False):
-        """(content, values, share, strength) of some frames of one performance; spoken: as said, where it is not as heard."""
+        """(content, values, share, strength) of some frames of one performance; spoken: content as said instead of as heard."""
         p = self.performances[number]
         heard = slice(p["content_start"] + start, p["content_start"] + start + length)
         done = slice(p["start"] + start, p["start"] + start + length)
@@ -70,27 +70,27 @@ class Dataset:
 
 
 def load_dataset(cache, encoder=SHIPPED):
-    """encoder: the kind of the one that heard. FileNotFoundError before build() has run."""
+    """encoder: the kind of the encoder that heard the clips. FileNotFoundError before build() has run."""
     cache = Path(cache)
     read = lambda name: np.load(cache / f"{name}.npy", mmap_mode="r")
     content = read(heard_by(encoder))
-    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # what hidden states should be, who knows
+    spoken = read("spoken") if content.shape[1] == content_module.COLUMNS else content  # it is unknown what hidden states should be
     rows, betas = json.loads((cache / "performances.json").read_text()), read("betas")
-    if spoken is content:  # rhythms have only what would be said
+    if spoken is content:  # rhythms have no sound, only what would be said
         kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
         rows, betas = [rows[number] for number in kept], betas[kept]
     return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows, (cache / "values.basis").read_text())
 
 
 def build(cache, head, encoder=None, report=print):
-    """Make all three layers. encoder None: content is what the phones say, before there are ears."""
+    """Make all three layers. encoder None: content is what the phones say, before there is an encoder."""
     write_content(cache, encoder, report)
     write_performances(cache, report)
     write_values(cache, head, report)
 
 
 def choose(records, seconds=RECORDED, per_speaker=PER_SPEAKER):
-    """The recordings to learn from, in a fixed order: the next one is always of the speaker who was heard least."""
+    """The recordings to learn from, in a fixed order: the next one is always of the speaker with the least time so far."""
     waiting, chosen, total = {}, [], 0.0
     for index in np.random.default_rng(SEED).permutation(len(records)):
         if records[index]["split"] in PERFORMANCES:
@@ -110,13 +110,13 @@ def choose(records, seconds=RECORDED, per_speaker=PER_SPEAKER):
 
 
 def rhythms(records, rng, seconds=RHYTHMS):
-    """[[start, end, phone], ...] of sentences nobody hears, from the aligner's files beside the recordings; at other tempos."""
+    """[[start, end, phone], ...] of sentences without a sound, from the aligner's files beside the recordings; at other tempos."""
     files = sorted({path for record in records for path in Path(record["path"]).parents[1].glob("*alignments*.jsonl.gz")})
     lines = [line for path in files for line in gzip.open(path, "rt", encoding="utf-8")]
     out = []
     for index in rng.permutation(len(lines)):
         phones, slower = json.loads(lines[index])["phones"], rng.uniform(*TEMPO)
-        if any(phone == "spn" for *_, phone in phones):  # nobody knows what was spoken there
+        if any(phone == "spn" for *_, phone in phones):  # it is unknown what was spoken there
             continue
         out.append([[start * slower, end * slower, phone if bare(phone) != "sil" else "sil"] for start, end, phone in phones])
         seconds -= out[-1][-1][1]
@@ -126,7 +126,7 @@ def rhythms(records, rng, seconds=RHYTHMS):
 
 
 def sound(clip):
-    """A clip's samples float32 [N] with the noise around them; None of a clip that is a rhythm alone."""
+    """A clip's samples float32 [N] with the noise around them; None if the clip is a rhythm."""
     samples = np.zeros(0, np.float32)
     if clip["path"]:
         samples, _ = soundfile.read(clip["path"], dtype="float32", frames=LONGEST * RATE // FPS)
@@ -141,7 +141,7 @@ def sound(clip):
 
 
 def microphone(samples, level, rng):
-    """Noise float32 [samples] at that level in dB: a microphone's hiss, more or less brown, and at times the mains' hum."""
+    """Noise float32 [samples] at that level in dB: a microphone's hiss, more or less brown, and sometimes mains hum."""
     frequency = np.fft.rfftfreq(max(samples, 2), 1 / RATE)
     spectrum = rng.standard_normal((2, len(frequency))).T @ [1, 1j] / np.maximum(frequency, 40) ** rng.uniform(0, 1)
     out = np.fft.irfft(spectrum, max(samples, 2))[:samples]
@@ -162,7 +162,7 @@ def listed(records):
             phones = [[start + before, min(stop, end) + before, phone] for start, stop, phone in clip["phones"] if start < end]
             clip |= {"phones": [[0.0, before, "sil"], *phones, [end + before, end + before + after, "sil"]], "noise": [before, after, seed]}
         out.append(clip | {"times": PERFORMANCES[clip["split"]]})
-    share = sum(clip["phones"][-1][1] for clip in out) / RECORDED  # a few recordings want little company
+    share = sum(clip["phones"][-1][1] for clip in out) / RECORDED  # few recordings get few rhythms and little noise
     for number, phones in enumerate(rhythms(records, rng, RHYTHMS * share)):
         out.append({"clip": f"rhythm/{number}", "split": "train", "path": None, "phones": phones, "noise": None, "times": 1})
     for number in range(round(QUIET * share)):
@@ -218,7 +218,7 @@ def heard_by(encoder):
 
 
 def write_heard(cache, encoder, report=print):
-    """Beside the first layer: the same clips as plug-in ears hear them, [M, C] float16, whole or not at all."""
+    """In addition to the first layer: the same clips as a plug-in encoder hears them, [M, C] float16, whole or not at all."""
     cache = Path(cache)
     clips, spoken = json.loads((cache / "clips.json").read_text()), np.load(cache / "spoken.npy", mmap_mode="r")
     path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.encode(np.zeros(RATE, np.float32)).shape[1]
@@ -236,7 +236,7 @@ def write_heard(cache, encoder, report=print):
 
 
 def write_performances(cache, report=print):
-    """The second layer: the teacher plays every clip several times, each time with other feelings and another style."""
+    """The second layer: the teacher performs every clip several times, each time with other feelings and another style."""
     cache = Path(cache)
     acted, channels, shares, strengths, rows, at = [], [], [], [], [], 0
     clips = json.loads((cache / "clips.json").read_text())
@@ -276,7 +276,7 @@ def write_performances(cache, report=print):
 
 
 def identities(count, rng):
-    """beta float32 [count, 300]: the built-in identity itself, people of every size of difference, and sliders pulled far out."""
+    """beta float32 [count, 300]: the built-in identity itself, identities that differ from it little or much, and sliders far out."""
     kind = rng.random(count)
     size = np.where(kind < MILD, 0, rng.uniform(0.3, 1, count))
     beta = size[:, None] * rng.standard_normal((count, 300))
@@ -304,7 +304,7 @@ def write_values(cache, head, report=print):
 
 
 def feeling_plan(T, rng):
-    """A feeling for every frame: (share [T, 8] that sums to 1, strength [T] 0..1). Half of the plans change once or twice."""
+    """A feeling for every frame: (share [T, 8] that sums to 1, strength [T] 0..1). Half of them change once or twice."""
 
     def one():
         share = np.zeros(len(LABELS))
@@ -328,7 +328,7 @@ def feeling_plan(T, rng):
 
 
 def oracle(phones, samples):
-    """Content [Tc, 55] at 50 Hz from the phones' own times, blurred and doubted as ears would."""
+    """Content [Tc, 55] at 50 Hz from the phones' own times, blurred and doubted as an encoder's would be."""
     return said(phones, prosody(samples))
 
 
@@ -353,7 +353,7 @@ def said(phones, melody):
 
 
 def imagined(phones, rng):
-    """Prosody [Tc, 3] of phones that nobody said, in a room that is never quite silent."""
+    """Prosody [Tc, 3] for phones without a sound, in a room that is never quite silent."""
     melody = rhythm(phones, rng)
     room = rng.uniform(0, 0.35) + 0.03 * rng.standard_normal(len(melody))
     melody[:, 0] = np.clip(np.maximum(melody[:, 0], room), 0, 1)
@@ -361,7 +361,8 @@ def imagined(phones, rng):
 
 
 def ensure(cache, head, report=print, encoder=None):
-    """Build what is missing or belongs to another head. The ears must have been trained. encoder: plug-in ears that hear, too."""
+    """Build what is missing or belongs to another head. The shipped encoder must have been trained.
+    encoder: a plug-in encoder that hears the clips, too."""
     cache = Path(cache)
     if not (cache / "clips.json").exists() or not (cache / "content.npy").exists():
         from model_runtime.speech.encoder import load_encoder

@@ -1,4 +1,4 @@
-"""Training the Feelings: words, voices and Motions drawn together where they share an emotion.
+"""Training of Feelings: phrases, voices and Motions that share an emotion are drawn together.
 
 One recipe, fixed seed: supervised contrast over every modality at once (Khosla et al. 2020, eq. 2, with soft positives) plus
 the cross-entropy of the label points. Writes blender_assets/models/feelings.safetensors.
@@ -85,7 +85,7 @@ def read_phrases(path=PHRASES):
 
 # ------------------------------------------------------------------------------------------------ voices
 def varied(samples, rng):
-    """A voice in another room from another throat: speed and pitch, spectral tilt, noise."""
+    """The voice changed as by another room and another speaker: speed and pitch, spectral tilt, noise."""
     from scipy.signal import lfilter, resample_poly
 
     up = int(rng.integers(85, 118))
@@ -97,7 +97,7 @@ def varied(samples, rng):
 
 
 def read_voices(data, variants=6, neutral=160, most=None):
-    """-> (features, target, held out) of every EmoDB clip (varied, unless held out) and of some read speech, taken as neutral."""
+    """-> (features, target, held out) of every EmoDB clip (varied, unless held out) and of some read speech, which counts as neutral."""
     data, rng, out = Path(data), np.random.default_rng(SEED), []
     acted = corpus.rows(data / "emodb")
     if not acted:
@@ -116,7 +116,7 @@ def read_voices(data, variants=6, neutral=160, most=None):
 
 
 def crop(features, rng, length=204):
-    """-> [length, FEATURES]: two seconds from anywhere; a shorter clip is repeated."""
+    """-> [length, FEATURES]: two seconds from a random place; a shorter clip is repeated."""
     if len(features) < length:
         features = features.repeat(-(-length // len(features)), 1)
     start = int(rng.integers(0, len(features) - length + 1))
@@ -165,8 +165,8 @@ def main(args):
 def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS, report=print, keep=None, most=None):
     """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
 
-    keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits: only the
-    motion encoder learns, as it must when the head was made again. most: acted voices at most, with twenty phrases for each.
+    keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits. Only the
+    motion encoder learns, which is needed after the head was made again. most: acted voices at most, with twenty phrases for each.
     """
     torch.manual_seed(SEED)
     rng = np.random.default_rng(SEED)

@@ -1,7 +1,7 @@
 """Training the generator on the teacher's performances.
 
-The recipe, in order of appearance: windows of the dataset, feelings drawn from everything that can name them, pins of many
-kinds (some of them edits), doubts of the ears, conditions dropped, the losses, Muon and AdamW, a moving average of the weights.
+The recipe, in the order of this file: windows of the dataset, feelings drawn from labels and phrases, pins of many kinds (some of
+them edits), doubts of the encoder, conditions dropped, the losses, Muon and AdamW, a moving average of the weights.
 
 Writes blender_assets/models/generator.safetensors every few minutes, so a run can be stopped at any time.
 """
@@ -28,16 +28,16 @@ from model_runtime.training.together import agree, rank, world
 SEED = 3
 MINUTES = 35.0
 BATCH = 16
-RATE = 1.5e-3  # AdamW, of what is no matrix of a block
-MUON_RATE = 0.02  # Muon (Jordan et al. 2024), of the blocks' matrices
+RATE = 1.5e-3  # AdamW, for all but the blocks' matrices
+MUON_RATE = 0.02  # Muon (Jordan et al. 2024), for the blocks' matrices
 EMA = 0.998
-SPOKEN = 0.75  # of the windows say what was said, which the teacher's phone times fit better than what the ears heard
-DOUBT = 0.45  # at most so much of what is heard is something else
+SPOKEN = 0.75  # share of windows whose content is what was said, which fits the teacher's phone times better than what the encoder heard
+DOUBT = 0.45  # the largest share of what is heard that is replaced
 DROP_CONTENT, DROP_FEELING = 0.08, 0.15
-GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # what an artist edits together
+GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # channels that an artist edits together
 # How much each part of the loss counts. Channels are normalised; landmarks are in millimetres; the gap in openings.
 VELOCITY, LANDMARKS, GAP, BITE, WIDTH, SMOOTH = 1.0, 0.15, 60.0, 60.0, 20.0, 0.1
-NEAR = 10.0  # of 1 / opening: how fast a gap or a bite stops to count as it widens
+NEAR = 10.0  # of 1 / opening: how fast a gap, or the way from lip to teeth, counts less as it widens
 SYNC, FEELS = 1.0, 1.0  # the experts' losses, in cosines
 CHANNEL_WEIGHT = np.ones(CHANNELS, np.float32)
 CHANNEL_WEIGHT[20:50] = 0.5  # small components of the face
@@ -71,7 +71,7 @@ class Batches:
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 
     def feeling(self, share, strength):
-        """As timeline.compose would write it: directions blended, then as long as the strength."""
+        """As timeline.compose makes it: directions are blended, then scaled to the strength."""
         points = np.stack([group[self.rng.integers(len(group))] for group in self.bank])
         direction = share.astype(np.float32) @ points
         direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-6
@@ -79,7 +79,7 @@ class Batches:
 
 
 def feeling_bank(feelings, per_emotion=200, seed=SEED):
-    """For each emotion, the points that can stand for it: [n, 128] of its label, of phrases, and each of them strayed a
+    """For each emotion, the points that can stand for it: [n, 128] of its label, of phrases, and each of them moved a
     little."""
     from model_runtime.training.emotion import read_phrases
 
@@ -102,7 +102,7 @@ def draw_pins(clean, rng):
     """Pins of many kinds for a batch clean [B, L, 65] -> (clean, mask [B, L, 65]).
 
     None, sparse keys of everything or of one group or channel, whole spans, whole groups. Some sparse keys are edits: the clean
-    Motion itself is bent smoothly where they sit, so the denoiser learns that a key off the curve moves the curve and not one
+    Motion itself is bent smoothly around them, so the denoiser learns that a key off the curve moves the curve, not only one
     frame of it.
     """
     clean, mask = clean.clone(), torch.zeros_like(clean)
@@ -142,8 +142,8 @@ class Losses:
     lower lip's place where it comes near the upper teeth (f, v), and the mouth's width (rounded vowels); and what two frozen experts
     say of the predicted Motion: whether the lips fit the content (sync.py) and the face the Feeling (emotion/space.py).
 
-    An expert never asks for more than the teacher's own Motion gives it (a hinge), so there is nothing to win by fooling it, and
-    its word counts by sqrt(alpha_bar): from noise alone nobody can be in time.
+    An expert never asks for more than the teacher's own Motion gives (a hinge), so nothing is won by fooling it. Its loss is
+    weighted by sqrt(alpha_bar), because from noise alone no timing can be right.
     """
 
     def __init__(self, head, mean, std, device="cpu", expert=None, feels=None):
@@ -229,9 +229,9 @@ def train(
     """Train for that many minutes of wall clock, or that many steps, and write path; the learning rate falls to the end of
     either.
 
-    start: a Generator to go on from (layers that it lacks begin as nothing); size: the denoiser's, where it is not the default;
-    expert, felt: sync.Expert and space.MotionEncoder, frozen, or None to do without that loss. Only a run by steps is repeatable
-    to the bit.
+    start: a Generator to go on from (layers that it lacks begin at zero); size: the denoiser's, where it is not the default;
+    expert, felt: sync.Expert and space.MotionEncoder, frozen, or None for no such loss. Only a run by steps gives the same bits
+    again.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, rank()])
@@ -244,7 +244,7 @@ def train(
         carry_on(denoiser, start.denoiser)
     denoiser.to(device)
     average = {name: value.detach().clone() for name, value in denoiser.state_dict().items()}
-    torch.manual_seed(seed + 1000 * rank())  # the same start, other noise
+    torch.manual_seed(seed + 1000 * rank())  # the same start, different noise
     losses = Losses(head, batches.mean, batches.std, device, expert, felt)
     kept = schedule("final").alphas_cumprod
     matrices = [p for p in denoiser.blocks.parameters() if p.ndim == 2]
@@ -306,7 +306,7 @@ def one_batch(denoiser, batches, losses, kept, rng):
         noisy = share.sqrt()[:, None, None] * clean + (1 - share).sqrt()[:, None, None] * torch.randn_like(clean)
         hears = torch.rand(len(clean)) >= DROP_CONTENT
         feels = (torch.rand(len(clean)) >= DROP_FEELING) & hears  # G(A, P), G(A), G()
-    else:  # nothing to tell from noise, nothing to guide
+    else:  # without diffusion: no noise, no guidance
         t, share, noisy = torch.full((len(clean),), STEPS - 1), torch.ones(len(clean)), torch.zeros_like(clean)
         hears = feels = torch.ones(len(clean), dtype=torch.bool)
     device = losses.weight.device
@@ -319,7 +319,7 @@ def one_batch(denoiser, batches, losses, kept, rng):
 
 
 def doubted(content):
-    """content [B, L, C], the last three prosody, as ears doubt: for moments, a part of what is heard belongs to another clip; and
+    """content [B, L, C], the last three prosody, as an encoder doubts: for moments, a part of what is heard belongs to another clip; and
     a little noise."""
     B, L, _ = content.shape
     doubt = F.interpolate(torch.rand(B, 1, L // 4 + 2), size=L, mode="linear") * torch.rand(B, 1, 1) * DOUBT
@@ -348,7 +348,7 @@ def main(args):
     from model_runtime.training.dataset import ensure
     from model_runtime.training.variants import variant
 
-    head, kind = load_head(), variant(args.variant)
+    head, made = load_head(), variant(args.variant)
     start = load(args.start) if args.start else None
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
     encoder, path = None, PATH
@@ -359,8 +359,8 @@ def main(args):
     ensure(args.cache, head, encoder=encoder)
     kind = encoder.kind if encoder else SHIPPED
     data, feelings = load_dataset(args.cache, kind), load_feelings("cpu")
-    expert = sync.load_expert(device=device) if kind.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
-    felt = feelings.space.motion.requires_grad_(False).to(device) if kind.emotion else None
+    expert = sync.load_expert(device=device) if made.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
+    felt = feelings.space.motion.requires_grad_(False).to(device) if made.emotion else None
     train(
         data,
         head,
@@ -369,7 +369,7 @@ def main(args):
         args.steps,
         args.output or path,
         start,
-        size=kind.size,
+        size=made.size,
         expert=expert,
         felt=felt,
         metadata={"encoder": kind, "variant": args.variant},

@@ -1,4 +1,4 @@
-"""A studio's own recordings as material: python build.py train generator --recordings FOLDER [--only] [--flame HEAD]
+"""A studio's own recordings as training data: python build.py train generator --recordings FOLDER [--only] [--flame HEAD]
 
 FOLDER holds a voice and its curves under one name, both starting at the same moment:
 
@@ -9,13 +9,13 @@ FOLDER holds a voice and its curves under one name, both starting at the same mo
     NAME.csv    ARKit curves: a row a frame, columns named as the actions are, with Timecode (Live Link Face), time or fps
     NAME.txt    the words said; optional
     index.csv   clip, emotion, strength, split: all but clip optional. What is `test` is not learned from; without an emotion a
-                recording feels as its voice does
+                recording's feeling is that of its voice
 
 FLAME curves are in the basis of the head that they were solved with, which --flame names. What ARKit curves do not hold (gaze,
-blinks, brows, head turns) the teacher performs to the same voice. Lips meet where the ears hear p, b
-or m: trackers leave them ajar.
+blinks, brows, head turns) is performed by the teacher to the same voice. Lips meet where the encoder hears
+p, b or m: trackers leave them slightly open.
 
-They stand beside the teacher's performances, or alone, as a dataset of dataset.py's layers in CACHE/recordings.
+With the teacher's performances, or alone, they make a dataset of dataset.py's layers in CACHE/recordings.
 """
 
 import csv
@@ -41,7 +41,7 @@ from model_runtime.training.teacher import contact, layout
 
 SOUND = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 APART = 1.0  # seconds by which a voice and its curves may differ in length
-SHARE = 0.3  # of the frames learned from are recorded, where the teacher performs too
+SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
 SEED = 17
 SHUT = 0.03  # lip gap of shut lips
 BROWS = ("browDown", "browInnerUp", "browOuterUp")
@@ -56,7 +56,7 @@ class Recording:
     actions: np.ndarray = None  # [T, 52] in the order of ACTIONS, where that is what was captured ...
     captured: frozenset = frozenset()  # ... and the names of those that were, of "neck" too
     text: str = ""
-    share: np.ndarray = None  # [8] of LABELS; None: as the voice feels
+    share: np.ndarray = None  # [8] of LABELS; None: the feeling of the voice
     strength: float = 1.0
     notes: list = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class Recording:
 
 
 def read(folder, head, flame=None, report=print):
-    """Recordings to learn from, of that folder; report hears a sentence about each that is left out. head: the built-in one;
+    """Recordings to learn from, of that folder; report is given a sentence about each that is left out. head: the built-in one;
     flame: the Head of FLAME curves. UtterError if none is left."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -224,7 +224,7 @@ ACTION_OF = {name.lower(): name for name in ACTIONS}
 
 
 def as_actions(rows, names, where):
-    """rows [T, K] under names -> (actions [T, 52], captured names, neck [T, 3]). UtterError where they are no face actions."""
+    """rows [T, K] under names -> (actions [T, 52], captured names, neck [T, 3]). UtterError where they are not face actions."""
     known = [ACTION_OF.get(plain(name)) for name in names]
     if "jawOpen" not in known:
         raise UtterError(f"{where} holds no column jawOpen; name the columns as ARKit does.")
@@ -256,7 +256,7 @@ def to_motion(head, actions):
 
 
 def from_flame(values, flame, head):
-    """Values on a FLAME head -> on the built-in one: by the face actions that come nearest; what is shut there is shut here."""
+    """Values on a FLAME head -> on the built-in one: by the nearest face actions; lips that are shut there are shut here."""
     mapped = face_actions.to_motion(head, face_actions.from_motion(flame, values))
     mapped[:, NECK.start :] = values[:, NECK.start :]
     return shut(mapped, lbs.lip_gap(flame, values) < SHUT, head)
@@ -308,7 +308,7 @@ def felt(recording, feelings):
 
 
 def completed(recording, content, content30, share, strength, head, seed):
-    """The recording's values with lips that meet, and with what no camera saw."""
+    """The recording's values with lips that meet, and with what the capture does not hold."""
     if recording.actions is None:
         return recording.values.astype(np.float32)
     T, have = len(recording.values), recording.captured
@@ -325,14 +325,14 @@ def completed(recording, content, content30, share, strength, head, seed):
     values = to_motion(head, face)
     values[:, NECK] = recording.values[:, NECK] if "neck" in have else channels[:, layout.NECK]
     tongue = values[:, TONGUE.start + 2].copy()
-    values[:, TONGUE] = channels[:, layout.TONGUE]  # no camera sees tip and back
+    values[:, TONGUE] = channels[:, layout.TONGUE]  # a camera does not see tip and back
     values[:, TONGUE.start + 2] = np.maximum(tongue, 0)
     bilabial = content30[:, content_module.NAMES.index("bilabial")]
     return shut(values, np.clip((bilabial - 0.3) / 0.4, 0, 1), head).astype(np.float32)
 
 
 def heard_phones(content):
-    """What the ears hear [Tc, 55] as [[start, end, phone], ...]."""
+    """What the encoder hears [Tc, 55] as [[start, end, phone], ...]."""
     best = content[:, content_module.PHONES].argmax(1)
     phones, at = [], 0
     for phone, run in groupby(best):
@@ -346,7 +346,7 @@ def heard_phones(content):
 
 
 def join(performed, recorded, share=SHARE):
-    """One Dataset of both, in which the recorded performances are listed so often that they are that share of all frames."""
+    """One Dataset of both, in which the recorded performances are repeated until they are that share of all frames."""
     frames = lambda data: sum(row["length"] for row in data.performances)
     times = max(1, round(share / (1 - share) * frames(performed) / frames(recorded)))
     moved = [
@@ -380,7 +380,7 @@ def write(args, report=print):
         data = join(dataset.load_dataset(args.cache), data)
     path = Path(args.cache) / "recordings"
     path.mkdir(parents=True, exist_ok=True)
-    (path / "values.basis").unlink(missing_ok=True)  # written last: without it nothing is read
+    (path / "values.basis").unlink(missing_ok=True)  # written last: without it the folder is not read
     for name in ("content", "spoken", "values", "share", "strength", "betas"):
         np.save(path / f"{name}.npy", getattr(data, name))
     for name, rows in (("clips", []), ("performances", data.performances)):

@@ -1,10 +1,10 @@
-"""Train the ears (speech/encoder.py) on aligned recordings: python build.py train speech.
+"""Train the speech encoder (speech/encoder.py) on aligned recordings: python build.py train speech.
 
-Crops of 3 s, made other by speed (pitch and formants go along), rooms, noise, other people's talk, colouring, telephone bands,
-clipping and masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory
-facts, where a missed lip contact counts three times. Round one learns from aligned clips; then every clip that no person labelled
-is labelled again, clean, by the aligner, by the network and by its words aligned with what the network hears, and round two
-learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet
+Crops of 3 s, changed by speed (with pitch and formants), rooms, noise, other voices, colouring, telephone bands, clipping and
+masks. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary cross-entropy of the twelve articulatory facts, where a
+missed lip contact counts three times. Round one learns from aligned clips. Then every clip that was not labelled by hand is labelled
+again, clean, by the aligner, by the network and by its words aligned with what the network hears, and round two learns to hear the
+same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet
 classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 """
 
@@ -29,7 +29,7 @@ SECONDS, BATCH = 3.0, 12  # of a crop; crops a step
 FRAMES = int(SECONDS * 50)  # of Content in a crop
 GRID = 200  # Hz at which labels are kept
 LEVEL = -20.0  # dB: every clip is brought to this loud level
-RELEASE = 0.3  # the last part of a stop is its release, where nobody marked it
+RELEASE = 0.3  # the last part of a stop that counts as its release, where none is marked
 ROUNDS = (900, 3300)  # steps
 SHARES = {
     "librispeech": 3.0,
@@ -44,7 +44,7 @@ SHARES = {
     "jfk": 0.8,
     "synthetic": 1.0,
 }  # how often each folder is drawn from ...
-FEW = 200  # ... if it has that many clips; one with fewer as much less often
+FEW = 200  # ... if it has that many clips; one with fewer is drawn from less often, in proportion
 TRUSTED = ("hand", "mfa", "synthetic")  # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
 HEARD = {"librispeech": 3.0, "picovoice_coffee": 1.0, "misc_cc": 0.3, "odd_voices": 0.2, "vctk": 0.1}  # the same in round two
@@ -59,10 +59,10 @@ def main(args):
         records = align.load(args.cache)
     records += synthetic.load(args.cache)
     if not records:
-        raise UtterError(f"{args.data} holds no voices to learn from; docs/architecture.md says what is looked for.")
+        raise UtterError(f"{args.data} holds no voices to learn from; docs/architecture.md names the folders that are read.")
     minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
     steps = [-(-(args.steps or sum(ROUNDS)) * steps // sum(ROUNDS)) for steps in ROUNDS]
-    first = Path(args.cache) / f"ears{VERSION}_round1.safetensors"
+    first = Path(args.cache) / f"encoder{VERSION}_round1.safetensors"
     voices = Voices(records, args, np.random.default_rng(args.seed))
     if not first.exists():
         network = fit(Network().to(device), voices, steps[0], minutes[0], device)
@@ -74,7 +74,7 @@ def main(args):
     encoder = Encoder(network, device)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
     save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
-    (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what other ears heard is of no use now
+    (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what another encoder heard is of no use now
 
 
 # ---- what is known of a clip, frame by frame
@@ -132,7 +132,7 @@ def opinions(encoder, clip, record, samples):
     network hears, what an aligner said (record, or None), and the clip's text aligned with what is heard, where it fits.
 
     On LibriSpeech's dev speakers PocketSphinx and the latter agree on 74 % of the frames; the network is right in 54 % by the one
-    and in 68 % by the other. A third round that believed the words alone heard strangers no better.
+    and in 68 % by the other. A third round that used the words alone heard new voices no better.
     """
     heard = encoder.hear(samples)
     seconds, told = len(samples) / RATE, [heard]
@@ -175,8 +175,8 @@ class Voices:
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
     def add_heard(self, encoder, args):
-        """Label again what no person labelled, from all that is known of it by now (opinions); what is only heard joins as folders
-        of its own."""
+        """Label again what was not labelled by hand, from all that is known of it by now (opinions); clips that are known only by what
+        is heard become folders of their own."""
         known = {record["clip"]: record for records in self.clips.values() for record in records}
         self.clips = {folder: [record for record in records if record.get("source") in TRUSTED] for folder, records in self.clips.items()}
         for clip in corpus.clips(args.data, args.clips):
@@ -189,7 +189,7 @@ class Voices:
         folder = record["clip"].split("/")[0]
         if record.get("opinions") == 1:
             share = HEARD.get(folder, SHARES.get(folder, 0) / 3)
-            folder += " by ear"
+            folder += " heard only"
             self.shares[folder] = share
         self.clips.setdefault(folder, []).append(record)
 
@@ -240,7 +240,7 @@ class Voices:
         rng = self.rng
         if rng.random() < 0.25 and self.rooms:
             room = self.rooms[rng.integers(len(self.rooms))]
-            direct = np.abs(room).argmax()  # the sound arrives when it did
+            direct = np.abs(room).argmax()  # the sound stays at the same time
             wet = fftconvolve(samples, room[direct : direct + RATE // 2] / np.abs(room[direct]))[: len(samples)]
             samples = samples + (wet - samples) * rng.uniform(0.3, 1)
         if rng.random() < 0.6:

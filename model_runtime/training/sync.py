@@ -1,12 +1,12 @@
 """The sync expert: whether a mouth moves as the content says, learned by contrast.
 
-Two small convolutional networks put a third of a second of Content and of the lips' motion on one unit sphere, as SyncNet does
-with sound and pictures (Chung and Zisserman 2016; as a loss: Prajwal et al. 2020, Wav2Lip). What belongs together in time attracts
-(InfoNCE, van den Oord et al. 2018); other moments of the same clip and other clips repel. Trained on the teacher's performances,
+Two small convolutional networks map a third of a second of Content and of the lips' motion to one unit sphere, as SyncNet does
+with sound and pictures (Chung and Zisserman 2016; as a loss: Prajwal et al. 2020, Wav2Lip). What belongs together in time is drawn together
+(InfoNCE, van den Oord et al. 2018); other moments of the same clip and other clips are pushed apart. Trained on the teacher's performances,
 frozen afterwards: the generator learns from it (training/generator.py) and evaluation measures with it.
 
 Measured (774 steps, five minutes; `build.py train sync` prints it): mean confidence() of 40 teacher performances of speakers never
-trained on, content as the ears hear it: true .72, motion three frames late -.03, motion of another clip .02, mouth at a quarter of
+trained on, content as the encoder hears it: true .72, motion three frames late -.03, motion of another clip .02, mouth at a quarter of
 its excursions .40.
 """
 
@@ -60,7 +60,8 @@ def lip_tensors(head, device="cpu"):
 
 
 def lip_motion(tensors, values, beta):
-    """values [B, T, 65], beta [B, 300] -> [B, T, 18]: where the lips are beside that identity's rest, millimetres, head still."""
+    """values [B, T, 65], beta [B, 300] -> [B, T, 18]: the lips' displacement from that identity's rest, millimetres, with the head
+    still."""
     still = torch.ones(CHANNELS, device=values.device)
     still[NECK] = 0
     rest = lbs.pose_torch(tensors, values.new_zeros(len(values), 1, CHANNELS), beta)
@@ -81,7 +82,7 @@ def confidence(expert, content30, values, head, beta=None):
     """
     content, values = (torch.from_numpy(np.array(x, np.float32))[None] for x in (content30, values))
     if content.shape[1] != values.shape[1] or content.shape[1] < 2 * REACH + APART.stop + 2:
-        raise UtterError("Sync needs Content and Motion of the same length, a second at least.", f"{content.shape}, {values.shape}")
+        raise UtterError("Sync needs Content and Motion of the same length, at least one second.", f"{content.shape}, {values.shape}")
     beta = torch.from_numpy(np.array(np.zeros(300) if beta is None else beta, np.float32))[None]
     cosine = (expert.hear(content) @ expert.see(lip_motion(lip_tensors(head), values, beta)).transpose(1, 2))[0]
     frames = torch.arange(len(cosine))
@@ -119,7 +120,7 @@ class Windows:
 
 
 def contrast(expert, content, lips):
-    """InfoNCE both ways over all frames of all clips; neighbouring frames count as neither right nor wrong."""
+    """InfoNCE both ways over all frames of all clips; neighbouring frames are neither right nor wrong."""
     heard, seen = expert.hear(content), expert.see(lips)
     B, T, _ = heard.shape
     logits = heard.flatten(0, 1) @ seen.flatten(0, 1).T * expert.sharpness.exp().clamp(max=50)

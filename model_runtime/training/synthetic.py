@@ -4,9 +4,9 @@ espeak-ng speaks many languages in many voices and reports every phone with its 
 festival are asked too where they are installed. The records have the shape of align.py's (clips "synthetic/00000"...), with
 `classes` where a sound is none of English; their sound lies in the cache as corpus.sound keeps it.
 
-espeak-ng's marks are where its parts are joined, not where a mouth moves: a voiceless stop is marked at its burst, the stillness
-of its closure before it counts as the sound before; a voiced stop or nasal is marked where it shuts, and its last part is already
-the opening into the vowel. Both are measured on the waveform (closures) and put right.
+espeak-ng's marks are where its parts are joined, not where a mouth moves. A voiceless stop is marked at its burst, and the silence
+of its closure counts as the sound before it; a voiced stop or nasal is marked where it shuts, and its last part is already the
+opening into the vowel. Both are measured on the waveform (closures) and corrected.
 """
 
 import ctypes
@@ -59,9 +59,9 @@ VARIANTS = (
 ).split()
 FLITE, FLITE_SHARE = {"rms": 0, "slt": 0, "awb": 0, "kal16": 0.008}, 0.2  # voice: how early its marks are, seconds, measured
 FESTIVAL_SHARE = 0.05
-STILL = 30  # 16-bit steps: below it espeak-ng says nothing
-CLOSURE, LONGEST = 0.06, 0.14  # seconds: of a stop after a pause, which nobody hears; of any
-MARGIN = (0.15, 0.4)  # seconds of stillness around a sentence
+STILL = 30  # 16-bit steps: below it espeak-ng is silent
+CLOSURE, LONGEST = 0.06, 0.14  # seconds of closure: of a stop after a pause, where it cannot be heard; of any stop
+MARGIN = (0.15, 0.4)  # seconds of silence around a sentence
 
 
 def path_of(cache):
@@ -117,7 +117,7 @@ def voices(texts, rng, seconds):
 
 
 def recorded(samples, rng):
-    """int16 of samples at a usual level over the faint noise of a microphone: closures are not the only stillness there is."""
+    """int16 of samples at a usual level over the faint noise of a microphone: so that closures are not the only silence."""
     samples = samples * (rng.uniform(0.3, 0.8) / max(np.abs(samples).max(), 1e-4))
     hiss = np.fft.rfft(rng.standard_normal(len(samples)))
     hiss = np.fft.irfft(hiss / np.sqrt(np.arange(1, len(hiss) + 1)), len(samples))
@@ -149,7 +149,7 @@ def texts_of(data):
 
 
 def sentence(texts, language, rng):
-    """Something to say in a language: a sentence, or words of several in any order, where there are few sentences often."""
+    """A text in a language: a sentence, or words of several in any order; the latter often where there are few sentences."""
     lines = texts[language.split("-")[0]]
     if rng.random() < (0.15 if len(lines) > 200 else 0.6):
         words = [word.strip(".,!?;:") for line in rng.choice(lines, 6) for word in str(line).split()]
@@ -249,14 +249,14 @@ def closures(samples, marks, language):
     high = 10 * np.log10(np.convolve(np.mean(high**2, 1), np.ones(3) / 3, "same") + 10)
 
     def still_from(start, stop):
-        """Where the stillness before stop begins, not before start."""
+        """Where the silence before stop begins, not before start."""
         frame = min(round(stop * 400), frames)
         while frame / 400 > start and loud[frame - 1] < STILL:
             frame -= 1
         return max(frame / 400, start)
 
     def opening(start, stop, into_vowel):
-        """When the sound that shuts at start opens again, by stop or a little later; None where it is not heard to."""
+        """When the sound that shuts at start opens again, by stop or a little later; None where that is not heard."""
         first, last = int(start * 400) + 2, int(stop * 400)
         around = high[first : last + (12 if into_vowel else 0)]
         if last - first < 3:
@@ -357,7 +357,7 @@ def flite_clips(texts, rng):
 
 
 def festival_clips(texts, rng, at_once=20):
-    """Sentences by the hundred would keep festival's memory, so a few are spoken by each process."""
+    """festival's memory grows with every sentence, so each process speaks only a few."""
     while True:
         with tempfile.TemporaryDirectory() as folder:
             script = []
@@ -382,7 +382,7 @@ def festival_clips(texts, rng, at_once=20):
 
 
 def single(text):
-    """One utterance: several would each count their times from nought."""
+    """One utterance, because each counts its times from zero."""
     return re.sub(r"\s+", " ", re.sub(r"[^A-Za-z', ]", " ", text)).strip() + "."
 
 

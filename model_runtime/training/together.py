@@ -1,4 +1,4 @@
-"""Several processes that train one network (torch.distributed); a single one where none was set up."""
+"""Several processes that train one network (torch.distributed); a single one where torch.distributed was not set up."""
 
 import torch
 from torch import distributed as dist

@@ -1,4 +1,4 @@
-"""The generator and its ablations: what each is made of and what it learns from. The same data and budget serve all."""
+"""The generator and its ablations: what each is made of and what it learns from. All use the same data and budget."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Variant(NamedTuple):
 
     @property
     def size(self):
-        """What the Denoiser is told."""
+        """Arguments of the Denoiser."""
         return {"diffuses": self.diffuses, "aligned": self.aligned, "fusion": self.fusion}
 
 

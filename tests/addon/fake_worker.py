@@ -41,7 +41,7 @@ for line in sys.stdin.buffer:
     kind = request["request"]
     if kind == "hello":
         if "mute" not in sys.argv:
-            send("hello", protocol=2 if "future" in sys.argv else 1, version="0", device="cpu", pid=os.getpid())
+            send("hello", protocol=3 if "future" in sys.argv else 2, version="0", device="cpu", pid=os.getpid())
     elif kind == "perform":
         threading.Thread(target=perform, args=(request["id"], request["voice"], request["output"]), daemon=True).start()
     elif kind == "cancel":

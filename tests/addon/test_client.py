@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from addon.work import client
+from contract import PROTOCOL
 
 FAKE = str(Path(__file__).with_name("fake_worker.py"))
 
@@ -44,7 +45,7 @@ def test_result_and_progress_pass_through_stray_prints(start):
     worker = start()
     job = perform(worker, "Stimme – 声.wav")
     events = collect(worker, {"result"})
-    assert events[0]["event"] == "ready" and worker.hello["protocol"] == 1
+    assert events[0]["event"] == "ready" and worker.hello["protocol"] == PROTOCOL
     progress = [e for e in events if e["event"] == "progress"]
     assert [e["stage"] for e in progress] == ["Zuhören …"] * 4
     assert [e["fraction"] for e in progress] == [0, 0.25, 0.5, 0.75]
@@ -71,7 +72,7 @@ def test_death_is_one_sentence_and_the_next_request_starts_another(start):
     worker = start()
     perform(worker, "die.wav")
     died = collect(worker, {"died"})[-1]
-    assert died["message"].count(".") == 1 and "status 7" in died["message"]
+    assert died["message"].count(".") == 1 and "status 7" in died["message"] and died["unexpected"]
     assert "the graphics card went away" in died["detail"]
     assert "the graphics card went away" in worker.log.read_text(encoding="utf-8")
     assert not worker.alive and worker.poll() == []
@@ -121,7 +122,7 @@ def test_another_protocol_is_refused(start):
     worker = start("future")
     perform(worker)
     died = collect(worker, {"died"})[-1]
-    assert "protocol 2" in died["message"] and not worker.alive
+    assert "newer protocol (3)" in died["message"] and not worker.alive
 
 
 def test_no_greeting_is_a_death(start, monkeypatch):

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from addon import compat
-from addon.animation import bake, curves
+from addon.animation import bake, curves, tracks
 from addon.rigs import find, making, recognise, reshape, rig_of  # noqa: F401  # noqa: E402
 from addon.rigs.axes import TO_BLENDER
 from addon.rigs.base import armature as armature_of
@@ -35,6 +35,13 @@ def evaluated(obj, frame):
     points = np.empty(len(mesh.vertices) * 3, np.float32)
     mesh.vertices.foreach_get("co", points)
     return points.reshape(-1, 3) @ TO_BLENDER
+
+
+def baked(obj, motion, start, jaw):
+    """Bake with the jaw as keys or as a bone."""
+    rig = rig_of(obj)
+    rig.set_jaw(jaw)
+    return bake.bake(rig, motion, start)
 
 
 def curve_of(obj, key):
@@ -260,7 +267,7 @@ def scene_one_action_where_blender_has_slots():
     obj = head()
     baked = bake.bake(rig_of(obj), heads.motion(FRAMES), 1, name="Line 12")
     owners = obj.data.shape_keys, armature_of(obj)
-    assert all(bake.owned(action) for action in baked.actions)
+    assert all(tracks.owned(action) for action in baked.actions)
     if compat.SLOTS:
         assert len(baked.actions) == 1 and sorted(slot.target_id_type for slot in baked.actions[0].slots) == ["KEY", "OBJECT"]
         assert all(owner.animation_data.action == baked.actions[0] and owner.animation_data.action_slot for owner in owners)
@@ -287,12 +294,12 @@ def scene_every_key_is_generated_and_a_still_channel_needs_two():
 def scene_changing_the_jaw_leaves_no_second_jaw():
     obj = head()
     motion = heads.motion(FRAMES)
-    bake.bake(rig_of(obj), motion, 1, jaw="keys")
-    bake.bake(rig_of(obj), motion, 1, jaw="bone")
-    assert curve_of(obj, "jaw_x") is None and recognise(obj).jaw == "bone"
+    baked(obj, motion, 1, "keys")
+    baked(obj, motion, 1, "bone")
+    assert curve_of(obj, "jaw_x") is None and rig_of(obj).jaw == "bone"
     assert obj.data.shape_keys.key_blocks["jaw_x"].value == 0
     np.testing.assert_allclose(bake.sample(rig_of(obj), np.arange(1, 1 + FRAMES)), motion, atol=2e-6)
-    bake.bake(rig_of(obj), motion, 1, jaw="keys")
+    baked(obj, motion, 1, "keys")
     assert not [c for c in compat.bag(armature_of(obj)).fcurves if '"jaw"' in c.data_path]
     np.testing.assert_allclose(bake.sample(rig_of(obj), np.arange(1, 1 + FRAMES)), motion, atol=2e-6)
 
@@ -381,6 +388,6 @@ def scene_refusals_change_nothing():
     broken[3, 4] = np.nan
     cube = bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube"))
     for bad in (broken, motion[:, :60], motion[:0]):
-        assert "perform again" in refused(bake.bake, obj, bad, 1)
-    assert refused(bake.bake, cube, motion, 1) and refused(bake.bake, None, motion, 1)
+        assert "perform again" in refused(bake.bake, rig_of(obj), bad, 1)
+    assert refused(rig_of, cube) and refused(rig_of, None)
     assert not bpy.data.actions and obj.data.shape_keys.animation_data is None

@@ -18,11 +18,11 @@ from addon.animation import bake  # noqa: E402
 from addon.batch import command  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import identity, perform  # noqa: E402
-from addon.rigs import making, recognise, rig_of  # noqa: E402
+from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.rigs.base import key_points  # noqa: E402
 from addon.work import jobs  # noqa: E402
-from contract import UtterError  # noqa: E402
+from contract import SLIDERS, HeadRequest, UtterError  # noqa: E402
 from tests.blender import heads  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,21 +63,21 @@ def of_bundle(path):
     return found
 
 
-def scene_a_character_moves_everything_as_a_fresh_bundle_has_it():
+def scene_an_identity_moves_everything_as_a_fresh_bundle_has_it():
     head = built_in()
     identity.randomise(head, SEED)
     assert away(shape(head), of_bundle(CHARACTER)) < 2e-6
-    told = np.array(recognise(head).identity)
+    told = np.array(rig_of(head).identity)
     with np.load(CHARACTER) as arrays:
         np.testing.assert_allclose(told, arrays["beta"], atol=1e-5)
-    assert head.utter.identity.character == SEED and any(getattr(head.utter.identity, identity.key(name)) for name in identity.SLIDERS)
+    assert head.utter.identity.seed == SEED and any(getattr(head.utter.identity, identity.key(name)) for name in SLIDERS)
 
 
 def scene_sliders_are_the_heads_own():
     with np.load(identity.FILE) as file:
-        assert file["identity_names"].tolist() == list(identity.SLIDERS)
+        assert file["identity_names"].tolist() == list(SLIDERS)
     settings = bpy.types.PropertyGroup.bl_rna_get_subclass_py("Identity").bl_rna.properties.keys()
-    assert {identity.key(name) for name in identity.SLIDERS} | {"character"} <= set(settings)
+    assert {identity.key(name) for name in SLIDERS} | {"seed"} <= set(settings)
 
 
 def scene_a_slider_shows_at_once_and_comes_back():
@@ -131,13 +131,13 @@ def scene_animation_keys_materials_and_place_stay():
 def scene_performing_tells_who_it_is():
     head = built_in()
     head.utter.voice = VOICE
-    assert perform.perform_job(bpy.context.scene, head).fields["identity"] is None
+    assert perform.perform_job(bpy.context.scene, head).asked.identity is None
     identity.randomise(head, SEED)
-    told = perform.perform_job(bpy.context.scene, head).fields["identity"]
+    told = perform.perform_job(bpy.context.scene, head).asked.identity
     assert len(told) == 300 and json.dumps(told) and np.linalg.norm(told) > 10
-    assert np.array_equal(told, recognise(head).identity)
+    assert np.array_equal(told, rig_of(head).identity)
     bpy.ops.utter.reset_identity()
-    assert perform.perform_job(bpy.context.scene, head).fields["identity"] is None
+    assert perform.perform_job(bpy.context.scene, head).asked.identity is None
 
 
 def scene_undo_and_redo():
@@ -146,12 +146,12 @@ def scene_undo_and_redo():
     bpy.ops.ed.undo_push(message="head")
     neutral = shape(head)
     bpy.ops.utter.random_identity(seed=SEED)
-    bpy.ops.ed.undo_push(message="Random Character")
+    bpy.ops.ed.undo_push(message="Random Identity")
     person = shape(head)
     assert away(person, neutral) > 0.002
     bpy.ops.ed.undo()
     head = bpy.data.objects[name]
-    assert away(shape(head), neutral) < 1e-9 and head.utter.identity.character == -1 and not recognise(head).identity
+    assert away(shape(head), neutral) < 1e-9 and head.utter.identity.seed == -1 and not rig_of(head).identity
     head.utter.identity.age = 0.5  # sliders start from what undo restored
     head.utter.identity.age = 0
     assert away(shape(head), neutral) < 1e-6
@@ -164,12 +164,12 @@ def scene_save_and_reload():
     head = built_in()
     identity.randomise(head, SEED)
     head.utter.identity.age += 0.1
-    before, told = shape(head), recognise(head).identity
+    before, told = shape(head), rig_of(head).identity
     path = str(Path(tempfile.mkdtemp()) / "scene.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     head = bpy.data.objects["Tester"]
-    assert away(shape(head), before) < 1e-9 and recognise(head).identity == told and head.utter.identity.character == SEED
+    assert away(shape(head), before) < 1e-9 and rig_of(head).identity == told and head.utter.identity.seed == SEED
     bpy.ops.utter.reset_identity()
     assert away(shape(head), of_bundle(BUNDLE)) < 2e-6
 
@@ -190,7 +190,7 @@ def scene_duplicates_and_two_heads():
         before, others = shape(head), shape(other)
         identity.randomise(copy, SEED)
         assert away(shape(head), before) == 0 and away(shape(other), others) == 0 and away(shape(copy), before) > 0.002
-        assert armature_of(copy) != armature_of(head) and recognise(head).identity == ()
+        assert armature_of(copy) != armature_of(head) and rig_of(head).identity == ()
         head.utter.identity.weight = 0.3
         assert away(shape(copy), of_bundle(CHARACTER)) < 2e-6
         head.utter.identity.weight = 0
@@ -233,23 +233,24 @@ def scene_other_heads_say_why_not():
             assert word in str(error)
 
 
-def scene_the_command_line_takes_characters():
+def scene_the_command_line_takes_identities():
     head = built_in()
-    command.identity.set_sliders(head, *identity.read(str(SEED)))
+    given = tempfile.mkdtemp()
+    command.take_identity(head, str(SEED))
     assert away(shape(head), of_bundle(CHARACTER)) < 2e-6
-    path = Path(tempfile.mkdtemp()) / "who.json"
+    path = Path(given) / "identity.json"
     path.write_text('{"Eye Distance": 0.6}')
-    identity.set_sliders(head, *identity.read(str(path)))
+    command.take_identity(head, str(path))
     assert away(shape(head), of_bundle(SLIDER)) < 2e-6
     for text in ("[1]", "no json", '{"Nonsense": 1}', '{"Age": "old"}', '{"seed": "x"}'):
         path.write_text(text)
         try:
-            identity.read(str(path))
+            command.take_identity(head, str(path))
             raise AssertionError(f"{text} must be refused")
         except UtterError:
             pass
     try:
-        identity.read("nowhere.json")
+        command.take_identity(head, "nowhere.json")
         raise AssertionError("a missing file must be refused")
     except UtterError:
         pass
@@ -257,9 +258,9 @@ def scene_the_command_line_takes_characters():
 
 def scene_nothing_changes_while_a_job_runs():
     head = built_in()
-    jobs.current = jobs.Job("Perform", "perform", "perform", lambda result: None, jobs.temporary_folder())
+    jobs.current = jobs.Job("Perform", "perform", "perform", HeadRequest(), lambda result: None, jobs.temporary_folder())
     try:
         assert not bpy.ops.utter.random_identity.poll() and not bpy.ops.utter.reset_identity.poll()
     finally:
         jobs.current = None
-    assert head.utter.identity.character == -1 and bpy.ops.utter.random_identity.poll()
+    assert head.utter.identity.seed == -1 and bpy.ops.utter.random_identity.poll()

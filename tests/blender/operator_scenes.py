@@ -11,6 +11,7 @@ import bpy
 import numpy as np
 
 import addon
+from contract import Passage
 from tests.blender import heads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +24,8 @@ from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import passages, perform, pins, takes, voice, words  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
-from addon.work import jobs, paths  # noqa: E402
+from addon.work import jobs, log, paths  # noqa: E402
+from contract import LOGGER, OPTIONS  # noqa: E402
 
 
 def with_head():
@@ -51,6 +53,10 @@ def refusal(operator, **arguments):
     except RuntimeError as error:
         return str(error)
     raise AssertionError("it did not refuse")
+
+
+def log_file():
+    return paths.folder() / "utter.log"
 
 
 def pump(until, seconds=20):
@@ -132,14 +138,11 @@ def scene_passages_in_frames_and_seconds():
     head = with_head()
     scene = bpy.context.scene
     scene.render.fps, head.utter.start = 25, 101
-    given = [
-        {"start": 0.4, "end": 2.0, "prompt": "wütend", "strength": 0.5, "fade": 0.2},
-        {"start": 2.0, "end": 3.0, "prompt": " ", "strength": 1.0, "fade": 0.0},
-    ]
+    given = [Passage(0.4, 2.0, "wütend", 0.5, 0.2), Passage(2.0, 3.0, " ", 1.0, 0.0)]
     passages.from_seconds(head.utter, given, bake.scene_fps(scene))
     assert (head.utter.passages[0].start, head.utter.passages[0].end, head.utter.passages[0].fade) == (111, 151, 5)
     (back,) = passages.in_seconds(head.utter, bake.scene_fps(scene))  # one without words asks for nothing
-    assert back["prompt"] == "wütend" and np.allclose([back[k] for k in ("start", "end", "strength", "fade")], [0.4, 2, 0.5, 0.2])
+    assert back.prompt == "wütend" and np.allclose([back.start, back.end, back.strength, back.fade], [0.4, 2, 0.5, 0.2])
     head.utter.passage = 0
     bpy.ops.utter.move_passage(step=1)
     assert head.utter.passage == 1 and head.utter.passages[1].prompt == "wütend"
@@ -154,22 +157,22 @@ def asked(head):
     """What a performance would ask of the worker about words."""
     job = perform.perform_job(bpy.context.scene, head)
     shutil.rmtree(job.folder)
-    return job.fields["words"], job.fields["language"]
+    return job.asked.words, job.asked.language
 
 
-def scene_ears_of_the_preferences_or_of_the_caller():
+def scene_encoder_of_the_preferences_or_of_the_caller():
     head, get = with_head(), paths.get
     head.utter.voice = VOICE
 
     def heard_with(**given):
         job = perform.perform_job(bpy.context.scene, head, **given)
         shutil.rmtree(job.folder)
-        return job.fields["ears"]
+        return job.asked.encoder
 
     assert heard_with() is None
     try:
-        paths.get = lambda: SimpleNamespace(ears="/models/hubert")
-        assert heard_with() == "/models/hubert" and heard_with(ears="/models/wavlm") == "/models/wavlm"
+        paths.get = lambda: SimpleNamespace(encoder="/models/hubert")
+        assert heard_with() == "/models/hubert" and heard_with(encoder="/models/wavlm") == "/models/wavlm"
     finally:
         paths.get = get
 
@@ -237,11 +240,43 @@ def scene_death_of_the_worker_changes_nothing():
     head = with_head()
     head.utter.voice = named_voice("die.wav")
     before = state()
-    assert "ended unexpectedly" in refusal(bpy.ops.utter.perform)
+    told = refusal(bpy.ops.utter.perform)
+    assert "ended unexpectedly" in told and f"; the log tells more: {log_file()}" in told
+    assert "the graphics card went away" in log_file().read_text(encoding="utf-8")
     assert state() == before and jobs.current is None and jobs.Message.is_error()
     head.utter.voice = named_voice("bad.wav")
     assert "holds no sound" in refusal(bpy.ops.utter.perform), "the next job gets a new worker"
     assert state() == before
+
+
+def scene_a_defect_is_told_with_the_place_of_the_log():
+    head = with_head()
+    slow_job(head)
+    job = jobs.current
+
+    def apply(_result):
+        raise KeyError("grün")
+
+    job.apply = apply
+    finish_with_motion(job)
+    assert jobs.Message.text == f"Something unexpected went wrong (KeyError); the log tells more: {log_file()}", jobs.Message.text
+    told = log_file().read_text(encoding="utf-8")
+    assert "Traceback" in told and "KeyError: 'grün'" in told
+
+
+def scene_a_log_that_cannot_be_written_is_no_matter():
+    addon.unregister()
+    assert not LOGGER.handlers, "Utter leaves no handler behind"
+    folder = paths.folder
+    paths.folder = lambda name="": Path(VOICE) / name  # a file, where the folder should be
+    try:
+        addon.register()
+        LOGGER.error("to the console")
+        assert log.point_out("It went wrong.") == "It went wrong; the system console tells more."
+    finally:
+        paths.folder = folder
+        addon.unregister()
+        addon.register()
 
 
 def scene_a_runtime_without_torch_is_said():
@@ -285,8 +320,8 @@ def scene_another_file_during_a_job():
 def finish_with_motion(job, frames=60, notes=()):
     """Apply the job's result as if the worker had sent it."""
     values = 0.2 * np.random.default_rng(1).normal(size=(frames, 65)).astype(np.float32)
-    np.savez(job.fields["output"], motion=values)
-    jobs._finish({"output": job.fields["output"], "fps": 30.0, "seconds": 0.1, "notes": list(notes)})
+    np.savez(job.asked.output, motion=values, actions=np.zeros((frames, 52), np.float32))
+    jobs._finish({"output": job.asked.output, "fps": 30.0, "seconds": 0.1, "notes": list(notes)})
     return values
 
 
@@ -309,7 +344,7 @@ def scene_head_renamed_and_undo_during_a_job():
     job = jobs.current
     bpy.ops.ed.undo()  # every object is a new one in memory now, and named Tester again
     finish_with_motion(job)
-    assert not job.error and bake.actions(bpy.data.objects["Tester"])
+    assert not job.error and bake.actions(rig_of(bpy.data.objects["Tester"]))
 
 
 def scene_takes_can_be_chosen_again():
@@ -365,7 +400,7 @@ def scene_one_class_that_fails_takes_all_back():
     takes.CLASSES = takes.CLASSES[:-1]
     assert failed
     assert not hasattr(bpy.types.Scene, "utter") and not hasattr(bpy.types, "UTTER_PT_head")
-    assert jobs._before_load not in bpy.app.handlers.load_pre
+    assert jobs._before_load not in bpy.app.handlers.load_pre and not LOGGER.handlers
     addon.register()
     assert hasattr(bpy.types, "UTTER_PT_head")
 
@@ -402,3 +437,45 @@ def scene_the_real_worker_performs_and_rediffuses():
     bpy.ops.utter.clear()
     assert not bake.actions(rig_of(head))
     jobs.stop()
+
+
+def scene_the_panel_shows_the_contracts_options():
+    """Object.utter has each option that a panel shows, with the contract's label, tooltip, default and limits."""
+    shown = bpy.types.Object.bl_rna.properties["utter"].fixed_type.properties
+    for name, told in OPTIONS.items():
+        if not told.panel:
+            continue
+        found = shown[name]
+        assert found.name == told.label and found.description == told.help, name
+        if told.choices:
+            assert [(item.identifier, item.name, item.description) for item in found.enum_items] == [
+                (value, *named) for value, named in told.choices.items()
+            ]
+        if told.kind is int and told.low is not None:
+            assert found.hard_min == told.low and found.hard_max == told.high, name
+        if name != "language":  # a list of languages of its own, "auto" first
+            assert found.default == (told.default or type(found.default)()), name
+    head = with_head()
+    head.utter.voice, head.utter.seed, head.utter.quality, head.utter.prompt = VOICE, 9, "draft", "  proud "
+    job = perform.perform_job(bpy.context.scene, head)
+    shutil.rmtree(job.folder)
+    assert (job.asked.seed, job.asked.quality, job.asked.prompt) == (9, "draft", "proud")
+
+
+def scene_what_an_earlier_version_saved_is_taken_over():
+    """0.1 kept the prompt as `emotion` and the seed of an identity as `character`."""
+    head = with_head()
+    held = head.bl_system_properties_get(do_create=True) if hasattr(head, "bl_system_properties_get") else head
+    head.utter.voice = VOICE
+    del head.utter["voice"]  # the group is there, and lies where properties are saved
+    group = held["utter"]
+    group["emotion"], group["identity"] = "holding back tears", {"character": 7, "age": 0.5}
+    path = str(Path(tempfile.mkdtemp()) / "earlier.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    settings = bpy.data.objects["Tester"].utter
+    assert settings.prompt == "holding back tears" and settings.identity.seed == 7 and abs(settings.identity.age - 0.5) < 1e-6
+    settings.prompt = "proud"
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert bpy.data.objects["Tester"].utter.prompt == "proud", "once taken over, it is not taken again"

@@ -16,7 +16,7 @@ from addon.rigs.base import key_points
 from addon.rigs.flame import PROPERTY
 from contract import JOINTS
 from tests.blender import heads
-from tests.blender.bake_scenes import evaluated, head, refused
+from tests.blender.bake_scenes import baked, evaluated, head, refused
 
 FLAME = Path(__file__).parents[3] / "shared" / "data" / "flame_topology" / "template.ply"
 
@@ -60,8 +60,8 @@ def scene_build_makes_what_the_bundle_says():
     path, arrays = bundle()
     obj = making.build(path, head_path="/heads/ä.npz")
     assert obj.name == "Test head" and obj.parent == armature_of(obj) and obj.name in bpy.context.scene.objects
-    told = recognise(obj)
-    assert (told.kind, told.basis, told.path, told.jaw) == ("utter", "ab" * 32, "/heads/ä.npz", "keys")
+    told = rig_of(obj)
+    assert (told.name, told.basis, told.head, told.jaw) == ("FLAME", "ab" * 32, "/heads/ä.npz", "keys")
     np.testing.assert_allclose(evaluated(obj, 1), arrays["vertices"], atol=1e-7)
     assert [key.name for key in obj.data.shape_keys.key_blocks] == ["Basis", *heads.KEYS]
     for channel, key in rig_of(obj).shape_keys().items():
@@ -130,22 +130,22 @@ def scene_damaged_bundles_are_refused_and_make_nothing():
 
 def scene_objects_are_told_apart():
     obj = head()
-    assert recognise(obj).kind == "utter"
-    assert recognise(None).kind == "none" and "Select" in recognise(None).reason
-    assert recognise(armature_of(obj)).kind == "none"
+    assert recognise(obj).state == "ready"
+    assert recognise(None).state == "none" and "Select" in recognise(None).reason
+    assert recognise(armature_of(obj)).state == "none"
     cube = plain(np.eye(3), np.array([[0, 1, 2]]), "Cube")
-    assert recognise(cube).kind == "none" and "3 vertices" in recognise(cube).reason
+    assert recognise(cube).state == "none" and "3 vertices" in recognise(cube).reason
     vertices, polygons = heads.sphere()
     scan = plain(vertices, polygons)
-    assert recognise(scan).kind == "mesh"
+    assert recognise(scan).state == "usable"
     for name in ("Exp%d", "Exp%03d"):
         other = plain(vertices, polygons)
         other.shape_key_add(name="Basis")
         for i in range(12):
             other.shape_key_add(name=name % (i + (name == "Exp%d")))
-        assert recognise(other).kind == "flame"
+        assert recognise(other).state == "usable"
     obj.shape_key_clear()
-    assert recognise(obj).kind == "none" and "lost" in recognise(obj).reason
+    assert recognise(obj).state == "none" and "lost" in recognise(obj).reason
 
 
 def scene_find_takes_what_is_meant():
@@ -174,15 +174,15 @@ def scene_a_neutral_mesh_is_adopted_where_and_as_it_stands():
     place = scan.matrix_world.copy()
     before = [tuple(v.co) for v in scan.data.vertices]
     bpy.context.scene.render.fps = 30
-    assert making.adopt(scan, path) == scan and recognise(scan).kind == "utter"
+    assert making.adopt(scan, path) == scan and recognise(scan).state == "ready"
     assert scan.matrix_world == place and scan.parent is None and [tuple(v.co) for v in scan.data.vertices] == before
     assert [m.type for m in scan.modifiers] == ["ARMATURE", "SUBSURF"]
     motion = heads.motion(30)
     motion[:, 50:53] *= 0.2
     for jaw in ("keys", "bone"):
-        bake.bake(rig_of(scan), motion, 1, jaw=jaw)
+        baked(scan, motion, 1, jaw)
         twin = head("Twin")
-        bake.bake(rig_of(twin), motion, 1, jaw=jaw)
+        baked(twin, motion, 1, jaw)
         moved = (evaluated(scan, 17) @ TO_BLENDER.T - [1, 2, 3]) / 7 @ turn
         np.testing.assert_allclose(moved, evaluated(twin, 17), atol=2e-6)
 
@@ -205,7 +205,7 @@ def scene_a_flame_object_keeps_its_own_keys_and_bones():
         led = np.flatnonzero(arrays["weights"][:, JOINTS.index(joint)] > 0.5)
         obj.vertex_groups.new(name=name).add(led.tolist(), 1, "REPLACE")
     obj.modifiers.new("Armature", "ARMATURE").object = armature
-    assert recognise(obj).kind == "flame"
+    assert recognise(obj).state == "usable"
     making.adopt(obj, path)
     names = [key.name for key in obj.data.shape_keys.key_blocks]
     assert names[:21] == ["Basis", *own] and "Exp1" not in names and {"Exp21", "jaw_x", "lid_right"} < set(names)

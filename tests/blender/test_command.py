@@ -1,5 +1,6 @@
 """`--command utter perform` in bpy: a folder with a good and a bad voice, and input that cannot be used."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,16 +11,20 @@ from tests.blender import blender
 
 VOICE = blender.ROOT / "blender_assets" / "voices" / "pie.flac"
 
-COMMAND = """
+COMMANDS = """
     import contextlib, io, json, sys
     import bpy
     import addon
     addon.register()
     from addon.batch import command
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = command.main(sys.argv[1:])
-    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+    told = []
+    for arguments in json.loads(sys.argv[1]):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = command.main(arguments)
+        told.append([code, out.getvalue(), err.getvalue()])
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+    print(json.dumps(told))
 """
 
 LOOK = """
@@ -29,6 +34,7 @@ LOOK = """
     addon.register()
     from addon import compat
     from addon.animation import bake
+    from addon.rigs import rig_of
     bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
     scene = bpy.context.scene
     head = scene.utter.head
@@ -44,7 +50,7 @@ LOOK = """
 
 
 def command(*arguments):
-    return blender.run(COMMAND, "perform", *arguments)
+    return blender.run(COMMANDS, json.dumps([["perform", *map(str, arguments)]]))[0]
 
 
 def test_a_folder_with_one_bad_voice(tmp_path):
@@ -84,27 +90,36 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     assert seen["end"] > 5 + 25 and seen["objects"] == ["ARMATURE", "MESH"]
 
 
-@pytest.mark.parametrize(
-    "arguments, sentence",
-    [
-        (["--voice", "/no/such/voice.wav", "--out", "{}/a.blend"], "does not exist"),
-        (["--voice", "{}", "--out", "{}/out"], "holds no recordings"),
-        (["--voice", str(VOICE), "--out", "/proc/utter"], "cannot be written"),
-        (["--voice", str(VOICE), "--out", "{}/a.blend", "--head", "/no/such/head.pkl"], "neither a FLAME file nor an object"),
-        (["--voice", str(VOICE), "--out", "{}/a.blend", "--passages", str(VOICE)], "JSON list of passages"),
-        (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "--fps"),
-        (["--out", "{}/a.blend"], "--voice"),
-        (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
-        (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
-        (["--voice", str(VOICE), "--out", "{}/a.blend", "--ears", "{}/gone"], "gone does not exist"),
-        (["--list", "{}/gone.csv"], "gone.csv does not exist"),
-        (["--list", str(VOICE)], "save it as CSV"),
-    ],
-)
-def test_bad_input_is_one_sentence_and_nothing_written(tmp_path, arguments, sentence):
-    code, _, errors = command(*(a.format(tmp_path) for a in arguments))
-    assert code == 2 and sentence in errors and errors.strip().count("\n") == 0 and "Traceback" not in errors
-    assert not list(tmp_path.rglob("*.blend"))
+BAD = [
+    (["--voice", "/no/such/voice.wav", "--out", "{}/a.blend"], "does not exist"),
+    (["--voice", "{}", "--out", "{}/out"], "holds no recordings"),
+    (["--voice", str(VOICE), "--out", "/proc/utter"], "cannot be written"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--head", "/no/such/head.pkl"], "neither a FLAME file nor an object"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--passages", str(VOICE)], "JSON list of passages"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--fps", "0"], "Frame Rate"),
+    (["--out", "{}/a.blend"], "--voice"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--words", "{}/gone.srt"], "gone.srt does not exist"),
+    (["--voice", str(VOICE), str(VOICE), "--out", "{}", "--words", "one line"], "Words belong to one voice"),
+    (["--voice", str(VOICE), "--out", "{}/a.blend", "--ears", "{}/gone"], "gone does not exist"),
+    (["--list", "{}/gone.csv"], "gone.csv does not exist"),
+    (["--list", str(VOICE)], "save it as CSV"),
+]
+
+
+@pytest.fixture(scope="module")
+def refusals(tmp_path_factory):
+    """What the command says to each of BAD, and the folder that it may have written in: all in one process, which takes seconds to
+    start."""
+    folders = [tmp_path_factory.mktemp("bad") for _ in BAD]
+    calls = [["perform", *(a.format(folder) for a in arguments)] for (arguments, _), folder in zip(BAD, folders)]
+    return list(zip(blender.run(COMMANDS, json.dumps(calls)), folders))
+
+
+@pytest.mark.parametrize("number", range(len(BAD)), ids=[sentence for _, sentence in BAD])
+def test_bad_input_is_one_sentence_and_nothing_written(refusals, number):
+    (code, _, errors), folder = refusals[number]
+    assert code == 2 and BAD[number][1] in errors and errors.strip().count("\n") == 0 and "Traceback" not in errors
+    assert not list(folder.rglob("*.blend"))
 
 
 def test_a_list_with_words(tmp_path):

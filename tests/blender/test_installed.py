@@ -18,7 +18,7 @@ INSTALLED = """
     bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True)
     import importlib
     room = "bl_ext.user_default.utter.addon."
-    paths, bake = (importlib.import_module(room + name) for name in ("work.paths", "animation.bake"))
+    paths, bake, rigs = (importlib.import_module(room + name) for name in ("work.paths", "animation.bake", "rigs"))
     told = {"torch": "torch" in sys.modules, "runtime": [m for m in sys.modules if m.startswith("model_runtime")],
             "root": str(paths.ROOT), "preferences": paths.get() is not None, "folder": str(paths.folder())}
     bpy.ops.utter.add_head()
@@ -26,7 +26,7 @@ INSTALLED = """
     head.utter.quality = "draft"
     head.utter.voice = str(paths.ROOT / "blender_assets" / "voices" / "pie.flac")
     bpy.ops.utter.perform()
-    values = bake.sample(rig_of(head), range(1, 78))
+    values = bake.sample(rigs.rig_of(head), range(1, 78))
     told["moving"] = int((values.std(axis=0) > 1e-3).sum())
     bpy.ops.preferences.addon_disable(module="bl_ext.user_default.utter")
     told["left"] = [name for name in dir(bpy.types) if name.startswith("UTTER_")] + dir(bpy.ops.utter)

@@ -1,4 +1,4 @@
-"""Voices for the tests: the shipped sample, and every kind of file that is no voice."""
+"""Voices for the tests: the shipped sample, and every kind of file that is not a voice."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def short_voice(sample, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def bad_voices(tmp_path_factory, sample):
-    """{what is wrong: path} for files that no performance can be made of."""
+    """{what is wrong: path} for files that cannot be performed."""
     folder = tmp_path_factory.mktemp("bad")
     samples, rate = soundfile.read(sample)
 

@@ -1,4 +1,4 @@
-"""Any recording becomes 16 kHz mono; whatever cannot is refused in a sentence."""
+"""Any recording becomes 16 kHz mono; what cannot is refused in a sentence."""
 
 import tracemalloc
 

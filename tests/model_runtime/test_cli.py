@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contract import LOGGER
 from model_runtime import cli
 from model_runtime.flame.head import BUILT_IN
 from model_runtime.flame.load import load_head
@@ -67,16 +68,17 @@ def test_mesh_and_landmarks(performed, tmp_path):
         assert np.ptp(chin[:, 1]) > 0.001  # speech moves the chin
 
 
-def test_a_character_performs_and_shows(performed, short_voice, tmp_path):
-    """--identity: who the built-in head is, as a seed or as sliders, conditions the motion and shapes the mesh."""
-    who = tmp_path / "who.json"
-    who.write_text('{"Jaw Width": 1, "Age": 0.5}')
+@pytest.mark.slow
+def test_an_identity_performs_and_shows(performed, short_voice, tmp_path):
+    """--identity, a seed or a file of sliders, conditions the motion and shapes the mesh."""
+    sliders = tmp_path / "sliders.json"
+    sliders.write_text('{"Jaw Width": 1, "Age": 0.5}')
     options = ("--quality", "draft", "--seed", 5, "--device", "cpu")
-    for name, given in (("one", "3"), ("again", "3"), ("told", who)):
+    for name, given in (("one", "3"), ("again", "3"), ("told", sliders)):
         assert run("perform", short_voice, "-o", tmp_path / f"{name}.npz", *options, "--identity", given) == 0
     plain, one, again, told = (load_motion(p).values for p in (performed, *(tmp_path / f"{n}.npz" for n in ("one", "again", "told"))))
     assert np.array_equal(one, again) and np.abs(one - plain).max() > 0.01 and np.abs(told - one).max() > 0.01
-    for name, extra in (("plain", ()), ("wide", ("--identity", who))):
+    for name, extra in (("plain", ()), ("wide", ("--identity", sliders))):
         assert run("mesh", tmp_path / "told.npz", "-o", tmp_path / f"{name}_v.npz", *extra) == 0
     with np.load(tmp_path / "plain_v.npz") as v, np.load(tmp_path / "wide_v.npz") as w:
         assert 0.003 < np.linalg.norm(w["vertices"] - v["vertices"], axis=2).max() < 0.05
@@ -98,11 +100,12 @@ def test_feel(short_voice, performed, capsys):
         assert sum(answer["emotion"].values()) == pytest.approx(1, abs=0.01) and 0 <= answer["strength"] <= 1
 
 
+@pytest.mark.slow
 def test_words_steer_the_face(sample, tmp_path):
-    """A sad prompt frowns, a happy one smiles, and neither costs the words their mouth."""
+    """A sad prompt frowns, a happy one smiles, and with both the mouth still speaks the words."""
     means = {}
     for prompt in ("devastated, holding back tears", "overjoyed, laughing with happiness"):
-        run("perform", sample, "-o", tmp_path / "m.npz", "--emotion", prompt, "--device", "cpu", "--quality", "draft")
+        run("perform", sample, "-o", tmp_path / "m.npz", "--prompt", prompt, "--device", "cpu", "--quality", "draft")
         run("actions", tmp_path / "m.npz", "-o", tmp_path / "a.npz")
         with np.load(tmp_path / "a.npz") as arrays:
             means[prompt[:3]] = dict(zip(arrays["names"], arrays["actions"].mean(0)))
@@ -160,6 +163,7 @@ def test_pins_are_met_and_neighbours_follow(performed, short_voice, tmp_path):
     assert step.max() < 0.12  # the head turns there and back; it does not jump at the pin
 
 
+@pytest.mark.slow
 def test_pins_on_another_head(short_voice, shared, tmp_path):
     """A neutral FLAME mesh: pins in its own basis are met exactly, and the jaw comes and goes around them."""
     head = shared / "data" / "flame_topology" / "template.ply"
@@ -207,7 +211,7 @@ def test_any_rate_and_channels(sample, tmp_path, rate, channels):
         (["perform", "VOICE", "-o", "M", "--passages", "BAD"], "JSON"),
         (["perform", "VOICE", "-o", "M", "--head", "BAD"], None),
         (["perform", "VOICE", "-o", "M", "--pins", "BAD"], ".npz"),
-        (["perform", "VOICE", "-o", "M", "--emotion", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
+        (["perform", "VOICE", "-o", "M", "--prompt", "sad", "--passages", "LIST"], "ends after it starts|end after it starts"),
         (["perform", "VOICE", "-o", "M", "--identity", "GONE"], "neither"),
         (["perform", "VOICE", "-o", "M", "--identity", "LIST"], "slider"),
         (["perform", "VOICE", "-o", "M", "--identity", "BAD"], "JSON"),
@@ -230,6 +234,23 @@ def test_bad_arguments_say_one_sentence(arguments, words, short_voice, tmp_path,
     assert sentence.endswith(".") and "\n" not in sentence and "unexpected" not in sentence, sentence
     assert words is None or re.search(words, sentence), sentence
     assert not (tmp_path / "m.npz").exists()
+
+
+def test_a_defect_is_one_sentence_that_names_the_log(tmp_path, capsys, monkeypatch):
+    def break_down(_):
+        raise KeyError("grün")
+
+    monkeypatch.setattr(cli, "feel", break_down)
+    monkeypatch.setenv("UTTER_CACHE", str(tmp_path / "cache"))
+    log = tmp_path / "cache" / "utter.log"
+    assert run("feel", "happy") == 2
+    assert capsys.readouterr().err == f"Something unexpected went wrong (KeyError: 'grün'); the log tells more: {log}\n"
+    told = log.read_text(encoding="utf-8")
+    assert "ERROR python -m model_runtime" in told and "Traceback" in told and "KeyError: 'grün'" in told
+    monkeypatch.setenv("UTTER_CACHE", str(log))  # a file, where the folder should be
+    assert run("feel", "happy") == 2
+    assert capsys.readouterr().err == "Something unexpected went wrong (KeyError: 'grün'); add --debug to see where.\n"
+    assert not LOGGER.handlers
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere; Windows folders have no such bit")
@@ -267,6 +288,7 @@ def test_words_of_a_file_or_a_folder(short_voice, tmp_path, capfd):
     assert "folder of .txt" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_list_of_voices(short_voice, tmp_path, capfd):
     """Every row as if it were performed alone; one that fails does not stop the others."""
     (tmp_path / "Zeilen").mkdir()
@@ -294,7 +316,7 @@ def test_a_list_of_voices(short_voice, tmp_path, capfd):
     )
     assert "a,b.wav: The words do not fit" in printed.err and len(printed.out.splitlines()) == 2
     assert sorted(p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.npz")) == ["a,b.npz", "sub/glücklich.npz"]
-    run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "alone.npz", "--emotion", "happy, a little", "--seed", 3, *common[:4])
+    run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "alone.npz", "--prompt", "happy, a little", "--seed", 3, *common[:4])
     run("perform", tmp_path / "Zeilen" / "a,b.wav", "-o", tmp_path / "plain.npz", *common)
     for one, other in (("out/sub/glücklich.npz", "alone.npz"), ("out/a,b.npz", "plain.npz")):
         assert np.array_equal(load_motion(tmp_path / one).values, load_motion(tmp_path / other).values)

@@ -1,7 +1,7 @@
 """The worker over its real pipes: what Blender sees."""
 
 import json
-import os
+import re
 import subprocess
 import sys
 import threading
@@ -36,17 +36,13 @@ class Talk:
     def __init__(self, prelude=""):
         code = prelude + "\nfrom model_runtime.worker import main; main('cpu')"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "2"},
+            [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.events = Queue()
         self.errors = []
         threading.Thread(target=lambda: [self.events.put(json.loads(line)) for line in self.process.stdout], daemon=True).start()
-        threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True).start()
+        self.reader = threading.Thread(target=lambda: self.errors.extend(self.process.stderr), daemon=True)
+        self.reader.start()
 
     def send(self, **request):
         self.write(json.dumps(request))
@@ -102,6 +98,7 @@ def test_head_needs_no_torch(tmp_path):
     talk.process.kill()
 
 
+@pytest.mark.slow
 def test_perform_with_progress(talk, short_voice, tmp_path):
     output = tmp_path / "m.npz"
     talk.send(request="perform", id=7, voice=str(short_voice), output=str(output), quality="draft", seed=3)
@@ -113,6 +110,7 @@ def test_perform_with_progress(talk, short_voice, tmp_path):
     assert len(motion.values) == event["frames"] == 60 and motion.seed == 3
 
 
+@pytest.mark.slow
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
     talk = Talk(
         "import os, model_runtime.audio as a; load = a.load_voice\n"
@@ -132,6 +130,7 @@ def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path
     talk.process.kill()
 
 
+@pytest.mark.slow
 def test_cancel_writes_nothing_and_the_next_job_runs(talk, sample, short_voice, tmp_path):
     samples, rate = soundfile.read(sample)
     long = tmp_path / "long.wav"
@@ -159,6 +158,26 @@ def test_bad_voice_is_one_sentence(talk, bad_voices, sample, tmp_path):
     event, _ = talk.wait("result", "error")
     assert event["event"] == "error" and "gone does not exist; choose the folder of a speech model." in event["message"]
     assert not list(tmp_path.iterdir())
+
+
+def test_the_log_has_a_line_for_each_request_and_the_traceback_of_a_defect(bad_voices, tmp_path):
+    talk = Talk("import model_runtime.flame.bundle as b\ndef write_bundle(*_):\n  raise KeyError('grün')\nb.write_bundle = write_bundle")
+    talk.send(request="hello")
+    talk.send(request="head", id=1, output=str(tmp_path / "bundle.npz"))
+    event, _ = talk.wait("error")
+    assert event["unexpected"] and event["message"] == "Something unexpected went wrong (KeyError: 'grün')."
+    talk.send(request="perform", id=2, voice=str(bad_voices["text"]), output=str(tmp_path / "m.npz"))
+    event, _ = talk.wait("error")
+    assert "unexpected" not in event
+    talk.send(request="shutdown")
+    talk.process.wait(10)
+    talk.reader.join(10)
+    lines = b"".join(talk.errors).decode().splitlines()
+    told = [line.split(" ", 2)[2] for line in lines if re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ", line)]
+    assert re.fullmatch(r"INFO hello None after \d\.\d{3} s: done", told[0]) and told[1] == "ERROR head 1", told
+    assert re.fullmatch(r"INFO head 1 after \d+\.\d{3} s: failed", told[2])
+    assert re.fullmatch(r"INFO perform 2 after \d+\.\d{3} s: refused: .*text\.wav.*", told[3]) and len(told) == 4, told
+    assert "Traceback (most recent call last):" in lines and "KeyError: 'grün'" in lines
 
 
 def test_ends_when_blender_is_gone(talk, sample, tmp_path):

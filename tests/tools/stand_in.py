@@ -4,8 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-import aud
 import bpy
+
+# isort: split
+import aud  # part of bpy: there only once that is imported
 import numpy as np
 import soundfile
 
@@ -17,11 +19,20 @@ VOICE_RATE = 16000
 
 
 def make_head():
-    """A dark ball, which faces -Y, with a white nose and a red ball that leaves it upwards from frame to frame."""
+    """A dark ball that faces -Y, with a white nose and a red ball that moves up and away from it from frame to frame."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.mesh.primitive_uv_sphere_add(radius=0.1)
     head = bpy.context.object
-    head["utter_head"] = {"axes": [1.0, 0, 0, 0, 0, -1, 0, 1, 0], "lips": [0, 0]}
+    head["utter_head"] = {
+        "axes": [1.0, 0, 0, 0, 0, -1, 0, 1, 0],
+        "lips": [0, 0],
+        "channels": {"jaw_x": 50},
+        "basis": "",
+        "head": "",
+        "jaw": "keys",
+    }
+    for key in ("Basis", "jaw_x"):
+        head.shape_key_add(name=key)
     front = min(range(len(head.data.vertices)), key=lambda i: head.data.vertices[i].co.y)
     head["utter_head"]["lips"] = [front, front]
     head.data.materials.append(paint("dark", (0.02, 0.02, 0.02)))

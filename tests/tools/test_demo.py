@@ -45,6 +45,7 @@ def test_sample_voices_say_their_phones_where_they_claim(name):
     assert (VOICES / f"{name}.txt").read_text().strip() in (VOICES / "README.md").read_text()
 
 
+@pytest.mark.blender
 def test_the_camera_faces_the_head_and_sees_it_move(seen):
     assert seen["nose"] and 0.3 < seen["nose"][0] < 0.8, "the nose is on the side that the camera sees"
     first, last = seen["red"]
@@ -52,12 +53,14 @@ def test_the_camera_faces_the_head_and_sees_it_move(seen):
     assert max(seen["corner"]) < 0.5, "the backdrop is calm"
 
 
+@pytest.mark.blender
 def test_the_film_holds_every_frame_and_the_voice(seen):
     assert [seen["film_frames"], seen["film_fps"], *seen["film_size"]] == [12, 24, 96, 120]
     assert seen["sound_start"] < 0.05 < 0.3 < seen["sound_end"], "silence first, then the tone, as in the voice"
     assert seen["scenes"] == 1, "the film's scene is gone"
 
 
+@pytest.mark.blender
 def test_the_contact_sheet_shows_frames_words_and_waveform(seen):
     height, width = seen["sheet"]
     assert height > 2 * 300 and width > 6 * 240
@@ -65,6 +68,7 @@ def test_the_contact_sheet_shows_frames_words_and_waveform(seen):
     assert seen["title_ink"] > 20
 
 
+@pytest.mark.blender
 @pytest.mark.parametrize(
     "tool, words",
     [
@@ -86,6 +90,7 @@ def test_tools_say_in_a_sentence_what_is_wrong(tool, words, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.blender
 def test_demo_makes_a_talking_head(tmp_path):
     run("-m", "tools.demo", VOICES / "pie.flac", "--quality", "draft", "--no-video", "--pictures", 4, "--out", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"demo.blend", "demo.png"}

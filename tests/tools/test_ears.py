@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 
-from tools.sculpt import ears, mesh, scalp, surface
+from tools.sculpt import ears, scalp, surface
+
+pytestmark = pytest.mark.slow
 
 RIM = 6  # the ring of the ear's edge
-
-
-@pytest.fixture(scope="module")
-def skin():
-    return mesh.build()
 
 
 @pytest.fixture(scope="module")

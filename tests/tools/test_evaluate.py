@@ -253,6 +253,7 @@ def test_targets_and_what_meets_them():
 # ---- the verb
 
 
+@pytest.mark.slow
 @needs_shared
 def test_the_verb_measures_two_clips(tmp_path):
     done = subprocess.run(

@@ -3,21 +3,13 @@
 import numpy as np
 import pytest
 
-from tools.sculpt import eyes, hair, mesh
-from tools.sculpt.rig import Rig, joint_regressor, rotation
+from tools.sculpt import eyes, hair
+from tools.sculpt.rig import joint_regressor, rotation
 from tools.sculpt.surface import EYE, EYE_RADIUS
 
+pytestmark = pytest.mark.slow
+
 SLACK = 0.0001
-
-
-@pytest.fixture(scope="module")
-def skin():
-    return mesh.build()
-
-
-@pytest.fixture(scope="module")
-def rig(skin):
-    return Rig(skin)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +87,7 @@ def test_parts_of_an_eyeball_close_up(balls):
 
 def test_joints_are_the_eyeballs_centres(skin, rig):
     np.testing.assert_allclose((joint_regressor(rig) @ skin.vertices)[3:], [EYE, EYE * (-1, 1, 1)], atol=1e-9)
-    assert not rig.lids[skin.loops["eye_left"][-1]].any()  # what they are regressed from holds still
+    assert not rig.lids[skin.loops["eye_left"][-1]].any()  # the vertices that they are regressed from do not move
 
 
 def test_lashes_grow_from_the_margin_and_turn_with_the_lid(skin, rig):

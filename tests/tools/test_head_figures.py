@@ -1,4 +1,4 @@
-"""The built-in head keeps to its figures over all its faces; and the measures see what is wrong."""
+"""The built-in head meets its figures in all its faces, and the measurements find what is wrong."""
 
 from dataclasses import replace
 
@@ -21,6 +21,7 @@ def findings():
     return {finding.figure: finding for finding in check.check()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", check.LIMITS)
 def test_figure(findings, figure):
     assert not findings[figure].over.any(), str(findings[figure])

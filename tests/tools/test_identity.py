@@ -1,4 +1,4 @@
-"""Whoever the built-in head is: lids shut on the eyeballs, lips touch, teeth stay inside."""
+"""Whatever identity the built-in head has: lids shut on the eyeballs, lips touch, teeth stay inside."""
 
 import numpy as np
 import pytest
@@ -16,19 +16,19 @@ def head():
     return load_head()
 
 
-def people():
+def identities():
     sliders = identity.names(load_head())
-    return [f"character {seed}" for seed in range(6)] + [f"{name} {sign}" for name in sliders for sign in (1, -1)]
+    return [f"random {seed}" for seed in range(6)] + [f"{name} {sign}" for name in sliders for sign in (1, -1)]
 
 
-def beta_of(head, person):
-    name, _, number = person.rpartition(" ")
-    return identity.random(head, int(number))[1] if name == "character" else identity.beta(head, {name: NEAR * int(number)})
+def beta_of(head, name):
+    name, _, number = name.rpartition(" ")
+    return identity.random(head, int(number))[1] if name == "random" else identity.beta(head, {name: NEAR * int(number)})
 
 
-@pytest.mark.parametrize("person", people())
-def test_contact_holds(head, person):
-    beta = beta_of(head, person)
+@pytest.mark.parametrize("name", identities())
+def test_contact_holds(head, name):
+    beta = beta_of(head, name)
     poses = {
         "neutral": {},
         "half shut": dict(eyeBlinkLeft=0.5, eyeBlinkRight=0.5),

@@ -1,24 +1,16 @@
-"""The mouth as the code makes it: lips that meet, and teeth, gums and tongue that keep to their places."""
+"""The mouth as the code makes it: lips that meet, and teeth, gums and tongue that stay in their places."""
 
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from tools.sculpt import mesh, mouth, teeth
-from tools.sculpt.rig import BORDER, CONTACT, INNER, JAW, Rig, rotation
+from tools.sculpt import mouth, teeth
+from tools.sculpt.rig import BORDER, CONTACT, INNER, JAW, rotation
 from tools.sculpt.surface import MOUTH_Y
 
+pytestmark = pytest.mark.slow
+
 MM = 1e-3
-
-
-@pytest.fixture(scope="module")
-def rig():
-    return Rig(mesh.build())
-
-
-@pytest.fixture(scope="module")
-def skin(rig):
-    return rig.skin
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +82,7 @@ def test_lips_meet_along_their_whole_length_and_do_not_cross(skin):
     np.testing.assert_allclose(v[CONTACT, upper], v[CONTACT, lower], atol=1e-9)
     assert (v[BORDER:CONTACT, upper, 1] > v[BORDER:CONTACT, lower, 1]).all()
     assert (v[CONTACT : INNER + 1, upper, 1] >= v[CONTACT : INNER + 1, lower, 1] - 1e-9).all()
-    # Just before they meet the lips lie nearly on each other: no slit to look into.
+    # Just before they meet the lips lie nearly on each other: no open slit.
     assert (v[CONTACT - 1, upper, 1] - v[CONTACT - 1, lower, 1]).max() < 0.8 * MM
 
 

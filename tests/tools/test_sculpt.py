@@ -7,10 +7,10 @@ from scipy.spatial import cKDTree
 from contract import ACTIONS
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
-from tools.sculpt import actions, basis, identity, mesh, surface
+from tools.sculpt import actions, basis, identity, surface
 from tools.sculpt.__main__ import HEAD, keep_zeros
 from tools.sculpt.head import COARSE, FINE, inside_mouth
-from tools.sculpt.rig import BORDER, CONTACT, Rig
+from tools.sculpt.rig import BORDER, CONTACT
 
 SHUT = 0.03  # of jaw_open_gap
 
@@ -24,16 +24,6 @@ def fields():
 @pytest.fixture(scope="module")
 def head():
     return load_head()
-
-
-@pytest.fixture(scope="module")
-def skin():
-    return mesh.build()
-
-
-@pytest.fixture(scope="module")
-def rig(skin):
-    return Rig(skin)
 
 
 @pytest.fixture(scope="module")
@@ -271,6 +261,7 @@ def apart(shapes):
     return (1 - variance[1:] / variance[:-1]).min()
 
 
+@pytest.mark.slow
 def test_the_file_is_what_the_code_makes(fields, skin, linear):
     """Cheap part of the recipe, run again: same mesh, same actions, same expressions with the same signs."""
     np.testing.assert_allclose(skin.vertices, fields["v_template"], atol=1e-7)

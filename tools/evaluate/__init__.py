@@ -1,1 +1,1 @@
-"""python build.py evaluate: how well voices of strangers are heard and performed, as one table."""
+"""python build.py evaluate: how well new voices are heard and performed, as one table."""

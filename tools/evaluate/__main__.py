@@ -1,9 +1,9 @@
-"""How well voices of strangers are heard and performed: a table with targets, out/evaluate.json with each clip's numbers, plots.
+"""How well new voices are heard and performed: a table with targets, out/evaluate.json with each clip's numbers, plots.
 
-Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the ears' do not). English is
-LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; labels, not faces, are the
-truth of the lips. Motion is compared with the teacher's performance of the same labels, of which several are drawn, for captured
-FLAME motion may not be had; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
+Voices are of speakers that nothing was trained on (dev: the generator's training clips hold them, the encoder's do not). English is
+LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; the lips are
+compared with labels, not with faces. Motion is compared with several of the teacher's performances of the same labels, because
+captured FLAME motion is not available; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
 """
 
 import argparse
@@ -56,7 +56,9 @@ def parse(argv):
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
-    parser.add_argument("--quick", action="store_true", help="three clips of each language, one seed, 20 s of the capture: for looking")
+    parser.add_argument(
+        "--quick", action="store_true", help="three clips of each language, one seed, 20 s of the capture: for a quick look"
+    )
     parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (%(default)s)")
     parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder of the training's cache (%(default)s)")
     parser.add_argument("--ablated", type=Path, metavar="FOLDER", help="the ablations' weights (ablations in the cache)")
@@ -149,7 +151,7 @@ def train_ablations(args):
             name = missing.pop(0)
             print(f"training {name}, {args.ablations} steps: {args.ablated / name}.log", file=sys.stderr, flush=True)
             log = open(args.ablated / f"{name}.log", "w", encoding="utf-8")
-            beside = args.ablated / f".{name}.safetensors"  # a name of its own until it is whole
+            beside = args.ablated / f".{name}.safetensors"  # another name until it is complete
             running[name] = (
                 log,
                 beside,

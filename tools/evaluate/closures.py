@@ -21,7 +21,7 @@ from model_runtime.speech.phones import bare
 
 TOLERANCE, WIDEN, COVER = 0.040, 0.060, 0.5
 
-# What each label says of the mouth, as the two label sets spell it. A stop is a closure and then its release.
+# What each label says of the mouth, in the spelling of the two label sets. A stop is a closure and then its release.
 LABELS = {
     "timit": {
         "silence": "h# pau epi",
@@ -96,7 +96,7 @@ def units(kind, labels, duration):
                 if label in sets[name]:
                     found[name].append([start, end])
         before = "bilabial" if closing or label in sets["release"] else "silence" if label in sets["silence"] else "other"
-    if labels:  # what nobody labelled at either end is silence
+    if labels:  # unlabelled time at either end is silence
         if labels[0][0] > 0:
             found["silence"].insert(0, [0.0, labels[0][0]])
         if duration > labels[-1][1]:
@@ -161,8 +161,8 @@ def score(found, closed, duration, labiodental=None, rounded=None):
     """units() and what the mouth did -> {figure: (hits, of how many)} and under "onset error" a list of seconds.
 
     Precisions count seconds. labiodental and rounded are scored where they are given. Beyond the scorer: "false labiodental",
-    open vowels with half of their middle third labiodental, and "rounded time", the share of the clip that is rounded: what a
-    mouth that always bites or pouts would win by.
+    open vowels with half of their middle third labiodental, and "rounded time", the share of the clip that is rounded: they show
+    a mouth that bites or pouts all the time.
     """
     closed = cut(union(closed), 0, duration)
     silence = union(found["silence"])

@@ -1,7 +1,7 @@
 """Which voices are measured, what is known of them, and what is heard in them.
 
-English: LibriSpeech, read; the labels are PocketSphinx's times for the clip's text (training/align.py), an aligner's and at times
-wrong. German: EmoDB, acted; labelled by hand, but its ten sentences are known from training, whoever speaks. All by speakers of
+English: LibriSpeech, read; the labels are PocketSphinx's times for the clip's text (training/align.py), an aligner's and sometimes
+wrong. German: EmoDB, acted; labelled by hand, but its ten sentences are known from training by other speakers. All speakers are of
 corpus.TEST_SPEAKERS or DEV_SPEAKERS.
 """
 
@@ -15,7 +15,7 @@ from contract import FPS, UtterError
 from model_runtime.pipeline import frame_count
 from model_runtime.speech.content import resample
 from model_runtime.speech.phones import bare
-from model_runtime.speech.words import sharpen
+from model_runtime.speech.script import Cue, sharpen
 from model_runtime.training import align, corpus
 from tools.evaluate import closures
 
@@ -121,7 +121,7 @@ class Heard:
 
 
 def hear(performer, voice, condition, seed, noise, number):
-    """What the ears hear; kept with the voice, for every model hears the same. number: of the voice, so that noises take turns.
+    """What the encoder hears; kept with the voice, because it is the same for every model. number: of the voice, so that noises take turns.
 
     With its words the text is given as a studio would, with its language."""
     kind = list(noise)[(number + seed) % len(noise)] if "noise" in condition else ""
@@ -136,6 +136,6 @@ def hear(performer, voice, condition, seed, noise, number):
         if key != base:
             first = voice.heard[base]
             code = "de" if voice.language == "German" else "en"
-            content, *_ = sharpen(first.content, voice.text, code)
+            content, _ = sharpen(first.content, [Cue(voice.text)], code)
             voice.heard[key] = Heard(content, resample(content, FPS, voice.frames), first.feeling)
     return voice.heard[key]

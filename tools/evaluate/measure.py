@@ -18,8 +18,8 @@ from model_runtime.speech import phones
 from model_runtime.training import corpus, speech, sync, teacher
 from tools.evaluate import closures, material, metrics, mouth
 
-DRAWS = 3  # of the teacher, that stand for the truth
-FIRST_DRAW = 1000  # the teacher's seeds begin here; what is compared with the draws is drawn with the others' seeds
+DRAWS = 3  # performances of the teacher that count as the truth
+FIRST_DRAW = 1000  # first seed of those; performances that are compared with them have smaller seeds
 TEN = 10
 UPPER = ("brows", "eyes", "forehead")
 FACE = ("lips", "mouth", "jaw", "nose", "cheeks", *UPPER)
@@ -101,22 +101,22 @@ def voices(bench):
             for seed in bench.seeds:
                 heard = bench.hear(voice, condition, seed)
                 known = hearing(voice, heard.content)
-                by_ear = known.pop("met")
-                bench.tally.add_all(section, "ears", voice.name, seed, known)
+                heard_shut = known.pop("met")
+                bench.tally.add_all(section, "encoder", voice.name, seed, known)
                 for model in bench.models if condition == material.QUIET else list(bench.models)[:1]:
                     values = bench.play(model, heard, seed)
-                    bench.tally.add_all(section, model, voice.name, seed, lips(bench.head, voice, values, by_ear))
+                    bench.tally.add_all(section, model, voice.name, seed, lips(bench.head, voice, values, heard_shut))
                     if condition == material.QUIET:
                         bench.played.setdefault((model, voice.name), []).append(values)
                 if condition == material.QUIET:
                     values = bench.teach(voice, seed)
-                    bench.tally.add_all(section, "teacher", voice.name, seed, lips(bench.head, voice, values, by_ear))
+                    bench.tally.add_all(section, "teacher", voice.name, seed, lips(bench.head, voice, values, heard_shut))
                     bench.played.setdefault(("teacher", voice.name), []).append(values)
         bench.say(f"voices: {number + 1} of {len(bench.voices)}, {voice.name}")
 
 
 def hearing(voice, content):
-    """Ears: phones and visemes of speech frames (as training/speech.py's report counts them), closures of the bilabial posterior
+    """The encoder: phones and visemes of speech frames (as training/speech.py's report counts them), closures of the bilabial posterior
     at 0.5; "met": which p, b, m were heard to be shut."""
     phone_of, _ = speech.labels(voice.record, len(content) / layout.FPS)
     truth = phone_of[np.minimum(np.arange(len(content)) * speech.GRID // layout.FPS, len(phone_of) - 1)]
@@ -136,14 +136,14 @@ def met(voice, shut):
     return [closures.meets(*span, shut, closures.TOLERANCE) for span in voice.units["bilabial"]]
 
 
-def lips(head, voice, values, by_ear):
+def lips(head, voice, values, heard_shut):
     """closures.score of a performance, and which p, b, m it misses: those that were not heard, those that were."""
     found = mouth.events(mouth.curves(head, values))
-    missed = [heard for heard, shut in zip(by_ear, met(voice, found["closed"])) if not shut]
+    missed = [heard for heard, shut in zip(heard_shut, met(voice, found["closed"])) if not shut]
     return {
         **closures.score(voice.units, found["closed"], voice.seconds, found["labiodental"], found["rounded"]),
-        "unheard": (len(missed) - sum(missed), len(by_ear)),
-        "unperformed": (sum(missed), len(by_ear)),
+        "unheard": (len(missed) - sum(missed), len(heard_shut)),
+        "unperformed": (sum(missed), len(heard_shut)),
     }
 
 
@@ -169,8 +169,8 @@ def places(head):
 
 
 def motion(bench):
-    """Distances to the teacher's draws of the same labels (no captured FLAME motion may be had), liveliness, beats. The column
-    `teacher` holds other draws of the teacher against these: no model that does not know the draw comes nearer."""
+    """Distances to the teacher's draws of the same labels (captured FLAME motion is not available), liveliness, beats. The column
+    `teacher` compares other draws of the teacher with these: a model that does not know the draw cannot come nearer."""
     every, where = places(bench.head)
     neutral = bench.head.v_template[every] * 1000
     pose = lambda values: lbs.pose(bench.head, mouth.still(values), None, every) * 1000
@@ -237,7 +237,7 @@ def sync_expert():
 
 
 def feelings(bench):
-    """Every label asked for by its point at full strength, on a few voices; felt by the motion encoder of the same space."""
+    """Every label, asked for by its point at full strength, on a few voices; the motion encoder of the same space tells what is felt."""
     space = bench.performer.feelings
     for voice in few(bench, 1 if bench.args.quick else 2):
         for model in (*bench.models, "teacher"):
@@ -266,7 +266,7 @@ def few(bench, most):
 
 
 def seeds(bench):
-    """How alike the lips of several seeds are, and how different the rest, beside the teacher's own draws."""
+    """How similar the lips of several seeds are, and how different the rest, compared with the teacher's own draws."""
     _, where = places(bench.head)
     count = 2 if bench.args.quick else TEN
     brow_rows = np.array([bench.head.landmark(name) for name in bench.head.landmark_names if str(name).startswith("brow_")])
@@ -304,7 +304,7 @@ def seeds(bench):
 
 
 def capture(bench):
-    """Jaw opening against FACEGOOD's captured mouth, audio alone in. Column `loudness`: the voice's loudness for a jaw."""
+    """Jaw opening against FACEGOOD's captured mouth, from audio alone. Column `loudness`: the voice's loudness in place of a jaw."""
     takes = [clip for clip in corpus.clips(bench.args.data) if clip.name.startswith("facegood_mocap/")]
     for take in takes[:1] if bench.args.quick else takes:
         with np.load(take.path.parent.parent / "bs" / f"{take.path.stem}.npz", allow_pickle=False) as kept:

@@ -66,7 +66,7 @@ def lagged(curve, true, lags=range(-2, 3)):
 
 def blinks(lids, fps):
     """Times of the blinks in lids [T] (0 open to 1 shut), seconds: peaks of at least 0.5 that stand out by at least 0.3, so that
-    a lid that droops or follows the gaze down is none."""
+    a lid that droops or follows the gaze down does not count."""
     lids = np.r_[0.0, lids, 0.0]
     return (find_peaks(lids, height=0.5, prominence=0.3)[0] - 1) / fps
 

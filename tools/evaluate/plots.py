@@ -1,4 +1,4 @@
-"""The pictures: what the table says, at a glance."""
+"""The pictures: the main figures of the table."""
 
 import matplotlib
 import numpy as np

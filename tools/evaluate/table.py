@@ -9,7 +9,7 @@ INTERVAL = (2.5, 97.5)
 
 
 class Tally:
-    """counts[section][figure][model][clip][seed]: (hits, of how many), or a list of numbers where the median is the figure."""
+    """counts[section][figure][model][clip][seed]: (hits, of how many), or a list of numbers if the figure is the median."""
 
     def __init__(self):
         self.counts = {}
@@ -133,7 +133,7 @@ CAPTURE = (
 )
 LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE}  # else SPOKEN
 
-# What the issue asks for: (section, name) -> (least, most); None is no bound.
+# Targets: (section, name) -> (least, most); None is no bound.
 TARGETS = {
     (f"{language}, {condition}", name): bound
     for condition, name, *both in (
@@ -162,7 +162,7 @@ TARGETS |= {
     ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None),
 }
 NAME = 44  # characters
-BESIDE = {"ears": 1, "teacher": 2, "loudness": 2}  # columns that are no model come last
+BESIDE = {"encoder": 1, "teacher": 2, "loudness": 2}  # columns that are not a model come last
 NOISE = 5  # points that a rate may be worse at 10 dB than in quiet
 
 
@@ -192,7 +192,7 @@ def figures(tally):
 
 
 def bounds(rows, section, figure, model):
-    """(least, most) that the issue asks for; of a rate in noise, the model's own in quiet less NOISE points."""
+    """The target (least, most); of a rate in noise, the model's own in quiet less NOISE points."""
     quiet = section.removesuffix(", noise")
     if quiet == section or (quiet, figure.name) not in TARGETS or figure.unit != "%":
         return TARGETS.get((section, figure.name), (None, None))

@@ -32,7 +32,7 @@ def main():
             "identities, banner"
         ),
     )
-    parser.add_argument("--check", action="store_true", help="only measure whether that file keeps to its figures")
+    parser.add_argument("--check", action="store_true", help="only measure whether that file meets its figures")
     options = parser.parse_args()
     if options.check:
         from tools.sculpt import check

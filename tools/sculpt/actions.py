@@ -19,7 +19,7 @@ MARIONETTE = ((0.0305, -0.0450), (0.0325, -0.0570), (0.0300, -0.0680))
 
 
 def linear_actions(rig):
-    """{name: [V,3]} displacement at 1 of every action that expression coefficients make (jaw turns, blinks and gaze aside)."""
+    """{name: [V,3]} displacement at 1 of every action that expression coefficients make (without jaw turns, blinks and gaze)."""
     tissue = Tissue(rig)
     fields = mouth_halves(tissue) | upper_face_halves(tissue)
     out = {}

@@ -40,7 +40,7 @@ def expression(actions, places, samples=4000, count=100):
     coefficients = {name: np.zeros(count) for name in names}
     for k, name in enumerate(names):
         coefficients[name][: len(names)] = axes.T @ r[:, k] / scale
-    # The rest: tiny smooth waves through space, so that no component is empty and lips in touch stay in touch.
+    # The rest: tiny smooth waves through space, so that no component is empty and lips that touch stay together.
     for k in range(len(names), count):
         basis[:, k] = 5e-6 * wave(rng, places, 0.02).ravel()
     return basis.reshape(places.shape + (count,)), coefficients

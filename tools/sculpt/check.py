@@ -1,4 +1,4 @@
-"""python -m tools.sculpt.check [FILE.npz]: does the head keep to its figures? Everything is measured in millimetres.
+"""python -m tools.sculpt.check [FILE.npz]: does the head meet its figures? Everything is measured in millimetres.
 
 Over the 52 actions, the visemes, the feelings, gaze with open and shut lids, and random combinations (`all_poses`):
 
@@ -8,11 +8,11 @@ Over the 52 actions, the visemes, the feelings, gaze with open and shut lids, an
 - **lips**: the same along the line where they meet, gaps only where a pose means them shut (no opening action, jawOpen no further
   than mouthClose), crossing everywhere; and how deep the skin of the lower lip lies in the upper.
 - **teeth, gums and tongue**: a vertex is through the skin if the nearest point of the face (all before the line where the lips
-  meet) lies behind it and the straight way to its anchor crosses the face: the anchor lies behind the teeth, or within the tongue
-  at the same length. So what shows through open lips is not.
+  meet) lies behind it and the straight line to its anchor crosses the face. The anchor lies behind the teeth, or within the tongue
+  at the same length. So what is seen between open lips does not count.
 - **flips**: quads whose normal is more than 90 degrees both from where the joints carry the neutral's and from its neighbours'.
 
-The skin is outside up to the line where the lips meet and the lids' margins, within beyond them.
+The skin counts as outside up to the line where the lips meet and the lids' margins, beyond them as inside.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from tools.sculpt.geometry import along, apply, areas, between_corners, crosses,
 
 RANDOM, SEED = 500, 7
 OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut")
-LIMITS = {  # figure: (unit, the most that counts as none seen, the most in a random combination, where each action adds its own)
-    # The mouth's lining may fold where a smile draws it: nobody sees it there.
+LIMITS = {  # figure: (unit, the limit below which nobody sees it, the limit in a random combination, where the actions' errors add up)
+    # The inside of the mouth may fold in a smile: nobody sees it there.
     "lid in the eyeball": ("mm", 0.1, 0.1),
     "shut lids apart": ("mm", 0.1, 0.1),
     "shut lids crossed": ("mm", 0.1, 0.1),
@@ -54,7 +54,7 @@ LIMITS = {  # figure: (unit, the most that counts as none seen, the most in a ra
 
 @dataclass(frozen=True)
 class Finding:
-    """A figure over all poses: values [T] in unit, pose names [T], and the limits that none may pass."""
+    """A figure over all poses: values [T] in unit, pose names [T], and the limits that no value may pass."""
 
     figure: str
     values: np.ndarray
@@ -156,7 +156,7 @@ def named_poses():
 def combination(names, rng):
     """A random sparse combination within range, the sides mostly together.
 
-    Left out is what no face can do: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
+    What no face can do is left out: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
     corners of the mouth up and down at once, lips closed further than the jaw is open or over a jaw more than a quarter open
     (8 mm), the tongue out between lips that are shut, pursed, rolled in or pressed.
     """
@@ -375,7 +375,7 @@ def flipped(head, values, skin, least=2e-8, slim=0.3):
     return out
 
 
-# Actions and habits
+# Actions and FLAME's conventions
 
 
 def actions(head):
@@ -394,7 +394,7 @@ def actions(head):
 
 
 def habits(head):
-    """FLAME's: zeros are the neutral head, +x opens the jaw, a coefficient of 1 is a usual amount."""
+    """FLAME's conventions: zeros are the neutral head, +x opens the jaw, a coefficient of 1 is a usual amount."""
     names = [f"expression {k}" for k in range(50)]
     values = np.zeros((101, 65), np.float32)
     values[np.arange(50), np.arange(50)] = 2

@@ -91,7 +91,7 @@ def hill(place, middle, size):
 
 
 def front(place):
-    """w of the ear's front at places [N,2], the rim aside."""
+    """w of the ear's front at places [N,2], without the rim."""
     v = place[:, 1]
     w = -2.9 + 1.9 * np.clip((-14 - v) / 7, 0, 1)
     w += ridge(place, [(4.0, -16.5), (8.4, -10), (11.0, -1), (10.2, 7), (8.2, 11)], (2.6, 3.0, 2.8, 2.4), (1.0, 3.9, 4.2, 2.6))

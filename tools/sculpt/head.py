@@ -26,7 +26,7 @@ def make():
         v, pv, eye_of, contact, lips, inside_mouth(rig), rig.lids
     )
     shapedirs = np.concatenate([rounded(shape), rounded(expression, FINE)], 2)
-    # Brows and lashes follow the skin they grow on in everything.
+    # Brows and lashes follow the skin that they grow on in every movement.
     hair = np.flatnonzero(np.diff(grows.indptr))
     parts_shapedirs = np.concatenate([shape_parts, np.zeros((len(pv), 3, 100))], 2)
     amounts = np.linalg.pinv(np.stack([coefficients[name] for name in linear]))  # [100,K] of each action in a component

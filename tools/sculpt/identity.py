@@ -1,7 +1,7 @@
-"""The identity basis: how heads differ. Named features, how people share them, and their principal components.
+"""The identity basis: how heads differ. Named features, how they vary between people, and their principal components.
 
-A feature is a smooth displacement of places. People differ in each by so many millimetres of their own, and further by what
-their sex, age and weight bring with them. The spreads follow published standard deviations of adults (Farkas, Anthropometry of
+A feature is a smooth displacement of places. People differ in each feature by some millimetres of its own, and by what comes with
+sex, age and weight. The spreads follow published standard deviations of adults (Farkas, Anthropometry of
 the Head and Face, 1994), about 4 % of breadths and lengths, 7 % of nose and mouth; what age does follows Mendelson and Wong,
 Changes in the facial skeleton with aging, 2012, and Farkas for the growing nose and ears.
 """
@@ -15,8 +15,8 @@ from tools.sculpt.surface import EYE, EYE_RADIUS, MOUTH_Y
 
 MM = 0.001
 FACTORS = ("masculine", "age", "weight")
-SMALL = 0.00002  # metres: the size of the waves that fill what the features leave of the 300 components
-NEAR_EYE = EYE_RADIUS + 0.0035, 0.006  # metres from an eye's centre: up to here all moves with the eyeball, fading over so far
+SMALL = 0.00002  # metres: the size of the waves that fill those of the 300 components that the features leave empty
+NEAR_EYE = EYE_RADIUS + 0.0035, 0.006  # metres from an eye's centre: up to the first all moves with the eyeball, then less over the second
 
 # The panel's sliders: at 1, these many standard deviations of each feature (or of a factor).
 SLIDERS = {
@@ -245,8 +245,8 @@ def basis(skin, parts, eye_of, contact, lips, inside, lids, count=300):
 
     skin [V,3], parts [Vp,3]: places; lids [V,3,2]; eye_of [Vp]: 0 for what moves with the left eyeball, 1 the right, -1 neither;
     contact [C,3]: where the lips meet; lips [L,3]: lips and skin near; inside [V]: 1 deep in the mouth, 0 at the lips. Features are
-    Gaussian and independent, so the principal components of all people are found at once, without drawing any; a beta of
-    standard normals is one of them.
+    Gaussian and independent, so the principal components over all people are computed directly, without drawing any; a beta of
+    standard normals is one of these people.
     """
     rng = np.random.default_rng(SEED + 1)
     ends = np.cumsum([len(skin), len(parts), len(contact), len(lips)])

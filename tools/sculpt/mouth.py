@@ -76,7 +76,7 @@ def surface_step(a, b, x):
 
 
 def skin(x, y):
-    """z of the skin round the mouth, lips aside."""
+    """z of the skin round the mouth, without the lips."""
     return surface.front(x, y) + relief(x, y)
 
 
@@ -138,14 +138,14 @@ def lips(s, side):
 
 
 def bag(size):
-    """Loops [K,3] of the mouth's inside behind the lips, roomy enough for teeth, gums and tongue."""
+    """Loops [K,3] of the mouth's inside behind the lips, with room for teeth, gums and tongue."""
     angle = np.arange(size) * 2 * np.pi / size
     c, s = np.cos(angle), np.sin(angle)
     across, up = np.sign(c) * np.abs(c) ** 0.65, np.sign(s) * np.abs(s) ** 0.75
     loops = []
     for wide, above, below, depth in VESTIBULE + BAG:
         x, y = wide * across, MOUTH_Y + np.where(s > 0, above, below) * up
-        if (wide, above, below, depth) in VESTIBULE:  # lower teeth stand further back: leave the lower lip its flesh
+        if (wide, above, below, depth) in VESTIBULE:  # lower teeth stand further back, so the lower lip is thicker
             depth = surface.front(x, 0 * x + MOUTH_Y) - depth - 0.0032 * (s < 0) * np.abs(s)
         z = 0 * x + depth
         loops.append(np.stack([x, y, z], -1))

@@ -1,8 +1,8 @@
-"""What moves the head: skinning, joints, pose correctives and lids, and the smooth fields that the face actions are drawn with.
+"""What moves the head: skinning, joints, pose correctives and lids, and the smooth fields that face actions are made of.
 
 Where two lips or lids touch, both sides must get the same displacement unless an action is meant to part them. So fields
-are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which tell the
-lips apart.
+are functions of the place alone (`bump`), and only opening actions are multiplied by `upper` or `lower`, which distinguish
+the lips.
 """
 
 import numpy as np

@@ -51,7 +51,7 @@ def smooth(x, low, high):
 
 
 def place(direction):
-    """The skin [N,3] seen from MIDDLE along directions [N,3], ears aside."""
+    """The skin [N,3] seen from MIDDLE along directions [N,3], without the ears."""
     direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
     return surface.trace(MIDDLE + 0.2 * direction, -direction)
 

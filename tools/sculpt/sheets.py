@@ -60,13 +60,13 @@ def contents(head):
         ),
         "identities": (
             6,
-            {f"character {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24} for seed in range(12)},
+            {f"identity {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24} for seed in range(12)},
         ),
     }
 
 
 def looks(seed):
-    """Skin, eyes and hair of a random character, as Object.utter's properties; dark skin goes with dark eyes and hair."""
+    """Skin, eyes and hair for a random identity, as Object.utter's properties; dark skin goes with dark eyes and hair."""
     draw = np.random.default_rng(seed)
     tone = draw.uniform(0.05, 0.95)
     light = draw.uniform(0, 1) ** 2 * max(0, 1 - 1.6 * tone)

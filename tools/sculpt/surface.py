@@ -132,7 +132,7 @@ def nose(p):
 
 
 def distance(p):
-    """Signed distance [N] (negative inside) of points [N,3] from the skin, lips and ears aside."""
+    """Signed distance [N] (negative inside) of points [N,3] from the skin, without lips and ears."""
     p = np.concatenate([np.abs(p[..., :1]), p[..., 1:]], -1)
     d = ellipsoid(p, (0, 0.0620, -0.0170), (0.0755, 0.0830, 0.0900))  # cranium
     d = union(d, ellipsoid(p, (0, 0.0720, 0.0120), (0.0640, 0.0660, 0.0750)), 0.012)  # forehead

@@ -7,7 +7,7 @@ place where the lips meet and 2 mm before and over the lower ones' (overjet and 
 The tongue has three shapes, linear, on Motion's channels, made for the phones of the teacher:
 tip up   t d n l (0.9 to 1, jaw 0.04 to 0.08 rad): the tip behind the upper incisors, at the gum; s z sh ch r lift it part of the way.
 back up  k g ng (0.9 to 1): the back at the palate, the tip drawn back; u and w half of it.
-out      th dh (0.35 to 0.5, jaw 0.1 to 0.15 rad): the tip between the teeth; 1 is the tongue put out with the jaw well opened.
+out      th dh (0.35 to 0.5, jaw 0.1 to 0.15 rad): the tip between the teeth; 1 is the tongue put out with the jaw wide open.
 """
 
 import numpy as np

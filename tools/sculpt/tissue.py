@@ -2,7 +2,7 @@
 
 Fields are [V] or [V,3] in metres. `along` runs round the face towards the subject's left, `up` is up and `out` leads away from
 the head's upright axis. Where two lips touch both must move alike unless an action parts them: so patches are functions of the
-place alone, and only what parts is multiplied by `upper` or `lower`.
+place alone, and only what parts the lips is multiplied by `upper` or `lower`.
 """
 
 import numpy as np
@@ -73,7 +73,7 @@ class Tissue:
         return np.stack([t**i * s**j for i in range(4) for j in range(5)], -1)
 
     def slide(self, along, up, out=0):
-        """Displacement [V,3] of skin that slides over the sheet beneath it and keeps its height above, but for out."""
+        """Displacement [V,3] of skin that slides over the sheet beneath it and keeps its height above it, except for out."""
         turned, raised = self.angle + along / self.radius, self.y + up
         under = (self.terms(turned, raised) - self.terms(self.angle, self.y)) @ self.fit
         radius = np.hypot(self.p[:, 0], self.p[:, 2] - AXIS) + under + out

@@ -1,4 +1,4 @@
-"""Phones in time -> what the mouth does: targets blended by dominance, closures kept, the jaw led by the voice.
+"""Phones in time -> what the mouth does: targets are blended by dominance, closures kept, and the jaw follows the voice.
 
 Calibrated on ../shared/data/facegood_mocap (five takes of real speech at 30 fps; its jaw is mouth_stretch_c), while speaking;
 the capture's figure, then ours on read sentences of LJSpeech:
@@ -8,8 +8,8 @@ the capture's figure, then ours on read sentences of LJSpeech:
 
 What predicts the capture's jaw over a whole take from audio only (r, mean of the five; the linear maps are fitted on the other
 four): loudness alone 0.77, its square 0.78, bent and at 13 lags 0.80, with the openness of the vowels heard besides 0.82, any
-linear map of all Content 0.83. This teacher, told by the likeliest phones that our ears heard in her Mandarin, 0.80: the four
-numbers of FOLLOWS and CARRIED were chosen for that on all five. With a jaw in proportion to the phone's own it was 0.76.
+linear map of all Content 0.83. This teacher, told by the likeliest phones that our encoder heard in her Mandarin, 0.80: the four
+numbers of FOLLOWS and CARRIED were chosen for this on all five. With a jaw in proportion to the phone's own it was 0.76.
 """
 
 import numpy as np
@@ -24,13 +24,13 @@ HEAVY = 0.150  # lip-heavy phones: protrusion starts 150 ms early
 LIGHT = 0.05  # dominance left at the ends of onset and decay
 SUSTAIN = 0.75  # of the phone
 JAW_LATE = 0.35  # of the phone: the jaw's apex, later than the lips' (it follows loudness, see above) ...
-LATE = 0.5  # frames: ... and so much behind the sound besides, as the capture's
-CARRIED = 0.40, 0.24  # of the jaw: (how much of it speech carries whatever the phone, how open that is)
+LATE = 0.5  # frames: ... and that much later than the sound, as in the capture
+CARRIED = 0.40, 0.24  # of the jaw: (the part that speech holds open for every phone, how open that is)
 PAUSE = 0.25  # a longer silence shuts the mouth
 FOLLOWS = 1.45, 1.5  # gain of the jaw at full loudness, and the power of loudness that it follows
-MIN_SHUT = 0.067  # the shortest closure that two frames at 30 fps are sure to see
-MEET = 0.004  # seconds: lips count as shut (lip gap 0.03) so much before the ramp ends
-MIN_BITE = 0.036  # the shortest f or v that one frame is sure to see
+MIN_SHUT = 0.067  # the shortest closure that always covers two frames at 30 fps
+MEET = 0.004  # seconds: lips count as shut (lip gap 0.03) that long before the ramp ends
+MIN_BITE = 0.036  # the shortest f or v that always covers one frame
 CHUNK = 600  # frames computed at once: memory stays bounded
 
 
@@ -39,7 +39,7 @@ def mouth(phones, energy, T, style, rng, jaw_gain=1.0, consonant_gain=1.0):
 
     closure: 1 in every p, b, m. rest: 1 in long silences; breath: 1 where one of them
     ends in an intake. aperture: the least lip gap asked for where nothing shuts.
-    jaw_gain and consonant_gain [T] or scalar: the feeling's hand in it.
+    jaw_gain and consonant_gain [T] or scalar: the influence of the feeling.
     """
     starts, ends, targets, dominance, heavy, floor = segments(phones, loudness(phones, energy, rng), style, T)
     t = np.arange(T) / FPS
@@ -123,7 +123,7 @@ def segments(phones, share, style, T):
     targets[:, TRACK["mouthFunnel"]] *= lips * (1 - 0.15 * style.rounding)
     targets[:, TRACK["mouthPucker"]] *= lips * (1 + 0.15 * style.rounding)
     short = np.array([n == "sil" for n in names]) & (ends - starts < PAUSE)
-    dominance[short] *= 0.15  # in a short gap the mouth waits where its neighbours left it
+    dominance[short] *= 0.15  # in a short gap the mouth stays where it was
     heavy = np.array([PHONES[n].heavy for n in names])
     floor = np.array([PHONES[n].aperture for n in names])
     return starts, ends, targets, dominance, heavy, floor
@@ -145,7 +145,7 @@ def bilabials(phones):
 
 
 def closure(phones, t):
-    """1 while p, b or m hold the lips shut, with ramps of at most 100 ms (0.7 of a shorter neighbour; f and v want theirs)."""
+    """1 while p, b or m hold the lips shut, with ramps of at most 100 ms (beside a shorter phone 0.7 of it, beside f and v 20 ms)."""
     out = np.zeros(len(t))
     shut = bilabials(phones)
     sounds = [
@@ -163,7 +163,7 @@ def closure(phones, t):
 
 
 def rest(phones, t, style, rng):
-    """(rest, breath): 1 in silences longer than PAUSE, where the lips come together; 1 where they part to breathe in again."""
+    """(rest, breath): 1 in silences longer than PAUSE, where the lips come together; 1 where they part for the next breath."""
     out, breathing = np.zeros(len(t)), np.zeros(len(t))
     sounds = [(start, end) for start, end, label in phones if name(label) != "sil"]
     if not sounds:
@@ -195,7 +195,7 @@ def labiodental(phones, t):
 
 
 def window(out, t, start, end, rise, fall, soft=True):
-    """Raise out to 1 between start and end, with cosine ramps outside of them: whole ones, or, if not soft, halves that meet 1 at
+    """Raise out to 1 between start and end, with cosine ramps before and after: whole ones, or, if not soft, halves that reach 1 at
     full speed, as lips do (Lofqvist and Gracco 1997: their speed is near its peak when they touch)."""
     if end <= start:
         return

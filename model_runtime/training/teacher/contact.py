@@ -1,7 +1,7 @@
-"""Actions on a head: contact made true on its own geometry.
+"""Actions on a head, with lips that meet on its own geometry.
 
-Face actions say "shut" alike on every face, but identities differ: what shuts one mouth leaves another ajar. Here the inner
-lips' pairs of the posed identity itself are brought together, by Gauss-Newton on a few directions of motion.
+The same face actions move every face, but identities differ: what shuts one mouth leaves another slightly open. Here the pairs of
+inner-lip vertices of the posed identity itself are brought together, by Gauss-Newton on a few directions of motion.
 
 Measured on the present head at 30 fps: 160 other identities, sliders far out among them, the eight emotions at strength 1: each
 of 1,440 p, b, m shut (lip gap under 0.03), each of 640 f, v within 2 mm of the teeth and not shut, 800 of 800 open vowels
@@ -19,7 +19,7 @@ from model_runtime.flame.head import Head
 from model_runtime.flame.teeth import teeth_edge
 from model_runtime.training.teacher.layout import APERTURE, CLOSURE, INDEX, LABIODENTAL
 
-# What may move to shut the lips, and how readily (larger is more readily).
+# What may move to shut the lips, and how easily (larger is easier).
 HELPERS = {
     "mouthClose": 1.0,
     "jawOpen": 0.25,
@@ -30,14 +30,14 @@ HELPERS = {
     "mouthPressLeft": 0.2,
     "mouthPressRight": 0.2,
 }
-# Solved here, or told by channels.
+# Solved here, or taken from channels.
 ELSEWHERE = ("mouthClose", "tongueOut", *(name for name in INDEX if name.startswith(("eyeBlink", "eyeLook"))))
 ROUNDS = 2
 STEP = 0.05  # of an action, for slopes
 RIDGE = 1e-3  # of the squared gap of an open jaw
 MIDDLE = 3.0  # weight of the midpoints, which are what lip gap is measured on
 BITE = 10.0  # weight of the lower lip on the teeth
-CLEAR = 0.07  # lip gap of f and v at least, so that they never look like p
+CLEAR = 0.07  # smallest lip gap of f and v, so that they never look like p
 CHUNK = 2000
 
 
@@ -82,7 +82,7 @@ class Mouth:
 
 
 def lips_alone(head):
-    """A head of nothing but the inner lips (N upper, N lower) and a point for each joint: posing it costs next to nothing."""
+    """A head with only the inner lips (N upper, N lower) and a point for each joint, which is fast to pose."""
     if _kept.get("head") is not head:
         rows = np.r_[head.landmark("lip_inner_upper_mid"), head.lip_inner_upper, head.landmark("lip_inner_lower_mid"), head.lip_inner_lower]
         regressor = head.J_regressor

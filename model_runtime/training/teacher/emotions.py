@@ -2,8 +2,8 @@
 
 The faces themselves are flame.poses.EMOTIONS.
 
-Measured on 40 sentences each: the mean face of a whole performance, put to the nearest of the eight (their means from
-other seeds, scaled by strength), is the right one in 100 % at strength 1 and 99 % at strength 0.3.
+Measured on 40 sentences each: the mean face of a whole performance, assigned to the nearest of the eight (their means from
+other seeds, scaled by strength), is right in 100 % at strength 1 and 99 % at strength 0.3.
 """
 
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ EMOTIONS = {
         lively=0.8,
     ),
 }
-# How much of a feeling rounded lips hold back.
+# How much of a feeling is suppressed in rounded lips.
 YIELDS = {"mouthSmile": 0.7, "mouthStretch": 0.75, "mouthDimple": 0.7, "mouthUpperUp": 0.6, "mouthLowerDown": 0.6, "mouthFrown": 0.3}
 INERTIA = 3.5  # frames: a face takes about half a second from one feeling to the next
 FACES = np.array([face(poses.EMOTIONS[name]) for name in LABELS])  # [8, 52]
@@ -79,8 +79,8 @@ PAUSES = np.array([face(EMOTIONS[name].pause) for name in LABELS])  # [8, 52]
 
 
 def weights(emotion, strength, T):
-    """[T, 8] how much of each emotion: from a label, or an array [T, 8] for a timeline, times strength (number or [T]); no face
-    changes at once, so neither do these."""
+    """[T, 8] how much of each emotion: from a label, or an array [T, 8] for a timeline, times strength (number or [T]); smoothed,
+    because no face changes suddenly."""
     if isinstance(emotion, str):
         if emotion not in LABELS:
             raise UtterError(f"{emotion!r} is no emotion; choose one of {', '.join(LABELS)}.")
@@ -100,9 +100,9 @@ def blend(share, field_name, neutral):
 
 
 def layer(share, speaking, energy, style, rng):
-    """The feeling's own actions [T, 52]: a pose that is held, swells with the voice and comes in waves.
+    """The feeling's own actions [T, 52]: a pose that is held, grows with the voice's loudness and comes in waves.
 
-    speaking [T]: 0 while the mouth rests, 1 in speech. Waves come up in about 0.5 s and fade in about 1 s.
+    speaking [T]: 0 while the mouth rests, 1 in speech. Waves rise in about 0.5 s and fade in about 1 s.
     """
     T = len(share)
     wave = np.zeros(T)
@@ -125,8 +125,8 @@ def layer(share, speaking, energy, style, rng):
 def join(speech, feeling, speaking):
     """Speech and feeling in one face, [T, 52].
 
-    Speech keeps the mouth's own work: rounded lips let go of the smile and of whatever else spreads or bares them, and lose
-    little of their own; the feeling's jaw gives way to the voice's.
+    Speech decides what the mouth does: rounded lips drop the smile and whatever else spreads or bares them, and lose little of
+    their own; the feeling's jaw yields to the voice's.
     """
     smile = (feeling[:, INDEX["mouthSmileLeft"]] + feeling[:, INDEX["mouthSmileRight"]]) / 2
     stretch = feeling[:, INDEX["mouthStretchLeft"]]

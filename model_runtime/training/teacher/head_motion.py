@@ -1,4 +1,4 @@
-"""The head in talk: slow sway, answers to melody and loudness, nods on accents, breath.
+"""The head in talk: slow sway, responses to melody and loudness, nods on accents, breath.
 
 Over 170 performances of real sentences the neck's standard deviation is 5.8 6.9 4.8 degrees about x, y, z (SD asks for 6 7 5),
 and 99 % of its speeds lie below 48 degrees a second. What moves within half a second follows loudness and F0 (regressed on both,
@@ -12,7 +12,7 @@ from contract import FPS
 from model_runtime.training.teacher.upper_face import wander
 
 SD = np.radians([6.0, 7.0, 5.0])  # about x, y, z over many performances (ANCHORS)
-FARTHEST = 2.3  # SDs, before the feeling's own posture
+FARTHEST = 2.3  # in SDs, before the feeling's own posture
 LAG = 1  # frames: about 30 ms behind the voice
 POSTURE, SWAY, MIDDLE = 0.42, 0.9, 0.46  # shares of SD: a performance's own posture, slow sway, and livelier movement
 
@@ -44,6 +44,6 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     moving = answers + middle * (0.35 + 0.65 * speaking[:, None])
     moving[:, 0] += nods
     out = style.head * (still + lively[:, None] * ((0.6 + 0.4 * speaking.mean()) * slow + moving))
-    out = FARTHEST * SD * np.tanh(out / (FARTHEST * SD)) + posture  # nobody talks with the head on the shoulder
+    out = FARTHEST * SD * np.tanh(out / (FARTHEST * SD)) + posture  # talk does not bring the head to the shoulder
     out[:, 0] += breath
     return np.clip(gaussian_filter1d(out, 1.0, axis=0, mode="nearest"), -0.5, 0.5)

@@ -1,7 +1,7 @@
 """Names and places of everything the teacher writes.
 
 actions   [T, 52] the ARKit face actions, 0 to 1 (contract.ACTIONS)
-channels  [T, 15] what no face action says well, in this order:
+channels  [T, 15] what face actions do not describe well, in this order:
 
 | slice | what | unit |
 |---|---|---|
@@ -13,7 +13,7 @@ channels  [T, 15] what no face action says well, in this order:
 | 13 | labiodental: how far the lower lip must be on the upper teeth | 0 to 1 |
 | 14 | aperture: the least lip gap that speech asks for here | share of the gap at jawOpen 1 |
 
-The first twelve are Motion's last twelve; the other three are what contact.solve makes true on a head.
+The first twelve are Motion's last twelve; the other three are what contact.solve makes happen on a head.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ CHANNELS = 15
 NECK, EYES, LIDS, TONGUE = slice(0, 3), slice(3, 7), slice(7, 9), slice(9, 12)
 CLOSURE, LABIODENTAL, APERTURE = 12, 13, 14
 
-INDEX = {name: i for i, name in enumerate(ACTIONS)}  # contact.py goes by name: heads name their own
+INDEX = {name: i for i, name in enumerate(ACTIONS)}  # contact.py looks names up, because heads have their own order
 
 
 def columns(name):

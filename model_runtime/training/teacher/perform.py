@@ -1,4 +1,4 @@
-"""The teacher: aligned phones, prosody and a feeling -> what a face does. Rules from the literature, random as people are."""
+"""The teacher: aligned phones, prosody and a feeling -> what a face does. Rules from the literature, with the randomness of people."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -9,14 +9,14 @@ from model_runtime.training.teacher.layout import APERTURE, CHANNELS, CLOSURE, E
 from model_runtime.training.teacher.phones import TRACK
 from model_runtime.training.teacher.styles import style as draw_style
 
-# Actions that part the lips: they give way where the lips must be shut.
+# Actions that part the lips: reduced where the lips must be shut.
 PARTING = {"mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "mouthFunnel": 0.75, "mouthStretch": 0.3, "mouthShrugUpper": 0.5}
 
 
 def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
     """Motion values float32 [T, 65] at 30 fps on that head and identity: `actions`, with contact solved on its geometry.
 
-    phones: [[start, end, "AH0"], ...] in seconds. prosody: see voice.on_frames; None makes it up from the rhythm. emotion: one
+    phones: [[start, end, "AH0"], ...] in seconds. prosody: see voice.on_frames; None: invented from the rhythm. emotion: one
     of emotions.LABELS or weights [T, 8]; strength 0 to 1, a number or [T]. T defaults to the end of the phones. The same
     arguments give the same values. UtterError for an unknown phone or emotion.
     """
@@ -24,7 +24,7 @@ def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
 
 
 def actions(phones, prosody, emotion, strength, seed, T=None):
-    """(actions float32 [T, 52], channels float32 [T, 15]) by layout: the performance before it has a head."""
+    """(actions float32 [T, 52], channels float32 [T, 15]) by layout: the performance before it is put on a head."""
     if not len(phones) or (T is not None and T < 1):
         raise UtterError("There is nothing to perform: give at least one phone (sil for silence) and one frame.")
     T = max(1, int(np.ceil(phones[-1][1] * FPS))) if T is None else T
@@ -67,7 +67,7 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
 
 
 def mouth_actions(tracks, breath, style):
-    """Symmetric tracks [T, 13] -> actions [T, 52], one side leading as the performer does."""
+    """Symmetric tracks [T, 13] -> actions [T, 52], with the performer's leading side."""
     face = np.zeros((len(tracks), len(ACTIONS)))
     side = 0.12 * style.asymmetry
     for name, column in TRACK.items():
@@ -81,8 +81,8 @@ def mouth_actions(tracks, breath, style):
 
 
 def shut_lips(face, channels, shut):
-    """Make contacts true in actions, in place. Shut lips: what parts them gives way, mouthClose meets jawOpen (as ARKit has it),
-    with a little press in p, b and m. In f and v the lower lip is rolled in, the upper one up, and rounding waits."""
+    """Make contacts happen in actions, in place. Shut lips: what parts them is reduced, mouthClose equals jawOpen (as in ARKit), with
+    a little press in p, b and m. In f and v the lower lip rolls in, the upper one goes up, and rounding is held back."""
     closure, teeth = channels[:, CLOSURE], channels[:, LABIODENTAL]
     for name, share in PARTING.items():
         face[:, columns(name)] *= (1 - share * closure)[:, None]
@@ -98,7 +98,7 @@ def shut_lips(face, channels, shut):
 
 
 def eyes_as_actions(face, channels):
-    """Lids, gaze and tongue also as the face actions that say them, so that the actions alone drive a rig. In place."""
+    """Lids, gaze and tongue also as their face actions, so that the actions alone drive a rig. In place."""
     for side, out in (("Left", 1), ("Right", -1)):
         pitch, yaw = channels[:, EYES][:, [0, 1] if side == "Left" else [2, 3]].T / upper_face.REACH[:, None]
         face[:, INDEX[f"eyeBlink{side}"]] = channels[:, LIDS][:, 0 if side == "Left" else 1]

@@ -1,4 +1,4 @@
-"""How each phone's target (flame.poses.PHONES) meets its neighbours': how much it insists (its dominance), and when.
+"""How each phone's target (flame.poses.PHONES) meets its neighbours': how strong it is (its dominance), and when.
 
 The rules are those of JALI (Edwards et al. 2016, section 4.2): non-nasal consonants part the lips, tongue-only phones leave the
 lips to their neighbours, lip-heavy phones start early and end late. Targets meet with dominances as in Cohen and Massaro (1993,

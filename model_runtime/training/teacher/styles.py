@@ -19,14 +19,14 @@ class Style:
     expression: float  # gain of the feeling
     mix: np.ndarray  # [52] this face's own gain of each action in a feeling
     brows: float  # gain of brow movement
-    brow_rate: float  # chance that an accent moves the brows
+    brow_rate: float  # probability that an accent moves the brows
     brow_seconds: float  # how long a raise takes to come up
     blinks: float  # per second
-    contact: float  # chance that a fixation looks at the listener
+    contact: float  # probability that a fixation looks at the listener
     head: float  # gain of head movement
-    nod_rate: float  # chance that an accent nods
-    sway: np.ndarray  # [3, 2] how pitch, yaw and roll of the head answer F0 and loudness, radians per unit
-    breath: float  # chance that a pause ends in an audible breath
+    nod_rate: float  # probability that an accent brings a nod
+    sway: np.ndarray  # [3, 2] how pitch, yaw and roll of the head follow F0 and loudness, radians per unit
+    breath: float  # probability that a pause ends in an audible breath
 
 
 def style(rng):

@@ -15,13 +15,13 @@ from model_runtime.training.teacher.layout import columns
 CLOSE, OPEN = 0.050, 0.100  # seconds a lid takes to shut and to open
 SHUT = 0.034  # ... and stays shut, so that one frame at 30 fps sees it
 REFRACTORY = 1.5  # seconds before the next blink
-DOUBLE = 0.15  # of blinks come twice
-COUPLED = 0.4  # seconds: a blink that is due waits so long for a saccade or a pause, or comes so much early
+DOUBLE = 0.15  # share of blinks that are double
+COUPLED = 0.4  # seconds: a blink waits that long for a saccade or a pause, or comes that much earlier
 REACH = np.array([0.40, 0.55])  # radians, the farthest an eye turns: pitch, yaw; its look actions at 1
 
 
 def wander(rng, T, hertz):
-    """Smooth noise [T] of unit variance with hardly anything above that frequency: Gaussian-filtered white noise."""
+    """Smooth noise [T] of unit variance with almost no power above that frequency: Gaussian-filtered white noise."""
     sigma = FPS / (2 * np.pi * hertz)
     pad = int(4 * sigma) + 1
     noise = gaussian_filter1d(rng.standard_normal(T + 2 * pad), sigma, mode="wrap")
@@ -57,7 +57,7 @@ def brows(found, T, style, lively, rng):
 
 
 def blinks(T, rate, moments, rng):
-    """A lid's blinks [T], 0 open to 1 shut. rate [T]: a second. moments: times that take the next blink along, in order.
+    """A lid's blinks [T], 0 open to 1 shut. rate [T]: blinks a second. moments: times, in order, to which the next blink moves.
 
     Intervals are log-normal after a refractory 1.5 s; 50 ms to shut, 100 ms to open; 15 % are double. The series starts long
     before the clip, so that its first second is like any other.
@@ -119,7 +119,7 @@ def gaze(T, style, restless, offset, head, rng):
 
 
 def lids(blink, eyes, droop, wide):
-    """Lids [T, 2]: blinks over a lid that follows the gaze down (about 0.3 shut at 0.35 rad) and droops or widens."""
+    """Lids [T, 2]: blinks added to a lid that follows the gaze down (about 0.3 shut at 0.35 rad) and droops or widens."""
     base = np.clip(np.maximum(eyes[:, 0], 0) * 0.9 + droop - 0.3 * wide, 0, 0.6)
     lid = base + (1 - base) * blink
     return np.stack([lid, lid], 1)

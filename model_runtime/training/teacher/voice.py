@@ -1,4 +1,4 @@
-"""Loudness and melody, as Content has them: measured from a recording, or made up from the rhythm of the phones alone.
+"""Loudness and melody, as Content has them: measured from a recording, or invented from the rhythm of the phones alone.
 
 Prosody is [Tc, 3] at 50 Hz: energy (log loudness, 0 to 1), voicing (0 to 1), f0 (octaves from the speaker's median, 0 where
 unvoiced).
@@ -20,7 +20,7 @@ VOICED = {"B", "D", "G", "V", "DH", "Z", "ZH", "JH"}
 
 
 def rhythm(phones, rng):
-    """Prosody float32 [Tc, 3] made up for phones without sound: loudness by phone class and stress; F0 that declines over a
+    """Prosody float32 [Tc, 3] invented for phones without sound: loudness by phone class and stress; F0 that declines over a
     phrase with bumps on some stressed vowels (the shapes of Pierrehumbert 1981: declination and accents)."""
     t = np.arange(int(phones[-1][1] * CONTENT_FPS) + 1) / CONTENT_FPS
     energy, voicing, f0 = np.zeros(len(t)), np.zeros(len(t)), np.zeros(len(t))

@@ -1,4 +1,4 @@
-"""The denoiser's parts do what their formulas say; a checkpoint comes back whole or is refused in a sentence."""
+"""The denoiser's parts do what their formulas say; a checkpoint is read back complete or refused in a sentence."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def inputs(B=2, T=24, seed=0):
 
 
 def lively(**size):
-    """A small denoiser whose zero-initialised layers are awake."""
+    """A small denoiser whose zero-initialised layers have random weights."""
     torch.manual_seed(1)
     net = g.Denoiser(**({"width": 32, "depth": 2, "heads": 2} | size)).eval()
     for block in net.blocks:
@@ -92,7 +92,7 @@ def test_every_condition_reaches_the_motion(which, index, size):
 
 
 def test_fusion_begins_as_nothing():
-    """So weights trained without it are gone on from, not begun again."""
+    """So training can go on from weights that were trained without it."""
     torch.manual_seed(0)
     net, args = g.Denoiser(width=32, depth=2, heads=2, fusion=True).eval(), inputs()
     plain = g.Denoiser(width=32, depth=2, heads=2).eval()
@@ -114,7 +114,7 @@ def test_a_dropped_condition_is_not_heard(size):
 
 
 def test_feeling_acts_on_its_own_frames():
-    """AdaIN is per frame: with all that looks at other frames silenced, another feeling at frame 3 changes frame 3 alone."""
+    """AdaIN is per frame: with everything zeroed that looks at other frames, another feeling at frame 3 changes frame 3 alone."""
     net, args = lively(), inputs(B=1)
     for block in net.blocks:
         torch.nn.init.zeros_(block.attention.out.weight)

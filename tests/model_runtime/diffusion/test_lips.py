@@ -24,8 +24,8 @@ def generator():
     return load_generator("cpu")
 
 
-def ajar(head, beta, heard):
-    """(values [4, 65] with the lips a fifth open, content [4, 55] that hears that posterior in frames 1 and 2)."""
+def slightly_open(head, beta, heard):
+    """(values [4, 65] with the lips a fifth open, content [4, 55] with that posterior in frames 1 and 2)."""
     values = torch.from_numpy(0.2 * np.asarray(head.actions_motion, np.float32)[head.action("jawOpen")]).repeat(4, 1)
     values[:, 54] = 0.2  # the head is turned
     content = torch.zeros(4, 55)
@@ -45,7 +45,7 @@ def biting(head, values, beta):
 def test_f_and_v_touch_the_teeth_and_p_b_m_shut(generator, head, seed):
     beta = torch.zeros(300) if seed is None else torch.randn(300, generator=torch.Generator().manual_seed(seed)) * 0.7
     for heard, shut in ((lips.BILABIAL, True), (lips.LABIODENTAL, False)):
-        values, content = ajar(head, beta, heard)
+        values, content = slightly_open(head, beta, heard)
         before = values.clone()
         sealed = lips.seal(generator, values, content, beta, HeldPins(None, 4, generator.mean, generator.std))
         gap = lbs.lip_gap(head, sealed.numpy(), beta.numpy())
@@ -59,7 +59,7 @@ def test_f_and_v_touch_the_teeth_and_p_b_m_shut(generator, head, seed):
 
 def test_a_pinned_channel_is_not_moved(generator, head):
     beta = torch.zeros(300)
-    values, content = ajar(head, beta, lips.LABIODENTAL)
+    values, content = slightly_open(head, beta, lips.LABIODENTAL)
     mask = np.zeros((4, 65), bool)
     mask[:, JAW] = True
     sealed = lips.seal(generator, values, content, beta, HeldPins(Pins(values.numpy(), mask), 4, generator.mean, generator.std))

@@ -120,7 +120,7 @@ def test_guidance_branches_are_one_batch(generator):
 
 
 def test_a_prompt_is_emphasised_where_it_holds(generator, monkeypatch):
-    """One step of the sampler is the guided sum, frame by frame, of what the denoiser says in each branch."""
+    """One step of the sampler is the guided sum, frame by frame, of what the denoiser predicts in each branch."""
     said = torch.tensor([0.3, 0.2, -0.1])
     monkeypatch.setattr(sampler, "denoise", lambda generator, branches, step, beta, x, *rest: said[branches][:, None, None].expand(x.shape))
     monkeypatch.setattr(sampler, "steady", lambda clean: clean)
@@ -141,7 +141,7 @@ def test_pins_are_met_bit_for_bit(generator):
 
 
 def test_neighbours_follow_a_pin():
-    """What a prediction misses at a pin is spread around it: no frame stands out alone, far frames stay."""
+    """What a prediction misses at a pin is spread around it: no single frame stands out, far frames stay."""
     pinned = np.zeros((60, CHANNELS), np.float32)
     mask = np.zeros((60, CHANNELS), bool)
     pinned[30, JAW.start], mask[30, JAW.start] = 0.4, True
@@ -195,7 +195,7 @@ def test_bad_pins_are_refused(generator):
 
 
 def test_hidden_states_are_heard_and_content_seals_the_lips(generator, monkeypatch):
-    """A generator of hidden states: any width; other ears are refused; the seal is fed by Content, or left out."""
+    """A generator of hidden states: any width; another encoder is refused; the seal is fed by Content, or left out."""
     torch.manual_seed(3)
     net = g.Denoiser(width=32, depth=1, heads=2, content=19).eval()
     for value in net.parameters():
@@ -211,7 +211,7 @@ def test_hidden_states_are_heard_and_content_seals_the_lips(generator, monkeypat
     assert np.abs(first - again).max() > 1e-3 and np.array_equal(sealed[0], content)
     with pytest.raises(UtterError, match="hidden:hubert-0:9"):
         sampler.sample(hidden, content, *rest)
-    with pytest.raises(UtterError, match="other ears"):
+    with pytest.raises(UtterError, match="another encoder"):
         sampler.sample(generator, states, *rest)
 
 
@@ -226,4 +226,4 @@ def test_a_checkpoint_says_how_wide_its_content_is(tmp_path):
     )
     g.save(made, tmp_path / "g.safetensors")
     read = g.load(tmp_path / "g.safetensors", basis="a")
-    assert read.denoiser.size["content"] == 19 and read.ears == "hidden:hubert-0:9"
+    assert read.denoiser.size["content"] == 19 and read.encoder == "hidden:hubert-0:9"

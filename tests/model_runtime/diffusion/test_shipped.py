@@ -53,7 +53,7 @@ def voices():
 
 @pytest.fixture(scope="module")
 def heard(voices):
-    """{name: (content [T, 55] as the shipped ears hear it, phones)}."""
+    """{name: (content [T, 55] as the shipped encoder hears it, phones)}."""
     encoder = load_encoder("cpu")
     return {
         name: (resample(encoder.encode(samples), FPS, -(-len(samples) * FPS // 16000)), phones)
@@ -63,7 +63,7 @@ def heard(voices):
 
 @pytest.fixture(scope="module")
 def said(voices):
-    """{name: (content [T, 55] that says what the phones' labels say, phones)}: the generator without the ears' mistakes."""
+    """{name: (content [T, 55] that says what the phones' labels say, phones)}: the generator without the encoder's mistakes."""
     return {
         name: (resample(oracle(phones, samples), FPS, -(-len(samples) * FPS // 16000)), phones)
         for name, (samples, phones) in voices.items()
@@ -186,7 +186,7 @@ def test_eyes_blink(generator, heard):
 
 
 def test_pins_guide_the_curve_around_them(generator, heard, plain):
-    """A jaw key far off the curve: met exactly, approached over several frames, forgotten a second away."""
+    """A jaw key far off the curve: met exactly, approached over several frames, without effect a second away."""
     content, _ = heard["moon"]
     T = len(content)
     at, channel = T // 2, NECK.start + 1

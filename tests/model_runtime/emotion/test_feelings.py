@@ -1,9 +1,10 @@
-"""The shipped space: words, labels and voices that nobody trained on find their emotion."""
+"""The shipped space: words, labels and voices that were not trained on find their emotion."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from contract import UtterError
 from model_runtime.emotion import LABELS, load_feelings, voice
@@ -74,7 +75,6 @@ def test_probabilities_are_probabilities(feelings):
 
 def test_voices_nobody_trained_on(feelings):
     """EmoDB's speakers 03 and 10; angry, sad and neutral are the ones a voice alone tells best."""
-    soundfile = pytest.importorskip("soundfile")
     if not EMODB.exists():
         pytest.skip("EmoDB is not beside the checkout")
     wanted = {"W": "angry", "T": "sad", "N": "neutral"}

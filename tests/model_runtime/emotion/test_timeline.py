@@ -1,4 +1,4 @@
-"""Passages over a base, as an array: strengths, fades and overlaps as written. A fake space keeps the arithmetic in view."""
+"""Passages over a base, as an array: strengths, fades and overlaps as written. A fake space keeps the arithmetic simple."""
 
 import numpy as np
 import pytest

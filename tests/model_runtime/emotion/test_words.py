@@ -1,4 +1,4 @@
-"""How much, and what not: read from the words themselves."""
+"""The degree and what is denied, read from the words themselves."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A small head made in code: an egg with a mouth slit, in the built-in head's format in full. Coarse, but every array is real."""
+"""A small head made in code: an egg with a slit for a mouth, in the full format of the built-in head. Coarse, but with every array."""
 
 from functools import lru_cache
 

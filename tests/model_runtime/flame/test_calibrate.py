@@ -11,7 +11,7 @@ from scipy import sparse
 
 from model_runtime.flame import calibrate, lbs
 from model_runtime.flame.calibrate import complete
-from model_runtime.flame.head import BUILT_IN, head_from_fields
+from model_runtime.flame.head import head_from_fields
 from model_runtime.flame.load import load_head
 from model_runtime.flame.mesh import load_mesh
 from tests.model_runtime.flame.conftest import flame_fields, make_head
@@ -26,8 +26,6 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def builtin():
-    if not BUILT_IN.exists():
-        pytest.skip("the built-in head is not made yet: python build.py sculpt")
     return load_head()
 
 
@@ -143,7 +141,7 @@ def test_channels_that_mean_the_same_everywhere_are_kept(builtin, flame):
 
 
 def test_the_pickle_is_the_same_head(builtin, flame, fields, tmp_path, monkeypatch):
-    """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated alike."""
+    """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated in the same way."""
 
     class Ch:
         def __init__(self, x):
@@ -185,6 +183,7 @@ def test_identity_comes_near(builtin, flame):
     assert far(lbs.pose(builtin, np.zeros((1, 65)), beta)[0]) < 0.87 * far(builtin.v_template)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_known_identity_is_found_again(builtin, shuffled):
     """Our own head wearing another identity; once with its vertices in another order, so that only geometry and landmarks

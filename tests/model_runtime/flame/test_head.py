@@ -1,4 +1,4 @@
-"""Heads are read from every kind of file FLAME comes in, and what is no head is refused in a sentence."""
+"""Heads are read from every kind of FLAME file, and what is not a head is refused in a sentence."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Sliders and random characters: each slider does what its name says, and every character is a sound head."""
+"""Sliders and random identities: each slider does what its name says, and every identity is a sound head."""
 
 import json
 
@@ -93,28 +93,28 @@ def test_sliders_at_rest_are_the_template(builtin):
 
 
 def test_one_is_two_or_three_standard_deviations(builtin):
-    """Each in one thing, or in a few together: far out, but believable."""
+    """Each slider alone, or a few together: far out, but believable."""
     length = np.linalg.norm(builtin.identity_directions, axis=1)
     assert (length > 1.9).all() and (length < 6).all()
 
 
-def test_characters_come_again_and_differ(builtin):
+def test_identities_come_again_and_differ(builtin):
     seeds = range(12)
-    people = [identity.random(builtin, seed) for seed in seeds]
-    for seed, (sliders, beta) in zip(seeds, people):
+    drawn = [identity.random(builtin, seed) for seed in seeds]
+    for seed, (sliders, beta) in zip(seeds, drawn):
         again, same = identity.random(builtin, seed)
         assert sliders == again and np.array_equal(beta, same)
         assert list(sliders) == identity.names(builtin) and all(-1 <= value <= 1 for value in sliders.values())
         np.testing.assert_allclose(identity.beta(builtin, sliders, seed), beta, atol=1e-6)
     face = ~builtin.region("neck") & ~builtin.region("mouth_inside")
-    faces = np.array([lbs.pose(builtin, NEUTRAL, beta)[0][face] for _, beta in people])
-    apart = np.sqrt(((faces[:, None] - faces[None]) ** 2).sum(-1).mean(-1))[np.triu_indices(len(people), 1)]
+    faces = np.array([lbs.pose(builtin, NEUTRAL, beta)[0][face] for _, beta in drawn])
+    apart = np.sqrt(((faces[:, None] - faces[None]) ** 2).sum(-1).mean(-1))[np.triu_indices(len(drawn), 1)]
     assert apart.min() > 0.002 and apart.max() < 0.025
     values = np.array([list(identity.random(builtin, seed)[0].values()) for seed in range(200)])
     assert (values.std(0) > 0.15).all() and (np.abs(values.mean(0)) < 0.15).all()
 
 
-def test_a_characters_own_stays_under_moving_sliders(builtin):
+def test_what_sliders_leave_of_an_identity_stays_when_they_move(builtin):
     sliders, beta = identity.random(builtin, 4)
     moved = identity.beta(builtin, sliders | {"Age": sliders["Age"] + 0.5}, 4)
     np.testing.assert_allclose(moved - beta, 0.5 * builtin.identity_directions[identity.names(builtin).index("Age")], atol=1e-5)
@@ -125,7 +125,7 @@ def test_a_characters_own_stays_under_moving_sliders(builtin):
 
 
 def test_lids_follow_the_identity(builtin):
-    """Other eyes need other ways to shut: the margins meet, where the template's way would leave a gap."""
+    """Other eyes need lids that shut another way: the margins meet where the template's lids would leave a gap."""
     beta = identity.beta(builtin, {"Eye Size": 1.25})
     shut = NEUTRAL.copy()
     shut[0, 60:62] = 1

@@ -1,4 +1,4 @@
-"""Where the look changes: each mask lies where its name says, fades, and is zero on a head that has nothing of the kind."""
+"""Where the look changes: each mask lies where its name says, fades, and is zero on a head without such a part."""
 
 from dataclasses import replace
 

@@ -5,7 +5,6 @@ import pytest
 
 from contract import UtterError
 from model_runtime.flame import lbs
-from model_runtime.flame.head import BUILT_IN
 from model_runtime.flame.load import load_head
 from model_runtime.flame.mesh import head_from_mesh, load_mesh
 from tests.model_runtime.flame.conftest import make_head
@@ -92,11 +91,10 @@ def test_a_mesh_speaks(head, unit):
     assert lbs.lip_gap(made, np.zeros((1, 65)))[0] < 1e-6
 
 
+@pytest.mark.slow
 def test_a_mesh_as_blender_holds_it():
-    """The built-in head as another person, in decimetres, Z up, facing -Y, somewhere in the scene: upright, in metres, on its
+    """The built-in head with another identity, in decimetres, Z up, facing -Y, somewhere in the scene: upright, in metres, on its
     vertices."""
-    if not BUILT_IN.exists():
-        pytest.skip("the built-in head is not made yet: python build.py sculpt")
     builtin = load_head()
     beta = np.zeros(300, np.float32)
     beta[:6] = [1, -1, 1, 0.5, -0.5, 1]

@@ -1,4 +1,4 @@
-"""Content's layout, and its way from 50 Hz to a motion's frame rate."""
+"""Content's layout, and its resampling from 50 Hz to a motion's frame rate."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from model_runtime.speech.content import ARTICULATORY, NAMES, PHONES, PROSODY, r
 
 
 def speech(frames, phone="AA"):
-    """Content of one phone held for ever."""
+    """Content of one phone held throughout."""
     out = np.zeros((frames, len(NAMES)), np.float32)
     out[:, NAMES.index(phone)] = 1
     return out

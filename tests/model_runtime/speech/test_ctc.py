@@ -22,7 +22,7 @@ EMODB = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "emodb"
 
 
 def peaky(phones, frames, rng, labels=LABELS):
-    """Posteriors [frames, V] of a model that spikes for one frame somewhere in each [start, end, phone] and says blank otherwise."""
+    """Posteriors [frames, V] of a model that spikes for one frame somewhere in each [start, end, phone] and is blank otherwise."""
     out = np.full((frames, len(labels)), 0.02 / len(labels), np.float32)
     out[:, 0] += 0.98
     for start, end, phone in phones:
@@ -53,7 +53,7 @@ def onset_errors(phones, content):
 
 
 def doubting(phones, frames, rng):
-    """Content [frames, 55] of ears that know the phones' times and half believe in something else, now and then."""
+    """Content [frames, 55] of an encoder that knows the phones' times and half believes in something else, now and then."""
     out, time = np.zeros((frames, 55), np.float32), np.arange(frames) / 50
     for start, end, phone in phones:
         out[(time >= start) & (time < end), :52] = ctc.vector(SOUNDS[LABELS.index(phone)][0])
@@ -90,7 +90,7 @@ def test_a_model_that_is_always_early_or_late_is_set_right(late):
 
 @pytest.mark.skipif(not EMODB.is_dir(), reason="needs ../shared, the folder of real voices")
 def test_real_voices_with_hand_labels():
-    """A speaker that the ears did not learn from: single spikes anywhere in each phone become closures within 20 ms of the label."""
+    """A speaker that the encoder did not learn from: single spikes anywhere in each phone become closures within 20 ms of the label."""
     encoder, rng, errors, heard = load_encoder("cpu"), np.random.default_rng(1), [], []
     for clip in [clip for clip in corpus.emodb(EMODB) if clip.split == "dev" and clip.kind == "phones"][:10]:
         phones = [[start, end, bare(phone)] for start, end, phone in align.read_emodb(clip)["phones"]]
@@ -103,7 +103,7 @@ def test_real_voices_with_hand_labels():
 
 
 def flat(frames):
-    """Content of ears that know nothing."""
+    """Content of an encoder that knows nothing."""
     out = np.full((frames, 55), 0.5, np.float32)
     out[:, PHONES] = 1 / 40
     return out

@@ -1,4 +1,4 @@
-"""The ears: any length, the same in chunks as at once, and right about real voices."""
+"""The encoder: any length, the same in chunks as at once, and right about real voices."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from contract import UtterError
 from model_runtime.audio import RATE, load_voice
-from model_runtime.speech import encoder as ears
+from model_runtime.speech import encoder as module
 from model_runtime.speech.content import ARTICULATORY, NAMES, PHONES, frames_of
 
 VOICES = Path(__file__).resolve().parents[3] / "blender_assets" / "voices"
@@ -19,7 +19,7 @@ EMODB = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "emodb"
 
 @pytest.fixture(scope="module")
 def shipped():
-    return ears.load_encoder("cpu")
+    return module.load_encoder("cpu")
 
 
 def talk(seconds, seed=0):
@@ -40,11 +40,11 @@ def test_one_frame_every_20_ms(shipped, samples):
 @pytest.mark.parametrize("chunk", [250, 500])
 def test_chunks_hear_what_the_whole_hears(shipped, monkeypatch, chunk):
     voice = np.tile(load_voice(VOICES / "moon.flac"), 3)
-    monkeypatch.setattr(ears, "CHUNK", 10**6)
+    monkeypatch.setattr(module, "CHUNK", 10**6)
     whole = shipped.encode(voice)
-    monkeypatch.setattr(ears, "CHUNK", chunk)
+    monkeypatch.setattr(module, "CHUNK", chunk)
     apart = np.abs(shipped.encode(voice) - whole).max(1)
-    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2  # recurrent layers forget, but never quite
+    assert np.quantile(apart, 0.99) < 0.05 and apart.max() < 0.2  # recurrent layers forget, but never completely
 
 
 def test_progress_reaches_the_end(shipped):
@@ -69,19 +69,19 @@ def test_stillness_is_silence(shipped):
 
 def test_other_weights_are_refused_in_a_sentence(tmp_path):
     with pytest.raises(UtterError, match="is missing; install Utter again"):
-        ears.load_encoder(path=tmp_path / "none.safetensors")
+        module.load_encoder(path=tmp_path / "none.safetensors")
     (tmp_path / "torn.safetensors").write_bytes(b"not weights")
     with pytest.raises(UtterError, match="is damaged; install Utter again"):
-        ears.load_encoder(path=tmp_path / "torn.safetensors")
+        module.load_encoder(path=tmp_path / "torn.safetensors")
     save_file({"x": torch.zeros(1)}, str(tmp_path / "other.safetensors"), {"names": "something else"})
     with pytest.raises(UtterError, match="another version"):
-        ears.load_encoder(path=tmp_path / "other.safetensors")
+        module.load_encoder(path=tmp_path / "other.safetensors")
 
 
 def test_weights_are_stored_and_read_back(tmp_path):
-    network = ears.Network().eval()
-    ears.save_network(network, tmp_path / "w.safetensors", seed="0")
-    back = ears.load_encoder(path=tmp_path / "w.safetensors")
+    network = module.Network().eval()
+    module.save_network(network, tmp_path / "w.safetensors", seed="0")
+    back = module.load_encoder(path=tmp_path / "w.safetensors")
     mel = torch.randn(1, 100, 64)
     with torch.no_grad():
         assert torch.allclose(back.network(mel), network(mel), atol=2e-2)

@@ -1,4 +1,4 @@
-"""Loudness, pitch and mel bands are what they say, in time and in value."""
+"""Loudness, pitch and mel bands are right, in time and in value."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""Speech models of transformers as ears: tiny random ones, saved in the real format."""
+"""Speech models of transformers as encoders: tiny random ones, saved in the real format."""
 
 import json
 import os
@@ -77,11 +77,11 @@ def talk(seconds, seed=0):
 @pytest.mark.parametrize("kind", TYPES)
 def test_every_kind_of_model_gives_content_and_hidden_states(kind, tmp_path):
     folder = build(tmp_path, kind)
-    ears, hidden = plugin.load_plugin(folder), plugin.load_plugin(folder, layer=1)
-    assert ears.kind.startswith(f"phones:{kind}-") and hidden.kind == ears.kind.replace("phones", "hidden") + ":1"
+    encoder, hidden = plugin.load_plugin(folder), plugin.load_plugin(folder, layer=1)
+    assert encoder.kind.startswith(f"phones:{kind}-") and hidden.kind == encoder.kind.replace("phones", "hidden") + ":1"
     for samples in (1600, 1919, 30001):
         voice = talk(2)[:samples]
-        content, states = ears.encode(voice), hidden.encode(voice)
+        content, states = encoder.encode(voice), hidden.encode(voice)
         assert content.shape == (frames_of(samples), 55) and content.dtype == np.float32 and np.isfinite(content).all()
         assert np.allclose(content[:, PHONES].sum(1), 1, atol=1e-4) and content[:, :52].min() >= 0 and content[:, :52].max() <= 1 + 1e-5
         assert states.shape == (frames_of(samples), 16 + 3) and states.dtype == np.float32 and np.isfinite(states).all()
@@ -100,7 +100,7 @@ def test_the_same_weights_have_the_same_name_with_and_without_a_head(tmp_path):
 
 
 def alone(model):
-    """Weights with which frames do not hear each other, but for positions, which are convolved over 16."""
+    """Weights with which frames do not see each other, except through positions, which are convolved over 16."""
     for layer in model.base_model.encoder.layers:
         torch.nn.init.zeros_(layer.attention.out_proj.weight)
 
@@ -112,36 +112,36 @@ def without_positions(model):
 @pytest.mark.parametrize("kind", ["wav2vec2", "wav2vec2-bert"])
 def test_what_happens_at_a_time_is_heard_at_that_time(kind, tmp_path):
     """A click at t changes the frames that are centred within half of what a frame sees of t, and no others."""
-    ears = plugin.load_plugin(build(tmp_path, kind, **({"change": without_positions} if kind == "wav2vec2" else {})), layer=0)
+    encoder = plugin.load_plugin(build(tmp_path, kind, **({"change": without_positions} if kind == "wav2vec2" else {})), layer=0)
     voice = talk(4) * 0.01
     for t in (16000, 24000, 24000 + 160, 31999, 40123):
         click = voice.copy()
         click[t - 8 : t + 8] += 0.5
         moved = []
         for samples in (voice, click):
-            ears.frames.level = lambda samples: (np.float32(0), np.float32(1))
-            moved.append(ears.encode(samples)[:, :16])
+            encoder.frames.level = lambda samples: (np.float32(0), np.float32(1))
+            moved.append(encoder.encode(samples)[:, :16])
         frames = np.flatnonzero(np.abs(moved[1] - moved[0]).max(1) > 1e-6)
-        reach = ears.frames.sees / 2 + 8
+        reach = encoder.frames.sees / 2 + 8
         expected = [k for k in range(len(moved[0])) if abs(k * 320 - t) < reach]
         assert abs(frames.mean() * 320 - t) <= 160 and set(frames) <= set(expected) and len(frames) >= len(expected) - 1
 
 
 @pytest.mark.parametrize("chunk", [2, 5])
 def test_chunks_hear_what_the_whole_hears(chunk, tmp_path, monkeypatch):
-    """Exactly so where frames do not hear each other over more than the edges."""
-    ears, voice = plugin.load_plugin(build(tmp_path, change=alone), layer=2), talk(14.3)
-    whole = ears.encode(voice)
+    """The same numbers where frames do not see each other over more than the edges."""
+    encoder, voice = plugin.load_plugin(build(tmp_path, change=alone), layer=2), talk(14.3)
+    whole = encoder.encode(voice)
     monkeypatch.setattr(plugin, "CHUNK", chunk)
     monkeypatch.setattr(plugin, "EDGE", 1)
-    assert np.abs(ears.encode(voice) - whole).max() < 1e-4
+    assert np.abs(encoder.encode(voice) - whole).max() < 1e-4
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_progress_reaches_the_end_and_a_chunk_can_be_stopped_within(kind, tmp_path):
-    ears = plugin.load_plugin(build(tmp_path, kind))
+    encoder = plugin.load_plugin(build(tmp_path, kind))
     told = []
-    ears.encode(talk(3), told.append)
+    encoder.encode(talk(3), told.append)
     assert told == sorted(told) and len(told) >= 5 and told[-1] == 1
 
     def stop(fraction):
@@ -149,14 +149,14 @@ def test_progress_reaches_the_end_and_a_chunk_can_be_stopped_within(kind, tmp_pa
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        ears.encode(talk(3), stop)
-    assert len(ears.encode(talk(1))) == 51  # and goes on to be of use
+        encoder.encode(talk(3), stop)
+    assert len(encoder.encode(talk(1))) == 51  # and can still be used
 
 
 def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
-    """Where the model says P, Content is shut; our own ears, which know nothing here, do not contradict."""
-    ears = plugin.load_plugin(phone_model)
-    forward = ears.frames.model.forward
+    """Where the model says P, Content is shut; our own encoder, which knows nothing here, does not contradict."""
+    encoder = plugin.load_plugin(phone_model)
+    forward = encoder.frames.model.forward
 
     def say(heard, **options):
         output = forward(heard, **options)
@@ -171,9 +171,9 @@ def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
         content[:, PHONES] = 1 / 40
         return content
 
-    monkeypatch.setattr(ears.frames.model, "forward", say)
-    monkeypatch.setattr(ears.ours, "encode", unsure)
-    content = ears.encode(talk(3))
+    monkeypatch.setattr(encoder.frames.model, "forward", say)
+    monkeypatch.setattr(encoder.ours, "encode", unsure)
+    content = encoder.encode(talk(3))
     assert [NAMES[content[k, PHONES].argmax()] for k in (50, 60, 61, 75)] == ["AA", "P", "P", "IY"]
     shut = content[:, NAMES.index("bilabial")]
     assert shut[60:62].min() > 0.7 and shut[50] < 0.3 and shut[75] < 0.3
@@ -214,7 +214,7 @@ def test_vocabularies():
 def test_letters_are_refused(labels, tmp_path):
     with pytest.raises(UtterError, match="vocabulary is phones: ARPAbet, TIMIT's, or IPA"):
         plugin.load_plugin(build(tmp_path, labels=labels))
-    assert plugin.load_plugin(tmp_path, layer=1).kind.startswith("hidden:")  # but they hear all the same
+    assert plugin.load_plugin(tmp_path, layer=1).kind.startswith("hidden:")  # but they still give hidden states
 
 
 def pickled(folder):
@@ -264,8 +264,8 @@ def another_vocabulary(folder):
         (a_file, "is a file; choose the folder"),
         (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
         (lambda folder: (folder / "config.json").write_text("{ torn"), "config.json is damaged"),
-        (other_type, "of type whisper, which cannot be ears"),
-        (own_code, "of type evil, which cannot be ears"),
+        (other_type, "of type whisper, which cannot be an encoder"),
+        (own_code, "of type evil, which cannot be an encoder"),
         (lambda folder: (folder / "vocab.json").unlink(), "no vocab.json"),
         (lambda folder: (folder / "vocab.json").write_text('{"eng": {"a": 1}}'), "vocabulary is phones"),
         (lambda folder: (folder / "vocab.json").write_text('["a"]'), "vocab.json is damaged"),
@@ -293,6 +293,7 @@ def test_a_layer_that_is_not_there(phone_model):
         plugin.load_plugin(phone_model, layer=3)
 
 
+@pytest.mark.slow
 def test_a_voice_is_performed_with_them_on_the_command_line(phone_model, short_voice, tmp_path):
     """In a process of its own: a Motion, and nothing on stderr."""
     done = subprocess.run(
@@ -306,7 +307,7 @@ def test_a_voice_is_performed_with_them_on_the_command_line(phone_model, short_v
             str(tmp_path / "m.npz"),
             "--quality",
             "draft",
-            "--ears",
+            "--encoder",
             phone_model,
             "--device",
             "cpu",
@@ -321,13 +322,13 @@ def test_a_voice_is_performed_with_them_on_the_command_line(phone_model, short_v
 
 
 def test_listening_with_hidden_states(bare_model, short_voice, tmp_path, capsys):
-    assert cli.main(["listen", str(short_voice), "-o", str(tmp_path / "c.npz"), "--ears", bare_model, "--device", "cpu"]) == 0
+    assert cli.main(["listen", str(short_voice), "-o", str(tmp_path / "c.npz"), "--encoder", bare_model, "--device", "cpu"]) == 0
     with np.load(tmp_path / "c.npz") as arrays:
         assert arrays["content"].shape[1] == len(arrays["names"]) == 19 and list(arrays["names"][-3:]) == ["energy", "voicing", "f0"]
     capsys.readouterr()
-    assert cli.main(["listen", str(short_voice), "-o", str(tmp_path / "gone.npz"), "--ears", str(tmp_path / "gone")]) == 2
+    assert cli.main(["listen", str(short_voice), "-o", str(tmp_path / "gone.npz"), "--encoder", str(tmp_path / "gone")]) == 2
     assert "does not exist" in capsys.readouterr().err and not (tmp_path / "gone.npz").exists()
-    assert cli.main(["perform", str(short_voice), "-o", str(tmp_path / "m.npz"), "--ears", bare_model, "--device", "cpu"]) == 2
+    assert cli.main(["perform", str(short_voice), "-o", str(tmp_path / "m.npz"), "--encoder", bare_model, "--device", "cpu"]) == 2
     assert "need a generator trained on them" in capsys.readouterr().err and not (tmp_path / "m.npz").exists()
 
 

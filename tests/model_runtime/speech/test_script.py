@@ -69,7 +69,7 @@ def test_a_cue_is_found_in_its_time_and_a_wrong_one_falls_back_alone():
 
 
 def test_the_times_matter():
-    """A cue is sought in its own time only; where all the times are wrong the words are found without."""
+    """A cue is looked for only in its own time; where all the times are wrong the words are found without them."""
     heard, first, second, at = two_sentences()
     sharp, note = sharpen(heard, [Cue(SECOND, 0, at - 2), Cue(SECOND, at, len(heard) / 50)])
     assert note.startswith("Subtitle 1 (0:00) does not fit") and accuracy(sharp, second) > 0.95
@@ -96,7 +96,7 @@ def test_every_cue_may_be_interrupted():
 
 
 def test_two_read_sentences_with_a_pause(shared, tmp_path):
-    """Real voices, real ears: each sentence's lips close where its P, B and M are written, the wrong cue's stay as heard."""
+    """Real voices, the real encoder: each sentence's lips close where its P, B and M are written, the wrong cue's stay as heard."""
     from model_runtime.pipeline import Performer
 
     folder = shared / "data" / "librispeech"

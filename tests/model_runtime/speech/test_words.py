@@ -18,7 +18,7 @@ GERMAN = "Heute Abend könnte ich es ihm sagen bevor wir schlafen"
 
 
 def voice(text, language="en-us", frames=4, sure=0.6, pause=10, seed=0):
-    """(Content as doubtful ears hear the text, [[start, end, phone], ...]): every phone that long, a pause at both ends."""
+    """(Content as a doubtful encoder hears the text, [[start, end, phone], ...]): every phone that long, a pause at both ends."""
     rng = np.random.default_rng(seed)
     told, at, rows = [], pause, []
     silence = np.zeros(layout.COLUMNS)
@@ -164,7 +164,7 @@ def test_numbers_and_signs_are_spoken(text, language, spoken):
 
 
 def test_every_language_of_the_panel_is_spoken():
-    panel = (Path(__file__).parents[3] / "addon" / "words.py").read_text(encoding="utf-8")
+    panel = (Path(__file__).parents[3] / "addon" / "panels" / "words.py").read_text(encoding="utf-8")
     codes = re.findall(r'\("([a-z0-9-]+)", "[A-Z][a-z ()A-Z]+"\)', panel)
     assert len(codes) > 40 and {"en", "de", "es-419"} <= set(codes)
     assert [code for code in codes if not pronounce(["2"], code)[0]] == []

@@ -48,7 +48,7 @@ def test_hand_labels_become_phones(emodb):
     assert (clip.speaker, clip.split, clip.kind, clip.emotion) == ("emodb_03", "test", "phones", "happy")
     found = align.read_emodb(clip)
     assert [phone for _, _, phone in found["phones"]] == ["sil", "T", "EH1", "UW0", "P", "AA1", "M", "sil", "sil"]
-    assert found["phones"][4][:2] == [0.42, 0.56]  # closure, release and its breath are one phone
+    assert found["phones"][4][:2] == [0.42, 0.56]  # closure, release and aspiration are one phone
     assert found["sounds"][3] == "y:" and found["sounds"][4] is None
     assert found["releases"] == [[0.119, 0.144], [0.5, 0.54], [0.54, 0.56]]
     assert align.sane(found["phones"])
@@ -114,7 +114,6 @@ def test_splits_do_not_share_speakers():
 
 
 def test_forced_alignment_finds_the_boundaries_of_the_montreal_aligner():
-    pytest.importorskip("pocketsphinx")
     data = corpus.Path(__file__).resolve().parents[3].parent / "shared" / "data"
     clips = [clip for clip in corpus.clips(data) if clip.name in ("ljspeech/LJ001-0002", "ljspeech/LJ001-0008")]
     if not clips:

@@ -68,7 +68,7 @@ def run(tree, *arguments):
 def test_training_runs_from_beginning_to_end(tmp_path):
     data, tree, cache = tmp_path / "data", tmp_path / "tree", tmp_path / "cache"
     corpora(data)
-    for name in ("model_runtime", "blender_assets"):
+    for name in ("contract", "model_runtime", "blender_assets"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in WEIGHTS:
         (tree / name).unlink(missing_ok=True)

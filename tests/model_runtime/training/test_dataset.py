@@ -1,4 +1,4 @@
-"""What there is to learn from: many speakers, rhythms without a sound, noise alone and noise around voices."""
+"""What training learns from: many speakers, rhythms without a sound, noise alone and noise around voices."""
 
 import gzip
 import json
@@ -37,7 +37,7 @@ def records(tmp_path):
     return (
         [record(path, "talker", number) for number in range(100)]
         + [record(path, f"guest{n}", 0) for n in range(9)]
-        + [record(path, "stranger", 0, split="test")]
+        + [record(path, "unheard", 0, split="test")]
     )
 
 
@@ -99,7 +99,7 @@ SPOKEN = [[0.0, 0.5, "sil"], [0.5, 0.7, "M"], [0.7, 1.0, "AA1"], [1.0, 1.5, "sil
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A first layer of one rhythm, and performances of it that somebody made."""
+    """A first layer of one rhythm, and performances of it."""
     clip = {"clip": "rhythm/0", "split": "train", "path": None, "phones": SPOKEN, "noise": None, "times": 1}
     monkeypatch.setattr(dataset, "listed", lambda records: [dict(clip)])
     dataset.write_content(tmp_path, None, report=lambda text: None)

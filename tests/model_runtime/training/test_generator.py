@@ -1,5 +1,4 @@
-"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and what it draws is what it
-says."""
+"""The generator's recipe on a small dataset of synthetic voices: it learns, it is repeatable, and it draws what it should."""
 
 import json
 import shutil
@@ -209,7 +208,7 @@ def test_training_learns_and_writes_what_it_learned(data, head, bank, tmp_path, 
 
 
 def test_a_generator_learns_from_a_plug_in_models_hidden_states(data, bank, tmp_path, monkeypatch):
-    """train generator --ears FOLDER hears the clips again and writes into that folder what it learned, and from whom."""
+    """train generator --encoder FOLDER hears the clips again and writes a generator into that folder that names the encoder."""
     import transformers
 
     from model_runtime.speech.plugin import load_plugin
@@ -232,12 +231,12 @@ def test_a_generator_learns_from_a_plug_in_models_hidden_states(data, bank, tmp_
     transformers.Wav2Vec2FeatureExtractor().save_pretrained(folder)
     monkeypatch.setattr(training, "feeling_bank", lambda feelings: bank)
     monkeypatch.setattr(training, "BATCH", 2)
-    main(["generator", "--cache", str(cache), "--ears", str(folder), "--layer", "1", "--steps", "2", "--device", "cpu"])
-    ears, learned = load_plugin(folder, layer=1), g.load(folder / "generator.safetensors")
-    assert learned.ears == ears.kind and learned.denoiser.size["content"] == 19
-    heard = dataset.load_dataset(cache, ears.kind)
+    main(["generator", "--cache", str(cache), "--encoder", str(folder), "--layer", "1", "--steps", "2", "--device", "cpu"])
+    encoder, learned = load_plugin(folder, layer=1), g.load(folder / "generator.safetensors")
+    assert learned.encoder == encoder.kind and learned.denoiser.size["content"] == 19
+    heard = dataset.load_dataset(cache, encoder.kind)
     clip = json.loads((cache / "clips.json").read_text())[1]
     content, _, _, _ = heard.slices(next(k for k, p in enumerate(heard.performances) if p["clip"] == clip["clip"]), 0, 20)
-    again = dataset.content_module.resample(ears.encode(dataset.sound(clip)), 30, clip["length"])
+    again = dataset.content_module.resample(encoder.encode(dataset.sound(clip)), 30, clip["length"])
     np.testing.assert_allclose(content, again[:20], atol=5e-3)
     assert np.abs(content).max() > 0.5 and not list(cache.glob("*.part"))

@@ -180,8 +180,8 @@ def test_a_bad_file_is_named_in_a_sentence(folder, head, kind, says):
     assert len(said) == 1 and said[0].startswith("take is left out: ") and says in said[0] and "\n" not in said[0]
 
 
-class Ears:
-    """Hears a p for a tenth of a second at every half second, vowels elsewhere."""
+class FakeEncoder:
+    """Hears a p for a tenth of a second every half second, vowels elsewhere."""
 
     def encode(self, samples, progress=None):
         content = np.zeros((content_module.frames_of(len(samples)), content_module.COLUMNS), np.float32)
@@ -193,7 +193,7 @@ class Ears:
         return content
 
 
-class Moods:
+class FakeFeelings:
     def voice(self, samples, T):
         return np.ones((T, 128), np.float32)
 
@@ -208,7 +208,7 @@ def recorded(folder, head):
         (folder / f"{name}.wav").write_bytes((folder / "take.wav").read_bytes())
         (folder / f"{name}.csv").write_bytes((folder / "take.csv").read_bytes())
     (folder / "index.csv").write_text("clip,emotion,strength,split\nglad,happy,0.5,\nkept,,,test\n")
-    return recordings.record(folder, head, Ears(), Moods(), report=lambda text: None)
+    return recordings.record(folder, head, FakeEncoder(), FakeFeelings(), report=lambda text: None)
 
 
 def test_layers_are_a_dataset(recorded, head):
@@ -257,8 +257,8 @@ def test_recordings_stand_beside_the_teachers_in_their_share(recorded):
 
 def test_recordings_alone_are_a_cache_to_train_from(folder, head, monkeypatch):
     write_csv(folder / "take.csv", 30)
-    monkeypatch.setattr("model_runtime.speech.encoder.load_encoder", lambda device: Ears())
-    monkeypatch.setattr("model_runtime.emotion.load_feelings", lambda device: Moods())
+    monkeypatch.setattr("model_runtime.speech.encoder.load_encoder", lambda device: FakeEncoder())
+    monkeypatch.setattr("model_runtime.emotion.load_feelings", lambda device: FakeFeelings())
     args = argparse.Namespace(recordings=folder, cache=folder / "cache", only=True, flame=None)
     path = recordings.write(args, report=lambda text: None)
     dataset.ensure(path, head, report=lambda text: pytest.fail("nothing is left to build"))

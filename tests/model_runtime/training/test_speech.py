@@ -1,4 +1,4 @@
-"""Training the ears: labels stay on their sounds whatever is done to them, and a network learns from them."""
+"""Training the encoder: labels stay on their sounds however these are changed, and a network learns from them."""
 
 import argparse
 

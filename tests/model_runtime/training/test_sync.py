@@ -1,4 +1,4 @@
-"""The sync expert tells a mouth in time from one that is late, another's, or hardly moves; and learns to."""
+"""The sync expert tells a mouth in time from one that is late, of another clip, or hardly moves; and it can be trained."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_training_learns_and_what_it_wrote_is_read(head, performed, tmp_path):
     said = []
     trained = sync.train(data, head, steps=100, path=tmp_path / "sync.safetensors", report=said.append)
     level = float(said[0].split("contrast ")[1].split()[0])
-    assert level < 5.5  # 7.1 is knowing nothing
+    assert level < 5.5  # 7.1 is chance
     read = sync.load_expert(tmp_path / "sync.safetensors")
     torch.testing.assert_close(
         read.hear(torch.from_numpy(content[None])), trained.hear(torch.from_numpy(content[None])), atol=1e-2, rtol=1e-2
@@ -77,5 +77,5 @@ def test_training_learns_and_what_it_wrote_is_read(head, performed, tmp_path):
 def test_what_cannot_be_measured_is_said(head, tmp_path):
     with pytest.raises(UtterError, match="build.py train sync"):
         sync.load_expert(tmp_path / "none.safetensors")
-    with pytest.raises(UtterError, match="a second at least"):
+    with pytest.raises(UtterError, match="at least one second"):
         sync.confidence(sync.Expert(), np.zeros((20, 55)), np.zeros((20, 65)), head)

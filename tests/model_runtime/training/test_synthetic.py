@@ -1,4 +1,4 @@
-"""Synthetic voices: what their labels say is what their sound does."""
+"""Synthetic voices: their labels fit their sound."""
 
 import argparse
 import shutil
@@ -52,7 +52,7 @@ def test_closures_are_still_and_vowels_are_not(voice):
     open_ = made[: len(level), phones.ARTICULATORY.index("open")] > 0
     assert shut.sum() > 60
     assert level[open_].mean() - level[shut].mean() > 10
-    # Nowhere else would they be stiller: not 15 ms earlier, not later.
+    # They are most silent there: not 15 ms earlier, not later.
     assert level[shut].mean() < min(np.roll(level, 3)[shut].mean(), np.roll(level, -3)[shut].mean())
 
 

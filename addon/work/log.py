@@ -1,0 +1,36 @@
+"""The log, utter.log in Utter's folder: what an artist sends along with a question. Beside it lies worker.log, all that the worker says."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+from ..contract import LOGGER, LogFile
+from . import paths
+
+_file: LogFile | None = None  # the LogFile while Utter is registered
+
+
+def register() -> None:
+    global _file
+    try:
+        folder = paths.folder()
+    except OSError:  # Utter works without a log, and then its folder's absence is said by whoever needs it
+        folder = Path(tempfile.gettempdir()) / "utter"
+    _file = LogFile(folder / "utter.log", console=True)
+    LOGGER.addHandler(_file)
+    LOGGER.setLevel(logging.INFO)
+
+
+def unregister() -> None:
+    global _file
+    if _file is not None:
+        LOGGER.removeHandler(_file)
+        LOGGER.setLevel(logging.NOTSET)
+        _file.close()
+        _file = None
+
+
+def point_out(sentence: str) -> str:
+    """The sentence about what nobody expected, with the place where more is told."""
+    place = "system console tells more." if _file is None or _file.broken else f"log tells more: {_file.path}"
+    return f"{sentence.removesuffix('.')}; the {place}"

@@ -1,0 +1,38 @@
+"""Which tests the quick loop leaves out, and what holds for all of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Our networks and heads are small: threads would wait for each other longer than they compute, on a busy machine by far.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+TESTS = Path(__file__).parent
+FOLDERS = {
+    "blender": "blender",
+    "golden": "blender",
+    "gui": "blender",
+    "model_runtime/training": "training",
+}  # folder -> what its tests are marked
+TOGETHER = ("tests/blender/", "tests/tools/")  # whose files share what takes long: Blenders to install and start, a head to sculpt
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        for folder, mark in FOLDERS.items():
+            if TESTS / folder in item.path.parents:
+                item.add_marker(getattr(pytest.mark, mark))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One process runs all tests of a file, so that its fixtures are made once, and all files of TOGETHER's folders."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+    return ByFile(config, log)
