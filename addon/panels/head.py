@@ -100,8 +100,8 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     def refusal(cls, context):
         if context.active_object is None:
             return "Select the object that should perform."
-        seen = rigs.recognise(context.active_object)
-        return seen.reason if seen.state == "none" and rigs.find(context) is None else ""
+        seen = rigs.recognise(rigs.find(context) or context.active_object)
+        return seen.reason if seen.state == "none" else ""
 
     def job(self, context):
         found = rigs.find(context)

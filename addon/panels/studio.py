@@ -86,11 +86,12 @@ def clear(scene):
 
 
 def face_matrix(head):
-    """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place."""
+    """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place (of a rig that
+    knows none, the middle of its vertices)."""
     rig = rigs.rig_of(head)
     axes = head.matrix_world.to_3x3() @ Matrix(rig.axes().tolist())
-    vertices = rig.lips() or ()
-    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in vertices), Vector()) / max(len(vertices), 1)
+    vertices = rig.lips() or range(len(head.data.vertices))
+    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in vertices), Vector()) / len(vertices)
     return Matrix.LocRotScale(lips, axes.normalized().to_quaternion(), None)
 
 

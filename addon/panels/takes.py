@@ -10,8 +10,9 @@ from .base import chosen as chosen_head
 
 
 def animated(head):
-    """What a performance animates: the shape keys and the armature (either may be None)."""
-    return head.data.shape_keys, rigs.armature(head)
+    """What a performance animates: the shape keys and the object that has the bones (either may be None)."""
+    owners = rigs.rig_of(head).owners()
+    return tuple(next((owner for owner in owners if isinstance(owner, kind)), None) for kind in (bpy.types.Key, bpy.types.Object))
 
 
 def set_aside(head):
