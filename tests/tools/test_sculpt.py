@@ -275,6 +275,7 @@ def test_the_file_is_what_the_code_makes(fields, skin, linear):
         np.testing.assert_allclose(coefficients[name][:50], fields["actions_motion"][names.index(name), :50], atol=SPREAD)
 
 
+@pytest.mark.slow
 def test_no_sign_or_order_of_expressions_is_left_to_the_blas(skin, linear, monkeypatch):
     shapes, coefficients = basis.expression(linear, skin.vertices)
     monkeypatch.setattr(np.linalg, "qr", turned_qr)
@@ -286,6 +287,7 @@ def test_no_sign_or_order_of_expressions_is_left_to_the_blas(skin, linear, monke
     assert apart(shapes[:, :, : len(linear)]) > 5e-3  # rounding would mix two of nearly the same variance, in any order
 
 
+@pytest.mark.slow
 def test_no_sign_of_identities_is_left_to_the_blas(fields, skin, rig, monkeypatch):
     """The identities of the file are made again from eigenvectors of any signs."""
     mouth = skin.loops["mouth"]

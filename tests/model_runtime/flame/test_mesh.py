@@ -74,6 +74,7 @@ def test_bad_files(head, tmp_path):
         assert name in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1, 100])
 def test_a_mesh_speaks(head, unit):
     """Another egg, in another unit: it opens, its face moves as it would by itself, and its lips shut."""
@@ -109,6 +110,7 @@ def test_a_mesh_as_blender_holds_it():
     assert cosine.min() > 0.8
 
 
+@pytest.mark.slow
 def test_keys_of_a_flame_object_are_its_basis(head):
     other = make_head(48, 60)
     names = ["Basis", "Shape1", "Exp2", "Exp1", "Pose1"]
