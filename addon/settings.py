@@ -84,19 +84,19 @@ class Identity(bpy.types.PropertyGroup):
     __annotations__["seed"] = IntProperty(default=-1, options={"HIDDEN"})  # of what the sliders do not tell, -1 nothing
 
 
-def prop(told: Option, **more):
+def prop(option: Option, **more):
     """The property that shows an option of the contract: its label, tooltip, default and limits."""
-    about = {"name": told.label, "description": told.help, **more}
+    about = {"name": option.label, "description": option.help, **more}
     if "items" in more:
         return EnumProperty(**about)
-    if told.choices:
-        items = tuple((value, *named) for value, named in told.choices.items())
-        return EnumProperty(items=items, default=told.default, **about)
-    limits = {key: value for key, value in (("min", told.low), ("max", told.high)) if value is not None}
-    if told.kind is int:
-        return IntProperty(default=told.default, **{key: int(value) for key, value in limits.items()}, **about)
-    if told.kind is float:
-        return FloatProperty(default=told.default, **limits, **about)
+    if option.choices:
+        items = tuple((value, *named) for value, named in option.choices.items())
+        return EnumProperty(items=items, default=option.default, **about)
+    limits = {key: value for key, value in (("min", option.low), ("max", option.high)) if value is not None}
+    if option.kind is int:
+        return IntProperty(default=option.default, **{key: int(value) for key, value in limits.items()}, **about)
+    if option.kind is float:
+        return FloatProperty(default=option.default, **limits, **about)
     return StringProperty(**about)
 
 
@@ -113,7 +113,7 @@ WITH: dict[str, dict[str, Any]] = {
 class HeadSettings(bpy.types.PropertyGroup):
     """Settings of one head: Object.utter. Every option of the contract that a panel shows, and what belongs to this head."""
 
-    __annotations__ = {name: prop(told, **WITH.get(name, {})) for name, told in OPTIONS.items() if told.panel}
+    __annotations__ = {name: prop(option, **WITH.get(name, {})) for name, option in OPTIONS.items() if option.panel}
     __annotations__ |= {
         "strip": StringProperty(options={"HIDDEN"}),  # name of the voice's strip in the sequencer
         "placed": IntProperty(default=1, options={"HIDDEN"}),  # where it was put: `start` before its last change

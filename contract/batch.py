@@ -19,7 +19,7 @@ from .errors import UtterError
 from .request import OPTIONS
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
 
-COLUMNS = tuple(name for name, told in OPTIONS.items() if told.column)
+COLUMNS = tuple(name for name, option in OPTIONS.items() if option.column)
 _ALIASES = {alias: name for name in COLUMNS for alias in OPTIONS[name].aliases}
 
 

@@ -77,14 +77,16 @@ def options_of(cls: type) -> dict[str, Option]:
 def add_arguments(parser: argparse.ArgumentParser, options: Iterable[Option], command: str) -> None:
     """Give a command line the options it takes: --name VALUE. What is not given is None, so that a default is filled in by the
     request (or, in Blender, by what the file holds)."""
-    for told in options:
-        if command in told.commands:
-            default = f" (default {told.default})" if told.choices or (told.kind in (int, float) and told.default is not None) else ""
-            parser.add_argument(
-                *(f"--{name}" for name in (told.name, *told.aliases)),
-                dest=told.name,
-                type=told.kind if told.kind in (int, float) else str,
-                choices=tuple(told.choices) or None,
-                metavar=None if told.choices else told.metavar or told.name.upper(),
-                help=told.help[0].lower() + told.help[1:].replace("%", "%%") + default,
-            )
+    for option in options:
+        if command not in option.commands:
+            continue
+        number = option.kind in (int, float)
+        has_default = command == RUNTIME and option.default is not None and (number or option.choices)
+        parser.add_argument(
+            *(f"--{name}" for name in (option.name, *option.aliases)),
+            dest=option.name,
+            type=option.kind if number else str,
+            choices=tuple(option.choices) or None,
+            metavar=None if option.choices else option.metavar or option.name.upper(),
+            help=option.help[0].lower() + option.help[1:].replace("%", "%%") + (f" (default {option.default})" if has_default else ""),
+        )

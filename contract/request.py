@@ -97,8 +97,8 @@ class Request:
     """What the worker is asked for. Making one checks every field: UtterError says what is wrong with the first."""
 
     def __post_init__(self) -> None:
-        for name, told in options_of(type(self)).items():
-            object.__setattr__(self, name, told.checked(getattr(self, name)))
+        for name, about in options_of(type(self)).items():
+            object.__setattr__(self, name, about.checked(getattr(self, name)))
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any]) -> Self:
@@ -112,8 +112,8 @@ class Request:
 
     def to_message(self) -> dict[str, Any]:
         """The fields that differ from their defaults, as JSON can hold them."""
-        told = {name: getattr(self, name) for name, about in options_of(type(self)).items() if getattr(self, name) != about.default}
-        return {name: [p.to_message() for p in value] if name == "passages" else value for name, value in told.items()}
+        given = {name: getattr(self, name) for name, about in options_of(type(self)).items() if getattr(self, name) != about.default}
+        return {name: [p.to_message() for p in value] if name == "passages" else value for name, value in given.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +139,6 @@ class PerformRequest(Request):
         None,
         label="Prompt",
         help="What the face should feel throughout, in your own words. Empty: Utter hears it in the voice",
-        metavar="WORDS",
         aliases=("emotion",),
     )
     passages: tuple[Passage, ...] = option(

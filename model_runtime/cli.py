@@ -127,9 +127,7 @@ def perform(args):
     if args.encoder:
         performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
     asked(args, performer, "any")
-    tasks = (
-        tasks_of(args.list, Path(args.output or Path(args.list).parent), ".npz", RUNTIME, args.parser, args) if args.list else named(args)
-    )
+    tasks = listed(args) if args.list else named(args)
     for title, voice, output, options, note in tasks:
         try:
             if isinstance(options, UtterError):

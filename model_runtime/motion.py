@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, UtterError
+from contract import ACTIONS, CHANNELS, PERFORMANCE, UtterError
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,29 @@ def load_motion(path: str | Path) -> Motion:
 
 @dataclass(frozen=True)
 class Pins:
-    """Motion to keep exactly: values float32 [T, 65], and mask bool [T, 65] that says which of them. The rest of values is 0."""
+    """Motion to keep exactly: values float32 [T, 65], and mask bool [T, 65] that says which of them. The rest of values is 0.
+
+    Or of a whole performance [T, 117]: the last 52 columns are face actions."""
 
     values: np.ndarray
     mask: np.ndarray
 
+    def part(self, columns: slice) -> "Pins":
+        """The Pins of some columns."""
+        return Pins(self.values[:, columns], self.mask[:, columns])
+
 
 def load_pins(path: str | Path, frames: int) -> Pins:
-    """The Pins of an .npz with values and mask [T, 65], cut or filled up to that many frames. UtterError if the file holds
-    no pins."""
+    """The Pins of an .npz with values and mask [T, 65] or [T, 117], cut or filled up to that many frames. UtterError if the file
+    holds no pins."""
     with read_npz(path) as arrays:
         if not {"values", "mask"} <= set(arrays.files):
             raise UtterError(f"{Path(path).name} holds no pins: it needs values and mask.")
         values, mask = arrays["values"], arrays["mask"]
-    if values.ndim != 2 or values.shape[1] != CHANNELS or values.shape != mask.shape:
-        raise UtterError(f"{Path(path).name} holds no pins: values and mask must both have the shape [T, {CHANNELS}].")
+    if values.ndim != 2 or values.shape[1] not in (CHANNELS, PERFORMANCE) or values.shape != mask.shape:
+        raise UtterError(
+            f"{Path(path).name} holds no pins: values and mask must both have the shape [T, {CHANNELS}] or [T, {PERFORMANCE}]."
+        )
     values, mask = values[:frames].astype(np.float32), mask[:frames].astype(bool)
     if not np.isfinite(values[mask]).all():
         raise UtterError(f"{Path(path).name} has pins that are not finite numbers.")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from contract import CHANNELS, FPS, SOUND_SUFFIXES, Cancelled, PerformRequest, UtterError
+from contract import CHANNELS, FACE_ACTIONS, FPS, SOUND_SUFFIXES, Cancelled, PerformRequest, UtterError
 from model_runtime.audio import RATE, load_voice
-from model_runtime.flame.actions import from_motion
+from model_runtime.flame.actions import from_motion, to_motion
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
@@ -171,8 +171,14 @@ class Performer:
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
         pins = load_pins(request.pins, frames) if request.pins else None
+        held = None  # face actions
+        if pins is not None and pins.mask.shape[1] > CHANNELS:
+            pins, held = pins.part(slice(CHANNELS)), pins.part(FACE_ACTIONS)
+            held = held if held.mask.any() else None
         step("Fitting the head", 0.02)
         target, head_map, beta = self.fit(request.head)
+        if held is not None and head_map is not None:
+            raise UtterError("Face actions can be held on the built-in head only; leave out the head's file, or take those keys away.")
         if request.identity is not None:
             beta = np.array(request.identity, np.float32)
 
@@ -209,7 +215,10 @@ class Performer:
                 heard=content,
             )
 
-        if head_map is None:
+        actions = None
+        if pins is not None and held is not None:
+            values, actions = generate_with_actions(generate, self.builtin, pins, held)
+        elif head_map is None:
             values = own = generate(pins, 0.3, 0.97)
         elif pins is None:
             own = generate(None, 0.3, 0.97)
@@ -217,7 +226,7 @@ class Performer:
         else:
             values, own = generate_on_other_head(generate, head_map, beta, pins)
         step("Writing", 0.98)
-        actions = from_motion(self.builtin, own)
+        actions = from_motion(self.builtin, own) if actions is None else actions
         return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions)
 
     def feel(self, subject: str) -> dict[str, Any]:
@@ -288,3 +297,27 @@ def generate_on_other_head(
     own = generate(Pins(head_map.invert(wanted), np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.97)
     held = HeldPins(pins, len(wanted), mean=0.0, std=1.0)
     return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own
+
+
+def generate_with_actions(
+    generate: Callable[[Pins | None, float, float], np.ndarray], head: Head, pins: Pins, actions: Pins
+) -> tuple[np.ndarray, np.ndarray]:
+    """(Motion [T, 65], its face actions [T, 52]) on the built-in head, with Pins of channels [T, 65] and of face actions [T, 52].
+
+    Face actions are read from the Motion. So: perform without those pins, put the pinned ones into what that performance reads as,
+    and re-diffuse around the change that this is to the Motion's channels. What reading it back misses is then added where it was
+    pinned, and the neighbours follow as they do while diffusing.
+    """
+    import torch
+
+    from model_runtime.diffusion.pins import HeldPins
+
+    free = generate(pins, 0.3, 0.6)
+    plain = from_motion(head, free)
+    wanted = np.where(actions.mask, actions.values, plain)
+    change = to_motion(head, wanted) - to_motion(head, plain)
+    moved = (np.abs(change) > 1e-6) & ~pins.mask & actions.mask.any(axis=1, keepdims=True)
+    values = generate(Pins(np.where(moved, free + change, pins.values), pins.mask | moved), 0.6, 0.97)
+    held = HeldPins(actions, len(values), mean=0.0, std=1.0, columns=len(head.action_names))
+    shown = held.hold(torch.from_numpy(from_motion(head, values))).clamp(0, 1)
+    return values, held.put_back(shown).numpy()

@@ -1,7 +1,7 @@
 """Rotations of a bone <-> Motion's axis-angle, in whatever rotation mode the bone has. Pure numpy.
 
 vectors [N,3]: axis-angle in FLAME's axes. rest [3,3]: the bone's axes as columns in FLAME's axes. A rotation R of the joint is
-rest^T R rest in the bone's own axes, because a pose bone's rotation is told in the frame of its rest.
+rest^T R rest in the bone's own axes, because a pose bone's rotation is relative to its rest.
 """
 
 import numpy as np

@@ -32,7 +32,7 @@ class Track(NamedTuple):
 
     owner: Any
     path: str
-    index: int  # type: ignore[assignment]  # a NamedTuple has a method of that name, which nobody needs here
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not needed
     group: str
 
 

@@ -143,9 +143,9 @@ def prepare(options):
     if options.identity:
         take_identity(head, options.identity)
     settings = base.settings_of(head)
-    for name, told in OPTIONS.items():
-        if told.panel and BLENDER in told.commands and name not in TEXTS and getattr(options, name) is not None:
-            setattr(settings, name, told.checked(getattr(options, name)))
+    for name, option in OPTIONS.items():
+        if option.panel and BLENDER in option.commands and name not in TEXTS and getattr(options, name) is not None:
+            setattr(settings, name, option.checked(getattr(options, name)))
     if options.language:
         settings.language = words.code(options.language)
     if timeline is not None:

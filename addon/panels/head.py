@@ -11,7 +11,7 @@ from .. import rigs
 from ..contract import HeadRequest, UtterError
 from ..rigs import making
 from ..work import jobs, paths
-from .base import Panel, Starts, chosen
+from .base import Panel, Starts, chosen, settings_of
 
 
 def add_job(context: Any, path: str = "", mesh_object: Any = None, name: str | None = None, jaw: str = "keys") -> jobs.Job:
@@ -36,7 +36,7 @@ def add_job(context: Any, path: str = "", mesh_object: Any = None, name: str | N
         else:
             head = making.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
         choose(target, head)
-        head.utter.jaw = jaw
+        settings_of(head).jaw = jaw
 
     asked = HeadRequest(output=str(bundle), head=path or None, mesh=str(mesh) if mesh else None)
     return jobs.Job("Add Head", "head", "head", asked, apply, folder)
@@ -100,8 +100,8 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     def refusal(cls, context):
         if context.active_object is None:
             return "Select the object that should perform."
-        seen = rigs.recognise(context.active_object)
-        return seen.reason if seen.state == "none" and rigs.find(context) is None else ""
+        seen = rigs.recognise(rigs.find(context) or context.active_object)
+        return seen.reason if seen.state == "none" else ""
 
     def job(self, context):
         found = rigs.find(context)

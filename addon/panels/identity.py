@@ -1,8 +1,8 @@
-"""Identity: who the built-in head is, by named sliders and random characters.
+"""Identity: who the built-in head is, by named sliders and random identities.
 
 Everything an identity moves is linear in its 300 coefficients (beta; docs/formats.md, "Identity"): vertices, joints, lids, and the jaw's
 keys through both. So the add-on moves the head itself, straight from the head's file, and a slider shows while it is dragged.
-The worker only hears of the identity when it performs.
+The worker is told the identity when it performs.
 """
 
 import functools
@@ -19,7 +19,7 @@ from ..contract import COEFFICIENTS, SLIDERS, UtterError, draw_identity
 from ..rigs.flame import FlameRig
 from ..rigs.reshape import reshape
 from ..work import jobs, paths
-from .base import HeadPanel, chosen
+from .base import HeadPanel, chosen, settings_of
 
 FILE = paths.ROOT / "blender_assets" / "head" / "utter_head.npz"
 _quiet = False  # while several sliders are set at once
@@ -55,11 +55,11 @@ def refusal(head):
         return rigs.recognise(head).reason
     rig = rigs.rig_of(head)
     if not isinstance(rig, FlameRig) or rig.head:
-        return "Only the built-in head has sliders; another head is who its file says."
+        return "Only the built-in head has sliders; another head has the identity of its file."
     if rig.basis != model().basis:
-        return "This head was made by another version of Utter; add the built-in head again to change who it is."
+        return "This head was made by another version of Utter; add the built-in head again to change its identity."
     if len(head.data.vertices) != len(model().shapes):
-        return "This head's mesh was edited; undo that, or add the built-in head again to change who it is."
+        return "This head's mesh was edited; undo that, or add the built-in head again to change its identity."
     return ""
 
 
@@ -80,7 +80,7 @@ def set_sliders(head: Any, values: dict[str, float], seed: int = -1) -> None:
     global _quiet
     if refusal(head):
         raise UtterError(refusal(head))
-    settings, _quiet = head.utter.identity, True
+    settings, _quiet = settings_of(head).identity, True
     try:
         settings.seed = seed
         for name in SLIDERS:
@@ -102,8 +102,8 @@ def changed(settings, _context):
 
 
 def show(head):
-    """Move the head's mesh, shape keys and bones from who it was to who its sliders say."""
-    rig, known, wanted = rigs.rig_of(head), model(), beta(head.utter.identity)
+    """Move the head's mesh, shape keys and bones from the identity that it shows to that of its sliders."""
+    rig, known, wanted = rigs.rig_of(head), model(), beta(settings_of(head).identity)
     assert isinstance(rig, FlameRig)  # refusal() has said so
     change = wanted - (np.array(rig.identity) if rig.identity else 0)
     if not np.abs(change).max() > 1e-9:
@@ -120,10 +120,10 @@ def show(head):
 class UTTER_OT_random_identity(bpy.types.Operator):
     bl_idname = "utter.random_identity"
     bl_label = "Random Identity"
-    bl_description = "Make the head a person drawn at random"
+    bl_description = "Give the head an identity drawn at random"
     bl_options = {"REGISTER", "UNDO"}
 
-    seed: bpy.props.IntProperty(name="Seed", min=0, description="Each seed is a person of its own")
+    seed: bpy.props.IntProperty(name="Seed", min=0, description="Each seed is another identity")
 
     @classmethod
     def poll(cls, context):
@@ -141,7 +141,7 @@ class UTTER_OT_random_identity(bpy.types.Operator):
 class UTTER_OT_reset_identity(bpy.types.Operator):
     bl_idname = "utter.reset_identity"
     bl_label = "Reset"
-    bl_description = "Make the head who it was at first"
+    bl_description = "Give the head its own identity back"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -175,7 +175,7 @@ class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.enabled = not jobs.busy()  # the identity that performs is read when the job starts
         for name in SLIDERS:
-            column.prop(head.utter.identity, key(name), slider=True)
+            column.prop(settings_of(head).identity, key(name), slider=True)
 
 
 CLASSES = (UTTER_OT_random_identity, UTTER_OT_reset_identity, UTTER_PT_identity)

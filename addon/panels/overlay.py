@@ -1,4 +1,4 @@
-"""Passages over the timeline, the dope sheet and the graph editor: where each feeling comes, stays and goes."""
+"""Passages over the timeline, the dope sheet and the graph editor: where each begins, holds and fades."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import bpy
 import gpu
 from gpu_extras.batch import batch_for_shader
 
-from .base import chosen
+from .base import chosen, settings_of
 
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
 SCRUB = 24  # height of the frame numbers at the top, before the interface's scale
@@ -20,15 +20,15 @@ def draw():
     """Draw the chosen head's passages behind the keys' frames; the region is the context's."""
     context = bpy.context
     head = chosen(context)
-    if head is None or not head.utter.passages:
+    if head is None or not settings_of(head).passages:
         return
     scale = context.preferences.system.ui_scale
     region, top = context.region, context.region.height - SCRUB * scale
     x_of = lambda frame: region.view2d.view_to_region(frame, 0, clip=False)[0]
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
-    for number, passage in enumerate(head.utter.passages):
+    for number, passage in enumerate(settings_of(head).passages):
         half = min(passage.fade, passage.end - passage.start) / 2  # a fade is centred on the end it belongs to
-        alpha = (0.06 + 0.12 * passage.strength) * (1.5 if number == head.utter.passage else 1.0)
+        alpha = (0.06 + 0.12 * passage.strength) * (1.5 if number == settings_of(head).passage else 1.0)
         colour = COLOURS[number % len(COLOURS)]
         corners, colours = [], []
         for frame, shown in ((passage.start - half, 0), (passage.start + half, 1), (passage.end - half, 1), (passage.end + half, 0)):

@@ -8,7 +8,7 @@ import bpy
 from ..animation import bake
 from ..contract import Passage, frame_at, seconds_at
 from ..work import jobs
-from .base import HeadPanel, chosen
+from .base import HeadPanel, chosen, settings_of
 
 
 def in_seconds(settings, fps):
@@ -52,14 +52,14 @@ class Edit:
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        return jobs.allowed(cls, "Add a head first." if head is None else cls.refusal(head.utter))
+        return jobs.allowed(cls, "Add a head first." if head is None else cls.refusal(settings_of(head)))
 
     @classmethod
     def refusal(cls, settings):
         return "" if 0 <= settings.passage < len(settings.passages) else "Add a passage first."
 
     def execute(self, context):
-        self.edit(chosen(context).utter, context.scene)
+        self.edit(settings_of(chosen(context)), context.scene)
         return {"FINISHED"}
 
 
@@ -136,7 +136,7 @@ class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
     bl_label = "Prompt"
 
     def draw(self, context):
-        layout, settings = self.layout, chosen(context).utter
+        layout, settings = self.layout, settings_of(chosen(context))
         layout.prop(
             settings, "prompt", text="", icon="OUTLINER_OB_SPEAKER" if not settings.prompt else "TEXT", placeholder="As heard in the voice"
         )
@@ -148,7 +148,7 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
     bl_parent_id = "UTTER_PT_prompt"
 
     def draw(self, context):
-        layout, settings = self.layout, chosen(context).utter
+        layout, settings = self.layout, settings_of(chosen(context))
         row = layout.row()
         row.template_list("UTTER_UL_passages", "", settings, "passages", settings, "passage", rows=3 if settings.passages else 2)
         column = row.column(align=True)

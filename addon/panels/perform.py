@@ -1,5 +1,6 @@
 """Perform: the head speaks the voice and feels what was asked. The panel and the command line both come through here."""
 
+import dataclasses
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from . import passages, takes, voice, words
 from .base import HeadPanel, Starts, chosen, settings_of
 
 ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
-SHOWN = [name for name, told in OPTIONS.items() if told.panel and name not in (*ELSEWHERE, "out")]
+SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
 
 
 def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None) -> jobs.Job:
@@ -35,24 +36,23 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
     if pins is not None and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
 
-    folder = jobs.temporary_folder()
-    chosen = {name: getattr(settings, name) for name in options_of(PerformRequest) if OPTIONS[name].panel}
     asked = PerformRequest(
         **{
-            **chosen,
+            **{name: getattr(settings, name) for name in options_of(PerformRequest) if OPTIONS[name].panel},
             "voice": voice.path_of(head),
-            "output": str(folder / "motion.npz"),
             "words": words.of(head),
             "language": words.language(settings),
             "passages": passages.in_seconds(settings, fps),
             "head": rig.head,
             "identity": rig.identity or None,
             "encoder": encoder or paths.encoder(),
-            "pins": str(folder / "pins.npz") if pins is not None else None,
         }
     )
+    folder = jobs.temporary_folder()
+    asked = dataclasses.replace(asked, output=str(folder / "motion.npz"))
     if pins is not None:
         np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1])
+        asked = dataclasses.replace(asked, pins=str(folder / "pins.npz"))
     references = jobs.Reference(scene), jobs.Reference(head)
 
     def apply(result):
@@ -109,7 +109,7 @@ class UTTER_OT_perform(Starts, bpy.types.Operator):
         head = chosen(context)
         if head is None:
             return "Add a head first."
-        return head.utter.refusal or ("" if head.utter.voice else "Choose a voice first.")
+        return settings_of(head).refusal or ("" if settings_of(head).voice else "Choose a voice first.")
 
     def job(self, context):
         return perform_job(context.scene, chosen(context))
@@ -126,7 +126,7 @@ class UTTER_OT_new_seed(bpy.types.Operator):
         return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
 
     def execute(self, context):
-        chosen(context).utter.seed = random.randrange(10000)
+        settings_of(chosen(context)).seed = random.randrange(10000)
         return {"FINISHED"}
 
 
@@ -135,12 +135,14 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
     bl_label = "Performance"
 
     def draw(self, context):
-        layout, settings = self.layout, chosen(context).utter
+        layout, head = self.layout, chosen(context)
+        settings = settings_of(head)
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
         for name in SHOWN:
             row = column.row(align=True)
+            row.active = name != "jaw" or rigs.rig_of(head).jaws
             row.prop(settings, name, expand=bool(OPTIONS[name].choices))
             if name == "seed":
                 row.operator("utter.new_seed", text="", icon="FILE_REFRESH")

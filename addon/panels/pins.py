@@ -6,7 +6,7 @@ from .. import rigs
 from ..animation import bake
 from ..work import jobs
 from . import perform
-from .base import HeadPanel, Starts, chosen
+from .base import HeadPanel, Starts, chosen, settings_of
 
 _counted: dict[int, int] = {}  # head's session uid -> pins; emptied whenever an Action changes, for panels are drawn many times a second
 
@@ -41,7 +41,7 @@ class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
         head = chosen(context)
         if head is None or not bake.actions(rigs.rig_of(head)):
             return "Perform first."
-        if not head.utter.voice:
+        if not settings_of(head).voice:
             return "Choose a voice first."
         return "" if count(head) else "Set or change a key on the head's curves first."
 

@@ -10,7 +10,7 @@ from .. import compat, look, rigs
 from ..look import shaders
 from ..rigs.base import neutral
 from ..work import jobs
-from .base import HeadPanel, chosen
+from .base import HeadPanel, chosen, settings_of
 
 MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
@@ -86,11 +86,12 @@ def clear(scene):
 
 
 def face_matrix(head):
-    """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place."""
+    """FLAME's axes at rest of our head object, at its lips, in the world: columns left, up, forward, and the lips' place (of a rig that
+    knows none, the middle of its vertices)."""
     rig = rigs.rig_of(head)
     axes = head.matrix_world.to_3x3() @ Matrix(rig.axes().tolist())
-    vertices = rig.lips() or ()
-    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in vertices), Vector()) / max(len(vertices), 1)
+    vertices = rig.lips() or range(len(head.data.vertices))
+    lips = sum((head.matrix_world @ head.data.vertices[i].co for i in vertices), Vector()) / len(vertices)
     return Matrix.LocRotScale(lips, axes.normalized().to_quaternion(), None)
 
 
@@ -157,12 +158,12 @@ class UTTER_PT_look(HeadPanel, bpy.types.Panel):
         column = self.layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop(head.utter, "skin_tone", slider=True)
-        column.prop(head.utter, "eye_colour")
-        column.prop(head.utter, "hair_colour")
+        column.prop(settings_of(head), "skin_tone", slider=True)
+        column.prop(settings_of(head), "eye_colour")
+        column.prop(settings_of(head), "hair_colour")
         row = column.row()
         row.active = look.HAIR in head.modifiers
-        row.prop(head.utter, "show_hair")
+        row.prop(settings_of(head), "show_hair")
         self.layout.operator("utter.studio", icon="OUTLINER_OB_CAMERA")
 
 

@@ -5,13 +5,14 @@ import bpy
 from .. import compat, rigs
 from ..animation import bake
 from ..work import jobs
-from .base import HeadPanel
+from .base import HeadPanel, settings_of
 from .base import chosen as chosen_head
 
 
 def animated(head):
-    """What a performance animates: the shape keys and the armature (either may be None)."""
-    return head.data.shape_keys, rigs.armature(head)
+    """What a performance animates: the shape keys and the object that has the bones (either may be None)."""
+    owners = rigs.rig_of(head).owners()
+    return tuple(next((owner for owner in owners if isinstance(owner, kind)), None) for kind in (bpy.types.Key, bpy.types.Object))
 
 
 def set_aside(head):
@@ -32,7 +33,7 @@ def put_back(taken):
 
 def remember(head):
     """Add the performance that is on the head to its takes and choose it."""
-    settings, ours = head.utter, bake.actions(rigs.rig_of(head))
+    settings, ours = settings_of(head), bake.actions(rigs.rig_of(head))
     forget_removed(settings)
     take = settings.takes.add()
     for name, block in zip(("keys", "bones"), animated(head)):
@@ -67,11 +68,11 @@ class UTTER_OT_remove_take(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen_head(context)
-        taken = head and 0 <= head.utter.take < len(head.utter.takes)
+        taken = head and 0 <= settings_of(head).take < len(settings_of(head).takes)
         return jobs.allowed(cls, jobs.busy() or ("" if taken else "There is no take."))
 
     def execute(self, context):
-        settings = chosen_head(context).utter
+        settings = settings_of(chosen_head(context))
         take = settings.takes[settings.take]
         bake.clear(rigs.rig_of(settings.id_data))
         removed = {take.keys, take.bones} - {None}
@@ -103,10 +104,10 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, context):
         head = chosen_head(context)
-        return head is not None and len(head.utter.takes) > 0
+        return head is not None and len(settings_of(head).takes) > 0
 
     def draw(self, context):
-        settings = chosen_head(context).utter
+        settings = settings_of(chosen_head(context))
         row = self.layout.row()
         row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=2)
         row.operator("utter.remove_take", text="", icon="REMOVE")

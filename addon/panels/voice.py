@@ -9,14 +9,14 @@ from .. import compat
 from ..animation import bake
 from ..contract import SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
-from .base import HeadPanel, chosen
+from .base import HeadPanel, chosen, settings_of
 
 STRIP = "Voice of "  # what our strips are called, before the head's name
 
 
 def path_of(head):
     """Absolute path of the head's voice. UtterError if there is none."""
-    settings = head.utter
+    settings = settings_of(head)
     if not settings.voice.strip():
         raise UtterError("Choose a voice first.")
     path = bpy.path.abspath(settings.voice, library=head.library)
@@ -30,7 +30,7 @@ def place(scene, head):
 
     UtterError if Blender cannot read it; the earlier strip is gone then.
     """
-    settings = head.utter
+    settings = settings_of(head)
     remove(scene, head)
     if not settings.voice.strip():
         return
@@ -59,8 +59,8 @@ def include(scene, settings):
 
 def strip_of(scene, head):
     """The strip of the head's voice, or None; a duplicated head names its original's, which is not its own."""
-    name = head.utter.strip
-    if not name or any(other.utter.strip == name for other in scene.objects if other != head):
+    name = settings_of(head).strip
+    if not name or any(settings_of(other).strip == name for other in scene.objects if other != head):
         return None
     return next((strip for strip in compat.strips(scene) if strip.name == name), None)
 
@@ -73,7 +73,7 @@ def remove(scene, head):
         compat.strips(scene).remove(strip)
         if sound is not None and not sound.users:
             bpy.data.sounds.remove(sound)
-    head.utter.strip, head.utter.seconds = "", 0.0
+    settings_of(head).strip, settings_of(head).seconds = "", 0.0
 
 
 def scene_of(head):
@@ -124,7 +124,7 @@ class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
         return self.execute(context) if self.filepath else ImportHelper.invoke(self, context, event)  # a dropped file has its path
 
     def execute(self, context):
-        settings = chosen(context).utter
+        settings = settings_of(chosen(context))
         before, settings.voice = settings.voice, self.filepath
         if settings.refusal:
             self.report({"ERROR"}, settings.refusal)
@@ -151,7 +151,7 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
     bl_label = "Voice"
 
     def draw(self, context):
-        layout, settings = self.layout, chosen(context).utter
+        layout, settings = self.layout, settings_of(chosen(context))
         row = layout.row(align=True)
         row.alert = bool(settings.refusal)
         row.scale_y = 1.0 if settings.voice else 1.4

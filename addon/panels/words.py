@@ -11,7 +11,7 @@ from .. import compat
 from ..contract import SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError
 from ..work import jobs
 from . import voice
-from .base import HeadPanel, chosen
+from .base import HeadPanel, chosen, settings_of
 
 LANGUAGES = (
     ("ar", "Arabic"),
@@ -95,7 +95,7 @@ def of(head):
 
     The field holds words, the name of one of the file's texts, or the path of a .txt, .srt or .vtt file. UtterError if it is not there.
     """
-    given = head.utter.words.strip()
+    given = settings_of(head).words.strip()
     if given in bpy.data.texts:
         return bpy.data.texts[given].as_string().strip() or None
     if is_path(given):
@@ -112,7 +112,7 @@ def is_path(given):
 
 def name_of(head):
     """What the artist calls the voice: the name of its strip if it was given one, else of the recording."""
-    path = Path(bpy.path.abspath(head.utter.voice, library=head.library))
+    path = Path(bpy.path.abspath(settings_of(head).voice, library=head.library))
     names = [
         strip.name
         for strip in compat.strips(voice.scene_of(head))
@@ -133,7 +133,7 @@ def sentence_in(name):
 class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
     bl_idname = "utter.choose_words"
     bl_label = "Choose Words..."
-    bl_description = "Choose a file with the words of the voice: plain text (.txt) or subtitles (.srt, .vtt), whose times are heeded"
+    bl_description = "Choose a file with the words of the voice: plain text (.txt) or subtitles (.srt, .vtt), whose times are used"
     bl_options = {"REGISTER", "UNDO"}
 
     filename_ext = ".txt"
@@ -147,7 +147,7 @@ class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
         if not (is_path(self.filepath) and Path(bpy.path.abspath(self.filepath)).is_file()):
             self.report({"ERROR"}, "Choose a text file (.txt) or subtitles (.srt, .vtt).")
             return {"CANCELLED"}
-        chosen(context).utter.words = self.filepath
+        settings_of(chosen(context)).words = self.filepath
         return {"FINISHED"}
 
 
@@ -165,7 +165,7 @@ class UTTER_OT_words_from_strip(bpy.types.Operator):
             "Add a head first."
             if head is None
             else "Choose a voice first."
-            if not head.utter.voice
+            if not settings_of(head).voice
             else ""
             if sentence_in(name_of(head))
             else "The voice is not called by the words that are said in it.",
@@ -173,7 +173,7 @@ class UTTER_OT_words_from_strip(bpy.types.Operator):
 
     def execute(self, context):
         head = chosen(context)
-        head.utter.words = sentence_in(name_of(head))
+        settings_of(head).words = sentence_in(name_of(head))
         return {"FINISHED"}
 
 
@@ -184,7 +184,7 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
-        settings = head.utter
+        settings = settings_of(head)
         row = layout.row(align=True)
         row.prop(settings, "words", text="", icon="TEXT", placeholder="What is said, if written down")
         row.operator("utter.choose_words", text="", icon="FILE_FOLDER")

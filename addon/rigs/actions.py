@@ -14,6 +14,9 @@ NEEDED = ("jawOpen", "mouthClose", "eyeBlinkLeft", "eyeBlinkRight")  # without t
 ENOUGH = 40  # of 52 names: some tools leave out a few, tongueOut most often
 NEAR = 0.02  # of the head's size: lips that touch at rest are no further apart
 MOVED = 0.3  # of the most that an action moves: from here on a vertex follows it
+TOUCH = 5  # so much less far may lips be parted by the jaw for each bit that they lie closer at rest
+STILL = 0.2  # and up to here it hardly does
+UPPER_LIP = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthRollUpper", "mouthShrugUpper")  # actions of the upper lip alone
 
 
 class ActionsRig(Rig):
@@ -57,14 +60,16 @@ class ActionsRig(Rig):
             key.value = 0
 
     def lips(self) -> tuple[int, int] | None:
-        """Of the vertices that mouthClose moves: the upper and the lower one that touch at rest and that jawOpen parts furthest."""
+        """Of the upper lip (which only its own actions move) and the lower one (which follows the jaw, and closes): the two vertices
+        that touch at rest and that jawOpen parts furthest. Teeth move by none of the lips' own actions."""
         rest, blocks = neutral(self.obj), self.obj.data.shape_keys.key_blocks
-        opened = key_points(blocks["jawOpen"]) - rest
-        follows, closes = (np.linalg.norm(move, axis=1) for move in (opened, key_points(blocks["mouthClose"]) - rest))
-        if not (follows.max() > 0 and closes.max() > 0):
+        moved = lambda *names: sum(np.linalg.norm(key_points(blocks[name]) - rest, axis=1) for name in names if name in blocks)
+        follows, closes = moved("jawOpen"), moved("mouthClose")
+        raised = moved(*UPPER_LIP) + np.zeros(len(rest))
+        if not (follows.max() > 0 and closes.max() > 0 and raised.max() > 0):
             return None
-        mouth = closes > MOVED * closes.max()
-        upper, lower = (np.flatnonzero(mouth & part) for part in (follows < 0.1 * follows.max(), follows > MOVED * follows.max()))
+        upper = np.flatnonzero((raised > MOVED * raised.max()) & (follows < STILL * follows.max()))
+        lower = np.flatnonzero((closes > MOVED * closes.max()) & (follows > MOVED * follows.max()))
         if not (len(upper) and len(lower)):
             return None
         tree = KDTree(len(lower))
@@ -72,8 +77,10 @@ class ActionsRig(Rig):
             tree.insert(rest[row], int(row))
         tree.balance()
         pairs = [(int(row), *tree.find(rest[row])[1:]) for row in upper]  # upper, nearest lower, distance
-        touching = [(first, second) for first, second, apart in pairs if apart < NEAR * np.ptp(rest, axis=0).max()]
-        return max(touching, key=lambda pair: follows[pair[1]], default=None)
+        near = NEAR * np.ptp(rest, axis=0).max()
+        touching = [pair for pair in pairs if pair[2] < near]
+        best = max(touching, key=lambda pair: follows[pair[1]] - follows[pair[0]] - TOUCH * pair[2], default=None)
+        return best[:2] if best else None
 
     def axes(self) -> np.ndarray:
         return guess(neutral(self.obj), np.array(self.obj.matrix_world.to_3x3().normalized()))

@@ -34,11 +34,13 @@ class Rig(abc.ABC):
     """One object that performs.
 
     name: of the kind, for people.  columns: how much of a performance it reads: 65 (Motion) or 117 (face actions as well).
+    jaws: whether its jaw is baked as shape keys or as a bone, as the artist chooses.
     head, identity, basis: of the geometry that its Motion means, for the worker's request; None, (), "" for the built-in head.
     """
 
     name: ClassVar[str]
     columns: ClassVar[int]
+    jaws: ClassVar[bool] = False
     head: str | None = None
     identity: tuple[float, ...] = ()
     basis: str = ""

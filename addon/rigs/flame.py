@@ -35,6 +35,7 @@ class FlameRig(Rig):
 
     name = "FLAME"
     columns = CHANNELS
+    jaws = True
 
     def __init__(self, obj: Any) -> None:
         super().__init__(obj)

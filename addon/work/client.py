@@ -33,7 +33,7 @@ class ReadyEvent(TypedDict):
 
 
 class DiedEvent(TypedDict):
-    """The worker's end, when nobody asked for it."""
+    """The worker ended without being asked to."""
 
     event: Literal["died"]
     message: str  # one sentence
@@ -174,7 +174,7 @@ class Worker:
                 return [_died(refusal)]
             self.hello = event
             return [dict(event, event="ready")]
-        if kind == "ended":  # the pipe closed, and nobody here had asked for it
+        if kind == "ended":  # the pipe closed without our asking
             status = process.wait()
             self.kill()
             told = explain(event["detail"], self.python)

@@ -28,13 +28,13 @@ worker: client.Worker | None = None  # made with the first job
 class Job:
     """A request to the worker and what to do with its result.
 
-    label: the undo step's name.  room: the panel that shows its progress ("head" or "perform").
+    label: the undo step's name.  panel: the panel that shows its progress ("head" or "perform").
     kind: of the request asked.  apply(result): changes the scene, on the main thread.  folder: temporary, gone afterwards.
     error, notes: in the end, why it failed, and what else the worker has to say to the artist.
     """
 
-    def __init__(self, label: str, room: str, kind: str, asked: Request, apply: Callable[[Any], str | None], folder: Path) -> None:
-        self.label, self.room, self.kind, self.asked, self.apply, self.folder = label, room, kind, asked, apply, folder
+    def __init__(self, label: str, panel: str, kind: str, asked: Request, apply: Callable[[Any], str | None], folder: Path) -> None:
+        self.label, self.panel, self.kind, self.asked, self.apply, self.folder = label, panel, kind, asked, apply, folder
         self.id, self.stage, self.fraction, self.error = "", "Starting", 0.0, ""
         self.notes: tuple[str, ...] = ()
 
@@ -42,7 +42,7 @@ class Job:
 class Message:
     """What the last job left to be read in its panel."""
 
-    room, text, icon = "", "", "NONE"
+    panel, text, icon = "", "", "NONE"
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -123,9 +123,9 @@ def describe_worker() -> str:
     return f"Running with {worker.python}" + (f", process {worker.hello.get('pid')}." if worker.hello else ".")
 
 
-def draw_progress(layout: bpy.types.UILayout, room: str) -> bool:
+def draw_progress(layout: bpy.types.UILayout, panel: str) -> bool:
     """Draw the running job's bar with its cancel button, if it belongs to that panel; True if so."""
-    if current is None or current.room != room:
+    if current is None or current.panel != panel:
         return False
     row = layout.row(align=True)
     row.scale_y = 1.5
@@ -134,9 +134,9 @@ def draw_progress(layout: bpy.types.UILayout, room: str) -> bool:
     return True
 
 
-def draw_message(layout: bpy.types.UILayout, room: str, width: float) -> None:
+def draw_message(layout: bpy.types.UILayout, panel: str, width: float) -> None:
     """Draw what the last job left to say, wrapped to the region's width (pixels)."""
-    if Message.text and Message.room == room:
+    if Message.text and Message.panel == panel:
         box = layout.box()
         draw_text(box, Message.text, width, Message.icon, dismiss=True)
         for note in Message.notes:
@@ -155,8 +155,8 @@ def draw_text(layout: bpy.types.UILayout, text: str, width: float, icon: str = "
             row.operator("utter.dismiss", text="", icon="X", emboss=False)
 
 
-def say(room: str, text: str, icon: str = "NONE", notes: Iterable[str] = ()) -> None:
-    Message.room, Message.text, Message.icon, Message.notes = room, text, icon, tuple(notes)
+def say(panel: str, text: str, icon: str = "NONE", notes: Iterable[str] = ()) -> None:
+    Message.panel, Message.text, Message.icon, Message.notes = panel, text, icon, tuple(notes)
     _redraw()
 
 
@@ -234,7 +234,7 @@ def _finish(result: Any = None, error: str = "", icon: str = "ERROR") -> None:
                 bpy.ops.ed.undo_push(message=job.label)
     job.error = error
     shutil.rmtree(job.folder, ignore_errors=True)
-    say(job.room, error or note or "", icon if error else "CHECKMARK", job.notes)
+    say(job.panel, error or note or "", icon if error else "CHECKMARK", job.notes)
 
 
 def _redraw() -> None:

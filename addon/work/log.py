@@ -31,6 +31,6 @@ def unregister() -> None:
 
 
 def point_out(sentence: str) -> str:
-    """The sentence about what nobody expected, with the place where more is told."""
+    """The sentence about an unexpected defect, with the place of the log."""
     place = "system console tells more." if _file is None or _file.broken else f"log tells more: {_file.path}"
     return f"{sentence.removesuffix('.')}; the {place}"

@@ -9,17 +9,19 @@ REACH = 4.0  # frames: how far a correction spreads around a pin (standard devia
 
 
 class HeldPins:
-    """Pins (model_runtime.motion) as the denoiser reads them: values and mask [T, 65], normalised, and 0 or 1. None: all zeros."""
+    """Pins (model_runtime.motion) as the denoiser reads them: values and mask [T, 65], normalised, and 0 or 1. None: all zeros.
 
-    def __init__(self, pins, T, mean, std):
-        self.values, self.mask = torch.zeros(T, CHANNELS), torch.zeros(T, CHANNELS)
+    columns: how many a row has, where they are held on something else than Motion."""
+
+    def __init__(self, pins, T, mean, std, columns=CHANNELS):
+        self.values, self.mask = torch.zeros(T, columns), torch.zeros(T, columns)
         self.exact, self.channels = None, []
         if pins is None:
             return
         values, mask = np.asarray(pins.values, np.float32), np.asarray(pins.mask, bool)
-        if values.shape != (T, CHANNELS) or mask.shape != (T, CHANNELS):
+        if values.shape != (T, columns) or mask.shape != (T, columns):
             raise UtterError(
-                f"Pins must have one row for each of the {T} frames and {CHANNELS} channels.", f"values {values.shape}, mask {mask.shape}"
+                f"Pins must have one row for each of the {T} frames and {columns} channels.", f"values {values.shape}, mask {mask.shape}"
             )
         if not np.isfinite(values[mask]).all():
             raise UtterError("A pinned value is not a finite number; remove that key.")
@@ -47,5 +49,5 @@ class HeldPins:
         return torch.where(self.mask > 0, self.values, clean)
 
     def put_back(self, values):
-        """values [T, 65] in units: pinned numbers themselves, bit for bit."""
+        """values [T, columns] in units: pinned numbers themselves, bit for bit."""
         return values if self.exact is None else torch.where(self.mask > 0, self.exact, values)

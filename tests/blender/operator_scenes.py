@@ -25,7 +25,7 @@ from addon.panels import passages, perform, pins, takes, voice, words  # noqa: E
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.work import jobs, log, paths  # noqa: E402
-from contract import LOGGER  # noqa: E402
+from contract import LOGGER, OPTIONS  # noqa: E402
 
 
 def with_head():
@@ -437,3 +437,45 @@ def scene_the_real_worker_performs_and_rediffuses():
     bpy.ops.utter.clear()
     assert not bake.actions(rig_of(head))
     jobs.stop()
+
+
+def scene_the_panel_shows_the_contracts_options():
+    """Object.utter has each option that a panel shows, with the contract's label, tooltip, default and limits."""
+    shown = bpy.types.Object.bl_rna.properties["utter"].fixed_type.properties
+    for name, told in OPTIONS.items():
+        if not told.panel:
+            continue
+        found = shown[name]
+        assert found.name == told.label and found.description == told.help, name
+        if told.choices:
+            assert [(item.identifier, item.name, item.description) for item in found.enum_items] == [
+                (value, *named) for value, named in told.choices.items()
+            ]
+        if told.kind is int and told.low is not None:
+            assert found.hard_min == told.low and found.hard_max == told.high, name
+        if name != "language":  # a list of languages of its own, "auto" first
+            assert found.default == (told.default or type(found.default)()), name
+    head = with_head()
+    head.utter.voice, head.utter.seed, head.utter.quality, head.utter.prompt = VOICE, 9, "draft", "  proud "
+    job = perform.perform_job(bpy.context.scene, head)
+    shutil.rmtree(job.folder)
+    assert (job.asked.seed, job.asked.quality, job.asked.prompt) == (9, "draft", "proud")
+
+
+def scene_what_an_earlier_version_saved_is_taken_over():
+    """0.1 kept the prompt as `emotion` and the seed of an identity as `character`."""
+    head = with_head()
+    held = head.bl_system_properties_get(do_create=True) if hasattr(head, "bl_system_properties_get") else head
+    head.utter.voice = VOICE
+    del head.utter["voice"]  # the group is there, and lies where properties are saved
+    group = held["utter"]
+    group["emotion"], group["identity"] = "holding back tears", {"character": 7, "age": 0.5}
+    path = str(Path(tempfile.mkdtemp()) / "earlier.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    settings = bpy.data.objects["Tester"].utter
+    assert settings.prompt == "holding back tears" and settings.identity.seed == 7 and abs(settings.identity.age - 0.5) < 1e-6
+    settings.prompt = "proud"
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert bpy.data.objects["Tester"].utter.prompt == "proud", "once taken over, it is not taken again"

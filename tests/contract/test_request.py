@@ -1,0 +1,116 @@
+"""A request of a performance: what it takes, what it refuses and in which sentence; and what is derived from its declaration."""
+
+import argparse
+import json
+
+import pytest
+
+import contract
+from contract import BLENDER, OPTIONS, RUNTIME, HeadRequest, Passage, PerformRequest, UtterError
+from contract.request import check_passages
+
+WHOLE = {
+    "voice": "a.wav",
+    "output": "m.npz",
+    "words": "hello",
+    "language": "en",
+    "prompt": "happy",
+    "passages": [{"start": 0, "end": 1, "prompt": "proud", "strength": 0.5, "fade": 0.1}],
+    "pins": "p.npz",
+    "quality": "draft",
+    "seed": 7,
+    "identity": [0.5] * 300,
+    "encoder": "folder",
+}
+
+
+def test_a_request_survives_the_pipe():
+    request = PerformRequest.from_message(json.loads(json.dumps(WHOLE)))
+    assert request.passages == (Passage(0.0, 1.0, "proud", 0.5, 0.1),) and request.identity == (0.5,) * 300
+    assert PerformRequest.from_message(json.loads(json.dumps(request.to_message()))) == request
+    assert PerformRequest(voice="a.wav").to_message() == {"voice": "a.wav"}, "defaults stay unsaid"
+
+
+def test_a_request_does_not_change():
+    request = PerformRequest(voice="a.wav")
+    with pytest.raises(AttributeError):
+        request.seed = 3
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ({"voice": ""}, "Choose a voice first."),
+        ({"voice": 3}, "Voice is a text"),
+        ({"seed": -1}, "Seed is from 0 to"),
+        ({"seed": 1.5}, "Seed is a whole number"),
+        ({"seed": "7"}, "Seed is a whole number"),
+        ({"seed": True}, "Seed is a whole number"),
+        ({"seed": float("nan")}, "Seed is a whole number"),
+        ({"seed": 10**12}, "Seed is from 0 to"),
+        ({"quality": "best"}, "Quality is draft or final, not best."),
+        ({"identity": [1, 2]}, "list of 300 numbers"),
+        ({"identity": ["x"] * 300}, "list of 300 numbers"),
+        ({"identity": [float("inf")] * 300}, "list of 300 numbers"),
+        ({"head": "head.npz"}, "Only the built-in head takes an identity"),
+        ({"passages": "sad"}, "Passages must be a list"),
+        ({"passages": [{"start": 0, "end": 1}]}, "Passage 1 needs start and end in seconds and a prompt"),
+        ({"passages": [None]}, "Passage 1 needs"),
+        ({"passages": [{"start": 2, "end": 1, "prompt": "x"}]}, "Passage 1 must end after it starts"),
+        ({"passages": [{"start": 0, "end": 1, "prompt": "x", "strength": 2}]}, "strength between 0 and 1"),
+        ({"passages": [{"start": 0, "end": 1, "prompt": "x", "strenght": 1}]}, 'Passage 1 has a field "strenght"'),
+        ({"blink_rate": 1}, 'The request has a field "blink_rate" that this version of Utter does not know'),
+        ({"emotion": "sad"}, 'a field "emotion"'),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(change, sentence):
+    with pytest.raises(UtterError, match=sentence) as refused:
+        PerformRequest.from_message({**WHOLE, **change})
+    assert "\n" not in str(refused.value) and str(refused.value).endswith(".")
+
+
+def test_a_head_is_asked_for_with_the_same_care():
+    assert HeadRequest.from_message({"output": "b.npz"}).head is None
+    with pytest.raises(UtterError, match="Only the built-in head takes an identity"):
+        HeadRequest(output="b.npz", mesh="m.npz", identity=(0.0,) * 300)
+    with pytest.raises(UtterError, match='a field "voice"'):
+        HeadRequest.from_message({"output": "b.npz", "voice": "a.wav"})
+
+
+def test_passages_without_a_prompt_ask_for_nothing():
+    assert check_passages([{"start": 0, "end": 1, "prompt": "  "}]) == ()
+    assert check_passages([{"start": 0, "end": 1, "prompt": "x"}]) == (Passage(0.0, 1.0, "x"),)
+
+
+@pytest.mark.parametrize("command", [RUNTIME, BLENDER])
+def test_command_lines_come_from_the_contract(command):
+    parser = argparse.ArgumentParser()
+    contract.add_arguments(parser, OPTIONS.values(), command)
+    taken = {action.dest: action for action in parser._actions if action.dest != "help"}
+    assert set(taken) == {name for name, option in OPTIONS.items() if command in option.commands}
+    for name, action in taken.items():
+        option = OPTIONS[name]
+        assert action.option_strings == [f"--{name}", *(f"--{alias}" for alias in option.aliases)] and action.default is None
+        assert tuple(action.choices or ()) == tuple(option.choices)
+    assert vars(parser.parse_args(["--emotion", "sad", "--ears", "F"]))["prompt"] == "sad", "the old names are still taken"
+
+
+def test_every_option_says_what_it_is():
+    for name, option in OPTIONS.items():
+        assert option.name == name and option.label and option.help and not option.help.endswith("."), name
+        assert set(option.choices) == set() or option.default in option.choices, name
+
+
+def test_other_protocols_are_named():
+    assert contract.check_protocol(contract.PROTOCOL, "The worker") == ""
+    assert "a newer protocol" in contract.check_protocol(contract.PROTOCOL + 1, "The worker")
+    assert "an older protocol" in contract.check_protocol(1, "The worker")
+    assert "does not say" in contract.check_protocol(None, "The worker")
+
+
+def test_seconds_and_frames_are_each_others_inverse():
+    for fps in (23.976, 24, 25, 29.97, 30, 59.94, 60):
+        for start in (-3, 0, 1, 1001):
+            for frame in range(start, start + 2000, 7):
+                assert contract.frame_at(contract.seconds_at(frame, fps, start), fps, start) == frame
+    assert contract.frames_covering(1.01, 24) == 25
