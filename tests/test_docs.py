@@ -257,21 +257,22 @@ def code(cell):
 
 def test_options_of_a_performance():
     commands = {(): "", (RUNTIME, BLENDER): "both", (RUNTIME,): "runtime", (BLENDER,): "Blender"}
-    meant = {
-        name: {
-            "option": ", ".join(f"`{each}`" for each in (name, *told.aliases)),
-            "default": "" if told.default is None else f"`{told.default!r}`",
-            "command lines": commands[told.commands],
-            "list": {"always": "path", "perhaps": "path or text", "": "yes"}[told.path] if told.column else "",
-            "panel": "yes" if told.panel else "",
-            "in a request": name in options_of(PerformRequest),
-            "help": told.help,
-        }
-        for name, told in OPTIONS.items()
-    }
-    rows = table("docs/formats.md", "option")
-    said = {code(row["option"])[0]: {**row, "in a request": bool(row["in a request"])} for row in rows}
-    assert said == meant
+    meant = []
+    for name, told in OPTIONS.items():
+        default = "" if told.default is None else f"`{told.default!r}`"
+        column = {"always": "path", "perhaps": "path or text", "": "yes"}[told.path] if told.column else ""
+        sent = "what it is there" if name in options_of(PerformRequest) else ""
+        names = ", ".join(f"`{each}`" for each in (name, *told.aliases))
+        meant.append((names, default, commands[told.commands], column, "yes" if told.panel else "", sent, told.help))
+    said = [
+        tuple(cell if key != "in a request" else cell and "what it is there" for key, cell in row.items())
+        for row in table("docs/formats.md", "option")
+    ]
+    lines = lambda rows: "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    assert said == meant, (
+        f"docs/formats.md should have\n{lines(row for row in meant if row not in said)}\n"
+        f"and has\n{lines(row for row in said if row not in meant)}"
+    )
 
 
 def test_fields_of_a_head_request():
