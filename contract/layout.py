@@ -1,4 +1,4 @@
-"""Motion's layout (docs/architecture.md, "Motion"), the joints and the face actions, in the order of their columns everywhere."""
+"""Motion's layout (docs/formats.md, "Motion"), the joints and the face actions, in the order of their columns everywhere."""
 
 FPS = 30  # frames a second of a Motion; frame i is the moment i / 30 s of the voice
 

@@ -1,4 +1,4 @@
-"""Motion: one layout everywhere (docs/architecture.md, "Motion").
+"""Motion: one layout everywhere (docs/formats.md, "Motion").
 
 values is float32 [T, 65] at fps frames a second; frame i is the moment i / fps of the voice.
 """

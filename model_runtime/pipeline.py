@@ -1,4 +1,4 @@
-"""From a voice to a Motion, step by step (docs/architecture.md, "Pipeline")."""
+"""From a voice to a Motion, step by step (docs/architecture.md, "The way of the data")."""
 
 from collections.abc import Callable
 from functools import cached_property

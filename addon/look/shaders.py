@@ -1,6 +1,6 @@
 """What a head's parts are made of: node materials without pictures, for EEVEE and Cycles and, in plain colours, the viewport.
 
-They read the head's masks as mesh attributes (docs/architecture.md, "Masks") and its place at rest, `rest`, so that pores and
+They read the head's masks as mesh attributes (docs/formats.md, "Masks") and its place at rest, `rest`, so that pores and
 freckles stay on the skin that moves. A head without masks has plain skin and white eyes. What the artist sets (look.py) stands in
 nodes with these names, in every material that needs it.
 """

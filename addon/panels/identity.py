@@ -1,6 +1,6 @@
 """Identity: who the built-in head is, by named sliders and random identities.
 
-Everything an identity moves is linear in its 300 coefficients (beta, docs/architecture.md): vertices, joints, lids, and the jaw's
+Everything an identity moves is linear in its 300 coefficients (beta; docs/formats.md, "Identity"): vertices, joints, lids, and the jaw's
 keys through both. So the add-on moves the head itself, straight from the head's file, and a slider shows while it is dragged.
 The worker is told the identity when it performs.
 """

@@ -1,4 +1,4 @@
-"""What Blender needs of a head, in one .npz (docs/architecture.md, "Bundle")."""
+"""What Blender needs of a head, in one .npz (docs/formats.md, "Bundle")."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation

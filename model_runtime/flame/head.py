@@ -1,4 +1,4 @@
-"""A head: the arrays of a FLAME-format file (docs/architecture.md, "Heads"), read, checked and written."""
+"""A head: the arrays of a FLAME-format file (docs/formats.md, "Head"), read, checked and written."""
 
 import hashlib
 import os

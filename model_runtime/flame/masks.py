@@ -1,4 +1,4 @@
-"""Where a head's look changes: smooth weights per vertex, which shaders read as mesh attributes (docs/architecture.md, "Masks")."""
+"""Where a head's look changes: smooth weights per vertex, which shaders read as mesh attributes (docs/formats.md, "Masks")."""
 
 import numpy as np
 from scipy.sparse import coo_matrix

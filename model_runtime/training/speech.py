@@ -59,7 +59,7 @@ def main(args):
         records = align.load(args.cache)
     records += synthetic.load(args.cache)
     if not records:
-        raise UtterError(f"{args.data} holds no voices to learn from; docs/architecture.md names the folders that are read.")
+        raise UtterError(f"{args.data} holds no voices to learn from; docs/training.md names the folders that are read.")
     minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
     steps = [-(-(args.steps or sum(ROUNDS)) * steps // sum(ROUNDS)) for steps in ROUNDS]
     first = Path(args.cache) / f"encoder{VERSION}_round1.safetensors"

@@ -1,4 +1,4 @@
-"""All fields of utter_head.npz (docs/architecture.md, "Heads"), put together."""
+"""All fields of utter_head.npz (docs/formats.md, "Head"), put together."""
 
 import numpy as np
 from scipy.spatial import cKDTree

@@ -74,7 +74,7 @@ def test_the_jaws_line_is_as_near_to_its_arc_as_promised(tmp_path):
 
 
 def test_jaw_keys_follow_vertices_and_joint(head, tmp_path):
-    """What docs/architecture.md says of jaw_turns: enough to carry a bundle over to another identity."""
+    """What docs/formats.md, "Bundle", says of jaw_turns: enough to carry a bundle over to another identity."""
     rng = np.random.default_rng(2)
     beta = np.r_[rng.normal(size=12), np.zeros(288)]
     (tmp_path / "other").mkdir()
