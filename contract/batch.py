@@ -49,7 +49,7 @@ def read_list(path: str | Path) -> list[tuple[str, dict[str, str]]]:
 
 def check_columns(names: list[str], source: str) -> list[str]:
     """The columns that the first line names, aliases replaced. UtterError names one that is unknown or comes twice."""
-    columns = [_ALIASES.get(name, name) for name in names]
+    columns = [_ALIASES.get(name, name.replace("-", "_")) for name in names]
     if "voice" not in columns:
         raise UtterError(f"{source} needs a first line with the names of its columns, voice among them.")
     for name, column in zip(names, columns):

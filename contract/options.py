@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser, options: Iterable[Option], co
         number = option.kind in (int, float)
         has_default = command == RUNTIME and option.default is not None and (number or option.choices)
         parser.add_argument(
-            *(f"--{name}" for name in (option.name, *option.aliases)),
+            *(f"--{name}" for name in dict.fromkeys((option.name.replace("_", "-"), option.name, *option.aliases))),
             dest=option.name,
             type=option.kind if number else str,
             choices=tuple(option.choices) or None,

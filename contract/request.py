@@ -154,7 +154,7 @@ class PerformRequest(Request):
     pins: str | None = option(
         None,
         label="Pins",
-        help="A file with values and mask [T, 65] (.npz): motion to keep exactly",
+        help="A file with values and mask (.npz), [T, 65] or with face actions [T, 117]: motion to keep exactly",
         metavar="PINS.npz",
         panel=False,
         commands=(RUNTIME,),

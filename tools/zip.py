@@ -20,7 +20,7 @@ import contract
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("addon", "contract", "model_runtime", "blender_assets", "LICENSE", "README.md", "docs")
-NOT_SHIPPED = ("training", "evaluation", "__pycache__", "*.pyc", "pictures")
+NOT_SHIPPED = ("training", "__pycache__", "*.pyc", "pictures")
 ENTRY = '"""Utter: heads that speak and feel."""\nfrom .addon import register, unregister  # noqa: F401\n'
 
 # Blender's platform names; the wheel tags that run there; what packaging's markers see there.

@@ -59,7 +59,7 @@ def test_a_request_does_not_change():
         ({"passages": [{"start": 2, "end": 1, "prompt": "x"}]}, "Passage 1 must end after it starts"),
         ({"passages": [{"start": 0, "end": 1, "prompt": "x", "strength": 2}]}, "strength between 0 and 1"),
         ({"passages": [{"start": 0, "end": 1, "prompt": "x", "strenght": 1}]}, 'Passage 1 has a field "strenght"'),
-        ({"blink_rate": 1}, 'The request has a field "blink_rate" that this version of Utter does not know'),
+        ({"number_of_ears": 1}, 'The request has a field "number_of_ears" that this version of Utter does not know'),
         ({"emotion": "sad"}, 'a field "emotion"'),
     ],
 )
@@ -90,7 +90,8 @@ def test_command_lines_come_from_the_contract(command):
     assert set(taken) == {name for name, option in OPTIONS.items() if command in option.commands}
     for name, action in taken.items():
         option = OPTIONS[name]
-        assert action.option_strings == [f"--{name}", *(f"--{alias}" for alias in option.aliases)] and action.default is None
+        assert {f"--{name}", f"--{name.replace('_', '-')}", *(f"--{alias}" for alias in option.aliases)} == set(action.option_strings)
+        assert action.default is None
         assert tuple(action.choices or ()) == tuple(option.choices)
     assert vars(parser.parse_args(["--emotion", "sad", "--ears", "F"]))["prompt"] == "sad", "the old names are still taken"
 
