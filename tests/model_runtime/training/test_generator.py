@@ -160,7 +160,7 @@ def test_the_teeths_edge_is_that_of_each_identity(data, head):
 
 def test_a_lip_off_the_teeth_counts_most_where_it_should_be_on_them(data, head):
     """The same slip of the jaw costs more in f than with the mouth wide open."""
-    motions = torch.from_numpy(np.asarray(head.actions_motion, np.float32))
+    motions = torch.from_numpy(np.array(head.actions_motion, np.float32))
     jaw, roll = (motions[head.action(name)] for name in ("jawOpen", "mouthRollLower"))
     beta, slip = torch.zeros(1, 300), 0.05 * jaw
     cost = [
