@@ -91,11 +91,11 @@ def strips(scene):
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
-def saved_properties(datablock, name):
-    """What is saved with a data-block under an add-on's property of that name (a group), whether or not it is defined today: a dict."""
-    held = datablock.bl_system_properties_get() if hasattr(datablock, "bl_system_properties_get") else datablock
-    group = held.get(name) if held is not None else None
-    return group.to_dict() if group is not None and hasattr(group, "to_dict") else {}
+def saved(owner, name):
+    """What is saved with a data-block or preferences under an add-on's property of that name, whether or not it is defined today: a
+    value, a group (like a dict), or None."""
+    held = owner.bl_system_properties_get() if hasattr(owner, "bl_system_properties_get") else owner
+    return held.get(name) if held is not None else None
 
 
 def _strip(action):

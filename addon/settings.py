@@ -14,10 +14,10 @@ from bpy.props import (
     StringProperty,
 )
 
-from . import compat, contract, look, rigs
+from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import identity, takes, voice, words
+from .panels import base, identity, takes, voice, words
 
 PROMPTS = (
     "happy",
@@ -92,7 +92,7 @@ def prop(option: Option, **more):
     if option.choices:
         items = tuple((value, *named) for value, named in option.choices.items())
         return EnumProperty(items=items, default=option.default, **about)
-    limits = {key: value for key, value in (("min", option.low), ("max", option.high)) if value is not None}
+    limits = {key: value for key, value in (("min", option.low), ("max", option.high)) if value is not None and key not in more}
     if option.kind is int:
         return IntProperty(default=option.default, **{key: int(value) for key, value in limits.items()}, **about)
     if option.kind is float:
@@ -106,6 +106,7 @@ WITH: dict[str, dict[str, Any]] = {
     "start": {"update": voice.moved},
     "words": {"search": words.suggest, "search_options": {"SUGGESTION"}},
     "language": {"items": words.ITEMS},
+    "seed": {"min": 0, "max": 2**31 - 1},  # what a Blender property can hold
     "prompt": {"search": suggest_prompts, "search_options": {"SUGGESTION"}},
 }
 
@@ -161,32 +162,33 @@ class SceneSettings(bpy.types.PropertyGroup):
     )
 
 
-def migrate(obj):
-    """Take over what an earlier version of Utter saved with an object under other names."""
-    saved = compat.saved_properties(obj, "utter")
-    if "emotion" in saved and "prompt" not in saved:
-        obj.utter.prompt = saved["emotion"]
-    identity_saved = saved.get("identity", {})
-    if "character" in identity_saved and "seed" not in identity_saved:
-        obj.utter.identity.seed = identity_saved["character"]
-
-
 @bpy.app.handlers.persistent
-def _after_load(*_):
+def _take_over(*_):
+    """After a file was opened or appended, and once Utter is enabled."""
     for obj in bpy.data.objects:
         if obj.type == "MESH" and not obj.library:
-            migrate(obj)
+            base.take_over(obj)
+
+
+IMPORTED = getattr(bpy.app.handlers, "blend_import_post", None)  # from Blender 4.3 on
 
 
 def register():
     bpy.types.Object.utter = PointerProperty(type=HeadSettings)
     bpy.types.Scene.utter = PointerProperty(type=SceneSettings)
-    bpy.app.handlers.load_post.append(_after_load)
+    bpy.app.handlers.load_post.append(_take_over)
+    if IMPORTED is not None:
+        IMPORTED.append(_take_over)
+    if not bpy.app.background:  # with a window Utter may be enabled while a file is open, whose objects cannot be reached just now
+        bpy.app.timers.register(_take_over, first_interval=0)
 
 
 def unregister():
-    if _after_load in bpy.app.handlers.load_post:
-        bpy.app.handlers.load_post.remove(_after_load)
+    for handlers in (bpy.app.handlers.load_post, IMPORTED or []):
+        if _take_over in handlers:
+            handlers.remove(_take_over)
+    if bpy.app.timers.is_registered(_take_over):
+        bpy.app.timers.unregister(_take_over)
     for owner in (bpy.types.Object, bpy.types.Scene):
         if hasattr(owner, "utter"):
             del owner.utter

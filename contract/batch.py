@@ -54,7 +54,8 @@ def check_columns(names: list[str], source: str) -> list[str]:
         raise UtterError(f"{source} needs a first line with the names of its columns, voice among them.")
     for name, column in zip(names, columns):
         if column not in COLUMNS or columns.count(column) > 1:
-            raise UtterError(f'Row 1 of {source} names a column "{name}"; columns are {", ".join(COLUMNS)}, each once.')
+            same = f' (which is "{column}")' if column != name else ""
+            raise UtterError(f'Row 1 of {source} names a column "{name}"{same}; columns are {", ".join(COLUMNS)}, each once.')
     return columns
 
 

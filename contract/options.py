@@ -54,13 +54,20 @@ class Option:
             if self.choices and value not in self.choices:
                 raise UtterError(f"{self.label} is {' or '.join(self.choices)}, not {value}.")
             return value
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value != self.kind(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value) or value != self.kind(value):
             raise UtterError(f"{self.label} is a {'whole ' if self.kind is int else ''}number, not {value!r}.")
         low, high = self.low, self.high
         if (low is not None and value < low) or (high is not None and value > high):
-            between = f"from {low:g} to {high:g}" if high is not None else f"{low:g} or more"
-            raise UtterError(f"{self.label} is {between}, not {value:g}.")
+            between = f"from {low} to {high}" if high is not None else f"{low} or more"
+            raise UtterError(f"{self.label} is {between}, not {value}.")
         return self.kind(value)
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def option(default: Any, **about: Any) -> Any:

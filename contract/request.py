@@ -42,7 +42,7 @@ def read_passage(given: object, number: int) -> Passage:
         unknown = set(fields) - {field.name for field in dataclasses.fields(Passage)}
         numbers = {name: float(fields[name]) for name in ("start", "end", "strength", "fade") if name in fields}
         passage = Passage(prompt=str(fields["prompt"]).strip(), **numbers)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words.", repr(error)) from error
     if unknown:
         raise UtterError(f'Passage {number} has a field "{min(map(str, unknown))}"; it may have start, end, prompt, strength and fade.')
@@ -80,7 +80,7 @@ def check_identity(given: object) -> tuple[float, ...]:
     """The coefficients of an identity. UtterError if they are none."""
     try:
         beta = tuple(float(value) for value in given)  # type: ignore[attr-defined]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UtterError(f"An identity is a list of {COEFFICIENTS} numbers.", repr(error)) from error
     if len(beta) != COEFFICIENTS or not all(map(math.isfinite, beta)):
         raise UtterError(f"An identity is a list of {COEFFICIENTS} numbers.")
@@ -108,7 +108,10 @@ class Request:
             raise UtterError(
                 f'The request has a field "{unknown[0]}" that this version of Utter does not know; install the same version on both sides.'
             )
-        return cls(**message)
+        request = cls(**message)
+        if not getattr(request, "output", None):
+            raise UtterError("The request names no output; name the file to write.")
+        return request
 
     def to_message(self) -> dict[str, Any]:
         """The fields that differ from their defaults, as JSON can hold them."""
@@ -167,7 +170,7 @@ class PerformRequest(Request):
         choices={"draft": ("Draft", "A quick look: few diffusion steps"), "final": ("Final", "Best quality: all diffusion steps")},
     )
     seed: int = option(
-        0, label="Seed", help="The same seed gives the same performance, another seed a new take", kind=int, low=0, high=2**31 - 1
+        0, label="Seed", help="The same seed gives the same performance, another seed a new take", kind=int, low=-(2**63), high=2**63 - 1
     )
     head: str | None = option(
         None,

@@ -153,7 +153,7 @@ def perform_one(performer, voice, output, options):
 
 def asked(options, performer, voice):
     """The PerformRequest of a Namespace of options; the files that it names are read. UtterError for the first that cannot be used."""
-    given = {name: value for name in OPTIONS if (value := getattr(options, name, None)) is not None}
+    given = {name: value for name in OPTIONS if (value := getattr(options, name, None)) not in (None, "")}
     given["words"] = words_for(voice, given.get("words"))
     if options.passages:
         given["passages"] = read_passages(options.passages)
@@ -170,7 +170,7 @@ def listed(args):
 
 def named(args):
     """The Tasks of the voices named on the command line."""
-    if not args.output:
+    if not (args.output or "").strip():
         raise UtterError("Say with --output where the Motion goes.")
     jobs = plan(args.voices, args.output)
     if args.pins and len(jobs) > 1:

@@ -77,7 +77,9 @@ class Worker:
             try:
                 request = json.loads(line)
                 kind, number = request["request"], request.get("id")
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if not isinstance(number, (str, int, type(None))):
+                    raise TypeError(f"an id is a text or a number, not {number!r}")
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 self.fail(None, "The worker was sent a line that is no request.", repr(error))
                 continue
             if kind == "cancel":
@@ -154,6 +156,8 @@ class Worker:
         path = asked.head
         if asked.mesh:
             with read_npz(asked.mesh) as mesh:
+                if not {"vertices", "faces"} <= set(mesh.files):
+                    raise UtterError(f"{asked.mesh} holds no mesh: it needs vertices and faces.")
                 keys = {name: mesh[name] for name in ("key_names", "key_deltas") if name in mesh.files}
                 head = head_from_mesh(mesh["vertices"], mesh["faces"], self.performer.builtin, **keys)
             path = str(Path(asked.output).with_suffix(".head.npz"))

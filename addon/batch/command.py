@@ -145,7 +145,11 @@ def prepare(options):
     settings = base.settings_of(head)
     for name, option in OPTIONS.items():
         if option.panel and BLENDER in option.commands and name not in TEXTS and getattr(options, name) is not None:
-            setattr(settings, name, option.checked(getattr(options, name)))
+            value = option.checked(getattr(options, name))
+            try:
+                setattr(settings, name, "" if value is None else value)
+            except (OverflowError, ValueError) as error:
+                raise UtterError(f"{option.label} {value} is more than Blender can hold.", repr(error)) from error
     if options.language:
         settings.language = words.code(options.language)
     if timeline is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import rigs
+from .. import compat, rigs
 from ..contract import UtterError
 from ..work import jobs
 
@@ -30,6 +30,19 @@ class HeadPanel(Panel):
 def settings_of(head: Any) -> "HeadSettings":
     """Object.utter: the settings of one head."""
     return head.utter
+
+
+def take_over(head: Any) -> None:
+    """Take over what an earlier version of Utter saved with an object under other names."""
+    saved = compat.saved(head, "utter")
+    for group, earlier, owner, name in (
+        (saved, "emotion", head.utter, "prompt"),
+        (saved.get("identity") if saved else None, "character", head.utter.identity, "seed"),
+    ):
+        if group and earlier in group:
+            if name not in group:
+                setattr(owner, name, group[earlier])
+            del group[earlier]
 
 
 def chosen(context: Any) -> Any:

@@ -100,11 +100,11 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     def refusal(cls, context):
         if context.active_object is None:
             return "Select the object that should perform."
-        seen = rigs.recognise(rigs.find(context) or context.active_object)
+        seen = rigs.recognise(rigs.find(context, others=False) or context.active_object)
         return seen.reason if seen.state == "none" else ""
 
     def job(self, context):
-        found = rigs.find(context)
+        found = rigs.find(context, others=False)
         head = found if found is not None and rigs.ready(found) else context.active_object
         if rigs.ready(head):
             file = rigs.rig_of(head).head

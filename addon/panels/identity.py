@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from .. import rigs
-from ..contract import COEFFICIENTS, SLIDERS, UtterError, draw_identity
+from ..contract import COEFFICIENTS, JAW, LIDS, SLIDERS, UtterError, draw_identity
 from ..rigs.flame import FlameRig
 from ..rigs.reshape import reshape
 from ..work import jobs, paths
@@ -112,8 +112,8 @@ def show(head):
     lids = known.lids @ (known.lids_amounts @ change)
     # A turning jaw carries a vertex by weight * turn @ (vertex - joint): its keys change with both.
     away = known.jaw[:, None] * (shift - joints[2])
-    keys = {50 + axis: away @ turn.T for axis, turn in enumerate(np.array(rig.jaw_turns).reshape(3, 3, 3))}
-    keys |= {60: lids[..., 0], 61: lids[..., 1]}
+    keys = {JAW.start + axis: away @ turn.T for axis, turn in enumerate(np.array(rig.jaw_turns).reshape(3, 3, 3))}
+    keys |= {LIDS.start + side: lids[..., side] for side in (0, 1)}
     reshape(rig, shift, joints, keys, wanted.tolist() if wanted.any() else ())
 
 

@@ -14,7 +14,7 @@ from ..animation import bake
 from ..contract import OPTIONS, PerformRequest, UtterError, options_of
 from ..work import jobs, paths
 from . import passages, takes, voice, words
-from .base import HeadPanel, Starts, chosen, settings_of
+from .base import HeadPanel, Starts, chosen, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -26,6 +26,7 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
     rediffuse: keep the artist's keys exactly and renew what lies between them. encoder: folder of a speech model to hear with, None:
     the preferences' one. UtterError if it cannot start.
     """
+    take_over(head)
     settings, fps, rig = settings_of(head), bake.scene_fps(scene), rigs.rig_of(head)
     if rig.head and not Path(rig.head).is_file():
         raise UtterError(f"The file of this head is gone ({rig.head}); select the head and press Use Selected to make it again.")

@@ -20,7 +20,7 @@ def recognise(obj: Any) -> Recognition:
     if obj.library or obj.data.library:
         return Recognition("none", f"{obj.name} is linked from another file; make it local to animate it.")
     found = [seen for kind in KINDS if (seen := kind.recognise(obj)) is not None]
-    return max(found, key=lambda seen: seen.sure)
+    return max(found, key=lambda seen: (seen.state == "ready", seen.sure))
 
 
 def rig_of(obj: Any) -> Rig:
@@ -36,9 +36,9 @@ def ready(obj: Any) -> bool:
     return recognise(obj).state == "ready"
 
 
-def find(context: Any) -> Any:
+def find(context: Any, others: bool = True) -> Any:
     """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh,
-    its armature); else the only head in the scene that is ready; else the active mesh."""
+    its armature); else, with others, the only head in the scene that is ready; else the active mesh."""
     active = context.view_layer.objects.active
     meant = [active, active.parent, *active.children] if active else []
     if active and active.type == "ARMATURE":
@@ -49,6 +49,6 @@ def find(context: Any) -> Any:
             if told.state == state and told.sure >= least:
                 return obj
     heads = [obj for obj in context.scene.objects if obj.type == "MESH" and (PROPERTY in obj or obj.data.shape_keys) and ready(obj)]
-    if len(heads) == 1:
+    if others and len(heads) == 1:
         return heads[0]
     return active if active and active.type == "MESH" else None

@@ -14,14 +14,19 @@ import numpy as np
 from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Track
-from ..contract import CHANNELS, EXPRESSION, JAW, LIDS, TONGUE, UtterError
+from ..contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError
 from .axes import FLAME_VERTICES
 from .base import Recognition, Rig, armature, held_keys, key_track, sampled_keys, widen
 
 PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
 GROUPS = ((EXPRESSION, "Expression"), (JAW, "Jaw"), (LIDS, "Lids"), (TONGUE, "Tongue"))
-BONE_CHANNELS = {"neck": [53, 54, 55], "jaw": [50, 51, 52], "eye_left": [56, 57], "eye_right": [58, 59]}  # rotation about x, y, z
+BONE_CHANNELS = {  # rotation about x, y, z
+    "neck": [*range(NECK.start, NECK.stop)],
+    "jaw": [*range(JAW.start, JAW.stop)],
+    "eye_left": [EYES.start, EYES.start + 1],
+    "eye_right": [EYES.start + 2, EYES.start + 3],
+}
 ROTATION_PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}  # any other mode: rotation_euler
 
 
@@ -178,7 +183,7 @@ def expression_keys(obj: Any) -> dict[int, str]:
     numbered = sorted((int(match[1]), block.name) for block in blocks if (match := EXPRESSION_KEY.fullmatch(block.name)))
     first = 0 if numbered and numbered[0][0] == 0 else 1
     names = {number - first: name for number, name in numbered}
-    return {i: names[i] for i in range(50) if all(j in names for j in range(i + 1))}
+    return {i: names[i] for i in range(EXPRESSION.stop) if all(j in names for j in range(i + 1))}
 
 
 def _evaluate(found, frames, bone):

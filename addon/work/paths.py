@@ -8,6 +8,8 @@ from typing import Any
 
 import bpy
 
+from .. import compat
+
 EXTENSION = str(__package__).removesuffix("addon.work").rstrip(".") or "addon"  # bl_ext.<repository>.utter
 ROOT = Path(__file__).resolve().parents[2]  # holds addon, contract, model_runtime
 
@@ -23,8 +25,11 @@ def device() -> str:
 
 
 def encoder() -> str | None:
-    """Path of the folder of the speech model to hear with; None: the shipped encoder."""
-    return bpy.path.abspath(getattr(get(), "encoder", "")) or None
+    """Path of the folder of the speech model to hear with; None: the shipped encoder. Version 0.1 saved it as `ears`."""
+    preferences = get()
+    if preferences is None:
+        return None
+    return bpy.path.abspath(preferences.encoder or compat.saved(preferences, "ears") or "") or None
 
 
 def python() -> str:

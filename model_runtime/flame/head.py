@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import UtterError
+from contract import COEFFICIENTS, UtterError
 from model_runtime.flame.pickles import load_pickle
 from model_runtime.motion import read_npz, write_npz
 
 BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"
-IDENTITY, EXPRESSION = 300, 100
+IDENTITY, EXPRESSION = COEFFICIENTS, 100
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
 
 # All float16 numbers as float32: to look them up takes a third of the time of numpy's conversion.

@@ -9,11 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import UtterError
+from contract import WORDS_SUFFIXES, UtterError
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
-SUFFIXES = (".txt", ".srt", ".vtt")
 SLACK = 0.5  # seconds that a cue may begin too late, or end too early
 _TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")  # SubRip and WebVTT
@@ -34,7 +33,7 @@ def read_script(source):
     if not source:
         return []
     text = str(source)
-    if "\n" not in text and text.lower().endswith(SUFFIXES):
+    if "\n" not in text and text.lower().endswith(WORDS_SUFFIXES):
         text = read_text(source)
     lines = text.splitlines()
     if not any(map(TIMES.match, lines)):

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FPS, JAW, LIDS, NECK, TONGUE, UtterError
+from contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FPS, JAW, LIDS, NECK, SOUND_SUFFIXES, TONGUE, UtterError
 from model_runtime.audio import RATE, load_voice
 from model_runtime.emotion import LABELS
 from model_runtime.flame import actions as face_actions
@@ -39,7 +39,6 @@ from model_runtime.speech.phones import PHONES
 from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
-SOUND = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff")
 APART = 1.0  # seconds by which a voice and its curves may differ in length
 SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
 SEED = 17
@@ -71,7 +70,7 @@ def read(folder, head, flame=None, report=print):
     if not folder.is_dir():
         raise UtterError(f"{folder} is no folder; name the folder of your recordings.")
     index, found = read_index(folder), []
-    for sound in sorted(path for path in folder.iterdir() if path.suffix.lower() in SOUND):
+    for sound in sorted(path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES):
         about = index.get(sound.stem, {})
         if about.get("split") == "test":
             continue

@@ -451,11 +451,10 @@ def scene_the_panel_shows_the_contracts_options():
             assert [(item.identifier, item.name, item.description) for item in found.enum_items] == [
                 (value, *named) for value, named in told.choices.items()
             ]
-        if told.kind is int and told.low is not None:
-            assert found.hard_min == told.low and found.hard_max == told.high, name
         if name != "language":  # a list of languages of its own, "auto" first
             assert found.default == (told.default or type(found.default)()), name
     head = with_head()
+    assert (shown["seed"].hard_min, shown["seed"].hard_max) == (0, 2**31 - 1)
     head.utter.voice, head.utter.seed, head.utter.quality, head.utter.prompt = VOICE, 9, "draft", "  proud "
     job = perform.perform_job(bpy.context.scene, head)
     shutil.rmtree(job.folder)
@@ -479,3 +478,29 @@ def scene_what_an_earlier_version_saved_is_taken_over():
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     assert bpy.data.objects["Tester"].utter.prompt == "proud", "once taken over, it is not taken again"
+
+
+def scene_an_appended_head_keeps_its_settings():
+    head = with_head()
+    held = head.bl_system_properties_get(do_create=True) if hasattr(head, "bl_system_properties_get") else head
+    head.utter.seed = 3
+    held["utter"]["emotion"] = "holding back tears"
+    path = str(Path(tempfile.mkdtemp()) / "earlier.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.wm.append(directory=path + "/Object/", filename="Tester")
+    head = bpy.data.objects["Tester"]
+    head.utter.voice = VOICE
+    job = perform.perform_job(bpy.context.scene, head)
+    shutil.rmtree(job.folder)
+    assert job.asked.prompt == head.utter.prompt == "holding back tears" and job.asked.seed == 3
+
+
+def scene_use_selected_uses_what_is_selected():
+    """With another head in the scene, a mesh that is selected is still the one that is meant."""
+    ready = with_head()
+    bpy.ops.mesh.primitive_uv_sphere_add()
+    bpy.context.scene.utter.head = ready
+    asked = heads_room.UTTER_OT_use_selected.job(None, bpy.context)
+    shutil.rmtree(asked.folder)
+    assert asked.asked.mesh and bpy.context.scene.utter.head == ready
