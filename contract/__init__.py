@@ -6,6 +6,7 @@ Both import this package and never each other. Pure Python: importing it imports
 from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
 from .errors import Cancelled, UtterError
 from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
+from .language import LANGUAGES, language_code, offered_language
 from .layout import (
     ACTIONS,
     CHANNEL_NAMES,
@@ -41,6 +42,21 @@ from .protocol import (
 )
 from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
+from .text import (
+    check_words_file,
+    even,
+    find_file,
+    hidden,
+    is_file,
+    is_folder,
+    names_file,
+    plain,
+    read_json,
+    read_number,
+    read_table,
+    read_text,
+    same_name,
+)
 from .timing import frame_at, frames_covering, seconds_at
 
 VERSION = "0.2.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
@@ -60,6 +76,7 @@ __all__ = [
     "FURTHEST",
     "JAW",
     "JOINTS",
+    "LANGUAGES",
     "LIDS",
     "LIP_LANDMARKS",
     "LOGGER",
@@ -97,16 +114,31 @@ __all__ = [
     "UtterError",
     "add_arguments",
     "check_protocol",
+    "check_words_file",
     "draw_identity",
+    "even",
+    "find_file",
     "find_voices",
     "frame_at",
     "frames_covering",
+    "hidden",
+    "is_file",
+    "is_folder",
+    "language_code",
     "name_output",
+    "names_file",
+    "offered_language",
     "options_of",
+    "plain",
     "read_identity",
+    "read_json",
     "read_list",
+    "read_number",
     "read_passages",
+    "read_table",
+    "read_text",
     "row",
+    "same_name",
     "seconds_at",
     "tasks_of",
     "usable",

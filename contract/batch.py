@@ -9,7 +9,6 @@ One list serves all commands: each leaves out, with a note, the columns that it 
 """
 
 import argparse
-import csv
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any, NamedTuple
 
 from .errors import UtterError
 from .request import OPTIONS
-from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
+from .sounds import SOUND_SUFFIXES
+from .text import exists, find_file, find_words, hidden, is_folder, read_table
 
 COLUMNS = tuple(name for name, option in OPTIONS.items() if option.column)
 _ALIASES = {alias: name for name in COLUMNS for alias in OPTIONS[name].aliases}
@@ -27,19 +27,13 @@ def read_list(path: str | Path) -> list[tuple[str, dict[str, str]]]:
     """[(name of the row, {column: cell})] of a batch list, for row(); under "" what stands beyond the columns. UtterError if it is not
     such a list."""
     path = Path(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-            stream.seek(0)
-            table = list(csv.reader(stream, delimiter=max(",;\t", key=first.count), strict=True))
-    except FileNotFoundError as error:
-        raise UtterError(f"The list {path} does not exist.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UtterError(f"{path} cannot be read as a list; save it as CSV in UTF-8 and try again.", str(error)) from error
-    columns = check_columns([cell.strip().lower() for cell in table[0]] if table else [], path.name)
+    unreadable = f"{path} cannot be read as a list; save it as CSV in UTF-8 and try again."
+    table = read_table(path, f"The list {path} does not exist.", unreadable)
+    begin = next((number for number, cells in enumerate(table) if any(map(str.strip, cells))), len(table))  # "sep=;" may come before
+    columns = check_columns([cell.strip().lower() for cell in table[begin]] if begin < len(table) else [], path.name)
     found = [
         (f"{path.name} row {number}", {**dict(zip(columns, map(str.strip, cells))), "": "".join(cells[len(columns) :]).strip()})
-        for number, cells in enumerate(table[1:], 2)
+        for number, cells in enumerate(table[begin + 1 :], begin + 2)
         if any(map(str.strip, cells))
     ]
     if not found:
@@ -68,8 +62,10 @@ def row(cells: dict[str, str], folder: Path) -> dict[str, str]:
         raise UtterError("It names no voice.")
     for column, cell in asked.items():
         path = OPTIONS[column].path
-        if path == "always" or (path == "perhaps" and len(cell) < 256 and (folder / cell).exists()):
-            asked[column] = str(folder / cell)
+        # Words or the name of a head are a file of another spelling only where they end like one.
+        there = find_file(folder / cell) if path == "always" or (path and Path(cell).suffix) else folder / cell
+        if path == "always" or (path == "perhaps" and exists(there)):
+            asked[column] = str(there)
     return asked
 
 
@@ -115,7 +111,8 @@ def find_voices(given: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for item in map(Path, given):
         if item.is_dir():
-            inside = sorted(path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and path.is_file())
+            files = (path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and not hidden(path))
+            inside = sorted(path for path in files if path.is_file())
             if not inside:
                 raise UtterError(f"The folder {item} holds no recordings (such as .wav or .flac).")
             found += inside
@@ -126,10 +123,10 @@ def find_voices(given: Iterable[str | Path]) -> list[Path]:
 
 def words_for(voice: str | Path, words: str | None) -> str | None:
     """The words of one voice: as given, or in the folder given the file that is named like the voice; None without."""
-    if not words or len(words) > 255 or not Path(words).is_dir():
+    if not words or not is_folder(words):
         return words
-    files = (Path(words) / (Path(voice).stem + suffix) for suffix in WORDS_SUFFIXES)
-    return next((str(path) for path in files if path.is_file()), None)
+    found = find_words(voice, words)
+    return None if found is None else str(found)
 
 
 def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, taken: set[str]) -> Path:

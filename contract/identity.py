@@ -1,10 +1,9 @@
 """Identity: who a head is. It is set by sliders and a seed; its coefficients are `beta` (FLAME's symbol)."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from .errors import UtterError
+from .text import read_json
 
 COEFFICIENTS = 300
 FURTHEST = 0.75  # limit of a random identity's sliders: the one in a hundred beyond it looks less like a human head
@@ -45,12 +44,11 @@ def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
     file with sliders and perhaps a seed. UtterError if it is neither."""
     if given.isdecimal():
         return None, int(given)
-    try:
-        told = json.loads(Path(given).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UtterError(f"{given} is neither a seed (a whole number) nor a file.") from error
-    except (OSError, ValueError) as error:
-        raise UtterError(f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.', str(error)) from error
+    told = read_json(
+        given,
+        missing=f"{given} is neither a seed (a whole number) nor a file.",
+        unreadable=f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.',
+    )
     if not isinstance(told, dict) or not all(type(value) in (int, float) and abs(value) < 1e9 for value in told.values()):
         raise UtterError('An identity is set by sliders with a number each, such as {"Age": 0.5, "seed": 3}.')
     seed = told.pop("seed", None)

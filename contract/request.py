@@ -1,7 +1,6 @@
 """What a performance may be asked for. Each field says what it is, its default and its limits; nothing else declares them."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Self
 from .errors import UtterError
 from .identity import COEFFICIENTS
 from .options import BLENDER, RUNTIME, Option, option, options_of
+from .text import read_json
 
 DEVICES = {
     "auto": ("Automatic", "The graphics card where there is one, else the processor"),
@@ -64,12 +64,7 @@ def check_passages(given: object) -> tuple[Passage, ...]:
 
 def read_passages(path: str | Path) -> tuple[Passage, ...]:
     """The passages of a JSON file. UtterError if it is no such list."""
-    try:
-        given = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UtterError(f"{path} does not exist.") from error
-    except (OSError, ValueError) as error:
-        raise UtterError(f"{path} must hold a JSON list of passages, each with start, end and prompt.", repr(error)) from error
+    given = read_json(path, unreadable=f"{path} must hold a JSON list of passages, each with start, end and prompt.")
     try:
         return check_passages(given)
     except UtterError as error:

@@ -21,6 +21,7 @@ from contract import (
     UtterError,
     add_arguments,
     find_voices,
+    is_folder,
     read_identity,
     read_passages,
     tasks_of,
@@ -175,7 +176,7 @@ def named(args):
     jobs = plan(args.voices, args.output)
     if args.pins and len(jobs) > 1:
         raise UtterError("Pins belong to one voice; perform that voice alone.")
-    if args.words and len(jobs) > 1 and not Path(args.words).is_dir():
+    if args.words and len(jobs) > 1 and not is_folder(args.words):
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
     return [Task(str(voice), str(voice), output, args, "") for voice, output in jobs]
 

@@ -17,13 +17,16 @@ from ..contract import (
     UtterError,
     add_arguments,
     find_voices,
+    is_folder,
     name_output,
+    names_file,
+    offered_language,
     read_identity,
     read_passages,
     tasks_of,
     words_for,
 )
-from ..panels import base, identity, passages, perform, words
+from ..panels import base, identity, passages, perform
 from ..panels import head as heads
 from ..work import jobs
 
@@ -120,7 +123,7 @@ def named(args):
     taken: set[str] = set()
     if len(voices) == 1 and out.suffix == ".blend":
         return [Task(voices[0].name, str(voices[0]), out, args, "")]
-    if args.words and len(voices) > 1 and not (len(args.words) < 256 and Path(args.words).is_dir()):
+    if args.words and len(voices) > 1 and not is_folder(args.words):
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
     return [Task(path.name, str(path), name_output(out, None, path, ".blend", taken), args, "") for path in voices]
 
@@ -151,7 +154,7 @@ def prepare(options):
             except (OverflowError, ValueError) as error:
                 raise UtterError(f"{option.label} {value} is more than Blender can hold.", repr(error)) from error
     if options.language:
-        settings.language = words.code(options.language)
+        settings.language = offered_language(options.language)
     if timeline is not None:
         passages.from_seconds(settings, timeline, bake.scene_fps(scene))
     frames = scene.frame_start, scene.frame_end if bpy.data.filepath else settings.start
@@ -170,7 +173,7 @@ def take_identity(head, given):
 def absolute_words(voice, given):
     """The words of one voice, a file of them by its whole path: Blender's own folder may be another. None without."""
     given = words_for(voice, given)
-    return str(Path(given).absolute()) if given and words.is_path(given) else given
+    return str(Path(given).absolute()) if given and names_file(given) else given
 
 
 def check_folder(folder):

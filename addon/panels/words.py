@@ -8,61 +8,11 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
-from ..contract import SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError
+from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, check_words_file, is_file, names_file
 from ..work import jobs
 from . import voice
 from .base import HeadPanel, chosen, settings_of
 
-LANGUAGES = (
-    ("ar", "Arabic"),
-    ("bg", "Bulgarian"),
-    ("yue", "Cantonese"),
-    ("ca", "Catalan"),
-    ("hr", "Croatian"),
-    ("cs", "Czech"),
-    ("da", "Danish"),
-    ("nl", "Dutch"),
-    ("en", "English"),
-    ("et", "Estonian"),
-    ("fi", "Finnish"),
-    ("fr", "French"),
-    ("de", "German"),
-    ("el", "Greek"),
-    ("he", "Hebrew"),
-    ("hi", "Hindi"),
-    ("hu", "Hungarian"),
-    ("is", "Icelandic"),
-    ("id", "Indonesian"),
-    ("ga", "Irish"),
-    ("it", "Italian"),
-    ("ja", "Japanese"),
-    ("ko", "Korean"),
-    ("lv", "Latvian"),
-    ("lt", "Lithuanian"),
-    ("ms", "Malay"),
-    ("cmn", "Mandarin"),
-    ("nb", "Norwegian"),
-    ("fa", "Persian"),
-    ("pl", "Polish"),
-    ("pt", "Portuguese"),
-    ("pt-br", "Portuguese (Brazil)"),
-    ("ro", "Romanian"),
-    ("ru", "Russian"),
-    ("sr", "Serbian"),
-    ("sk", "Slovak"),
-    ("sl", "Slovenian"),
-    ("es", "Spanish"),
-    ("es-419", "Spanish (Latin America)"),
-    ("sw", "Swahili"),
-    ("sv", "Swedish"),
-    ("ta", "Tamil"),
-    ("th", "Thai"),
-    ("tr", "Turkish"),
-    ("uk", "Ukrainian"),
-    ("ur", "Urdu"),
-    ("vi", "Vietnamese"),
-    ("cy", "Welsh"),
-)  # codes as espeak-ng has them
 # A .blend keeps an item's number: it must not change when another language comes between.
 ITEMS = (
     ("auto", "Automatic", "Found out from the words and the voice", "NONE", 0),
@@ -81,33 +31,22 @@ def language(settings):
     return None if settings.language == "auto" else settings.language
 
 
-def code(given):
-    """The code in LANGUAGES of one such as DE or en-US. UtterError if there is none."""
-    known = [code for code, _ in LANGUAGES]
-    found = next((code for code in (given.lower(), given.lower().partition("-")[0]) if code in known), None)
-    if found is None:
-        raise UtterError(f'"{given}" is no language that Utter offers; give a code such as en, de or pt-br.')
-    return found
-
-
 def of(head):
     """What the head's words field means to the worker: the words themselves, the absolute path of a file of them, or None.
 
-    The field holds words, the name of one of the file's texts, or the path of a .txt, .srt or .vtt file. UtterError if it is not there.
+    The field holds words, the name of one of the file's texts, or the path of a .txt, .srt or .vtt file. UtterError if it is not there,
+    or of another kind. Words that only mention a file are words.
     """
     given = settings_of(head).words.strip()
     if given in bpy.data.texts:
         return bpy.data.texts[given].as_string().strip() or None
-    if is_path(given):
-        path = bpy.path.abspath(given, library=head.library)
-        if not Path(path).is_file():
+    path = bpy.path.abspath(given, library=head.library)
+    if names_file(given, path):
+        if not is_file(path):
             raise UtterError(f"The file of words {path} does not exist; choose it again, or write the words themselves.")
+        check_words_file(path)
         return str(Path(path).absolute())
     return given or None
-
-
-def is_path(given):
-    return given.lower().endswith(WORDS_SUFFIXES) and "\n" not in given
 
 
 def name_of(head):
@@ -144,7 +83,13 @@ class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
         return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
 
     def execute(self, context):
-        if not (is_path(self.filepath) and Path(bpy.path.abspath(self.filepath)).is_file()):
+        path = bpy.path.abspath(self.filepath)
+        try:
+            check_words_file(path)
+        except UtterError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if not (Path(path).suffix.lower() in WORDS_SUFFIXES and is_file(path)):
             self.report({"ERROR"}, "Choose a text file (.txt) or subtitles (.srt, .vtt).")
             return {"CANCELLED"}
         settings_of(chosen(context)).words = self.filepath

@@ -12,7 +12,7 @@ import threading
 import unicodedata
 from dataclasses import dataclass
 
-from contract import UtterError
+from contract import UtterError, language_code
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, bare
 
 ENGLISH = "en-us"
@@ -147,6 +147,7 @@ def words_of(text):
 
 def pronounce(words, language=ENGLISH):
     """How each word may be spoken: a list, per word, of lists of Sounds ([] if nobody knows). UtterError for an unknown language."""
+    language = language_code(language)
     english = language.partition("-")[0] == "en"
     known = _dictionary() if english else {}
     voice = ENGLISH if english else language
@@ -191,7 +192,8 @@ def _espeak(text, language):
     """A text in IPA. UtterError if espeak-ng does not speak that language."""
     espeak = library()
     with lock:
-        if espeak.espeak_SetVoiceByName(language.encode()):
+        itself = language.partition("-")[0]  # the language of a region that espeak-ng does not know, as de of de-at
+        if all(espeak.espeak_SetVoiceByName(code.encode()) for code in (language, itself if len(itself) < 4 else language)):
             raise UtterError(f'"{language}" is no language of espeak-ng; give a code such as en-us, de, fr or cmn.')
         rest, parts, utf8, ipa = ctypes.c_char_p(text.encode()), [], 1, 0x02
         while rest.value:

@@ -4,18 +4,20 @@ Plain text is aligned with the whole voice. Subtitles are aligned cue by cue, ea
 long recording needs little memory, and where nobody speaks a cue only that cue is left out.
 """
 
-import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import WORDS_SUFFIXES, UtterError
+from contract import check_words_file, even, names_file, plain, read_text
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
 SLACK = 0.5  # seconds that a cue may begin too late, or end too early
-_TIME = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
-TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")  # SubRip and WebVTT
+_TIME = r"([-−]?)\s*(?:(\d+)\s*:\s*)?(\d{1,2})\s*:\s*(\d{1,2})(?:\s*[.,]\s*(\d{1,3})\d*)?"
+TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(?![\d:])")  # SubRip and WebVTT, and what tools and hands make of them
+BLOCK = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")  # of WebVTT, up to the next blank line
+STYLED = re.compile(r"\{\\[^}]*\}")  # {\an8}
+TAG = re.compile(r"</?[A-Za-z][^<>]*>|</>|<[\d:.]+>")  # <i>, <v Anna>, <00:01.500>
 
 
 @dataclass(frozen=True)
@@ -32,37 +34,79 @@ def read_script(source):
     subtitles is read as subtitles. UtterError if a file cannot be read."""
     if not source:
         return []
-    text = str(source)
-    if "\n" not in text and text.lower().endswith(WORDS_SUFFIXES):
-        text = read_text(source)
-    lines = text.splitlines()
-    if not any(map(TIMES.match, lines)):
-        return [Cue(" ".join(text.split()))]
-    cues, said = [], None
+    text = even(str(source))
+    if isinstance(source, Path) or names_file(text):
+        check_words_file(source)
+        text = read_text(str(source).strip() if isinstance(source, str) else source, f"The file of words {source} does not exist.")
+    lines = text.removeprefix("\ufeff").split("\n")
+    vtt = lines[0].split()[:1] == ["WEBVTT"]
+    if not vtt and not any(map(TIMES.match, lines)):
+        return [Cue(" ".join(plain(text).split()))]
+    cues = [(*times, spoken(said)) for times, said in cues_of(lines, vtt)] or [(None, None, "")]
+    return [Cue(text, start, end) for start, end, text in sorted(cues, key=lambda cue: cue[:2])]
+
+
+def cues_of(lines, vtt):
+    """[((start, end), lines that are said)] of subtitles. A cue lasts until the next line of times, whatever blank lines lie between."""
+    at = [k for k, line in enumerate(lines) if TIMES.match(line)]
+    if vtt:
+        lines = without_blocks(lines)
+    before = [line.strip() for line in lines[: at[0]] if line.strip()] if at else []
+    count = int(before[-1]) if before and before[-1].isdecimal() else None  # the number of the cue; None: they have none
+    found = []
+    for begin, end in zip(at, [*at[1:], len(lines)]):
+        said = lines[begin + 1 : end]
+        if end < len(lines):
+            count = drop_name(said, vtt, count)
+        found.append((times_of(lines[begin]), said))
+    return found
+
+
+def drop_name(said, vtt, count):
+    """Take from the end of a cue's lines the number or the name of the next cue; -> its number. count: that of this cue, or None."""
+    beside = bool(said) and bool(said[-1].strip())  # nothing between it and the line of times
+    while said and not said[-1].strip():
+        said.pop()
+    last = said[-1].strip() if said else ""
+    alone = len(said) > 1 and not said[-2].strip()  # a blank line before it: it is not a line of what is said
+    if count is None:
+        if beside and alone:
+            said.pop()
+    elif last.isdecimal() and (beside or int(last) == count + 1):
+        said.pop()
+        return int(last)
+    elif vtt and beside and alone:
+        said.pop()
+    return None if count is None else count + 1
+
+
+def without_blocks(lines):
+    """The lines of a WebVTT file, those of notes and styles empty."""
+    found, inside, blank = [], False, False
     for line in lines:
-        times = TIMES.match(line)
-        if times:
-            said = []
-            cues.append((seconds(*times.groups()[:4]), seconds(*times.groups()[4:]), said))
-        elif not line.strip():
-            said = None  # what follows is the next cue's number, or a comment
-        elif said is not None:
-            said.append(line.strip())
-    return [Cue(" ".join(said), start, max(start, end)) for start, end, said in sorted(cues, key=lambda cue: cue[:2])]
+        inside = bool(line.strip()) and not TIMES.match(line) and (inside or (blank and bool(BLOCK.match(line))))
+        blank = not line.strip()
+        found.append("" if inside else line)
+    return found
 
 
-def read_text(path):
-    try:
-        data = Path(path).read_bytes()
-        return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
-    except FileNotFoundError as error:
-        raise UtterError(f"The file of words {path} does not exist.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UtterError(f"{path} cannot be read as text; save it as UTF-8 and try again.", str(error)) from error
+def times_of(line):
+    """(start, end) in seconds of a line of times, from the voice's beginning on."""
+    parts = TIMES.match(line).groups()
+    start, end = seconds(*parts[:5]), seconds(*parts[5:])
+    return start, max(start, end)
 
 
-def seconds(hours, minutes, whole, thousandths):
-    return 3600 * int(hours or 0) + 60 * int(minutes) + int(whole) + int(thousandths.ljust(3, "0")) / 1000
+def spoken(lines):
+    """What is said in the lines of a cue: no tags, and the letters that entities mean."""
+    text = re.sub(r"<br\s*/?>|\\[Nnh]", " ", "\n".join(lines))
+    return " ".join(plain(TAG.sub("", STYLED.sub("", text))).split())
+
+
+def seconds(minus, hours, minutes, whole, thousandths):
+    if minus:
+        return 0.0
+    return 3600 * int(hours or 0) + 60 * int(minutes) + int(whole) + int((thousandths or "0").ljust(3, "0")) / 1000
 
 
 def sharpen(content, script, language=None, step=lambda: None):

@@ -4,13 +4,14 @@ Reads the folders of --data as their README.md and index.csv describe them. A sp
 speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not read.
 """
 
-import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+from contract import read_table, read_text
 
 TEST_SPEAKERS = {"emodb_03", "emodb_10", "libri_1998", "libri_2609", "libri_3005"}
 DEV_SPEAKERS = {"emodb_12", "libri_1688", "libri_2033", "libri_2414", "arctic_axb", "vctk_p226"}
@@ -51,8 +52,8 @@ def rows(folder):
     index = folder / "index.csv"
     if not index.exists():
         return []
-    with open(index, newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    table = [row for row in read_table(index, strict=False) if row]
+    return [dict(zip(table[0], row)) for row in table[1:]]
 
 
 def librispeech(folder):
@@ -121,7 +122,7 @@ def austen(folder):
     for path in sorted(folder.glob("*.flac")):
         text = path.with_suffix(".txt")
         if text.exists():
-            yield Clip(f"{folder.name}/{path.stem}", path, "librivox_austen", "en", "text", text.read_text().strip())
+            yield Clip(f"{folder.name}/{path.stem}", path, "librivox_austen", "en", "text", read_text(text).strip())
 
 
 def odd_voices(folder):

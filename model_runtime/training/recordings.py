@@ -18,16 +18,33 @@ p, b or m: trackers leave them slightly open.
 With the teacher's performances, or alone, they make a dataset of dataset.py's layers in CACHE/recordings.
 """
 
-import csv
 import json
 import re
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FPS, JAW, LIDS, NECK, SOUND_SUFFIXES, TONGUE, UtterError
+from contract import (
+    ACTIONS,
+    CHANNELS,
+    EXPRESSION,
+    EYES,
+    FPS,
+    JAW,
+    LIDS,
+    NECK,
+    SOUND_SUFFIXES,
+    TONGUE,
+    UtterError,
+    find_file,
+    hidden,
+    read_number,
+    read_table,
+    read_text,
+    same_name,
+)
 from model_runtime.audio import RATE, load_voice
 from model_runtime.emotion import LABELS
 from model_runtime.flame import actions as face_actions
@@ -70,8 +87,8 @@ def read(folder, head, flame=None, report=print):
     if not folder.is_dir():
         raise UtterError(f"{folder} is no folder; name the folder of your recordings.")
     index, found = read_index(folder), []
-    for sound in sorted(path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES):
-        about = index.get(sound.stem, {})
+    for sound in sorted(path for path in folder.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and not hidden(path)):
+        about = index.get(same_name(sound.stem), {})
         if about.get("split") == "test":
             continue
         try:
@@ -85,34 +102,34 @@ def read(folder, head, flame=None, report=print):
 
 def read_index(folder):
     """{clip: row} of index.csv; {} without one."""
-    path = folder / "index.csv"
+    path = find_file(folder / "index.csv")
     if not path.exists():
         return {}
-    with open(path, newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
+    table = [row for row in read_table(path, strict=False) if any(cell.strip() for cell in row)]
+    rows = [dict(zip_longest(map(str.strip, table[0]), row[: len(table[0])], fillvalue="")) for row in table[1:]]
     if rows and "clip" not in rows[0]:
         raise UtterError("index.csv lacks the column clip; name each recording there.")
-    return {Path(row["clip"]).stem: row for row in rows}
+    return {same_name(Path(row["clip"]).stem): row for row in rows}
 
 
 def read_one(sound, about, head, flame):
     samples = load_voice(sound)
     T = -(-len(samples) * FPS // RATE)
-    curves = next((path for suffix in (".npz", ".csv") if (path := sound.with_suffix(suffix)).exists()), None)
+    curves = next((path for suffix in (".npz", ".csv") if (path := find_file(sound.with_suffix(suffix))).exists()), None)
     if curves is None:
         raise UtterError(f"beside {sound.name} there is neither {sound.stem}.npz nor {sound.stem}.csv.")
-    text = sound.with_suffix(".txt")
-    recording = Recording(sound.stem, samples, None, text=text.read_text(encoding="utf-8-sig") if text.exists() else "")
+    text = find_file(sound.with_suffix(".txt"))
+    recording = Recording(sound.stem, samples, None, text=read_text(text) if text.exists() else "")
     emotion = (about.get("emotion") or "").strip().lower()
     if emotion:
         if emotion not in LABELS:
             raise UtterError(f'index.csv calls it "{emotion}"; use one of {", ".join(LABELS)}.')
         recording.share = np.eye(len(LABELS), dtype=np.float32)[LABELS.index(emotion)]
         try:
-            recording.strength = float(np.clip(float(about.get("strength") or 1), 0, 1))
+            recording.strength = float(np.clip(read_number(about.get("strength") or "1"), 0, 1))
         except ValueError:
             raise UtterError(f'its strength "{about["strength"]}" in index.csv is no number from 0 to 1.') from None
-    kind, rows, times, names = read_csv(curves) if curves.suffix == ".csv" else read_curves(curves, head)
+    kind, rows, times, names = read_csv(curves) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
         raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
     rows = resample(rows, times, T)
@@ -172,8 +189,7 @@ def matrix(stored, name, path, columns=None):
 
 def read_csv(path):
     """The same for ARKit curves. Times come from a column Timecode (as Live Link Face writes it), time or fps."""
-    with open(path, newline="", encoding="utf-8-sig") as stream:
-        table = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
+    table = [row for row in read_table(path, strict=False) if any(cell.strip() for cell in row)]
     if len(table) < 3:
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
     names, lines = [name.strip() for name in table[0]], table[1:]
@@ -183,13 +199,13 @@ def read_csv(path):
     clock = {name.lower(): column for column, name in enumerate(names) if name.lower() in ("timecode", "time", "fps")}
     columns = [k for k, name in enumerate(names) if plain(name) in ACTION_OF or name in HEAD]
     try:
-        rows = np.array([[float(line[k]) for k in columns] for line in lines], np.float32).reshape(len(lines), len(columns))
+        rows = np.array([[read_number(line[k]) for k in columns] for line in lines], np.float32).reshape(len(lines), len(columns))
         if "timecode" in clock:
             times = seconds_of([line[clock["timecode"]] for line in lines])
         elif "time" in clock:
-            times = np.array([float(line[clock["time"]]) for line in lines])
+            times = np.array([read_number(line[clock["time"]]) for line in lines])
         elif "fps" in clock:
-            times = np.arange(len(lines)) / float(lines[0][clock["fps"]])
+            times = np.arange(len(lines)) / read_number(lines[0][clock["fps"]])
         else:
             raise UtterError(f"{path.name} says nothing of time; add a column Timecode, time (seconds) or fps.")
     except (ValueError, ZeroDivisionError) as error:

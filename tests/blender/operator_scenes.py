@@ -190,6 +190,12 @@ def scene_words_of_a_field_a_file_or_a_text():
     assert asked(head) == (str(folder / "Zeile 1.SRT"), None)
     (folder / "Zeile 1.SRT").unlink()
     assert "Zeile 1.SRT does not exist" in refusal(bpy.ops.utter.perform)
+    head.utter.words = "See readme.txt"
+    assert asked(head)[0] == "See readme.txt"
+    (folder / "my lines.docx").write_text("no")
+    head.utter.words = "//my lines.docx"
+    assert "my lines.docx is a document" in refusal(bpy.ops.utter.perform)
+    assert "is a document" in refusal(bpy.ops.utter.choose_words, filepath=str(folder / "my lines.docx"))
     bpy.data.texts.new("Scene 3.txt").from_string("Ich mag\nKuchen.\n")
     head.utter.words = "Scene 3.txt"
     assert asked(head) == ("Ich mag\nKuchen.", None) and "Scene 3.txt" in words.suggest(head.utter, bpy.context, "")

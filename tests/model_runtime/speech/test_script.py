@@ -27,7 +27,7 @@ Goodbye.
 
 
 def test_texts_and_subtitles_are_read(tmp_path):
-    told = [Cue("<i>Hello</i> there, Anna.", 1.0, 2.5), Cue("", 63.0, 64.25), Cue("Goodbye.", 3605.5, 3606.75)]
+    told = [Cue("Hello there, Anna.", 1.0, 2.5), Cue("", 63.0, 64.25), Cue("Goodbye.", 3605.5, 3606.75)]
     assert read_script(SRT) == told
     for name, encoding in (("a.srt", "utf-8-sig"), ("b.SRT", "utf-16")):
         (tmp_path / name).write_bytes(SRT.replace("\n", "\r\n").encode(encoding))
@@ -44,6 +44,35 @@ def test_a_file_that_is_no_text_is_said_in_a_sentence(tmp_path):
         read_script(tmp_path / "latin.srt")
     with pytest.raises(UtterError, match="missing.txt does not exist"):
         read_script(tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("1\n0:0:0 --> 0:0:1\n\nI like\n\npie\n\n2\n00:00:01 --> 00:00:02\n7\n\n3\n0:03 --> 0:04\nnow\n", ["I like pie", "7", "now"]),
+        ("1\n00:00:00 --> 00:00:01\nI like\n2\n00:00:01 --> 00:00:02\npie\n", ["I like", "pie"]),
+        ("1\n-00: 00: 00, 200 --> 00:00:01,5\n{\\an8}<i>Tom &amp; Jerry</i>&nbsp;don&#39;t<br>go <3\n", ["Tom & Jerry don't go <3"]),
+        (
+            "WEBVTT\n\nNOTE\nno words\n\nSTYLE\n::cue {}\n\none - intro\n00:01.000 --> 00:02.000 line:0\n<v Anna>Hi\n\n"
+            "b\n00:03.000 --> 00:04.000\n- you\n\nNOTE not\n",
+            ["Hi", "- you"],
+        ),
+        ("WEBVTT\n\nNOTE nobody speaks\n", [""]),
+        ("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:03,000 --> 00:00:04,000\n\n", ["", ""]),
+    ],
+)
+def test_subtitles_as_tools_and_hands_make_them(text, told):
+    script = read_script(text)
+    assert [cue.text for cue in script] == told
+    assert all(cue.start is None or 0 <= cue.start <= cue.end for cue in script)
+
+
+def test_words_and_files_of_other_kinds(tmp_path):
+    assert read_script("See readme.txt") == [Cue("See readme.txt")] and read_script("Tom &amp; Anna") == [Cue("Tom & Anna")]
+    for name in ("a.docx", "a.ass", "b.sbv"):
+        (tmp_path / name).write_text("no")
+        with pytest.raises(UtterError, match=f"{name} is a .*; save"):
+            read_script(str(tmp_path / name))
 
 
 FIRST, SECOND, OTHER = TEXT, "Nobody gave them any more soup for the whole evening", "Yesterday you could have known how the ocean sleeps"
