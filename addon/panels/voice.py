@@ -43,7 +43,7 @@ def place(scene, head):
     settings.strip = strip.name
     if strip.sound.channels == "INVALID":
         remove(scene, head)
-        raise UtterError(f"{Path(path).name} cannot be read as sound; choose a WAV, FLAC, OGG or MP3 file.")
+        raise UtterError(f"{Path(path).name} cannot be read as sound; export it as WAV and choose that.")
     settings.seconds = strip.frame_final_duration / bake.scene_fps(scene)
     strip.show_waveform = True
     if not taken:
