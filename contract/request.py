@@ -119,7 +119,7 @@ class PerformRequest(Request):
     """One performance."""
 
     voice: str = option(
-        "", label="Voice", help="The recording to perform: WAV, FLAC, OGG or MP3", metavar="VOICE", commands=(), path="always"
+        "", label="Voice", help="The recording to perform: WAV, FLAC, OGG, MP3 or M4A", metavar="VOICE", commands=(), path="always"
     )
     output: str = option("", label="Output", help="The file that the performance is written to", panel=False, column=False, commands=())
     words: str | None = option(

@@ -1,7 +1,9 @@
 """Any recording becomes 16 kHz mono; what cannot is refused in a sentence."""
 
+import random
 import tracemalloc
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -97,6 +99,118 @@ def refused(path, *words):
     assert path.name in sentence
     for word in words:
         assert word in sentence
+
+
+def encoded(path, values, rate, codec, **options):
+    """Writes values with FFmpeg, as another program would have."""
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(values[None].astype(np.float32), format="fltp", layout="mono")
+        frame.sample_rate = rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+
+
+def played(path):
+    """Seconds that FFmpeg decodes, whatever the header says; 0.0 for what it cannot read."""
+    samples, rate = 0, 1
+    try:
+        with av.open(str(path)) as container:
+            for packet in container.demux(container.streams.audio[0]):
+                try:
+                    for frame in packet.decode():
+                        samples, rate = samples + frame.samples, frame.sample_rate
+                except av.error.InvalidDataError:
+                    continue
+    except (av.error.FFmpegError, IndexError, ValueError):
+        pass
+    return samples / rate
+
+
+@pytest.mark.parametrize("format, subtype", [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")])
+def test_joined_files_are_heard_to_the_end(tmp_path, format, subtype):
+    for number, hertz in enumerate((440, 880)):
+        soundfile.write(tmp_path / str(number), tone(48000, hertz=hertz), 48000, format=format, subtype=subtype)
+    path = tmp_path / "joined.sound"
+    path.write_bytes((tmp_path / "0").read_bytes() + (tmp_path / "1").read_bytes())
+    voice = load_voice(path)
+    assert abs(len(voice) / RATE - played(path)) < 0.02 and len(voice) > 1.9 * RATE
+    assert abs(hertz_of(voice[-RATE // 2 :]) - 880) < 4
+
+
+def test_an_mp3_without_a_length_is_heard_to_the_end(tmp_path):
+    path = tmp_path / "a.mp3"
+    quiet = np.concatenate([np.random.default_rng(0).standard_normal(44100).astype(np.float32) * 0.3, tone(44100, 5, loud=0.01)])
+    for options in ({"write_xing": "0"}, {"write_xing": "0", "q": "4"}):
+        encoded(path, quiet, 44100, "libmp3lame", **options)
+        assert abs(len(load_voice(path)) / RATE - played(path)) < 0.02 and played(path) > 5.9
+
+
+@pytest.mark.parametrize("size", [0, 10, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_wav_of_any_promised_size_is_as_long_as_it_plays(tmp_path, size):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(RATE), RATE)
+    data = bytearray(path.read_bytes())
+    data[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(data)
+    if played(path) < 0.1:
+        refused(path, "shorter")
+    else:
+        assert abs(len(load_voice(path)) / RATE - played(path)) < 0.02
+
+
+def test_a_streamed_flac_is_heard_to_the_end(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone(RATE), RATE)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)  # no number of samples
+    path.write_bytes(data)
+    assert len(load_voice(path)) == RATE
+
+
+def test_a_voice_memo_is_read_and_a_film_is_not(tmp_path):
+    encoded(tmp_path / "memo.m4a", tone(44100, 2), 44100, "aac")
+    voice = load_voice(tmp_path / "memo.m4a")
+    assert abs(len(voice) / RATE - played(tmp_path / "memo.m4a")) < 0.02 and abs(hertz_of(voice) - 440) < 2
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    refused(tmp_path / "film.mp4", "video", "WAV")
+
+
+def test_channels_that_cancel_are_heard_as_the_louder(tmp_path):
+    for right in (-1.0, -0.95):
+        soundfile.write(tmp_path / "a.wav", np.stack([tone(RATE), right * tone(RATE)], 1), RATE, subtype="FLOAT")
+        assert np.allclose(load_voice(tmp_path / "a.wav"), tone(RATE), atol=1e-3)
+    soundfile.write(tmp_path / "a.wav", np.stack([tone(RATE), np.zeros(RATE)], 1), RATE, subtype="FLOAT")
+    assert np.allclose(load_voice(tmp_path / "a.wav"), tone(RATE) / 2, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_headers_changed_at_random_never_give_another_length(tmp_path):
+    dice = random.Random(10)
+    sources = []
+    for format, subtype in [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")]:
+        soundfile.write(tmp_path / "source", tone(RATE, 0.5), RATE, format=format, subtype=subtype)
+        sources.append((tmp_path / "source").read_bytes())
+    taken, path = 0, tmp_path / "changed.sound"
+    for turn in range(2000):
+        data = bytearray(sources[turn % 3])
+        for _ in range(dice.randint(1, 4)):
+            data[dice.randrange(len(data) if dice.random() < 0.1 else 64)] = dice.choice((0, 1, 0x7F, 0x80, 0xFF, dice.randrange(256)))
+        path.write_bytes(data)
+        try:
+            heard = len(load_voice(path)) / RATE
+        except UtterError as error:
+            assert str(error).endswith(".") and "\n" not in str(error)
+            continue
+        taken += 1
+        assert not played(path) or abs(heard - played(path)) < 0.0201, turn
+    assert taken > 200
 
 
 def test_missing_folder_and_empty(tmp_path):
