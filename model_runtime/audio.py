@@ -89,12 +89,21 @@ class Measure:
         return self.length / self.rate if self.rate else 0.0
 
 
+def ffmpeg():
+    """PyAV, which decodes with FFmpeg; None where it is not installed: then libsndfile decodes alone, and nothing checks its length."""
+    try:
+        import av
+    except ImportError:
+        return None
+    return av
+
+
 def decoder_errors():
     """What the decoders raise for a file that is no sound, or a damaged one."""
-    import av
     import soundfile
 
-    return soundfile.LibsndfileError, av.error.FFmpegError, ValueError, IndexError, EOFError
+    av = ffmpeg()
+    return soundfile.LibsndfileError, *([av.error.FFmpegError] if av else []), ValueError, IndexError, EOFError
 
 
 def sndfile_blocks(stream):
@@ -109,8 +118,9 @@ def sndfile_blocks(stream):
 
 def ffmpeg_blocks(stream):
     """(rate, float32 [n, channels]) after each other, as FFmpeg decodes them; nothing for a video. Damaged packets are passed over."""
-    import av
-
+    av = ffmpeg()
+    if av is None:
+        return
     stream.seek(0)
     with av.open(stream, options={"format_whitelist": DEMUXERS}) as container:
         pictures = [video for video in container.streams.video if not video.disposition & av.stream.Disposition.attached_pic]

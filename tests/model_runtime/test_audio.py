@@ -282,3 +282,10 @@ def test_no_permission(tmp_path):
         pytest.skip("this user may read everything")
     except PermissionError:
         refused(tmp_path / "mine.wav", "permissions")
+
+
+def test_without_ffmpeg_an_ordinary_recording_is_heard_as_with_it(sample, monkeypatch):
+    """Where PyAV is not installed (a studio's own Python), libsndfile alone reads what it can."""
+    heard = audio.load_voice(sample)
+    monkeypatch.setattr(audio, "ffmpeg", lambda: None)
+    np.testing.assert_array_equal(audio.load_voice(sample), heard)
