@@ -10,6 +10,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from contract import UtterError
+from model_runtime import audio
 from model_runtime.audio import RATE, load_voice
 
 
