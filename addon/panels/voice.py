@@ -44,24 +44,11 @@ def place(scene, head):
     if strip.sound.channels == "INVALID":
         remove(scene, head)
         raise UtterError(f"{Path(path).name} cannot be read as sound; export it as WAV and choose that.")
-    frames = frames_covering(decoded(path), bake.scene_fps(scene))
-    if frames and abs(frames - strip.frame_final_duration) > 1:
-        strip.frame_final_duration = frames  # Blender took the header's word; it plays what there is
     settings.seconds = strip.frame_final_duration / bake.scene_fps(scene)
     strip.show_waveform = True
     if not taken:
         scene.sync_mode = "AUDIO_SYNC"  # the lips keep to the voice when the viewport is slower than the clock
     include(scene, settings)
-
-
-def decoded(path):
-    """Seconds of sound that Blender decodes, whatever the header says; 0.0 if it cannot. At a low rate, so that hours fit into memory."""
-    import aud
-
-    try:
-        return len(aud.Sound.file(path).rechannel(1).resample(4000, 0).data()) / 4000
-    except aud.error:
-        return 0.0
 
 
 def include(scene, settings):
