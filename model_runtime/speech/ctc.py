@@ -179,5 +179,5 @@ def walk(reduced, found, states, heard):
     state = S - 1 if score[-1] > score[-2] else S - 2
     for t in range(T - 1, -1, -1):
         path[t] = state
-        state -= came[begin[t] + state - low[t]]
+        state -= int(came[begin[t] + state - low[t]])  # numpy 2 would stay within int8
     return path
