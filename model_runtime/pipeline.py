@@ -293,7 +293,7 @@ def generate_on_other_head(
 
     free = head_map.apply(generate(None, 0.3, 0.6), beta)
     wanted = np.where(pins.mask, pins.values, free)
-    touched = pins.mask.any(axis=1)
+    touched = np.any(pins.mask, axis=1)
     own = generate(Pins(head_map.invert(wanted), np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.97)
     held = HeldPins(pins, len(wanted), mean=0.0, std=1.0)
     return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own
