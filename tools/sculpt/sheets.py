@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 
 from addon.panels import studio
-from addon.rigs import rig
+from addon.rigs import making
+from addon.rigs.axes import TO_BLENDER
 from contract import EYES
 from model_runtime.flame import bundle, identity, lbs, poses
 from model_runtime.flame.load import load_head
@@ -99,7 +100,7 @@ class Stage:
     def __init__(self, head, folder):
         self.head, self.folder, self.count = head, folder, 0
         bundle.write_bundle(head, folder / "bundle.npz")
-        self.obj = rig.build(folder / "bundle.npz")
+        self.obj = making.build(folder / "bundle.npz")
         self.obj.shape_key_clear()
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
         self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own
@@ -133,5 +134,5 @@ class Stage:
         if self.head.parts_v is not None:
             vertices = np.concatenate([vertices, lbs.pose_parts(self.head, motion, beta)[0]])
         mesh = self.obj.data
-        mesh.vertices.foreach_set("co", np.float32(vertices @ rig.TO_BLENDER.T).ravel())
+        mesh.vertices.foreach_set("co", np.float32(vertices @ TO_BLENDER.T).ravel())
         mesh.update()
