@@ -101,7 +101,9 @@ class Stage:
         self.head, self.folder, self.count = head, folder, 0
         bundle.write_bundle(head, folder / "bundle.npz")
         self.obj = making.build(folder / "bundle.npz")
-        self.obj.shape_key_clear()
+        keys = self.obj.data.shape_keys.key_blocks
+        for key in list(keys)[2:]:  # the first one that is no Basis stays, at 0: without any it would be no head
+            self.obj.shape_key_remove(key)
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
         self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own
         self.looks = {name: value if isinstance(value, float) else tuple(value) for name, value in self.looks.items()}
@@ -133,6 +135,7 @@ class Stage:
         vertices = lbs.pose(self.head, motion, beta)[0]
         if self.head.parts_v is not None:
             vertices = np.concatenate([vertices, lbs.pose_parts(self.head, motion, beta)[0]])
-        mesh = self.obj.data
-        mesh.vertices.foreach_set("co", np.float32(vertices @ TO_BLENDER.T).ravel())
+        mesh, place = self.obj.data, np.float32(vertices @ TO_BLENDER.T).ravel()
+        mesh.vertices.foreach_set("co", place)
+        mesh.shape_keys.reference_key.points.foreach_set("co", place)
         mesh.update()
