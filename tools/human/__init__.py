@@ -1,0 +1,1 @@
+"""The built-in head from measured people: ICT-FaceKit light (USC Institute for Creative Technologies, MIT)."""

@@ -1,0 +1,85 @@
+"""Lids that shut along one line and keep clear of the eye on their way.
+
+The package's blink leaves the lids' margins a millimetre or two apart. A lid's way from open to shut is straight, as every shape key's:
+it would cut through a round eye, so the cornea is made as flat as a person's (the package's stands out twice as far) and the lids keep
+their distance at both ends.
+"""
+
+import numpy as np
+
+from tools.human.skin import EYE
+from tools.human.source import MIRROR, PARTS, SKIN
+
+BALL = 0.0153  # metres: radius of the package's eyeballs behind the cornea
+CORNEA = 0.45  # of the package's bulge beyond that
+CLEAR = 0.0004  # metres that a lid keeps from the eye
+REACH = 0.006  # metres: how far what is done to a margin reaches
+
+
+def flatten_cornea(vertices):
+    """The eyes' parts of all vertices [N,3] with the cornea's bulge made smaller, irises with it."""
+    out = vertices.copy()
+    for side, sign in (("left", 1), ("right", -1)):
+        centre = EYE * (sign, 1, 1)
+        for part in (f"eye_{side}", f"iris_{side}"):
+            rows = np.arange(*PARTS[part])
+            away = vertices[rows] - centre
+            r = np.linalg.norm(away, axis=1, keepdims=True)
+            bulge = np.maximum(r - BALL, 0) if part.startswith("eye") else np.maximum(r - BALL, 0)
+            out[rows] = centre + away * (r - (1 - CORNEA) * bulge) / r
+    return out
+
+
+def shut(skin, blink):
+    """[V,3]: the left eye's blink, its lids meeting on one line. blink: the package's [V,3]."""
+    ring = skin.margins[0]
+    inner = int(skin.vertices[ring, 0].argmin())
+    upper, lower = ring[1:inner], ring[:inner:-1]
+    field = blink.copy()
+    for _ in range(3):
+        posed = skin.vertices + field
+        move = meeting(posed[upper], posed[lower])
+        rows = np.concatenate([upper, lower])
+        field = field + skin.spread(rows, np.concatenate(move), REACH)
+        # What has come too near to the eye goes out again, the lids' edges first.
+        posed = skin.vertices + field
+        field = field + skin.spread(rows, clear(posed[rows]), REACH)
+    return field
+
+
+def meeting(upper, lower):
+    """How two margins [A,3], [B,3], from the outer corner to the inner one, move to lie on the line midway: keeping their x."""
+    order = lambda line: line[np.argsort(line[:, 0])]
+    at = lambda line, x: np.stack([np.interp(x, order(line)[:, 0], order(line)[:, k]) for k in (1, 2)], -1)
+    found = []
+    for own, other in ((upper, lower), (lower, upper)):
+        way = 0.5 * (at(other, own[:, 0]) - own[:, 1:])
+        found.append(np.column_stack([0 * own[:, 0], way]))
+    return found
+
+
+def clear(points):
+    """How points [N,3] of the left lids move outward to be CLEAR of the ball."""
+    away = points - EYE
+    r = np.linalg.norm(away, axis=1, keepdims=True)
+    return away / r * np.maximum(BALL + CLEAR + 0.0011 - r, 0)
+
+
+def both(skin, left):
+    """[V,3,2]: the left eye's field and its mirror image."""
+    return np.stack([left, left[skin.mirror] * MIRROR], -1)
+
+
+def with_skin(source, skin, name, field, near=0.004):
+    """[N,3]: an action of all vertices, the parts that lie on the lids (lashes, wet line) following what was done to the skin."""
+    from scipy.spatial import cKDTree
+
+    out = source.actions[name].copy()
+    change = field - out[:SKIN]
+    out[:SKIN] = field
+    for part in ("lashes", "wet"):
+        rows = np.arange(*PARTS[part])
+        far, nearest = cKDTree(skin.vertices).query(source.vertices[rows], k=4)
+        weight = 1 / np.maximum(far, 1e-5)
+        out[rows] += (weight[..., None] * change[nearest]).sum(1) / weight.sum(1, keepdims=True) * (far[:, :1] < near)
+    return out

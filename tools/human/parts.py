@@ -1,0 +1,101 @@
+"""Eyes, teeth, gums, tongue, wet line and lashes: what lies behind the skin in the package, as one mesh of named parts."""
+
+import numpy as np
+
+from tools.human.jaw import OPEN, SIDE, lower_teeth, rotation
+from tools.human.skin import EYE
+from tools.human.source import PARTS, SKIN
+
+TONGUE = (16312, 17039)  # vertices of gums and tongue from here on are the tongue's own; its edge has them with others
+CORNEA_EDGE = 0.0072  # metres from the eye's axis: what lies within, in front, is the clear cornea
+PUPIL = 0.0022  # metres from the eye's axis, of the iris
+BACK = 0.0085  # metres before the eye's centre: of the inner shell only what lies further out is the iris
+
+
+class Parts:
+    """names [P], rows [Vp]: vertices of the package, vertices [Vp,3], faces [Fp,3], face_part [Fp], weights [Vp,5] (root, neck, jaw,
+    eyes). vertices_all: the package's [N,3], as lids.flatten_cornea leaves them."""
+
+    def __init__(self, source, jaw, vertices_all):
+        quads = source.quads[source.quads.max(1) >= SKIN]
+        kinds = np.full(len(quads), "", "U16")
+        centre = np.array([vertices_all[quad[quad >= 0]].mean(0) for quad in quads])
+        first = quads[:, 0]
+        lower = set(lower_teeth(source).tolist())
+        share = jaw_share(source, jaw)
+        within = lambda part: (first >= PARTS[part][0]) & (first < PARTS[part][1])
+        teeth = within("teeth")
+        kinds[teeth] = np.where([v in lower for v in first[teeth]], "teeth_lower", "teeth_upper")
+        gums = within("gums_tongue")
+        tongue = gums & (quads.max(1) >= TONGUE[0]) & (np.where(quads < 0, TONGUE[0], quads).min(1) >= TONGUE[0])
+        kinds[gums] = np.where(share[np.maximum(quads[gums], 0)].mean(1) > 0.5, "gums_lower", "gums_upper")
+        kinds[tongue] = "tongue"
+        for side, sign in (("left", 1), ("right", -1)):
+            away = centre - EYE * (sign, 1, 1)
+            radius, front = np.hypot(away[:, 0], away[:, 1]), away[:, 2]
+            kinds[within(f"eye_{side}")] = f"eye_{side}"
+            kinds[within(f"eye_{side}") & (radius < CORNEA_EDGE) & (front > 0)] = f"cornea_{side}"
+            kinds[within(f"iris_{side}") & (front > BACK)] = f"iris_{side}"
+            kinds[within(f"iris_{side}") & (front > BACK) & (radius < PUPIL)] = f"pupil_{side}"
+            for part in ("lashes", "wet"):
+                kinds[within(part) & (centre[:, 0] * sign > 0)] = f"{part}_{side}"
+        keep = kinds != ""
+        quads, kinds = quads[keep], kinds[keep]
+        self.names = list(dict.fromkeys(kinds.tolist()))
+        number = np.array([self.names.index(kind) for kind in kinds])
+        triangles = np.concatenate([quads[:, [0, 1, 2]], quads[quads[:, 3] >= 0][:, [0, 2, 3]]])
+        self.face_part = np.concatenate([number, number[quads[:, 3] >= 0]])
+        self.rows, faces = np.unique(triangles, return_inverse=True)
+        self.faces = faces.reshape(-1, 3)
+        self.vertices = vertices_all[self.rows]
+        self.weights = np.zeros((len(self.rows), 5))
+        self.weights[:, 2] = share[self.rows]
+        self.weights[:, 1] = 1 - self.weights[:, 2]
+        for joint, side in ((3, "left"), (4, "right")):
+            own = (self.rows >= PARTS[f"eye_{side}"][0]) & (self.rows < PARTS[f"iris_{side}"][1])
+            self.weights[own] = np.eye(5)[joint]
+
+    def of(self, kind):
+        """Rows [n] of the parts whose name begins so."""
+        chosen = [k for k, name in enumerate(self.names) if name.startswith(kind)]
+        return np.unique(self.faces[np.isin(self.face_part, chosen)])
+
+
+def jaw_share(source, jaw):
+    """[N]: how much of the jaw's turn each vertex of the package makes."""
+    opening = source.actions["jawOpen"]
+    turned = (source.vertices - jaw.joint) @ (rotation((OPEN, 0, 0)) - np.eye(3)).T
+    share = np.clip((opening * turned).sum(1) / np.maximum((turned * turned).sum(1), 1e-8), 0, 1)
+    share[lower_teeth(source)] = 1
+    share[np.linalg.norm(opening, axis=1) < 2e-5] = 0
+    return share
+
+
+def slide(source, parts, jaw, name):
+    """[Vp,3]: what a jaw action moves the parts by beyond what its turn does."""
+    move = source.actions[name][parts.rows]
+    if name == "jawForward":
+        return move
+    turn = rotation((0, SIDE if name == "jawLeft" else -SIDE, 0))
+    w = parts.weights[:, 2:3]
+    blend = (1 - w)[..., None] * np.eye(3) + w[..., None] * turn
+    place = parts.vertices + move - w * (jaw.joint - turn @ jaw.joint)
+    return np.linalg.solve(blend, place[..., None])[..., 0] - parts.vertices
+
+
+def tongue_shapes(parts):
+    """[Vp,3,3]: the tongue's tip up, its back up, and out, metres at 1 (before the jaw turns)."""
+    rows = parts.of("tongue")
+    v = parts.vertices[rows]
+    back, front = v[:, 2].min(), v[:, 2].max()
+    along = np.clip((v[:, 2] - back) / (front - back), 0, 1)
+    rise = lambda low, high: (lambda t: t * t * (3 - 2 * t))(np.clip((along - low) / (high - low), 0, 1))
+    shapes = np.zeros((len(parts.rows), 3, 3))
+    tip = rise(0.45, 1.0)
+    shapes[rows, 1, 0], shapes[rows, 2, 0] = 0.0125 * tip, -0.0030 * tip
+    hump = np.exp(-(((along - 0.38) / 0.24) ** 2))
+    shapes[rows, 1, 1], shapes[rows, 2, 1] = 0.0105 * hump, -0.0040 * hump
+    out = rise(0.1, 0.95)
+    shapes[rows, 2, 2], shapes[rows, 1, 2] = 0.034 * out, 0.0060 * rise(0.3, 0.8) - 0.004 * rise(0.8, 1.0)
+    shapes[rows, 0, 2] = -0.20 * v[:, 0] * rise(0.5, 1)
+    return shapes
