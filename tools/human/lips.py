@@ -3,7 +3,7 @@
 import numpy as np
 
 PARTING = ("jawOpen", "mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer")
-LEADING = {"mouthRollLower": 1.0, "mouthRollUpper": 0.0}  # the share that the upper lip's way has; else half
+LEADING = {"mouthRollLower": 0.65, "mouthRollUpper": 0.35}  # the share that the upper lip's way has; else half
 CLOSED = 0.22  # of the way from the upper lip to the lower one over an open jaw: where a person's meet
 
 
