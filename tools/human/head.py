@@ -15,8 +15,8 @@ EYE_PITCH, EYE_YAW = 0.40, 0.55  # radians at eyeLookUp, eyeLookOut = 1
 ROOT, NECK = np.array([0.0, -0.1650, -0.0350]), np.array([0.0, -0.1000, -0.0300])
 BROWS = {"inner": (22, 21), "mid": (24, 19), "outer": (26, 17)}  # of the 68 landmarks: left, right
 LANDMARKS = (
-    "1225 1888 1052 367 1719 1722 2199 1447 966 3661 4390 3927 3924 2608 3272 4088 3443 268 493 1914 2044 1401 3615 4240 4114 2734 2509 978 "
-    "4527 4942 4857"
+    "1225 1888 1052 367 1719 1722 2199 1447 966 3661 4390 3927 3924 2608 3272 4088 3443 "
+    "268 493 1914 2044 1401 3615 4240 4114 2734 2509 978 4527 4942 4857"
 )  # the package's vertices of the first 31 of Multi-PIE's 68 landmarks
 MPIE = [int(vertex) for vertex in LANDMARKS.split()]
 NOSE_TIP, CHIN = MPIE[30], MPIE[8]
@@ -115,7 +115,8 @@ def linear_actions(source, skin, jaw, parts):
             field, behind = jaw.slides[name], slide(source, parts, jaw, name)
             vector = {"jawLeft": (0, SIDE, 0), "jawRight": (0, -SIDE, 0)}.get(name, vector)
         if name == "mouthClose":
-            field = lips.keep_sealed(skin, jaw, lips.close(skin, jaw, field, OPEN), OPEN)
+            field = lips.close(skin, jaw, field, OPEN)
+            lips.keep_sealed(skin, jaw, field, OPEN)
         elif not name.startswith(lips.PARTING):
             field = lips.together(skin, jaw, field, vector, lips.LEADING.get(name, 0.5))
         found[name] = np.concatenate([field, behind])

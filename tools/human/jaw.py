@@ -5,7 +5,7 @@ Skinning carries what a turn explains; what is left (cheeks that hollow, a throa
 
 import numpy as np
 
-from tools.human.source import MIRROR, PARTS, SKIN, symmetric
+from tools.human.source import PARTS, SKIN, symmetric
 
 OPEN = 0.44  # radians at jawOpen = 1: what the lower teeth turn by in the package (their places differ from a turn by 0.18 mm at most)
 SIDE = 0.033  # radians at jawLeft = 1, likewise; the rest of its way is a slide
@@ -45,10 +45,14 @@ class Jaw:
             moved = skin.vertices + source.actions[name][:SKIN]
             self.slides[name] = self.before_turn((0, sign * SIDE, 0), moved) - skin.vertices
 
-    def add_cosine(self, field):
-        """Let a jaw opened by an angle a move what it carries by field * (1 - cos(a)) as well."""
+    def add_half_open(self, field):
+        """Let a jaw that is opened half way move what it carries by field as well, a shut or a fully opened one by nothing."""
+        slope = (1 - np.cos(OPEN)) / np.sin(OPEN)
+        field = field / (1 - np.cos(OPEN / 2) - slope * np.sin(OPEN / 2))  # of 1 - cos(a) - slope * sin(a)
         self.posedirs[:, :, ENTRY + 4] -= 0.5 * field
         self.posedirs[:, :, ENTRY + 8] -= 0.5 * field
+        self.posedirs[:, :, ENTRY + 7] -= 0.5 * slope * field
+        self.posedirs[:, :, ENTRY + 5] += 0.5 * slope * field
 
     def smooth(self, field):
         average = (self.skin.stiffness < 0).astype(float)

@@ -25,8 +25,7 @@ def flatten_cornea(vertices):
             rows = np.arange(*PARTS[part])
             away = vertices[rows] - centre
             r = np.linalg.norm(away, axis=1, keepdims=True)
-            bulge = np.maximum(r - BALL, 0) if part.startswith("eye") else np.maximum(r - BALL, 0)
-            out[rows] = centre + away * (r - (1 - CORNEA) * bulge) / r
+            out[rows] = centre + away * (r - (1 - CORNEA) * np.maximum(r - BALL, 0)) / r
     return out
 
 

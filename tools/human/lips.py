@@ -32,13 +32,8 @@ def close(skin, jaw, field, opened):
     return together(skin, jaw, field, (opened, 0, 0), 1 - CLOSED)
 
 
-def keep_sealed(skin, jaw, closing, opened, rounds=2):
+def keep_sealed(skin, jaw, closing, opened):
     """Add to the jaw's correctives what keeps lips shut over a half open jaw, which a linear mouthClose shuts over an open one."""
-    contact = skin.contact
-    for _ in range(rounds):
-        posed = jaw.turned((opened / 2, 0, 0), 0.5 * closing)[contact]
-        # Half open, a corrective in 1 - cos shows a quarter, of which mouthClose, being linear, takes away a half.
-        move = 0.5 * (posed[skin.pair] - posed) / (0.25 * (1 - np.cos(opened)))
-        jaw.add_cosine(-skin.around(contact, move))
-        closing = close(skin, jaw, closing, opened)
-    return closing
+    for _ in range(3):
+        posed = jaw.turned((opened / 2, 0, 0), 0.5 * closing)[skin.contact]
+        jaw.add_half_open(skin.around(skin.contact, 0.5 * (posed[skin.pair] - posed)))
