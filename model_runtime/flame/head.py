@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -11,16 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import COEFFICIENTS, UtterError
-from model_runtime.flame.pickles import load_pickle
-from model_runtime.motion import read_npz, write_npz
+from contract import UtterError
+from model_runtime.flame import layouts
+from model_runtime.flame.files import read_fields, widened
+from model_runtime.flame.layouts import EXPRESSION, IDENTITY
+from model_runtime.motion import write_npz
 
 BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"
-IDENTITY, EXPRESSION = COEFFICIENTS, 100
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
-
-# All float16 numbers as float32: to look them up takes a third of the time of numpy's conversion.
-_HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 # field: (kind, shape); a letter stands for one size throughout the file.
 REQUIRED = {
@@ -164,31 +161,24 @@ def _row(names, name):
 
 def read_head(path):
     """The head in a .npz or .pkl, checked, with nothing carried over from the built-in one (see load.py)."""
-    path = Path(path)
-    if path.suffix.lower() == ".pkl":
-        found = load_pickle(path)
-    else:
-        with read_npz(path) as arrays:
-            try:
-                wanted = [key for key in arrays.files if key in REQUIRED or key in OPTIONAL or key == "name"]
-                with ThreadPoolExecutor() as pool:  # unpacking takes nearly all of the time, and releases the lock
-                    found = dict(zip(wanted, pool.map(lambda key: _widened(arrays[key]), wanted)))
-            except Exception as error:
-                raise UtterError(f"{path.name} is damaged; get it from its publisher again.", repr(error)) from error
-    return head_from_fields(found, path.name)
+    found = read_fields(path, lambda name: name in REQUIRED or name in OPTIONAL or name == "name" or layouts.known(name))
+    return head_from_fields(found, Path(path).name)
 
 
 def head_from_fields(found, source):
     """Check the fields of a file (source: its name, for the sentence) and make them a Head."""
+    found = layouts.arranged(found)
     sizes = {}
     checked = {
         key: _check(source, key, found[key], kind, shape, sizes)
-        for specs, needed in ((REQUIRED, True), (OPTIONAL, False))
+        for specs, needed in ((REQUIRED, True), ({"expressiondirs": (float, "V3X")} | OPTIONAL, False))
         for key, (kind, shape) in specs.items()
         if _present(source, key, found, needed)
     }
     vertices = sizes["V"]
-    checked["shapedirs"] = _shapedirs(source, checked["shapedirs"])
+    joints = checked["J_regressor"] @ checked["v_template"]
+    separate = checked.pop("expressiondirs", None)
+    checked["shapedirs"] = layouts.joined(source, checked["shapedirs"], separate, found["counts"], checked["v_template"], joints)
     for key in VERTEX_INDICES:
         if key in checked and not 0 <= checked[key].min() <= checked[key].max() < vertices:
             raise UtterError(f"{source} is no usable head: {key} points outside its {vertices} vertices.")
@@ -230,30 +220,12 @@ def _check(source, key, value, kind, shape, sizes):
         return array.astype(str)
     if array.dtype.kind not in "biuf":
         raise UtterError(f"{source} is no usable head: {key} does not hold numbers.")
-    array = _widened(array)
+    array = widened(array)
     if not np.isfinite(array).all():
         raise UtterError(f"{source} is damaged: {key} holds numbers that are not finite.")
     if kind is float:
         return np.ascontiguousarray(array, dtype=np.float32) if shape else float(array)
     return np.ascontiguousarray(array.astype(np.int64) if kind is int else array, dtype=np.int32 if kind is int else bool)
-
-
-def _widened(array):
-    """float16 as float32, anything else as it is."""
-    return _HALVES[array.view(np.uint16)] if array.dtype == np.float16 else array
-
-
-def _shapedirs(source, shapedirs):
-    """[V,3,S] as [V,3,300+100]: the last 100 are expression, as in every FLAME release; identity is padded with zeros."""
-    count = shapedirs.shape[2]
-    if not EXPRESSION < count <= IDENTITY + EXPRESSION:
-        raise UtterError(
-            f"{source} is no usable head: shapedirs has {count} components where 300 identity and 100 expression components are needed."
-        )
-    if count == IDENTITY + EXPRESSION:
-        return shapedirs
-    padding = np.zeros((*shapedirs.shape[:2], IDENTITY + EXPRESSION - count), np.float32)
-    return np.ascontiguousarray(np.concatenate([shapedirs[..., :-EXPRESSION], padding, shapedirs[..., -EXPRESSION:]], axis=2))
 
 
 def with_flame_landmarks(head):
