@@ -13,7 +13,6 @@ import numpy as np
 from contract import UtterError
 from model_runtime.flame import layouts
 from model_runtime.flame.files import read_fields, widened
-from model_runtime.flame.layouts import EXPRESSION, IDENTITY
 from model_runtime.motion import write_npz
 
 BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"

@@ -17,7 +17,17 @@ NAMES = {  # ours: what others call it, without capitals and underscores
     "f": ("faces", "facestensor"),
     "shapedirs": ("shapedirs", "shapedirsidentity", "identitydirs", "idbase", "idbasis", "shapebasis", "identityblendshapes"),
     "expressiondirs": (
-        *("expressiondirs", "exprdirs", "expdirs", "shapedirsexpression", "exprbase", "expbase", "expressionbasis", "exprbasis", "expbasis"),
+        *(
+            "expressiondirs",
+            "exprdirs",
+            "expdirs",
+            "shapedirsexpression",
+            "exprbase",
+            "expbase",
+            "expressionbasis",
+            "exprbasis",
+            "expbasis",
+        ),
         *("expressionblendshapes", "expressionshapedirs"),
     ),
     "posedirs": ("posedirs",),
@@ -26,14 +36,14 @@ NAMES = {  # ours: what others call it, without capitals and underscores
     "kintree_table": ("kintreetable", "parents"),
 }
 _OURS = {theirs: ours for ours, names in NAMES.items() for theirs in names}
-_COUNTED = r"(?:n|num|number(?:of)?)(?:{0})(?:params?|coeffs?|coefficients|components|comps|dims?)?|(?:{0})(?:params|coeffs|comps|(?:space)?dim)"
+_COUNTED = (
+    r"(?:n|num|number(?:of)?)(?:{0})(?:params?|coeffs?|coefficients|components|comps|dims?)?|(?:{0})(?:params|coeffs|comps|(?:space)?dim)"
+)
 _COUNTS = {  # num_betas, n_shape, shape_params; num_expression_coeffs, n_exp, expression_params
     "identity": re.compile(_COUNTED.format("betas?|shapes?|identity|identities|id")),
     "expression": re.compile(_COUNTED.format("expressions?|exprs?|exp")),
 }
-HOW = (
-    "save it with expression in a field of its own (expressiondirs), or with num_betas and num_expressions, how many there are of each"
-)
+HOW = "save it with expression in a field of its own (expressiondirs), or with num_betas and num_expressions, how many there are of each"
 
 _BEHIND = 0.35  # eye distances behind the jaw's joint: here the back of the head begins
 _FACE_ONLY = 0.1  # mean square movement of the back of the head over the whole head's: less is expression

@@ -13,6 +13,7 @@ from collections import OrderedDict
 import numpy as np
 
 LIMIT = 1 << 26  # numbers in one array: the largest of a FLAME file has 6 million
+LISTED = 1 << 23  # numbers in lists of lists
 _NUMBERS = re.compile(r"[<>=|]?[biufc?SU]\d*")
 
 
@@ -190,8 +191,20 @@ def plain(value):
     if isinstance(value, _Inert):
         raise ValueError(f"a {type(value).__name__}, not an array")
     if isinstance(value, (list, tuple)):
+        if _leaves(value, {}) > LISTED:
+            raise ValueError("lists of more numbers than a head has")
         return _stacked([plain(item) for item in value])
     return value
+
+
+def _leaves(value, known):
+    """How many numbers nested lists hold, each list counted once however often it is held: a few bytes can hold one for each atom."""
+    if not isinstance(value, (list, tuple)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = LISTED + 1  # of a list that holds itself
+        known[id(value)] = min(LISTED + 1, sum(_leaves(item, known) for item in value))
+    return known[id(value)]
 
 
 def _stacked(items):
