@@ -5,6 +5,7 @@ Both import this package and never each other. Pure Python: importing it imports
 
 from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
 from .errors import Cancelled, UtterError
+from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
 from .language import LANGUAGES, language_code, offered_language
 from .layout import (

@@ -17,8 +17,8 @@ from contract import CHANNELS, EXPRESSION, JAW, UtterError
 from model_runtime.cache import cache_folder
 from model_runtime.flame import lbs
 from model_runtime.flame.fit import fit_identity, nearest_identity
-from model_runtime.flame.head import IDENTITY, Head
-from model_runtime.flame.register import Registration, graph, line_position, register
+from model_runtime.flame.head import IDENTITY, LIP_PAIRS, Head
+from model_runtime.flame.register import Registration, graph, line_position, register, weld
 from model_runtime.motion import read_npz, write_npz
 
 VERSION = 2  # of what is kept on disk
@@ -185,11 +185,15 @@ def _bend(vertices, lid, centre):
 def with_lips(head, builtin):
     """The head with landmarks and inner-lip pairs, found next to the built-in head's where it has none of its own. UtterError if
     it has no mouth."""
-    if head.landmark_names is not None and head.lip_inner_upper is not None:
+    own = [] if head.landmark_names is None else head.landmark_names.tolist()
+    missing = [name for name in builtin.landmark_names.tolist() if name not in own]
+    if not missing and head.lip_inner_upper is not None:
         return head
     registration = registered(head, builtin)
-    if head.landmark_names is None:
-        head = replace(head, landmark_names=builtin.landmark_names, landmark_vertices=registration.back[builtin.landmark_vertices])
+    if missing:
+        vertices = np.int32([registration.back[builtin.landmark(name)] for name in missing])
+        known = np.zeros(0, np.int32) if head.landmark_vertices is None else head.landmark_vertices
+        head = replace(head, landmark_names=np.array([*own, *missing]), landmark_vertices=np.concatenate([known, vertices]))
     if head.lip_inner_upper is None:
         upper, lower = _find_lips(head, builtin, registration)
         middle = np.abs(line_position(head.v_template[upper]) - 0.5).argmin()
@@ -203,10 +207,12 @@ def with_lips(head, builtin):
 def _find_lips(head, builtin, registration):
     """(upper, lower) inner-lip pairs of a mesh that names none, subject's left to right: by the built-in head's lips, the closest
     two vertices that are near in space and far along the surface, as only the two sides of a slit are."""
-    surface = graph(head.v_template, head.f)
-    lean = np.subtract(*(dijkstra(surface, False, head.landmark(name)) for name in ("nose_tip", "chin")))
+    kept, place = weld(head.v_template, head.f)
+    surface = graph(head.v_template, kept[place[head.f]])
+    lean = np.subtract(*(dijkstra(surface, False, kept[place[head.landmark(name)]]) for name in ("nose_tip", "chin")))
     at = registration.sample(builtin, builtin.v_template)
-    tree = cKDTree(np.where(registration.rigid[:, None], np.inf, at).clip(-9, 9))
+    left_out = registration.rigid | (kept[place] != np.arange(len(place)))
+    tree = cKDTree(np.where(left_out[:, None], np.inf, at).clip(-9, 9))
     pairs = set()
     for centre in 0.5 * (builtin.v_template[builtin.lip_inner_upper] + builtin.v_template[builtin.lip_inner_lower]):
         near = np.array(sorted({*tree.query_ball_point(centre, 0.006)[:80], *tree.query(centre, 10)[1].tolist()}))
@@ -219,7 +225,7 @@ def _find_lips(head, builtin, registration):
         a, b = np.unravel_index(np.where(slit, straight + 0.25 * (off[:, None] + off), np.inf).argmin(), slit.shape)
         pairs.add(tuple(sorted((near[a], near[b]), key=lambda vertex: lean[vertex])))
     pairs = np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
-    if len(pairs) < 3:
+    if len(pairs) < LIP_PAIRS:
         raise UtterError(f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges.")
     return pairs[:, 0], pairs[:, 1]
 

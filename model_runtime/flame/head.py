@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import UtterError
+from contract import UtterError, flame_landmarks
 from model_runtime.flame import layouts
 from model_runtime.flame.files import read_fields, widened
+from model_runtime.flame.layouts import EXPRESSION as EXPRESSION  # of a Head as well
+from model_runtime.flame.layouts import IDENTITY as IDENTITY
 from model_runtime.motion import write_npz
 
 BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"
+LIP_PAIRS = 3  # inner-lip pairs that a head needs at least
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
 
 # field: (kind, shape); a letter stands for one size throughout the file.
@@ -59,37 +62,6 @@ OPTIONAL = {
     "parts_lids_identity": (float, "W32E"),
 }
 VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower", "lid_margin_upper", "lid_margin_lower")
-
-# FLAME's topology: where the lips touch in the neutral mesh, paired from the subject's left to right, and landmarks. The indices
-# hold for every release. (The ring often used for lip distances, 1595 .. 2731 over 1572 .. 2708, lies inside the mouth and is 15
-# mm apart at rest.)
-FLAME_SIZE = (5023, 9976)
-FLAME_LIP_UPPER = (1731, 1733, 1736, 1669, 3531, 2786, 2851, 2848, 2846)
-FLAME_LIP_LOWER = (1578, 1776, 1792, 1849, 3504, 2938, 2895, 2894, 2714)
-FLAME_LANDMARKS = {
-    "lip_inner_upper_mid": 3531,
-    "lip_inner_lower_mid": 3504,
-    "lip_outer_upper_mid": 3543,
-    "lip_outer_lower_mid": 3503,
-    "lip_corner_left": 1579,
-    "lip_corner_right": 2715,
-    "brow_inner_left": 3868,
-    "brow_mid_left": 16,
-    "brow_outer_left": 3892,
-    "brow_inner_right": 3712,
-    "brow_mid_right": 335,
-    "brow_outer_right": 3763,
-    "eye_inner_left": 3833,
-    "eye_outer_left": 1175,
-    "eye_inner_right": 3632,
-    "eye_outer_right": 2437,
-    "lid_upper_left": 1344,
-    "lid_lower_left": 878,
-    "lid_upper_right": 2495,
-    "lid_lower_right": 2290,
-    "nose_tip": 3564,
-    "chin": 3400,
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -228,16 +200,16 @@ def _check(source, key, value, kind, shape, sizes):
 
 
 def with_flame_landmarks(head):
-    """The head with FLAME's landmarks if it has FLAME's topology and names none itself."""
-    if head.landmark_names is not None or (len(head.v_template), len(head.f)) != FLAME_SIZE:
+    """The head with FLAME's landmarks and inner lips, as many as its mesh tells, if it names none itself."""
+    if head.landmark_names is not None:
         return head
-    return replace(
-        head,
-        landmark_names=np.array(list(FLAME_LANDMARKS)),
-        landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
-        lip_inner_upper=np.int32(FLAME_LIP_UPPER),
-        lip_inner_lower=np.int32(FLAME_LIP_LOWER),
-    )
+    landmarks, pairs = flame_landmarks(head.v_template, head.f)
+    if landmarks:
+        head = replace(head, landmark_names=np.array(list(landmarks)), landmark_vertices=np.int32(list(landmarks.values())))
+    if len(pairs) >= LIP_PAIRS and head.lip_inner_upper is None:
+        upper, lower = np.int32(pairs).T
+        head = replace(head, lip_inner_upper=upper.copy(), lip_inner_lower=lower.copy())
+    return head
 
 
 def save_head(head, path):

@@ -17,18 +17,8 @@ NAMES = {  # ours: what others call it, without capitals and underscores
     "f": ("faces", "facestensor"),
     "shapedirs": ("shapedirs", "shapedirsidentity", "identitydirs", "idbase", "idbasis", "shapebasis", "identityblendshapes"),
     "expressiondirs": (
-        *(
-            "expressiondirs",
-            "exprdirs",
-            "expdirs",
-            "shapedirsexpression",
-            "exprbase",
-            "expbase",
-            "expressionbasis",
-            "exprbasis",
-            "expbasis",
-        ),
-        *("expressionblendshapes", "expressionshapedirs"),
+        *("expressiondirs", "exprdirs", "expdirs", "expressionbasis", "exprbasis", "expbasis", "exprbase", "expbase"),
+        *("shapedirsexpression", "expressionshapedirs", "expressionblendshapes"),
     ),
     "posedirs": ("posedirs",),
     "J_regressor": ("jregressor",),
@@ -36,9 +26,8 @@ NAMES = {  # ours: what others call it, without capitals and underscores
     "kintree_table": ("kintreetable", "parents"),
 }
 _OURS = {theirs: ours for ours, names in NAMES.items() for theirs in names}
-_COUNTED = (
-    r"(?:n|num|number(?:of)?)(?:{0})(?:params?|coeffs?|coefficients|components|comps|dims?)?|(?:{0})(?:params|coeffs|comps|(?:space)?dim)"
-)
+_EACH = r"(?:params?|coeffs?|coefficients|components|comps|dims?)"
+_COUNTED = rf"(?:n|num|number(?:of)?)(?:{{0}}){_EACH}?|(?:{{0}})(?:params|coeffs|comps|(?:space)?dim)"
 _COUNTS = {  # num_betas, n_shape, shape_params; num_expression_coeffs, n_exp, expression_params
     "identity": re.compile(_COUNTED.format("betas?|shapes?|identity|identities|id")),
     "expression": re.compile(_COUNTED.format("expressions?|exprs?|exp")),
