@@ -43,6 +43,16 @@ LIP_UPPER = (*_HALF, 0x4BB767D72F55197F, *_HALF[::-1])
 _HALF = (0x9F2FFDFDA263F2F4, 0x07B30E467E43A0A0, 0x301DB6642FD591D3, 0xC35CC7639579888C)
 LIP_LOWER = (*_HALF, 0x4484F9889880FA86, *_HALF[:1:-1], 0xC81A92D7E5F2CE68, _HALF[0])
 
+# Landmarks whose middles, over both sides, tell up and forward.
+_LOW_HIGH = (
+    {"chin", "lip_outer_lower_mid", "lip_inner_lower_mid", "lip_inner_upper_mid", "lip_corner_left"},
+    {"brow_inner_left", "brow_mid_left", "brow_outer_left", "lid_upper_left", "eye_inner_left"},
+)
+_BEHIND_AHEAD = (
+    {"brow_outer_left", "brow_mid_left", "lip_corner_left", "eye_inner_left", "lid_upper_left"},
+    {"nose_tip", "lip_outer_upper_mid", "lip_outer_lower_mid", "lip_inner_upper_mid", "lip_inner_lower_mid", "brow_inner_left"},
+)
+
 
 def flame_landmarks(vertices: Any, faces: Any) -> tuple[dict[str, int], list[tuple[int, int]]]:
     """(landmarks {name: vertex}, inner-lip pairs [(upper, lower)] from the subject's left to right) of a mesh that has FLAME's topology
@@ -57,17 +67,19 @@ def flame_landmarks(vertices: Any, faces: Any) -> tuple[dict[str, int], list[tup
     for vertex in seen.tolist():
         at.setdefault(int(looks[vertex]), []).append(vertex)
     at = {look: found for look, found in at.items() if len(found) <= 2}
-    place = lambda look: vertices[at[look]].mean(axis=0)
-    if not all(LANDMARKS[name] in at for name in ("nose_tip", "chin", "brow_inner_left", "lip_corner_left")):
+    centre = {name: vertices[at[look]].mean(axis=0) for name, look in LANDMARKS.items() if look in at}
+    mean = lambda names: np.mean([centre[name] for name in names if name in centre], axis=0) if centre.keys() & names else None
+    (low, high), (behind, ahead) = ((mean(names) for names in pair) for pair in (_LOW_HIGH, _BEHIND_AHEAD))
+    if any(point is None for point in (low, high, behind, ahead)):
         return {}, []
-    up = place(LANDMARKS["brow_inner_left"]) - place(LANDMARKS["chin"])
-    left = np.cross(up, place(LANDMARKS["nose_tip"]) - place(LANDMARKS["lip_corner_left"]))
+    left = np.cross(high - low, ahead - behind)
 
-    def pick(look: int, side: str) -> int:
-        found = sorted(at[look], key=lambda vertex: vertices[vertex] @ left)
-        return found[-1 if side == "left" else 0]
+    def pick(look: int, side: str, other: int | None = None) -> int:
+        found = at[look] + (at.get(other, []) if other != look and len(at[look]) == 1 else [])  # in a mirrored mesh they change sides
+        return max(found, key=lambda vertex: vertices[vertex] @ left * (-1 if side == "right" else 1))
 
-    landmarks = {name: pick(look, name.rpartition("_")[2]) for name, look in LANDMARKS.items() if look in at}
+    other = lambda name: LANDMARKS.get(name.replace("left", "?").replace("right", "left").replace("?", "right"))
+    landmarks = {name: pick(look, name.rpartition("_")[2], other(name)) for name, look in LANDMARKS.items() if look in at}
     middle = len(LIP_UPPER) // 2
     pairs = [
         (pick(upper, side), pick(lower, side))

@@ -28,6 +28,7 @@ _RIDGE = 1e-4  # metres (rms over the face) that a standard deviation more of an
 _PARTING_AXES = (0.1, 1.0, 0.5)  # how much it counts that lips part sideways, up and down, forward and back
 _OVERLAY_NOISE = 15e-3  # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices: ten times that each
 _SHUT, _APART = 0.03, 0.25  # relative gaps: shut below the first; above the second the lips are left as they are
+_LIP_CANDIDATES = 80  # vertices looked at for each pair of lip vertices
 _FAR_ALONG = 0.03  # metres along the surface: greater distances count as this
 _SEAL_ROUNDS = 8
 _INVERSE_RIDGE = 1e-3  # against built-in coefficients that do next to nothing on the other head
@@ -195,7 +196,14 @@ def with_lips(head, builtin):
         known = np.zeros(0, np.int32) if head.landmark_vertices is None else head.landmark_vertices
         head = replace(head, landmark_names=np.array([*own, *missing]), landmark_vertices=np.concatenate([known, vertices]))
     if head.lip_inner_upper is None:
-        upper, lower = _find_lips(head, builtin, registration)
+        pairs = _find_lips(head, builtin, registration)
+        if len(pairs) < LIP_PAIRS:
+            raise UtterError(
+                f"{head.name} is FLAME's mesh but for its mouth, where it was changed; choose one whose mouth is FLAME's."
+                if own
+                else f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges."
+            )
+        upper, lower = pairs.T
         middle = np.abs(line_position(head.v_template[upper]) - 0.5).argmin()
         vertices = head.landmark_vertices.copy()
         vertices[head.landmark_names == "lip_inner_upper_mid"] = upper[middle]
@@ -205,17 +213,18 @@ def with_lips(head, builtin):
 
 
 def _find_lips(head, builtin, registration):
-    """(upper, lower) inner-lip pairs of a mesh that names none, subject's left to right: by the built-in head's lips, the closest
+    """Inner-lip pairs [K, 2] (upper, lower) of a mesh that names none, subject's left to right: by the built-in head's lips, the closest
     two vertices that are near in space and far along the surface, as only the two sides of a slit are."""
     kept, place = weld(head.v_template, head.f)
     surface = graph(head.v_template, kept[place[head.f]])
-    lean = np.subtract(*(dijkstra(surface, False, kept[place[head.landmark(name)]]) for name in ("nose_tip", "chin")))
+    lean = np.subtract(*(dijkstra(surface, False, kept[place[head.landmark(name)]]).clip(max=9) for name in ("nose_tip", "chin")))
     at = registration.sample(builtin, builtin.v_template)
     left_out = registration.rigid | (kept[place] != np.arange(len(place)))
     tree = cKDTree(np.where(left_out[:, None], np.inf, at).clip(-9, 9))
     pairs = set()
     for centre in 0.5 * (builtin.v_template[builtin.lip_inner_upper] + builtin.v_template[builtin.lip_inner_lower]):
-        near = np.array(sorted({*tree.query_ball_point(centre, 0.006)[:80], *tree.query(centre, 10)[1].tolist()}))
+        far, near = tree.query(centre, min(_LIP_CANDIDATES, len(at)))  # nearest first
+        near = np.sort(near[(far < 0.006) | (np.arange(len(near)) < 10)])
         straight = np.linalg.norm(head.v_template[near][:, None] - head.v_template[near], axis=2)
         along = np.minimum(dijkstra(surface, False, near, limit=_FAR_ALONG)[:, near], _FAR_ALONG)
         slit = along > np.maximum(3 * straight, 0.006)
@@ -224,10 +233,7 @@ def _find_lips(head, builtin, registration):
         off = np.linalg.norm(at[near] - centre, axis=1)
         a, b = np.unravel_index(np.where(slit, straight + 0.25 * (off[:, None] + off), np.inf).argmin(), slit.shape)
         pairs.add(tuple(sorted((near[a], near[b]), key=lambda vertex: lean[vertex])))
-    pairs = np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
-    if len(pairs) < LIP_PAIRS:
-        raise UtterError(f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges.")
-    return pairs[:, 0], pairs[:, 1]
+    return np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
 
 
 def _pairs_between(head, builtin):

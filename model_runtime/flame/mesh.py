@@ -64,6 +64,9 @@ def check_mesh(vertices, faces, name):
         raise UtterError(f"{name} is no head: its vertices are not finite numbers or all lie in one plane.")
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise UtterError(f"{name} is damaged: its faces point outside its {len(vertices)} vertices.")
+    edges = np.linalg.norm(vertices[faces] - vertices[np.roll(faces, 1, axis=1)], axis=2)
+    if len(vertices) > 1000 and np.median(edges) > 0.15 * np.ptp(vertices, axis=0).max():
+        raise UtterError(f"{name} is damaged: its faces join vertices that lie far apart, as if in another order; export it again.")
     return vertices, faces.astype(np.int32)
 
 
