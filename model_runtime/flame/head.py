@@ -192,10 +192,13 @@ def _check(source, key, value, kind, shape, sizes):
     if array.dtype.kind not in "biuf":
         raise UtterError(f"{source} is no usable head: {key} does not hold numbers.")
     array = widened(array)
+    if kind is float:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is not finite
+            array = np.ascontiguousarray(array, dtype=np.float32) if shape else np.float64(array)
     if not np.isfinite(array).all():
         raise UtterError(f"{source} is damaged: {key} holds numbers that are not finite.")
     if kind is float:
-        return np.ascontiguousarray(array, dtype=np.float32) if shape else float(array)
+        return array if shape else float(array)
     return np.ascontiguousarray(array.astype(np.int64) if kind is int else array, dtype=np.int32 if kind is int else bool)
 
 
