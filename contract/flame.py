@@ -68,18 +68,22 @@ def flame_landmarks(vertices: Any, faces: Any) -> tuple[dict[str, int], list[tup
         at.setdefault(int(looks[vertex]), []).append(vertex)
     at = {look: found for look, found in at.items() if len(found) <= 2}
     centre = {name: vertices[at[look]].mean(axis=0) for name, look in LANDMARKS.items() if look in at}
-    mean = lambda names: np.mean([centre[name] for name in names if name in centre], axis=0) if centre.keys() & names else None
-    (low, high), (behind, ahead) = ((mean(names) for names in pair) for pair in (_LOW_HIGH, _BEHIND_AHEAD))
-    if any(point is None for point in (low, high, behind, ahead)):
+    groups = [[centre[name] for name in names if name in centre] for names in (*_LOW_HIGH, *_BEHIND_AHEAD)]
+    if not all(groups):
         return {}, []
+    low, high, behind, ahead = (np.mean(group, axis=0) for group in groups)
     left = np.cross(high - low, ahead - behind)
 
-    def pick(look: int, side: str, other: int | None = None) -> int:
+    def pick(look: int, side: str, other: int = 0) -> int:
         found = at[look] + (at.get(other, []) if other != look and len(at[look]) == 1 else [])  # in a mirrored mesh they change sides
-        return max(found, key=lambda vertex: vertices[vertex] @ left * (-1 if side == "right" else 1))
+        return max(found, key=lambda vertex: float(vertices[vertex] @ left) * (-1 if side == "right" else 1))
 
-    other = lambda name: LANDMARKS.get(name.replace("left", "?").replace("right", "left").replace("?", "right"))
-    landmarks = {name: pick(look, name.rpartition("_")[2], other(name)) for name, look in LANDMARKS.items() if look in at}
+    landmarks = {}
+    for name, look in LANDMARKS.items():
+        part, _, side = name.rpartition("_")
+        other = f"{part}_{'right' if side == 'left' else 'left'}"
+        if look in at:
+            landmarks[name] = pick(look, side, LANDMARKS.get(other, 0))
     middle = len(LIP_UPPER) // 2
     pairs = [
         (pick(upper, side), pick(lower, side))

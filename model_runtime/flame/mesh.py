@@ -186,15 +186,16 @@ def _inside_out(vertices, faces):
 
 
 def _placement(head, builtin):
-    """find_placement, unless it brings the landmarks elsewhere than they are on the built-in head (the mesh lies on its side, say): then
-    the similarity that brings these together."""
-    factor, rotation, shift = find_placement(head.v_template, builtin)
+    """find_placement; where FLAME's landmarks are known and it would bring them elsewhere than they are on the built-in head, or has to
+    guess, the similarity that brings these together."""
     if head.landmark_names is None or len(head.landmark_names) < 4:
-        return factor, rotation, shift
+        return find_placement(head.v_template, builtin)
     own = head.v_template[head.landmark_vertices]
     theirs = builtin.v_template[[builtin.landmark(name) for name in head.landmark_names]].astype(np.float64)
+    known = kabsch(own, theirs, scale=True)
+    factor, rotation, shift = find_placement(head.v_template, builtin, known)
     off = np.linalg.norm(factor * own @ rotation.T + shift - theirs, axis=1)
-    return kabsch(own, theirs, scale=True) if off.mean() > _MISPLACED else (factor, rotation, shift)
+    return known if off.mean() > _MISPLACED else (factor, rotation, shift)
 
 
 def _expression_keys(names, deltas, count):

@@ -230,9 +230,10 @@ def _barycentric(corners, points):
     return best
 
 
-def find_placement(vertices, source):
+def find_placement(vertices, source, known=None):
     """(factor, rotation, shift) that bring a mesh without landmarks onto the head source (factor * vertices @ rotation.T +
-    shift): trimmed closest points from several guesses of axes and size; the best one wins."""
+    shift): trimmed closest points from several guesses of axes and size; the best one wins. known: such a similarity, where landmarks tell it;
+    it is taken for a mesh that does not stand in FLAME's axes and metres already."""
     goals = source.v_template.astype(np.float64)
     chosen = np.random.default_rng(0).permutation(len(vertices))[:1500]
     goal_tree = cKDTree(goals)
@@ -240,6 +241,8 @@ def find_placement(vertices, source):
     results = [_trimmed_icp(vertices[chosen], goals, goal_tree, 1.0, np.eye(3), np.zeros(3))]
     if results[0][0] < 0.04 * height:  # it already stands in FLAME's axes and metres
         return results[0][1:]
+    if known is not None:
+        return known
     for upright in (np.eye(3), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])):  # Y up, and Blender's Z up
         for quarter in range(4):
             c, s = (1, 0, -1, 0)[quarter], (0, 1, 0, -1)[quarter]

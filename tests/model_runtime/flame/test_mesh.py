@@ -239,3 +239,8 @@ def test_pieces_are_joined_and_lips_stay_two():
         assert corner[int(upper)] != corner[int(lower)]
     whole, place = weld(builtin.v_template, builtin.f)
     assert np.array_equal(whole, place), "nothing to join"
+
+
+def test_another_mesh_has_none_of_flames_landmarks(head):
+    builtin = load_head()
+    assert flame_landmarks(head.v_template, head.f) == ({}, []) == flame_landmarks(builtin.v_template, builtin.f)
