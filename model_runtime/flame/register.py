@@ -231,9 +231,9 @@ def _barycentric(corners, points):
 
 
 def find_placement(vertices, source, known=None):
-    """(factor, rotation, shift) that bring a mesh without landmarks onto the head source (factor * vertices @ rotation.T +
-    shift): trimmed closest points from several guesses of axes and size; the best one wins. known: such a similarity, where landmarks tell it;
-    it is taken for a mesh that does not stand in FLAME's axes and metres already."""
+    """(factor, rotation, shift) that bring a mesh onto the head source (factor * vertices @ rotation.T + shift): trimmed closest points
+    from several guesses of axes and size; the best one wins. known: such a similarity, where landmarks tell it; it is taken for a mesh
+    that does not stand in FLAME's axes and metres already."""
     goals = source.v_template.astype(np.float64)
     chosen = np.random.default_rng(0).permutation(len(vertices))[:1500]
     goal_tree = cKDTree(goals)
