@@ -21,7 +21,7 @@ from model_runtime.flame.head import IDENTITY, LIP_PAIRS, Head
 from model_runtime.flame.register import Registration, graph, line_position, register, weld
 from model_runtime.motion import read_npz, write_npz
 
-VERSION = 2  # of what is kept on disk
+VERSION = 3  # of what is kept on disk
 _REFERENCE = (0.25, 0.08, 0.08)  # radians at which the jaw's three channels are compared
 _LIP_WEIGHT = 1.0  # weight of the inner lips' parting against all the rest of the face
 _RIDGE = 1e-4  # metres (rms over the face) that a standard deviation more of an expression must be worth
@@ -224,14 +224,16 @@ def _find_lips(head, builtin, registration):
     pairs = set()
     for centre in 0.5 * (builtin.v_template[builtin.lip_inner_upper] + builtin.v_template[builtin.lip_inner_lower]):
         far, near = tree.query(centre, min(_LIP_CANDIDATES, len(at)))  # nearest first
-        near = np.sort(near[(far < 0.006) | (np.arange(len(near)) < 10)])
+        near = np.sort(near[(far < 0.012) | (np.arange(len(near)) < 10)])
         straight = np.linalg.norm(head.v_template[near][:, None] - head.v_template[near], axis=2)
         along = np.minimum(dijkstra(surface, False, near, limit=_FAR_ALONG)[:, near], _FAR_ALONG)
         slit = along > np.maximum(3 * straight, 0.006)
         if not slit.any():
             continue
         off = np.linalg.norm(at[near] - centre, axis=1)
-        a, b = np.unravel_index(np.where(slit, straight + 0.25 * (off[:, None] + off), np.inf).argmin(), slit.shape)
+        deep = head.v_template[near, 2].max() - head.v_template[near, 2]  # where lips touch first, not further in
+        cost = straight + 0.25 * (off[:, None] + off) + 0.25 * (deep[:, None] + deep)
+        a, b = np.unravel_index(np.where(slit, cost, np.inf).argmin(), slit.shape)
         pairs.add(tuple(sorted((near[a], near[b]), key=lambda vertex: lean[vertex])))
     return np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
 

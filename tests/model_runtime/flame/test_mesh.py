@@ -201,6 +201,24 @@ def test_flames_mesh_is_flames_whatever_an_exporter_made_of_it(flame, variant):
         assert np.abs(posed - posed[:, first[same.ravel()]]).max() < 1e-6
 
 
+@pytest.mark.slow
+def test_lips_are_found_where_they_touch_first(flame):
+    """FLAME's mesh with a vertex in every fifth triangle, so that nothing tells it is FLAME's: not further inside the mouth."""
+    vertices, faces = flame
+    poked, rest = faces[::5], np.delete(faces, np.s_[::5], axis=0)
+    middle = len(vertices) + np.arange(len(poked))
+    fans = [np.stack([poked[:, i], poked[:, (i + 1) % 3], middle], 1) for i in range(3)]
+    more, mixed = np.vstack([vertices, vertices[poked].mean(1)]), np.concatenate([rest, *fans])
+    assert flame_landmarks(more, mixed) == ({}, [])
+    made = head_from_mesh(more, mixed, load_head())
+    plain, _ = flame_landmarks(*flame)
+    for name in ("lip_inner_upper_mid", "lip_inner_lower_mid"):
+        assert np.linalg.norm(more[made.landmark(name)] - vertices[plain[name]]) < 0.004, name
+    lines = more[np.r_[made.lip_inner_upper, made.lip_inner_lower]]
+    assert np.median(np.abs(lines[:, 1] - vertices[plain["lip_inner_upper_mid"], 1])) < 0.002
+    assert made.jaw_open_gap > 0.02
+
+
 def test_a_flame_file_in_another_order_has_flames_landmarks(flame, tmp_path):
     from model_runtime.flame.head import head_from_fields
     from tests.model_runtime.flame.conftest import flame_fields
