@@ -5,6 +5,7 @@ Both import this package and never each other. Pure Python: importing it imports
 
 from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
 from .errors import Cancelled, UtterError
+from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
 from .language import LANGUAGES, language_code, offered_language
 from .layout import (
@@ -72,6 +73,7 @@ __all__ = [
     "EXPRESSION",
     "EYES",
     "FACE_ACTIONS",
+    "FLAME_VERTICES",
     "FPS",
     "FURTHEST",
     "JAW",
@@ -119,6 +121,7 @@ __all__ = [
     "even",
     "find_file",
     "find_voices",
+    "flame_landmarks",
     "frame_at",
     "frames_covering",
     "hidden",

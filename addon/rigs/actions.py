@@ -8,7 +8,7 @@ from mathutils.kdtree import KDTree
 from ..animation.tracks import Track
 from ..contract import ACTIONS, FACE_ACTIONS, PERFORMANCE
 from .axes import guess
-from .base import Recognition, Rig, held_keys, key_points, key_track, neutral, sampled_keys, widen
+from .base import Recognition, Rig, held_keys, key_points, key_track, neutral, sampled_keys, triangles, widen
 
 NEEDED = ("jawOpen", "mouthClose", "eyeBlinkLeft", "eyeBlinkRight")  # without these nothing speaks or blinks
 ENOUGH = 40  # of 52 names: some tools leave out a few, tongueOut most often
@@ -83,7 +83,7 @@ class ActionsRig(Rig):
         return best[:2] if best else None
 
     def axes(self) -> np.ndarray:
-        return guess(neutral(self.obj), np.array(self.obj.matrix_world.to_3x3().normalized()))
+        return guess(neutral(self.obj), triangles(self.obj), np.array(self.obj.matrix_world.to_3x3().normalized()))
 
     def shape_keys(self) -> dict[int, Any]:
         blocks = self.obj.data.shape_keys.key_blocks

@@ -1,26 +1,27 @@
-"""Which way a head lies: FLAME's axes (+Y up, +Z out of the face, +X to the subject's left) against Blender's. Pure numpy."""
+"""Which way a head lies: FLAME's axes (+Y up, +Z out of the face, +X to the subject's left) against Blender's. Arrays only."""
 
 from itertools import permutations, product
 
 import numpy as np
 
+from ..contract import LIP_LANDMARKS, flame_landmarks
+
 TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # FLAME's axes -> Z up, face towards -Y
-FLAME_VERTICES = 5023
-FLAME_LIPS = (3514, 3497)  # FLAME's inner-lip midpoints, upper and lower
-FLAME_CORNERS = (1594, 2730)  # mouth corners, left and right
+MOUTH = {"lip_corner_left", "lip_corner_right", *LIP_LANDMARKS}
 FLAME_MOUTH = (0.0, -0.77, 0.64)  # direction from the vertices' mean to the mouth, in FLAME's axes
 
 
-def guess(vertices, world):
-    """Rotation [3,3] from FLAME's axes to those of a mesh whose rotation in the scene is world [3,3].
+def guess(vertices, faces, world):
+    """Rotation [3,3] from FLAME's axes to those of a mesh (vertices [V,3], triangles [F,3]) whose rotation in the scene is world [3,3].
 
     FLAME's topology tells by its mouth. Any other head is taken to stand upright in the scene and to look towards -Y. Quarter
     turns only.
     """
     quarter = quarter_turns()
-    if len(vertices) == FLAME_VERTICES:
-        left = vertices[FLAME_CORNERS[0]] - vertices[FLAME_CORNERS[1]]
-        mouth = vertices[list(FLAME_LIPS)].mean(axis=0) - vertices.mean(axis=0)
+    landmarks, _ = flame_landmarks(vertices, faces)
+    if landmarks.keys() >= MOUTH:
+        left = vertices[landmarks["lip_corner_left"]] - vertices[landmarks["lip_corner_right"]]
+        mouth = vertices[[landmarks[lip] for lip in LIP_LANDMARKS]].mean(axis=0) - vertices.mean(axis=0)
         agreement = quarter[:, :, 0] @ left / np.linalg.norm(left) + quarter @ FLAME_MOUTH @ mouth / np.linalg.norm(mouth)
     else:
         agreement = np.einsum("nij,ij->n", quarter, world.T @ TO_BLENDER)

@@ -153,6 +153,14 @@ def neutral(obj: Any) -> np.ndarray:
     return points.reshape(-1, 3).astype(float)
 
 
+def triangles(obj: Any) -> np.ndarray:
+    """The faces of a mesh object as triangles [F,3]."""
+    obj.data.calc_loop_triangles()
+    faces = np.empty(len(obj.data.loop_triangles) * 3, np.int32)
+    obj.data.loop_triangles.foreach_get("vertices", faces)
+    return faces.reshape(-1, 3)
+
+
 def key_points(block: Any) -> np.ndarray:
     """Points of a shape key [V,3]."""
     points = np.empty(len(block.points) * 3, np.float32)

@@ -14,8 +14,7 @@ import numpy as np
 from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Track
-from ..contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError
-from .axes import FLAME_VERTICES
+from ..contract import CHANNELS, EXPRESSION, EYES, FLAME_VERTICES, JAW, LIDS, NECK, TONGUE, UtterError
 from .base import Recognition, Rig, armature, held_keys, key_track, sampled_keys, widen
 
 PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
@@ -61,7 +60,7 @@ class FlameRig(Rig):
             return Recognition("usable", f"{obj.name} is a FLAME head of another add-on; use it to make it ready.", 0.8, cls)
         count = len(obj.data.vertices)
         if count == FLAME_VERTICES:
-            return Recognition("usable", f"{obj.name} has FLAME's vertices; use it to give it expressions.", 0.5, cls)
+            return Recognition("usable", f"{obj.name} has as many vertices as FLAME; use it to give it expressions.", 0.5, cls)
         if count >= 100:
             return Recognition("usable", f"{obj.name} is a mesh without expressions; use it if it is a neutral head.", 0.1, cls)
         reason = f"{obj.name} has only {count} vertices and is no head; select a head, or add the built-in one."

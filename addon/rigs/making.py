@@ -11,7 +11,7 @@ from ..contract import JOINTS, LIP_LANDMARKS, UtterError
 from ..look import shaders
 from . import PROPERTY, recognise
 from .axes import TO_BLENDER, align, guess
-from .base import armature, key_points, neutral
+from .base import armature, key_points, neutral, triangles
 from .flame import expression_keys
 
 RANGE = {"Exp": (-5, 5), "jaw": (-1, 1), "lid": (-0.5, 1.5), "ton": (-0.5, 1.5)}  # sliders, by the key name's first letters
@@ -114,12 +114,10 @@ def export_mesh(obj: Any, path: Any) -> None:
     own = neutral(obj)
     if not np.isfinite(own).all() or np.ptp(own, axis=0).max() <= 0:
         raise UtterError(f"{obj.name} has no size or broken vertices; choose another mesh.")
-    to_flame = guess(own, np.array(obj.matrix_world.to_3x3().normalized())).T
+    faces = triangles(obj)
+    to_flame = guess(own, faces, np.array(obj.matrix_world.to_3x3().normalized())).T
     unit = 10.0 ** np.round(np.log10(0.3 / np.ptp(own, axis=0).max()))
-    obj.data.calc_loop_triangles()
-    faces = np.empty(len(obj.data.loop_triangles) * 3, np.int32)
-    obj.data.loop_triangles.foreach_get("vertices", faces)
-    arrays = {"vertices": (unit * own @ to_flame.T).astype(np.float32), "faces": faces.reshape(-1, 3)}
+    arrays = {"vertices": (unit * own @ to_flame.T).astype(np.float32), "faces": faces}
     keys = expression_keys(obj)
     if keys:
         blocks = obj.data.shape_keys.key_blocks

@@ -17,17 +17,18 @@ from contract import CHANNELS, EXPRESSION, JAW, UtterError
 from model_runtime.cache import cache_folder
 from model_runtime.flame import lbs
 from model_runtime.flame.fit import fit_identity, nearest_identity
-from model_runtime.flame.head import IDENTITY, Head
-from model_runtime.flame.register import Registration, graph, line_position, register
+from model_runtime.flame.head import IDENTITY, LIP_PAIRS, Head
+from model_runtime.flame.register import Registration, graph, line_position, register, weld
 from model_runtime.motion import read_npz, write_npz
 
-VERSION = 2  # of what is kept on disk
+VERSION = 3  # of what is kept on disk
 _REFERENCE = (0.25, 0.08, 0.08)  # radians at which the jaw's three channels are compared
 _LIP_WEIGHT = 1.0  # weight of the inner lips' parting against all the rest of the face
 _RIDGE = 1e-4  # metres (rms over the face) that a standard deviation more of an expression must be worth
 _PARTING_AXES = (0.1, 1.0, 0.5)  # how much it counts that lips part sideways, up and down, forward and back
 _OVERLAY_NOISE = 15e-3  # metres: 1.5 mm of misplacement, alike over patches of a hundred vertices: ten times that each
 _SHUT, _APART = 0.03, 0.25  # relative gaps: shut below the first; above the second the lips are left as they are
+_LIP_CANDIDATES = 80  # vertices looked at for each pair of lip vertices
 _FAR_ALONG = 0.03  # metres along the surface: greater distances count as this
 _SEAL_ROUNDS = 8
 _INVERSE_RIDGE = 1e-3  # against built-in coefficients that do next to nothing on the other head
@@ -185,13 +186,24 @@ def _bend(vertices, lid, centre):
 def with_lips(head, builtin):
     """The head with landmarks and inner-lip pairs, found next to the built-in head's where it has none of its own. UtterError if
     it has no mouth."""
-    if head.landmark_names is not None and head.lip_inner_upper is not None:
+    own = [] if head.landmark_names is None else head.landmark_names.tolist()
+    missing = [name for name in builtin.landmark_names.tolist() if name not in own]
+    if not missing and head.lip_inner_upper is not None:
         return head
     registration = registered(head, builtin)
-    if head.landmark_names is None:
-        head = replace(head, landmark_names=builtin.landmark_names, landmark_vertices=registration.back[builtin.landmark_vertices])
+    if missing:
+        vertices = np.int32([registration.back[builtin.landmark(name)] for name in missing])
+        known = np.zeros(0, np.int32) if head.landmark_vertices is None else head.landmark_vertices
+        head = replace(head, landmark_names=np.array([*own, *missing]), landmark_vertices=np.concatenate([known, vertices]))
     if head.lip_inner_upper is None:
-        upper, lower = _find_lips(head, builtin, registration)
+        pairs = _find_lips(head, builtin, registration)
+        if len(pairs) < LIP_PAIRS:
+            raise UtterError(
+                f"{head.name} is FLAME's mesh but for its mouth, where it was changed; choose one whose mouth is FLAME's."
+                if own
+                else f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges."
+            )
+        upper, lower = pairs.T
         middle = np.abs(line_position(head.v_template[upper]) - 0.5).argmin()
         vertices = head.landmark_vertices.copy()
         vertices[head.landmark_names == "lip_inner_upper_mid"] = upper[middle]
@@ -201,27 +213,29 @@ def with_lips(head, builtin):
 
 
 def _find_lips(head, builtin, registration):
-    """(upper, lower) inner-lip pairs of a mesh that names none, subject's left to right: by the built-in head's lips, the closest
+    """Inner-lip pairs [K, 2] (upper, lower) of a mesh that names none, subject's left to right: by the built-in head's lips, the closest
     two vertices that are near in space and far along the surface, as only the two sides of a slit are."""
-    surface = graph(head.v_template, head.f)
-    lean = np.subtract(*(dijkstra(surface, False, head.landmark(name)) for name in ("nose_tip", "chin")))
+    kept, place = weld(head.v_template, head.f)
+    surface = graph(head.v_template, kept[place[head.f]])
+    lean = np.subtract(*(dijkstra(surface, False, kept[place[head.landmark(name)]]).clip(max=9) for name in ("nose_tip", "chin")))
     at = registration.sample(builtin, builtin.v_template)
-    tree = cKDTree(np.where(registration.rigid[:, None], np.inf, at).clip(-9, 9))
+    left_out = registration.rigid | (kept[place] != np.arange(len(place)))
+    tree = cKDTree(np.where(left_out[:, None], np.inf, at).clip(-9, 9))
     pairs = set()
     for centre in 0.5 * (builtin.v_template[builtin.lip_inner_upper] + builtin.v_template[builtin.lip_inner_lower]):
-        near = np.array(sorted({*tree.query_ball_point(centre, 0.006)[:80], *tree.query(centre, 10)[1].tolist()}))
+        far, near = tree.query(centre, min(_LIP_CANDIDATES, len(at)))  # nearest first
+        near = np.sort(near[(far < 0.012) | (np.arange(len(near)) < 10)])
         straight = np.linalg.norm(head.v_template[near][:, None] - head.v_template[near], axis=2)
         along = np.minimum(dijkstra(surface, False, near, limit=_FAR_ALONG)[:, near], _FAR_ALONG)
         slit = along > np.maximum(3 * straight, 0.006)
         if not slit.any():
             continue
         off = np.linalg.norm(at[near] - centre, axis=1)
-        a, b = np.unravel_index(np.where(slit, straight + 0.25 * (off[:, None] + off), np.inf).argmin(), slit.shape)
+        deep = head.v_template[near, 2].max() - head.v_template[near, 2]  # where lips touch first, not further in
+        cost = straight + 0.25 * (off[:, None] + off) + 0.25 * (deep[:, None] + deep)
+        a, b = np.unravel_index(np.where(slit, cost, np.inf).argmin(), slit.shape)
         pairs.add(tuple(sorted((near[a], near[b]), key=lambda vertex: lean[vertex])))
-    pairs = np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
-    if len(pairs) < 3:
-        raise UtterError(f"{head.name} has no mouth that opens; choose a mesh whose lips are two separate edges.")
-    return pairs[:, 0], pairs[:, 1]
+    return np.array(sorted(pairs, key=lambda pair: -head.v_template[pair[0], 0]), np.int32).reshape(-1, 2)
 
 
 def _pairs_between(head, builtin):

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import pickle
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -11,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import COEFFICIENTS, UtterError
-from model_runtime.flame.pickles import load_pickle
-from model_runtime.motion import read_npz, write_npz
+from contract import UtterError, flame_landmarks
+from model_runtime.flame import layouts
+from model_runtime.flame.files import read_fields, widened
+from model_runtime.flame.layouts import EXPRESSION as EXPRESSION  # of a Head as well
+from model_runtime.flame.layouts import IDENTITY as IDENTITY
+from model_runtime.motion import write_npz
 
 BUILT_IN = Path(__file__).parents[2] / "blender_assets" / "head" / "utter_head.npz"
-IDENTITY, EXPRESSION = COEFFICIENTS, 100
+LIP_PAIRS = 3  # inner-lip pairs that a head needs at least
 PARENTS = (-1, 0, 1, 1, 1)  # of root, neck, jaw, left eye, right eye
-
-# All float16 numbers as float32: to look them up takes a third of the time of numpy's conversion.
-_HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float32)
 
 # field: (kind, shape); a letter stands for one size throughout the file.
 REQUIRED = {
@@ -63,37 +62,6 @@ OPTIONAL = {
     "parts_lids_identity": (float, "W32E"),
 }
 VERTEX_INDICES = ("f", "f_quad", "landmark_vertices", "lip_inner_upper", "lip_inner_lower", "lid_margin_upper", "lid_margin_lower")
-
-# FLAME's topology: where the lips touch in the neutral mesh, paired from the subject's left to right, and landmarks. The indices
-# hold for every release. (The ring often used for lip distances, 1595 .. 2731 over 1572 .. 2708, lies inside the mouth and is 15
-# mm apart at rest.)
-FLAME_SIZE = (5023, 9976)
-FLAME_LIP_UPPER = (1731, 1733, 1736, 1669, 3531, 2786, 2851, 2848, 2846)
-FLAME_LIP_LOWER = (1578, 1776, 1792, 1849, 3504, 2938, 2895, 2894, 2714)
-FLAME_LANDMARKS = {
-    "lip_inner_upper_mid": 3531,
-    "lip_inner_lower_mid": 3504,
-    "lip_outer_upper_mid": 3543,
-    "lip_outer_lower_mid": 3503,
-    "lip_corner_left": 1579,
-    "lip_corner_right": 2715,
-    "brow_inner_left": 3868,
-    "brow_mid_left": 16,
-    "brow_outer_left": 3892,
-    "brow_inner_right": 3712,
-    "brow_mid_right": 335,
-    "brow_outer_right": 3763,
-    "eye_inner_left": 3833,
-    "eye_outer_left": 1175,
-    "eye_inner_right": 3632,
-    "eye_outer_right": 2437,
-    "lid_upper_left": 1344,
-    "lid_lower_left": 878,
-    "lid_upper_right": 2495,
-    "lid_lower_right": 2290,
-    "nose_tip": 3564,
-    "chin": 3400,
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,31 +132,24 @@ def _row(names, name):
 
 def read_head(path):
     """The head in a .npz or .pkl, checked, with nothing carried over from the built-in one (see load.py)."""
-    path = Path(path)
-    if path.suffix.lower() == ".pkl":
-        found = load_pickle(path)
-    else:
-        with read_npz(path) as arrays:
-            try:
-                wanted = [key for key in arrays.files if key in REQUIRED or key in OPTIONAL or key == "name"]
-                with ThreadPoolExecutor() as pool:  # unpacking takes nearly all of the time, and releases the lock
-                    found = dict(zip(wanted, pool.map(lambda key: _widened(arrays[key]), wanted)))
-            except Exception as error:
-                raise UtterError(f"{path.name} is damaged; get it from its publisher again.", repr(error)) from error
-    return head_from_fields(found, path.name)
+    found = read_fields(path, lambda name: name in REQUIRED or name in OPTIONAL or name == "name" or layouts.known(name))
+    return head_from_fields(found, Path(path).name)
 
 
 def head_from_fields(found, source):
     """Check the fields of a file (source: its name, for the sentence) and make them a Head."""
+    found = layouts.arranged(found)
     sizes = {}
     checked = {
         key: _check(source, key, found[key], kind, shape, sizes)
-        for specs, needed in ((REQUIRED, True), (OPTIONAL, False))
+        for specs, needed in ((REQUIRED, True), ({"expressiondirs": (float, "V3X")} | OPTIONAL, False))
         for key, (kind, shape) in specs.items()
         if _present(source, key, found, needed)
     }
     vertices = sizes["V"]
-    checked["shapedirs"] = _shapedirs(source, checked["shapedirs"])
+    joints = checked["J_regressor"] @ checked["v_template"]
+    separate = checked.pop("expressiondirs", None)
+    checked["shapedirs"] = layouts.joined(source, checked["shapedirs"], separate, found["counts"], checked["v_template"], joints)
     for key in VERTEX_INDICES:
         if key in checked and not 0 <= checked[key].min() <= checked[key].max() < vertices:
             raise UtterError(f"{source} is no usable head: {key} points outside its {vertices} vertices.")
@@ -230,43 +191,28 @@ def _check(source, key, value, kind, shape, sizes):
         return array.astype(str)
     if array.dtype.kind not in "biuf":
         raise UtterError(f"{source} is no usable head: {key} does not hold numbers.")
-    array = _widened(array)
+    array = widened(array)
+    if kind is float:
+        with np.errstate(over="ignore"):  # what float32 cannot hold is not finite
+            array = np.ascontiguousarray(array, dtype=np.float32) if shape else np.float64(array)
     if not np.isfinite(array).all():
         raise UtterError(f"{source} is damaged: {key} holds numbers that are not finite.")
     if kind is float:
-        return np.ascontiguousarray(array, dtype=np.float32) if shape else float(array)
+        return array if shape else float(array)
     return np.ascontiguousarray(array.astype(np.int64) if kind is int else array, dtype=np.int32 if kind is int else bool)
 
 
-def _widened(array):
-    """float16 as float32, anything else as it is."""
-    return _HALVES[array.view(np.uint16)] if array.dtype == np.float16 else array
-
-
-def _shapedirs(source, shapedirs):
-    """[V,3,S] as [V,3,300+100]: the last 100 are expression, as in every FLAME release; identity is padded with zeros."""
-    count = shapedirs.shape[2]
-    if not EXPRESSION < count <= IDENTITY + EXPRESSION:
-        raise UtterError(
-            f"{source} is no usable head: shapedirs has {count} components where 300 identity and 100 expression components are needed."
-        )
-    if count == IDENTITY + EXPRESSION:
-        return shapedirs
-    padding = np.zeros((*shapedirs.shape[:2], IDENTITY + EXPRESSION - count), np.float32)
-    return np.ascontiguousarray(np.concatenate([shapedirs[..., :-EXPRESSION], padding, shapedirs[..., -EXPRESSION:]], axis=2))
-
-
 def with_flame_landmarks(head):
-    """The head with FLAME's landmarks if it has FLAME's topology and names none itself."""
-    if head.landmark_names is not None or (len(head.v_template), len(head.f)) != FLAME_SIZE:
+    """The head with FLAME's landmarks and inner lips, as many as its mesh tells, if it names none itself."""
+    if head.landmark_names is not None:
         return head
-    return replace(
-        head,
-        landmark_names=np.array(list(FLAME_LANDMARKS)),
-        landmark_vertices=np.int32(list(FLAME_LANDMARKS.values())),
-        lip_inner_upper=np.int32(FLAME_LIP_UPPER),
-        lip_inner_lower=np.int32(FLAME_LIP_LOWER),
-    )
+    landmarks, pairs = flame_landmarks(head.v_template, head.f)
+    if landmarks:
+        head = replace(head, landmark_names=np.array(list(landmarks)), landmark_vertices=np.int32(list(landmarks.values())))
+    if len(pairs) >= LIP_PAIRS and head.lip_inner_upper is None:
+        upper, lower = np.int32(pairs).T
+        head = replace(head, lip_inner_upper=upper.copy(), lip_inner_lower=lower.copy())
+    return head
 
 
 def save_head(head, path):

@@ -8,6 +8,7 @@ import numpy as np
 
 from contract import UtterError
 from model_runtime.flame.calibrate import complete
+from model_runtime.flame.files import TORCH
 from model_runtime.flame.head import BUILT_IN, read_head
 from model_runtime.flame.mesh import head_from_mesh, load_mesh
 
@@ -22,7 +23,9 @@ def load_head(path=None):
     suffix = path.suffix.lower()
     if suffix in (".obj", ".ply"):
         return replace(head_from_mesh(*load_mesh(path), load_head()), name=path.stem)
-    if suffix not in (".npz", ".pkl"):
+    if suffix in (".pt", ".pth", ".ckpt"):
+        raise UtterError(TORCH.format(name=path.name))
+    if suffix not in (".npz", ".pkl", ".pickle"):
         raise UtterError(f"{path.name} is no head: choose a FLAME model (.npz or .pkl) or a neutral mesh (.obj or .ply).")
     if path == BUILT_IN and path.exists():
         return _built_in(path.stat().st_mtime_ns)

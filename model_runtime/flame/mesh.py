@@ -9,10 +9,11 @@ from scipy.spatial import cKDTree
 
 from contract import UtterError
 from model_runtime.flame.calibrate import complete, registered, with_lips
-from model_runtime.flame.fit import to_metres
+from model_runtime.flame.fit import kabsch, to_metres
 from model_runtime.flame.head import EXPRESSION, IDENTITY, Head, with_flame_landmarks
 from model_runtime.flame.register import find_placement
 
+_MISPLACED = 0.02  # metres between the landmarks of a mesh and the built-in head's, on average
 _PLY_TYPES = {
     "char": "i1",
     "int8": "i1",
@@ -63,6 +64,9 @@ def check_mesh(vertices, faces, name):
         raise UtterError(f"{name} is no head: its vertices are not finite numbers or all lie in one plane.")
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise UtterError(f"{name} is damaged: its faces point outside its {len(vertices)} vertices.")
+    edges = np.linalg.norm(vertices[faces] - vertices[np.roll(faces, 1, axis=1)], axis=2)
+    if len(vertices) > 1000 and np.median(edges) > 0.15 * np.ptp(vertices, axis=0).max():
+        raise UtterError(f"{name} is damaged: its faces join vertices that lie far apart, as if in another order; export it again.")
     return vertices, faces.astype(np.int32)
 
 
@@ -145,10 +149,13 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
     where given they are the expression basis. Raises UtterError if the mesh is not a head with a mouth, or the keys do not
     fit it."""
     vertices, faces = check_mesh(vertices, faces, "The mesh")
-    factor, rotation, shift = find_placement(vertices, builtin)
+    if _inside_out(vertices, faces):
+        faces = faces[:, ::-1].copy()
+    head = with_flame_landmarks(Head(vertices, faces, *[None] * 5, name="mesh"))
+    factor, rotation, shift = _placement(head, builtin)
     known = to_metres(factor)
     placed = (known * vertices @ rotation.T + known / factor * shift).astype(np.float32)
-    head = with_lips(with_flame_landmarks(Head(placed, faces, *[None] * 5, name="mesh")), builtin)
+    head = with_lips(replace(head, v_template=placed), builtin)
     registration = registered(head, builtin)
     shapedirs = registration.carry(builtin, builtin.shapedirs)
     if key_names is not None:
@@ -170,6 +177,25 @@ def head_from_mesh(vertices, faces, builtin, key_names=None, key_deltas=None):
         ),
         builtin,
     )
+
+
+def _inside_out(vertices, faces):
+    """Whether the triangles are clockwise from outside, as a mirrored mesh has them: the volume that they enclose is then negative."""
+    a, b, c = np.moveaxis((vertices - vertices.mean(0))[faces], 1, 0)
+    return (np.cross(a, b) * c).sum() < 0
+
+
+def _placement(head, builtin):
+    """find_placement; where FLAME's landmarks are known and it would bring them elsewhere than they are on the built-in head, or has to
+    guess, the similarity that brings these together."""
+    if head.landmark_names is None or len(head.landmark_names) < 4:
+        return find_placement(head.v_template, builtin)
+    own = head.v_template[head.landmark_vertices]
+    theirs = builtin.v_template[[builtin.landmark(name) for name in head.landmark_names]].astype(np.float64)
+    known = kabsch(own, theirs, scale=True)
+    factor, rotation, shift = find_placement(head.v_template, builtin, known)
+    off = np.linalg.norm(factor * own @ rotation.T + shift - theirs, axis=1)
+    return known if off.mean() > _MISPLACED else (factor, rotation, shift)
 
 
 def _expression_keys(names, deltas, count):

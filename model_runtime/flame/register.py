@@ -6,7 +6,7 @@ nonrigid ICP", section 3, with a Laplacian in place of the affine stiffness). Up
 touch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import coo_matrix, diags
@@ -59,6 +59,15 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
     where known; placement: the answer of find_placement, where it was called before.
     """
     vertices = np.asarray(vertices, np.float64)
+    kept, place = weld(vertices, faces)
+    if len(kept) < len(vertices):
+        marks = {name: place[vertex] for name, vertex in (marks or {}).items()}
+        lips = lips and tuple(place[line] for line in lips)
+        faces = place[faces]
+        faces = faces[(faces != np.roll(faces, 1, axis=1)).all(1)]
+        found = register(vertices[kept], faces, source, marks, lips, placement)
+        each = {name: getattr(found, name)[place] for name in ("triangles", "barycentric", "distance", "frames", "rigid")}
+        return replace(found, **each, back=kept[found.back].astype(np.int32))
     template = source.v_template.astype(np.float64)
     surface = _surface(source)
     fixed, goals = _matched(source, template, marks, vertices, lips)
@@ -79,6 +88,30 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
             if len(ours) and len(theirs):
                 back[ours] = theirs[cKDTree(warped[theirs]).query(template[ours])[1]]
     return Registration(triangles.astype(np.int32), barycentric, distance, frames, rigid, back.astype(np.int32))
+
+
+def weld(vertices, faces):
+    """(kept [k] vertices, place [n] of each vertex among them): pieces of a mesh that was cut along its edges, as exporters do at the
+    seams of a texture, or into single triangles, joined again. Only where exactly two open edges of different pieces coincide: lips that
+    touch stay two."""
+    count, piece = connected_components(graph(vertices, faces), directed=False)
+    everything = np.arange(len(vertices))
+    if count == 1:
+        return everything, everything
+    spot = np.unique(vertices, axis=0, return_inverse=True)[1].ravel()
+    halves = np.sort(np.asarray(faces)[:, _GRAPH_FACES].reshape(-1, 2), axis=1)
+    edges, times = np.unique(halves, axis=0, return_counts=True)
+    edges = edges[times == 1]
+    edges = np.take_along_axis(edges, np.argsort(spot[edges], axis=1), 1)  # the ends of two that coincide in the same order
+    _, where, times = np.unique(spot[edges], axis=0, return_inverse=True, return_counts=True)
+    order = np.argsort(where.ravel(), kind="stable")
+    twice = np.cumsum(times)[times == 2]
+    one, other = edges[order[twice - 2]], edges[order[twice - 1]]
+    apart = (piece[one[:, 0]] != piece[other[:, 0]]) & (spot[one[:, 0]] != spot[one[:, 1]])
+    a, b = one[apart].ravel(), other[apart].ravel()
+    same = connected_components(coo_matrix((np.ones(len(a)), (a, b)), shape=(len(vertices),) * 2), directed=False)[1]
+    _, kept, place = np.unique(same, return_index=True, return_inverse=True)
+    return kept, place.ravel()
 
 
 def _surface(source):
@@ -197,9 +230,10 @@ def _barycentric(corners, points):
     return best
 
 
-def find_placement(vertices, source):
-    """(factor, rotation, shift) that bring a mesh without landmarks onto the head source (factor * vertices @ rotation.T +
-    shift): trimmed closest points from several guesses of axes and size; the best one wins."""
+def find_placement(vertices, source, known=None):
+    """(factor, rotation, shift) that bring a mesh onto the head source (factor * vertices @ rotation.T + shift): trimmed closest points
+    from several guesses of axes and size; the best one wins. known: such a similarity, where landmarks tell it; it is taken for a mesh
+    that does not stand in FLAME's axes and metres already."""
     goals = source.v_template.astype(np.float64)
     chosen = np.random.default_rng(0).permutation(len(vertices))[:1500]
     goal_tree = cKDTree(goals)
@@ -207,6 +241,8 @@ def find_placement(vertices, source):
     results = [_trimmed_icp(vertices[chosen], goals, goal_tree, 1.0, np.eye(3), np.zeros(3))]
     if results[0][0] < 0.04 * height:  # it already stands in FLAME's axes and metres
         return results[0][1:]
+    if known is not None:
+        return known
     for upright in (np.eye(3), np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])):  # Y up, and Blender's Z up
         for quarter in range(4):
             c, s = (1, 0, -1, 0)[quarter], (0, 1, 0, -1)[quarter]

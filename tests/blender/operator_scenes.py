@@ -13,6 +13,7 @@ import numpy as np
 import addon
 from contract import Passage
 from tests.blender import heads
+from tests.blender.rig_scenes import plain, template
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = str(ROOT / "tests" / "addon" / "fake_worker.py")
@@ -26,6 +27,8 @@ from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.work import jobs, log, paths  # noqa: E402
 from contract import LOGGER, OPTIONS  # noqa: E402
+
+REAL = jobs.COMMAND  # the worker itself
 
 
 def with_head():
@@ -510,3 +513,27 @@ def scene_use_selected_uses_what_is_selected():
     asked = heads_room.UTTER_OT_use_selected.job(None, bpy.context)
     shutil.rmtree(asked.folder)
     assert asked.asked.mesh and bpy.context.scene.utter.head == ready
+
+
+def scene_use_selected_makes_a_head_of_flames_mesh_in_any_order():
+    """Its vertices shuffled, and lying on its side; and where no head can be made, the mesh stays as it was."""
+    told = template()
+    if told is None:
+        return
+    (vertices, faces), jobs.COMMAND = told, REAL
+    order = np.random.default_rng(0).permutation(len(vertices))
+    side = 10 * vertices[order] @ np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]]).T
+    mesh = plain(side, np.argsort(order)[faces])
+    bpy.context.view_layer.objects.active = mesh
+    bpy.ops.utter.use_selected()
+    rig = rig_of(mesh)
+    assert bpy.context.scene.utter.head == mesh and [*order[list(rig.lips())]] == [3531, 3504]
+    np.testing.assert_allclose([tuple(v.co) for v in mesh.data.vertices], side, atol=1e-6)
+    keys = mesh.data.shape_keys.key_blocks
+    opened = np.array([tuple(point.co) for point in keys["jaw_x"].data])[np.argsort(order)] - side[np.argsort(order)]
+    assert np.linalg.norm(opened[3504]) > 10 * np.linalg.norm(opened[3531]), "the jaw opens the lower lip"
+
+    broken = plain(vertices[order], faces, "Broken")
+    bpy.context.view_layer.objects.active = broken
+    assert "export it again" in refusal(bpy.ops.utter.use_selected)
+    assert broken.data.shape_keys is None and not broken.modifiers and making.PROPERTY not in broken

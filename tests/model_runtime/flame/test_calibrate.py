@@ -1,10 +1,6 @@
 """A performance of the built-in head on a head of another topology and another basis: same mouth, same face, lips shut where ours
 are."""
 
-import pickle
-import sys
-import types
-
 import numpy as np
 import pytest
 from scipy import sparse
@@ -14,6 +10,7 @@ from model_runtime.flame.calibrate import complete
 from model_runtime.flame.head import head_from_fields
 from model_runtime.flame.load import load_head
 from model_runtime.flame.mesh import load_mesh
+from tests.model_runtime.flame import stand_ins
 from tests.model_runtime.flame.conftest import flame_fields, make_head
 
 
@@ -140,21 +137,14 @@ def test_channels_that_mean_the_same_everywhere_are_kept(builtin, flame):
     assert np.allclose(calibrate.calibrate(flame, builtin).apply(values)[:, 53:], values[:, 53:])
 
 
-def test_the_pickle_is_the_same_head(builtin, flame, fields, tmp_path, monkeypatch):
+def test_the_pickle_is_the_same_head(builtin, flame, fields, tmp_path):
     """Written as FLAME 2020 is, chumpy and sparse; read without chumpy; calibrated in the same way."""
 
-    class Ch:
-        def __init__(self, x):
-            self.x = x
-
-    module = types.ModuleType("chumpy.ch")
-    module.Ch, Ch.__module__, Ch.__qualname__ = Ch, "chumpy.ch", "Ch"
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "chumpy", types.ModuleType("chumpy"))
-        patch.setitem(sys.modules, "chumpy.ch", module)
-        stored = {key: Ch(value) if key in ("v_template", "shapedirs", "posedirs", "weights") else value for key, value in fields.items()}
-        stored["J_regressor"] = sparse.csc_matrix(fields["J_regressor"])
-        (tmp_path / "generic_model.pkl").write_bytes(pickle.dumps(stored, protocol=2))
+    modules = stand_ins.chumpy()
+    ch = modules["chumpy.ch"].Ch
+    stored = {key: ch(x=value) if key in ("v_template", "shapedirs", "posedirs", "weights") else value for key, value in fields.items()}
+    stored["J_regressor"] = sparse.csc_matrix(fields["J_regressor"])
+    (tmp_path / "generic_model.pkl").write_bytes(stand_ins.python2(modules, stored, 2))
     loaded = load_head(tmp_path / "generic_model.pkl")
     assert loaded.basis == flame.basis
     assert np.allclose(loaded.actions_motion, flame.actions_motion, atol=1e-4)

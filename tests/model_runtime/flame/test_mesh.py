@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
-from contract import UtterError
+from contract import UtterError, flame_landmarks
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
 from model_runtime.flame.mesh import head_from_mesh, load_mesh
+from model_runtime.flame.register import weld
 from tests.model_runtime.flame.conftest import make_head
 
 
@@ -134,3 +136,136 @@ def test_a_mesh_without_a_mouth_is_refused(head):
 
     with pytest.raises(UtterError, match="mouth"):
         head_from_mesh(points, ConvexHull(points).simplices, head)
+
+
+@pytest.fixture(scope="module")
+def flame(shared):
+    """Vertices and faces of the neutral head in FLAME's topology."""
+    return load_mesh(shared / "data" / "flame_topology" / "template.ply")
+
+
+def shuffled(vertices, faces, seed=0):
+    order = np.random.default_rng(seed).permutation(len(vertices))
+    return vertices[order], np.argsort(order)[faces]
+
+
+def unwelded(vertices, faces):
+    """Three vertices of its own for each triangle."""
+    return vertices[faces].reshape(-1, 3), np.arange(faces.size).reshape(-1, 3)
+
+
+def without(vertices, faces, gone):
+    """Less one vertex and its faces."""
+    kept = np.delete(np.arange(len(vertices)), gone)
+    numbers = np.full(len(vertices), -1)
+    numbers[kept] = np.arange(len(kept))
+    left = numbers[faces]
+    return vertices[kept], left[(left >= 0).all(1)]
+
+
+ON_ITS_SIDE = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]])  # up is to the right, the face looks up
+VARIANTS = {
+    "another order": shuffled,
+    "one vertex more": lambda v, f: (np.vstack([shuffled(v, f)[0], [0, 0, 0]]), shuffled(v, f)[1]),
+    "one vertex less": lambda v, f: shuffled(*without(v, f, 100)),
+    "cut apart": lambda v, f: unwelded(*shuffled(v, f)),
+    "on its side in inches": lambda v, f: (v[::-1] / 0.0254 @ ON_ITS_SIDE.T + 3, len(v) - 1 - f),
+    "upside down in millimetres": lambda v, f: (1000 * v @ np.diag([-1, -1, 1]), f),
+    "inside out": lambda v, f: (v, f[:, ::-1]),
+    "mirrored": lambda v, f: (v @ np.diag([-1, 1, 1]), f),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_flames_mesh_is_flames_whatever_an_exporter_made_of_it(flame, variant):
+    """Landmarks and lips are where they are on the mesh as it was, to the last of them; it opens its mouth; it has its vertices."""
+    vertices, faces = VARIANTS[variant](*flame)
+    builtin, (plain, _) = load_head(), flame_landmarks(*flame)
+    made = head_from_mesh(vertices, faces, builtin)
+    assert len(made.v_template) == len(vertices)
+    names = list(plain)
+    other = lambda name: name.replace("left", "?").replace("right", "left").replace("?", "right")
+    truth = flame[0][[plain[other(name) if variant == "mirrored" else name] for name in names]]
+    found = made.v_template[[made.landmark(name) for name in names]]
+    assert np.allclose(pdist(found), pdist(truth), atol=1e-5), "the same places, in metres"
+    if variant == "mirrored":
+        truth = truth * [-1, 1, 1]
+    assert np.abs((found - found.mean(0)) - (truth - truth.mean(0))).max() < 0.02, "upright, looking ahead"
+    distance = np.linalg.norm(made.v_template[made.lip_inner_upper] - made.v_template[made.lip_inner_lower], axis=1)
+    assert len(made.lip_inner_upper) == 9 and distance.max() < 0.004 and (np.diff(made.v_template[made.lip_inner_upper, 0]) < 0).all()
+    assert made.jaw_open_gap == pytest.approx(head_from_mesh(*flame, builtin).jaw_open_gap, rel=0.15)
+    if variant == "cut apart":  # it does not come apart when it moves
+        posed = lbs.pose(made, made.actions_motion[[made.action("jawOpen"), made.action("mouthSmileLeft")]])
+        _, first, same = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
+        assert np.abs(posed - posed[:, first[same.ravel()]]).max() < 1e-6
+
+
+@pytest.mark.slow
+def test_lips_are_found_where_they_touch_first(flame):
+    """FLAME's mesh with a vertex in every fifth triangle, so that nothing tells it is FLAME's: not further inside the mouth."""
+    vertices, faces = flame
+    poked, rest = faces[::5], np.delete(faces, np.s_[::5], axis=0)
+    middle = len(vertices) + np.arange(len(poked))
+    fans = [np.stack([poked[:, i], poked[:, (i + 1) % 3], middle], 1) for i in range(3)]
+    more, mixed = np.vstack([vertices, vertices[poked].mean(1)]), np.concatenate([rest, *fans])
+    assert flame_landmarks(more, mixed) == ({}, [])
+    made = head_from_mesh(more, mixed, load_head())
+    plain, _ = flame_landmarks(*flame)
+    for name in ("lip_inner_upper_mid", "lip_inner_lower_mid"):
+        assert np.linalg.norm(more[made.landmark(name)] - vertices[plain[name]]) < 0.004, name
+    lines = more[np.r_[made.lip_inner_upper, made.lip_inner_lower]]
+    assert np.median(np.abs(lines[:, 1] - vertices[plain["lip_inner_upper_mid"], 1])) < 0.002
+    assert made.jaw_open_gap > 0.02
+
+
+def test_a_flame_file_in_another_order_has_flames_landmarks(flame, tmp_path):
+    from model_runtime.flame.head import head_from_fields
+    from tests.model_runtime.flame.conftest import flame_fields
+
+    fields = flame_fields(*flame)
+    order = np.random.default_rng(0).permutation(len(flame[0]))
+    mixed = {key: fields[key][order] for key in ("v_template", "shapedirs", "posedirs", "weights")}
+    mixed |= {"f": np.argsort(order)[fields["f"]], "J_regressor": fields["J_regressor"][:, order], "kintree_table": fields["kintree_table"]}
+    plain, other = head_from_fields(fields, "flame.npz"), head_from_fields(mixed, "mixed.npz")
+    assert np.array_equal(plain.landmark_names, other.landmark_names) and len(plain.landmark_names) == 22
+    assert np.array_equal(plain.landmark_vertices, order[other.landmark_vertices])
+    assert np.array_equal(plain.lip_inner_upper, order[other.lip_inner_upper]) and len(plain.lip_inner_upper) == 9
+    assert np.array_equal(plain.lip_inner_lower, order[other.lip_inner_lower])
+
+
+@pytest.mark.slow
+def test_flames_mesh_that_lacks_something_at_its_mouth(flame):
+    """A vertex of the lip itself: the lips are found beside it. The whole of the lips: it is said."""
+    (vertices, faces), middle = flame, flame_landmarks(*flame)[0]["lip_inner_upper_mid"]
+    lacking = without(vertices, faces, middle)
+    made = head_from_mesh(*lacking, load_head())
+    assert np.linalg.norm(lacking[0][made.landmark("lip_inner_upper_mid")] - vertices[middle]) < 0.005
+    assert made.jaw_open_gap > 0.025 and len(made.lip_inner_upper) >= 5
+    lips = (np.abs(vertices - [0, -0.044, 0.055]) < [0.03, 0.012, 0.04]).all(1)
+    with pytest.raises(UtterError, match="mouth"):
+        head_from_mesh(*without(vertices, faces, np.flatnonzero(lips)), load_head())
+
+
+def test_vertices_in_another_order_than_the_faces_know_are_said(head):
+    mixed = np.random.default_rng(0).permutation(head.v_template)
+    with pytest.raises(UtterError, match="join vertices that lie far apart"):
+        head_from_mesh(mixed, head.f, head)
+
+
+def test_pieces_are_joined_and_lips_stay_two():
+    builtin = load_head()
+    vertices, faces = unwelded(builtin.v_template, builtin.f)
+    kept, place = weld(vertices, faces)
+    assert np.array_equal(vertices[kept][place], vertices), "only what coincides"
+    assert len(kept) < 1.05 * len(builtin.v_template)
+    corner = {int(vertex): place[i] for i, vertex in enumerate(builtin.f.ravel())}
+    for upper, lower in zip(builtin.lip_inner_upper[1:-1], builtin.lip_inner_lower[1:-1]):
+        assert corner[int(upper)] != corner[int(lower)]
+    whole, place = weld(builtin.v_template, builtin.f)
+    assert np.array_equal(whole, place), "nothing to join"
+
+
+def test_another_mesh_has_none_of_flames_landmarks(head):
+    builtin = load_head()
+    assert flame_landmarks(head.v_template, head.f) == ({}, []) == flame_landmarks(builtin.v_template, builtin.f)
