@@ -10,7 +10,7 @@ from bpy_extras.io_utils import ImportHelper
 from .. import compat
 from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, check_words_file, is_file, names_file
 from ..work import jobs
-from . import voice
+from . import sequencer, voice
 from .base import HeadPanel, chosen, settings_of
 
 # A .blend keeps an item's number: it must not change when another language comes between.
@@ -54,7 +54,7 @@ def name_of(head):
     path = Path(bpy.path.abspath(settings_of(head).voice, library=head.library))
     names = [
         strip.name
-        for strip in compat.strips(voice.scene_of(head))
+        for strip in compat.strips(sequencer.scene_of(head))
         if strip.type == "SOUND"
         and strip.sound is not None
         and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)) == path
