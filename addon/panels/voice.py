@@ -36,8 +36,12 @@ def place(scene, head):
     if not settings.voice.strip():
         return
     path = path_of(head)
+    if settings.voice.startswith("//") and not head.library:
+        path = settings.voice  # the strip finds it, too, when the folder moves
     if not bpy.app.build_options.audaspace:  # a Blender built without sound has no strips of it
         return
+    if jobs.legible(path) != path:
+        raise UtterError(f"{path} has letters that are not in UTF-8; rename the file and its folder, and choose it again.")
     taken = {strip.channel for strip in compat.strips(scene)}
     channel = next((number for number in range(1, 129) if number not in taken), 1)
     strip = compat.strips(scene).new_sound(f"{STRIP}{head.name}", path, channel, settings.start)

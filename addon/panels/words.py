@@ -59,13 +59,13 @@ def name_of(head):
         and strip.sound is not None
         and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)) == path
     ]
-    return next((name for name in names if not name.startswith(voice.STRIP)), path.name)
+    return next((name for name in names if not name.startswith(voice.STRIP)), jobs.legible(path.name))
 
 
 def sentence_in(name):
     """The words of a name such as "SC03_we-will_not_go_02.wav": at least three, without numbers; "" if it says nothing."""
     name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SOUND_SUFFIXES else name
-    words = [word for word in re.split(r"[\s_.\-–]+", name) if word and not re.search(r"\d", word)]
+    words = [word for word in re.split(r"[\s_.\-–]+", name) if word and not re.search(r"[\d\ufffd]", word)]
     return " ".join(words) if len(words) >= 3 else ""
 
 
@@ -87,10 +87,13 @@ class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
         try:
             check_words_file(path)
         except UtterError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, jobs.legible(str(error)))
             return {"CANCELLED"}
         if not (Path(path).suffix.lower() in WORDS_SUFFIXES and is_file(path)):
             self.report({"ERROR"}, "Choose a text file (.txt) or subtitles (.srt, .vtt).")
+            return {"CANCELLED"}
+        if jobs.legible(self.filepath) != self.filepath:
+            self.report({"ERROR"}, f"{jobs.legible(path)} has letters that are not in UTF-8; rename the file and its folder.")
             return {"CANCELLED"}
         settings_of(chosen(context)).words = self.filepath
         return {"FINISHED"}

@@ -1,6 +1,8 @@
 """Voice, strip and performance in time, whatever the artist does to one of them; test_time.py plays each scene in an empty file."""
 
+import os
 import shutil
+import sys
 import tempfile
 import wave
 from pathlib import Path
@@ -15,7 +17,7 @@ addon.register()
 from addon import compat  # noqa: E402
 from addon.animation import bake, tracks  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
-from addon.panels import perform, sequencer, voice  # noqa: E402
+from addon.panels import perform, sequencer, voice, words  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.work import jobs  # noqa: E402
 
@@ -361,7 +363,44 @@ def scene_a_file_that_moves_finds_its_voice():
     bpy.ops.wm.open_mainfile(filepath=str(folder / "shot.blend"))
     head = bpy.data.objects["Tester"]
     assert voice.path_of(head) == str(folder / "line.wav")
+    for strip in strips(bpy.context.scene):
+        assert bpy.path.abspath(strip.sound.filepath) == str(folder / "line.wav"), "and is heard"
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene, head = with_voice()
     head.utter.voice = "//line.wav"
     assert "line.wav" in head.utter.refusal and "does not exist" in head.utter.refusal
+
+
+def scene_names_that_are_not_in_utf_8():
+    if sys.platform != "linux":  # elsewhere there are none
+        return
+    scene, head = with_voice()
+    folder = tempfile.mkdtemp()
+    latin = lambda name: os.fsdecode(os.fsencode(folder) + b"/" + name)
+    shutil.copy(head.utter.voice, latin(b"gr\xfcn we are now.wav"))
+    before = head.utter.voice
+    for chosen in (latin(b"gr\xfcn we are now.wav"), latin(b"gone \xfc.wav")):
+        try:
+            bpy.ops.utter.choose_voice(filepath=chosen)
+        except RuntimeError as refused:
+            assert "rename" in str(refused) or "gone \ufffd.wav does not exist" in str(refused), refused
+        else:
+            assert not SOUND, "Blender cannot play it"
+            assert perform.perform_job(scene, head).asked.voice == chosen, "but it is heard"
+            words.sentence_in(words.name_of(head)).encode()
+        head.utter.voice = before
+        assert not head.utter.refusal
+    Path(latin(b"w\xf6rter.txt")).write_text("hello")
+    try:
+        bpy.ops.utter.choose_words(filepath=latin(b"w\xf6rter.txt"))
+    except RuntimeError as refused:
+        assert "w\ufffdrter.txt has letters that are not in UTF-8; rename" in str(refused)
+    assert head.utter.words == ""
+    os.mkdir(latin(b"m\xe4rz"))
+    shutil.copy(before, latin(b"m\xe4rz/line.wav"))
+    bpy.ops.wm.save_as_mainfile(filepath=latin(b"m\xe4rz/shot.blend"))
+    head.utter.voice = "//line.wav"
+    assert not head.utter.refusal and len(strips(scene)) == SOUND
+    performed(scene, head, perform.perform_job(scene, head))
+    jobs.say("perform", latin(b"\xfc"), notes=[latin(b"\xfc")])
+    assert [text.encode() for text in (jobs.Message.text, *jobs.Message.notes)]
