@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import rigs
 from ..animation import bake
+from ..animation.obstacles import obstacles
 from ..contract import OPTIONS, PerformRequest, UtterError, options_of
 from ..work import jobs, paths
 from . import passages, sequencer, takes, voice, words
@@ -78,7 +79,7 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
         settings.frames = len(performance)
         voice.fit(scene, head, len(performance) / result["fps"])
         voice.include(scene, settings)
-        result["notes"] = [*result.get("notes", ()), *sequencer.sentences(scene, head)]
+        result["notes"] = [*result.get("notes", ()), *sequencer.sentences(scene, head), *obstacles(rigs.rig_of(head))[:1]]
         return f"Performed {len(performance) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
 
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)

@@ -16,6 +16,7 @@ from tests.blender import heads
 addon.register()
 from addon import compat  # noqa: E402
 from addon.animation import bake, tracks  # noqa: E402
+from addon.animation.obstacles import obstacles  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import perform, sequencer, voice, words  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
@@ -404,3 +405,140 @@ def scene_names_that_are_not_in_utf_8():
     performed(scene, head, perform.perform_job(scene, head))
     jobs.say("perform", latin(b"\xfc"), notes=[latin(b"\xfc")])
     assert [text.encode() for text in (jobs.Message.text, *jobs.Message.notes)]
+
+
+def shape(head, frame=30):
+    """Where the vertices of a head are in a frame."""
+    bpy.context.scene.frame_set(frame)
+    bpy.context.view_layer.update()
+    mesh = head.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    points = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", points)
+    return points
+
+
+def told(head):
+    return " ".join(obstacles(rig_of(head)))
+
+
+def in_the_way(head, setting, reset, *words, seen=True):
+    """That the setting changes what is seen, that the words are told then, and nothing any more once it is reset."""
+    before = shape(head)
+    assert told(head) == "", told(head)
+    setting()
+    assert np.abs(shape(head) - before).max() > 1e-4 or not seen, words
+    for word in words:
+        assert word in told(head), (word, told(head))
+    reset()
+    assert np.allclose(shape(head), before, atol=1e-6) and told(head) == "", (words, told(head))
+
+
+def switched(owner, name, value):
+    """A setting and its reset."""
+    before = getattr(owner, name)
+    return lambda: setattr(owner, name, value), lambda: setattr(owner, name, before)
+
+
+def scene_obstacles_of_the_mesh_and_its_bones():
+    scene, head = with_voice()
+    assert told(head) == "", "nothing was performed"
+    performed(scene, head)
+    armature = rig_of(head).owners()[1]
+    keys = head.data.shape_keys
+    in_the_way(head, *switched(keys.key_blocks["jaw_x"], "mute", True), "Shape key jaw_x of Tester is muted")
+    in_the_way(head, *switched(head, "show_only_shape_key", True), "Only one shape key of Tester is shown")
+    in_the_way(head, *switched(keys, "use_relative", False), "absolute")
+    in_the_way(head, *switched(armature.data, "pose_position", "REST"), "Tester Rig is in Rest Position")
+    modifier = next(m for m in head.modifiers if m.type == "ARMATURE")
+    in_the_way(head, *switched(modifier, "show_viewport", False), f"The modifier {modifier.name} of Tester is disabled in the viewport")
+    in_the_way(head, *switched(head, "hide_viewport", True), "Tester is hidden", seen=False)
+    in_the_way(head, *switched(keys.key_blocks["jaw_x"], "slider_max", 0.01), "range of shape key jaw_x of Tester is too small")
+
+    bone = armature.pose.bones["neck"]
+    constraint = bone.constraints.new("LIMIT_ROTATION")
+    constraint.use_limit_x = constraint.use_limit_y = constraint.use_limit_z = True
+    constraint.owner_space = "LOCAL"
+    constraint.influence = 0
+    in_the_way(head, *switched(constraint, "influence", 1.0), f"The constraint {constraint.name} turns the bone neck of Tester Rig")
+
+
+def scene_obstacles_of_curves_and_drivers():
+    scene, head = with_voice()
+    performed(scene, head)
+    armature, keys = rig_of(head).owners()[1], head.data.shape_keys
+    curve = curve_of(head, "jaw_x")
+
+    def drive(owner, path, index):
+        def setting():
+            made = owner.driver_add(path, index)
+            made.driver.expression = "0.0"
+
+        return setting, lambda: owner.driver_remove(path, index)
+
+    in_the_way(head, *drive(keys, 'key_blocks["jaw_x"].value', -1), "Channel jaw_x of Tester is moved by drivers")
+    in_the_way(head, *drive(armature, 'pose.bones["neck"].rotation_euler', 0), "Channel neck of Tester Rig is moved by drivers")
+    in_the_way(head, *switched(curve, "lock", True), "F-curve jaw_x of Tester is locked", seen=False)
+    in_the_way(head, *switched(curve.group, "mute", True), "Channel group Jaw of Tester is muted", seen=False)
+
+    def mute(value):
+        for name in ("Exp1", "Exp2", "Exp3", "jaw_x"):
+            curve_of(head, name).mute = value
+
+    keys.key_blocks["jaw_x"].driver_remove("value")
+    mute(True)
+    assert "4 F-curves (Exp1, Exp2 ...) of Tester are muted" in told(head), told(head)
+    mute(False)
+    assert told(head) == ""
+
+
+def scene_obstacles_of_the_nla():
+    scene, head = with_voice()
+    performed(scene, head)
+    keys = head.data.shape_keys
+    animation, action = keys.animation_data, keys.animation_data.action
+    own = bpy.data.actions.new("Smile")
+    compat.curve(compat.attach(keys, own), 'key_blocks["jaw_x"].value', 0, "Jaw").keyframe_points.insert(1, 0.9)
+    compat.push_down(keys, "Smiles")
+    compat.attach(keys, action)
+    track = animation.nla_tracks["Smiles"]
+    assert told(head) == "", "below ours it does no harm"
+    in_the_way(head, *switched(animation, "action_influence", 0.0), f"The Action {action.name} has an influence of 0 on Tester")
+    in_the_way(head, *switched(track, "is_solo", True), "NLA track Smiles of Tester plays solo")
+    in_the_way(head, *switched(animation, "action_blend_type", "ADD"), "blends by Add on Tester", seen=False)
+    if compat.SLOTS:
+        slot = animation.action_slot
+        in_the_way(
+            head,
+            lambda: setattr(animation, "action_slot", None),
+            lambda: setattr(animation, "action_slot", slot),
+            "no slot chosen for Tester",
+        )
+
+    compat.push_down(keys, "Ours")  # as the artist does with the button of that name
+    ours = animation.nla_tracks["Ours"]
+    assert "The performance of Tester is a strip in the NLA track Ours" in told(head)
+    ours.mute = True
+    assert "The NLA track Ours of Tester is muted" in told(head)
+    ours.mute = False
+    above = animation.nla_tracks.new()
+    above.name = "Above"
+    over = above.strips.new("Over", 1, own)
+    over.frame_end = 50
+    assert "The strip Over in the NLA track Above of Tester replaces" in told(head)
+    over.blend_type = "ADD"
+    assert "replaces" not in told(head)
+    animation.use_nla = False
+    assert "The NLA of Tester is switched off" in told(head)
+
+
+def scene_why_does_it_not_move_says_all_of_it():
+    scene, head = with_voice()
+    assert bpy.ops.utter.why_still() == {"FINISHED"} and "perform first" in jobs.Message.text
+    performed(scene, head)
+    bpy.ops.utter.why_still()
+    assert jobs.Message.text == "Nothing is in its way."
+    curve_of(head).mute = True
+    rig_of(head).owners()[1].data.pose_position = "REST"
+    bpy.ops.utter.why_still()
+    assert "Rest Position" in jobs.Message.text and "Exp1" in jobs.Message.notes[0]
+    assert jobs.Message.text in performed(scene, head), "the first is said after Perform"
