@@ -124,7 +124,7 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         )
         layout.operator("utter.rediffuse", icon="MOD_WAVE")
         layout.operator("utter.clear", icon="TRASH")
-        if told := in_the_way(head):
+        if (told := in_the_way(head)) and jobs.Message.panel != "pins":  # else the button's answer says it
             jobs.draw_text(layout, told[0], context.region.width, icon="ERROR")
         layout.operator("utter.why_still", icon="QUESTION")
         jobs.draw_message(layout, "pins", context.region.width)

@@ -133,9 +133,14 @@ def moved(settings, context):
 @bpy.app.handlers.persistent
 def _after_update(scene, depsgraph):
     """The artist moved a strip in the sequencer, or chose another frame rate: whoever speaks it follows."""
-    if scene.sequence_editor is None or not depsgraph.id_type_updated("SCENE"):
-        return
-    for head in scene.objects:
+    if depsgraph.id_type_updated("SCENE"):
+        _before_frame(scene)
+
+
+@bpy.app.handlers.persistent
+def _before_frame(scene, *_):
+    """And when another frame is shown: of a move in the sequencer that is cancelled Blender tells nothing."""
+    for head in scene.objects if scene.sequence_editor is not None else ():
         if head.type == "MESH" and head.utter.strip and not head.library and sequencer.pieces(scene, head):
             follow(scene, head)
 
@@ -204,11 +209,13 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
 
 def register():
     bpy.app.handlers.depsgraph_update_post.append(_after_update)
+    bpy.app.handlers.frame_change_pre.append(_before_frame)
 
 
 def unregister():
-    if _after_update in bpy.app.handlers.depsgraph_update_post:
-        bpy.app.handlers.depsgraph_update_post.remove(_after_update)
+    for handler, handlers in ((_after_update, bpy.app.handlers.depsgraph_update_post), (_before_frame, bpy.app.handlers.frame_change_pre)):
+        if handler in handlers:
+            handlers.remove(handler)
 
 
 CLASSES = (UTTER_OT_choose_voice, UTTER_FH_voice, UTTER_PT_voice)
