@@ -42,11 +42,18 @@ def sentences(scene, head):
     return ["The voice's strip is no longer in the sequencer; choose the voice again to hear it. The face begins at Start Frame."]
 
 
+def retimed(strip, seconds, fps):
+    """Whether a strip plays its sound at another speed. In Blender 4.2 and 4.3 its length alone tells: without a cut it is the voice's."""
+    begin, end = compat.handles(strip)
+    longer = compat.cut(strip) == (0, 0) and abs((end - begin) - seconds * fps) > 2
+    return len(strip.retiming_keys) > 0 if hasattr(strip, "retiming_keys") else longer
+
+
 def _told(scene, strips, seconds):
     fps, name = bake.scene_fps(scene), strips[0].name
     begin, handles = compat.first_sample(strips[0], fps), sorted(compat.handles(strip) for strip in strips)
     heard, gaps = (handles[0][0], handles[-1][1]), any(after[0] > before[1] for before, after in zip(handles, handles[1:]))
-    if any(len(strip.retiming_keys) for strip in strips):
+    if any(retimed(strip, seconds, fps) for strip in strips):
         yield f"The strip {name} is retimed, which the face does not follow; export the voice at its new speed and choose that."
     elif len({round(compat.first_sample(strip, fps), 1) for strip in strips}) > 1:
         yield f"The strip {name} was cut and its parts moved, or copied; the face follows {name}. Export what is heard and choose that."

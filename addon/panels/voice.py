@@ -97,7 +97,7 @@ def fit(scene, head, seconds):
     stays. Blender and a performance count whole frames, of which less than one each is no difference."""
     settings, found, fps = settings_of(head), sequencer.pieces(scene, head), bake.scene_fps(scene)
     settings.seconds = settings.seconds or seconds
-    if len(found) != 1 or len(found[0].retiming_keys) or compat.cut(found[0])[1]:
+    if len(found) != 1 or sequencer.retimed(found[0], settings.seconds, fps) or compat.cut(found[0])[1]:
         return
     begin, (_, end) = compat.first_sample(found[0], fps), compat.handles(found[0])
     if abs((end - begin) / fps - seconds) >= 1 / fps + 1 / FPS:
