@@ -524,7 +524,7 @@ def scene_obstacles_of_the_nla():
     above.name = "Above"
     over = above.strips.new("Over", 1, own)
     over.frame_end = 50
-    assert "The strip Over in the NLA track Above of Tester replaces" in told(head)
+    assert f"The strip {over.name} in the NLA track Above of Tester replaces" in told(head)
     over.blend_type = "ADD"
     assert "replaces" not in told(head)
     animation.use_nla = False
