@@ -4,6 +4,7 @@
 4.4        an Action has slots; each slot's F-curves lie in a channelbag of its one layer's one strip
 5.0        EEVEE has its old name again; Action.fcurves and sequence_editor.sequences are gone; strips have their own; properties
            that add-ons define no longer lie among the custom properties
+5.2        strips call their times otherwise (content_start, left_handle ...), the earlier names are to go in 6.0
 """
 
 import bpy
@@ -89,6 +90,48 @@ def strips(scene):
     without a sequencer gets one."""
     editor = scene.sequence_editor or scene.sequence_editor_create()
     return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def strips_in(meta):
+    """The strips of a meta strip."""
+    return meta.strips if hasattr(meta, "strips") else meta.sequences
+
+
+def all_strips(scene):
+    """Every strip of the scene's sequencer, those in meta strips too; makes no sequencer."""
+    editor = scene.sequence_editor
+    return [] if editor is None else list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def first_sample(strip, fps):
+    """The frame at which the first sample of a sound strip's recording lies, or would lie if it is cut away; may be a fraction."""
+    new = hasattr(strip, "content_start")
+    start, cut = (strip.content_start, strip.content_trim_start) if new else (strip.frame_start, strip.animation_offset_start)
+    return start - cut + getattr(strip, "sound_offset", 0.0) * fps
+
+
+def move_strip(strip, frames):
+    """Move a strip, with its cuts. Blender puts its content on a whole frame."""
+    if hasattr(strip, "content_start"):
+        strip.content_start = round(strip.content_start + frames)
+    else:
+        strip.frame_start = round(strip.frame_start + frames)
+
+
+def handles(strip):
+    """The frames between which a strip is heard."""
+    return (strip.left_handle, strip.right_handle) if hasattr(strip, "left_handle") else (strip.frame_final_start, strip.frame_final_end)
+
+
+def cut(strip):
+    """How many frames of a strip's content are cut off at its two ends; below 0 where it lasts longer than its content."""
+    new = hasattr(strip, "left_handle_offset")
+    return (strip.left_handle_offset, strip.right_handle_offset) if new else (strip.frame_offset_start, strip.frame_offset_end)
+
+
+def end_strip(strip, frame):
+    """Let a strip end before that frame."""
+    setattr(strip, "right_handle" if hasattr(strip, "right_handle") else "frame_final_end", frame)
 
 
 def saved(owner, name):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..rigs.base import Rig
 
 ASIDE = "Kept under Utter"  # NLA track that an artist's Action waits in
+FRAME_STEP, RATE_STEP = 1e-3, 1e-3  # frames and frames a second that make no difference
 
 
 class Baked(NamedTuple):
@@ -47,6 +48,28 @@ def rebake(
 ) -> Baked:
     """As bake(), but the artist's keys (pins) stay as they are (frame, value, handles, type) and our keys make room."""
     return _write(rig, performance, start_frame, fps, None, lip_gap, keep_pins=True)
+
+
+def move(rig: "Rig", start_frame: float, fps: float, was: float) -> bool:
+    """Let the performance on the rig begin at start_frame, at that frame rate: all keys on our tracks, the artist's among them, keep
+    their places in the voice. False where they have them already. was: where an Action begins that an earlier version made."""
+    target = start_frame, fps
+    if all(_in_time(tracks.timing(action), target) for action in actions(rig)):
+        return False
+    for action in _unshare(rig):
+        since, rate = tracks.timing(action) or (was, fps)
+        scale = 1.0 if abs(fps - rate) < RATE_STEP else fps / rate
+        for track in rig.tracks():
+            if track.owner.animation_data and track.owner.animation_data.action == action and (curve := tracks.find(track)):
+                tracks.move(curve, since, start_frame, scale)
+        tracks.set_timing(action, start_frame, fps)
+    for owner in rig.owners():
+        owner.update_tag()
+    return True
+
+
+def _in_time(timing, target):
+    return timing is not None and abs(timing[0] - target[0]) < FRAME_STEP and abs(timing[1] - target[1]) < RATE_STEP
 
 
 def read_pins(rig: "Rig", start_frame: float, length: int, *, fps: float | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -109,6 +132,8 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
     frames, samples = curves.resample(performance, fps or scene_fps(), start_frame, gap)
 
     _unshare(rig)
+    if keep_pins:
+        move(rig, start_frame, fps or scene_fps(), start_frame)
     action, set_aside = None, []
     for owner in rig.owners():
         animation = owner.animation_data or owner.animation_data_create()
@@ -122,8 +147,10 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
         if owner.animation_data.action is None:
             if action is None or not compat.SLOTS:
                 action = bpy.data.actions.new(name or f"{rig.obj.name} performance")
-                action[tracks.OWNED] = True
+                tracks.set_timing(action, start_frame, fps or scene_fps())
             compat.attach(owner, action)
+    for action in actions(rig):
+        tracks.set_timing(action, start_frame, fps or scene_fps())
     if name:
         for action in actions(rig):
             action.name = name

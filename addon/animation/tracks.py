@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import compat
 
-OWNED = "utter_performance"  # custom property of Actions that we made
+OWNED = "utter_performance"  # custom property of Actions that we made: (frame of the voice's first sample, fps); an earlier version's: True
 FIELDS = (
     *("co", "handle_left", "handle_right", "type", "interpolation", "easing"),
     *("handle_left_type", "handle_right_type", "back", "amplitude", "period"),
@@ -39,6 +39,17 @@ class Track(NamedTuple):
 def owned(action: Any) -> bool:
     """True if the Action is one that bake() made."""
     return action is not None and OWNED in action
+
+
+def timing(action: Any) -> tuple[float, float] | None:
+    """Where the voice of our Action begins, in frames, and the frame rate that it is made for; None if an earlier version made it."""
+    told = action[OWNED]
+    return (float(told[0]), float(told[1])) if hasattr(told, "__len__") else None
+
+
+def set_timing(action: Any, start_frame: float, fps: float) -> None:
+    """Mark the Action as ours: see timing()."""
+    action[OWNED] = (float(start_frame), float(fps))
 
 
 def find(track: Track) -> Any:
@@ -76,6 +87,17 @@ def read(curve: Any, pins_only: bool) -> dict[str, np.ndarray]:
         pin = (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
         keys = {field: array[pin] for field, array in keys.items()}
     return keys
+
+
+def move(curve: Any, since: float, to: float, scale: float = 1.0) -> None:
+    """Carry all keys of an F-curve with their handles from the frame `since` to the frame `to`, and stretch their distance to it."""
+    points = curve.keyframe_points
+    for field in ("co", "handle_left", "handle_right"):
+        array = np.zeros(2 * len(points), np.float32)
+        points.foreach_get(field, array)
+        array[::2] = to + (array[::2].astype(np.float64) - since) * scale
+        points.foreach_set(field, array)
+    curve.update()
 
 
 def fill(curve: Any, frames: np.ndarray, column: np.ndarray, keep_pins: bool) -> None:

@@ -76,8 +76,8 @@ class Starts:
             if job is not None:
                 jobs.do(job)
                 for note in job.notes:  # without a window it is done by now
-                    self.report({"WARNING"}, note)
+                    self.report({"WARNING"}, jobs.legible(note))
         except UtterError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, jobs.legible(str(error)))
             return {"CANCELLED"}
         return {"FINISHED"}

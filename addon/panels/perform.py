@@ -11,9 +11,10 @@ import numpy as np
 
 from .. import rigs
 from ..animation import bake
+from ..animation.obstacles import obstacles
 from ..contract import OPTIONS, PerformRequest, UtterError, options_of
 from ..work import jobs, paths
-from . import passages, takes, voice, words
+from . import passages, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
@@ -32,7 +33,8 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
         raise UtterError(f"The file of this head is gone ({rig.head}); select the head and press Use Selected to make it again.")
     if settings.refusal:
         raise UtterError(settings.refusal)
-    start, jaw = settings.start, settings.jaw
+    voice.follow(scene, head)
+    start, jaw = sequencer.begins(scene, head), settings.jaw
     pins = bake.read_pins(rig, start, settings.frames, fps=fps) if rediffuse else None
     if pins is not None and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
@@ -59,6 +61,8 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
     def apply(result):
         scene, head = (reference.get() for reference in references)
         performance, rig = read_performance(result["output"]), rigs.rig_of(head)
+        voice.follow(scene, head)  # the artist may have moved it meanwhile
+        start = sequencer.begins(scene, head)
         if rediffuse:
             rig.set_jaw(jaw)
             bake.rebake(rig, performance, start, fps=bake.scene_fps(scene))
@@ -73,8 +77,9 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
             takes.remember(head)
         settings = settings_of(head)
         settings.frames = len(performance)
-        settings.seconds = settings.seconds or len(performance) / result["fps"]
+        voice.fit(scene, head, len(performance) / result["fps"])
         voice.include(scene, settings)
+        result["notes"] = [*result.get("notes", ()), *sequencer.sentences(scene, head), *obstacles(rigs.rig_of(head))[:1]]
         return f"Performed {len(performance) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
 
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)

@@ -4,11 +4,15 @@ import bpy
 
 from .. import rigs
 from ..animation import bake
+from ..animation.obstacles import obstacles
 from ..work import jobs
 from . import perform
 from .base import HeadPanel, Starts, chosen, settings_of
 
-_counted: dict[int, int] = {}  # head's session uid -> pins; emptied whenever an Action changes, for panels are drawn many times a second
+# For panels are drawn many times a second. Head's session uid -> pins; emptied whenever an Action changes. And -> what keeps it still, with
+# the session uids of the data-blocks that it comes from; forgotten when one of these changes.
+_counted: dict[int, int] = {}
+_told: dict[int, tuple[list[str], set[int]]] = {}
 
 
 def count(head):
@@ -18,15 +22,29 @@ def count(head):
     return _counted[head.session_uid]
 
 
+def in_the_way(head):
+    """A sentence for each thing that keeps the head from moving as it was performed."""
+    if head.session_uid not in _told or bpy.app.background:
+        rig = rigs.rig_of(head)
+        owners = [head, *rig.owners()]
+        blocks = [*owners, *bake.actions(rig), *(owner.data for owner in owners if isinstance(owner, bpy.types.Object))]
+        _told[head.session_uid] = obstacles(rig), {block.session_uid for block in blocks}
+    return _told[head.session_uid][0]
+
+
 @bpy.app.handlers.persistent
 def _forget(*_):
     _counted.clear()
+    _told.clear()
 
 
 @bpy.app.handlers.persistent
 def _after_update(_scene, depsgraph):
     if _counted and depsgraph.id_type_updated("ACTION"):
         _counted.clear()
+    changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
+    for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
+        del _told[head]
 
 
 class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
@@ -66,6 +84,28 @@ class UTTER_OT_clear(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class UTTER_OT_why_still(bpy.types.Operator):
+    bl_idname = "utter.why_still"
+    bl_label = "Why Does It Not Move?"
+    bl_description = "Say all that keeps the head from moving as it was performed: drivers, muted curves, the NLA, constraints and others"
+
+    @classmethod
+    def poll(cls, context):
+        return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
+
+    def execute(self, context):
+        head = chosen(context)
+        _told.pop(head.session_uid, None)
+        rig = rigs.rig_of(head)
+        first, *rest = in_the_way(head) or [
+            "Nothing is in its way." if bake.actions(rig) else "There is no performance on this head; perform first."
+        ]
+        jobs.say("pins", first, "INFO", rest)
+        for sentence in (first, *rest):
+            self.report({"INFO"}, jobs.legible(sentence))
+        return {"FINISHED"}
+
+
 class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_pins"
     bl_label = "Your Keys"
@@ -74,6 +114,8 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         layout, head = self.layout, chosen(context)
         if not bake.actions(rigs.rig_of(head)):
             layout.label(text="No performance yet.", icon="INFO")
+            for sentence in in_the_way(head)[:1]:  # it was pushed down into the NLA
+                jobs.draw_text(layout, sentence, context.region.width, icon="ERROR")
             return
         pins = count(head)
         layout.label(
@@ -82,6 +124,10 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         )
         layout.operator("utter.rediffuse", icon="MOD_WAVE")
         layout.operator("utter.clear", icon="TRASH")
+        if (told := in_the_way(head)) and jobs.Message.panel != "pins":  # else the button's answer says it
+            jobs.draw_text(layout, told[0], context.region.width, icon="ERROR")
+        layout.operator("utter.why_still", icon="QUESTION")
+        jobs.draw_message(layout, "pins", context.region.width)
 
 
 def register():
@@ -100,7 +146,7 @@ def unregister():
         for handler in (_after_update, _forget):
             if handler in handlers:
                 handlers.remove(handler)
-    _counted.clear()
+    _forget()
 
 
-CLASSES = (UTTER_OT_rediffuse, UTTER_OT_clear, UTTER_PT_pins)
+CLASSES = (UTTER_OT_rediffuse, UTTER_OT_clear, UTTER_OT_why_still, UTTER_PT_pins)

@@ -5,6 +5,7 @@ import bpy
 from .. import compat, rigs
 from ..animation import bake
 from ..work import jobs
+from . import sequencer
 from .base import HeadPanel, settings_of
 from .base import chosen as chosen_head
 
@@ -33,13 +34,30 @@ def put_back(taken):
 
 def remember(head):
     """Add the performance that is on the head to its takes and choose it."""
-    settings, ours = settings_of(head), bake.actions(rigs.rig_of(head))
+    settings = settings_of(head)
     forget_removed(settings)
     take = settings.takes.add()
+    _point(take, head)
+    settings.take = len(settings.takes) - 1
+
+
+def _point(take, head):
+    ours = bake.actions(rigs.rig_of(head))
     for name, block in zip(("keys", "bones"), animated(head)):
         action = block.animation_data.action if block is not None and block.animation_data is not None else None
         setattr(take, name, action if action in ours else None)
-    settings.take = len(settings.takes) - 1
+
+
+def keep_time(head, begin, fps, was):
+    """Let the performance on the head begin with the voice, at the scene's frame rate; see bake.move()."""
+    if head.library or not rigs.ready(head):
+        return
+    rig = rigs.rig_of(head)
+    earlier = bake.actions(rig)
+    if bake.move(rig, begin, fps, was):  # a duplicated head has Actions of its own now
+        for take in settings_of(head).takes:
+            if {take.keys, take.bones} & {*earlier, *bake.actions(rig)}:
+                _point(take, head)
 
 
 def forget_removed(settings):
@@ -57,6 +75,8 @@ def chosen(settings, _context):
         for block, action in zip(animated(head), (take.keys, take.bones)):
             if block is not None and action is not None:
                 compat.attach(block, action)
+        scene = sequencer.scene_of(head)
+        keep_time(head, sequencer.begins(scene, head), bake.scene_fps(scene), settings.placed)
 
 
 class UTTER_OT_remove_take(bpy.types.Operator):

@@ -7,8 +7,9 @@ from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
 from ..animation import bake
-from ..contract import SOUND_SUFFIXES, UtterError, frames_covering
+from ..contract import FPS, SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
+from . import sequencer, takes
 from .base import HeadPanel, chosen, settings_of
 
 STRIP = "Voice of "  # what our strips are called, before the head's name
@@ -34,17 +35,22 @@ def place(scene, head):
     remove(scene, head)
     if not settings.voice.strip():
         return
-    path, settings.placed = path_of(head), settings.start
+    path = path_of(head)
+    if settings.voice.startswith("//") and not head.library:
+        path = settings.voice  # the strip finds it, too, when the folder moves
     if not bpy.app.build_options.audaspace:  # a Blender built without sound has no strips of it
         return
+    if jobs.legible(path) != path:
+        raise UtterError(f"{path} has letters that are not in UTF-8; rename the file and its folder, and choose it again.")
     taken = {strip.channel for strip in compat.strips(scene)}
     channel = next((number for number in range(1, 129) if number not in taken), 1)
     strip = compat.strips(scene).new_sound(f"{STRIP}{head.name}", path, channel, settings.start)
-    settings.strip = strip.name
+    settings.strip, settings.sound = strip.name, strip.sound
     if strip.sound.channels == "INVALID":
         remove(scene, head)
         raise UtterError(f"{Path(path).name} cannot be read as sound; export it as WAV and choose that.")
-    settings.seconds = strip.frame_final_duration / bake.scene_fps(scene)
+    begin, end = compat.handles(strip)
+    settings.seconds = (end - begin) / bake.scene_fps(scene)
     strip.show_waveform = True
     if not taken:
         scene.sync_mode = "AUDIO_SYNC"  # the lips keep to the voice when the viewport is slower than the clock
@@ -57,53 +63,86 @@ def include(scene, settings):
     scene.frame_start, scene.frame_end = min(scene.frame_start, max(settings.start, 0)), max(scene.frame_end, end)
 
 
-def strip_of(scene, head):
-    """The strip of the head's voice, or None; a duplicated head names its original's, which is not its own."""
-    name = settings_of(head).strip
-    if not name or any(settings_of(other).strip == name for other in scene.objects if other != head):
-        return None
-    return next((strip for strip in compat.strips(scene) if strip.name == name), None)
-
-
 def remove(scene, head):
     """Take the head's voice off the sequencer."""
-    strip = strip_of(scene, head)
-    if strip is not None:
-        sound = strip.sound
-        compat.strips(scene).remove(strip)
-        if sound is not None and not sound.users:
-            bpy.data.sounds.remove(sound)
-    settings_of(head).strip, settings_of(head).seconds = "", 0.0
+    settings = settings_of(head)
+    found = sequencer.pieces(scene, head)
+    sound = found[0].sound if found else None
+    settings.strip, settings.sound, settings.seconds = "", None, 0.0
+    for strip in found:
+        meta = strip.parent_meta()
+        (compat.strips(scene) if meta is None else compat.strips_in(meta)).remove(strip)
+    if sound is not None and not sound.users:
+        bpy.data.sounds.remove(sound)
 
 
-def scene_of(head):
-    """The scene in which the head speaks: the current one if the head is in it."""
-    scenes = head.users_scene
-    return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
+def follow(scene, head):
+    """Let Start Frame, the passages and the performance go where the strip is now, and keep pace with the scene's frame rate."""
+    settings, fps = settings_of(head), bake.scene_fps(scene)
+    begin, was = sequencer.begins(scene, head), settings.placed
+    place, scale = round(begin), fps / settings.rate if settings.rate else 1.0
+    scale = 1.0 if abs(scale - 1) < 1e-5 else scale
+    if place != was or scale != 1 or not settings.rate:
+        settings.placed, settings.rate = place, fps
+        for passage in settings.passages:
+            passage.start, passage.end = (round(place + (frame - was) * scale) for frame in (passage.start, passage.end))
+            passage.fade = round(passage.fade * scale)
+    if settings.start != place:
+        settings.start = place
+    takes.keep_time(head, begin, fps, was)
+
+
+def fit(scene, head, seconds):
+    """Let the strip end with the voice, as long as it was heard: Blender believes what the file's header says. A cut of the artist's
+    stays. Blender and a performance count whole frames, of which less than one each is no difference."""
+    settings, found, fps = settings_of(head), sequencer.pieces(scene, head), bake.scene_fps(scene)
+    settings.seconds = settings.seconds or seconds
+    if len(found) != 1 or sequencer.retimed(found[0], settings.seconds, fps) or compat.cut(found[0])[1]:
+        return
+    begin, (_, end) = compat.first_sample(found[0], fps), compat.handles(found[0])
+    if abs((end - begin) / fps - seconds) >= 1 / fps + 1 / FPS:
+        compat.end_strip(found[0], round(begin) + frames_covering(seconds, fps))
+        settings.seconds = seconds
 
 
 def changed(settings, _context):
     """The artist named another voice: show it on the sequencer, or keep the reason why not."""
     settings.refusal = ""
     try:
-        place(scene_of(settings.id_data), settings.id_data)
+        place(sequencer.scene_of(settings.id_data), settings.id_data)
     except UtterError as error:
-        settings.refusal = str(error)
+        settings.refusal = jobs.legible(str(error))
 
 
 def moved(settings, context):
-    """The artist moved the voice: its strip and the passages go along."""
-    scene, shift = scene_of(settings.id_data), settings.start - settings.placed
-    strip = strip_of(scene, settings.id_data)
-    if strip is None:
-        changed(settings, context)
-    else:
-        strip.frame_start = settings.start
+    """The artist moved the voice: its strip, the passages and the performance go along."""
+    if settings.start == settings.placed:  # as follow() leaves it
+        return
+    head = settings.id_data
+    scene = sequencer.scene_of(head)
+    if found := sequencer.pieces(scene, head):
+        shift = settings.start - sequencer.begins(scene, head)
+        for strip in found:
+            compat.move_strip(strip, shift)
         include(scene, settings)
-    settings.placed = settings.start
-    for passage in settings.passages:
-        passage.start += shift
-        passage.end += shift
+    else:
+        changed(settings, context)
+    follow(scene, head)
+
+
+@bpy.app.handlers.persistent
+def _after_update(scene, depsgraph):
+    """The artist moved a strip in the sequencer, or chose another frame rate: whoever speaks it follows."""
+    if depsgraph.id_type_updated("SCENE"):
+        _before_frame(scene)
+
+
+@bpy.app.handlers.persistent
+def _before_frame(scene, *_):
+    """And when another frame is shown: of a move in the sequencer that is cancelled Blender tells nothing."""
+    for head in scene.objects if scene.sequence_editor is not None else ():
+        if head.type == "MESH" and head.utter.strip and not head.library and sequencer.pieces(scene, head):
+            follow(scene, head)
 
 
 class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):
@@ -151,11 +190,12 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
     bl_label = "Voice"
 
     def draw(self, context):
-        layout, settings = self.layout, settings_of(chosen(context))
+        layout, head = self.layout, chosen(context)
+        settings = settings_of(head)
         row = layout.row(align=True)
         row.alert = bool(settings.refusal)
         row.scale_y = 1.0 if settings.voice else 1.4
-        row.operator("utter.choose_voice", icon="SPEAKER", text=Path(settings.voice).name or "Choose Voice...")
+        row.operator("utter.choose_voice", icon="SPEAKER", text=jobs.legible(Path(settings.voice).name) or "Choose Voice...")
         if settings.refusal:
             jobs.draw_text(layout, settings.refusal, context.region.width, icon="ERROR")
         elif settings.voice:
@@ -163,6 +203,19 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
             row.prop(settings, "start")
             if settings.seconds:
                 row.label(text=f"{settings.seconds:.2f} s")
+            for sentence in sequencer.sentences(context.scene, head):
+                jobs.draw_text(layout, sentence, context.region.width, icon="ERROR")
+
+
+def register():
+    bpy.app.handlers.depsgraph_update_post.append(_after_update)
+    bpy.app.handlers.frame_change_pre.append(_before_frame)
+
+
+def unregister():
+    for handler, handlers in ((_after_update, bpy.app.handlers.depsgraph_update_post), (_before_frame, bpy.app.handlers.frame_change_pre)):
+        if handler in handlers:
+            handlers.remove(handler)
 
 
 CLASSES = (UTTER_OT_choose_voice, UTTER_FH_voice, UTTER_PT_voice)

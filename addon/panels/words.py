@@ -10,7 +10,7 @@ from bpy_extras.io_utils import ImportHelper
 from .. import compat
 from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, check_words_file, is_file, names_file
 from ..work import jobs
-from . import voice
+from . import sequencer, voice
 from .base import HeadPanel, chosen, settings_of
 
 # A .blend keeps an item's number: it must not change when another language comes between.
@@ -54,18 +54,18 @@ def name_of(head):
     path = Path(bpy.path.abspath(settings_of(head).voice, library=head.library))
     names = [
         strip.name
-        for strip in compat.strips(voice.scene_of(head))
+        for strip in compat.strips(sequencer.scene_of(head))
         if strip.type == "SOUND"
         and strip.sound is not None
         and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)) == path
     ]
-    return next((name for name in names if not name.startswith(voice.STRIP)), path.name)
+    return next((name for name in names if not name.startswith(voice.STRIP)), jobs.legible(path.name))
 
 
 def sentence_in(name):
     """The words of a name such as "SC03_we-will_not_go_02.wav": at least three, without numbers; "" if it says nothing."""
     name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SOUND_SUFFIXES else name
-    words = [word for word in re.split(r"[\s_.\-–]+", name) if word and not re.search(r"\d", word)]
+    words = [word for word in re.split(r"[\s_.\-–]+", name) if word and not re.search(r"[\d\ufffd]", word)]
     return " ".join(words) if len(words) >= 3 else ""
 
 
@@ -87,10 +87,13 @@ class UTTER_OT_choose_words(bpy.types.Operator, ImportHelper):
         try:
             check_words_file(path)
         except UtterError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, jobs.legible(str(error)))
             return {"CANCELLED"}
         if not (Path(path).suffix.lower() in WORDS_SUFFIXES and is_file(path)):
             self.report({"ERROR"}, "Choose a text file (.txt) or subtitles (.srt, .vtt).")
+            return {"CANCELLED"}
+        if jobs.legible(self.filepath) != self.filepath:
+            self.report({"ERROR"}, f"{jobs.legible(path)} has letters that are not in UTF-8; rename the file and its folder.")
             return {"CANCELLED"}
         settings_of(chosen(context)).words = self.filepath
         return {"FINISHED"}

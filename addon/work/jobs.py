@@ -155,8 +155,13 @@ def draw_text(layout: bpy.types.UILayout, text: str, width: float, icon: str = "
             row.operator("utter.dismiss", text="", icon="X", emboss=False)
 
 
+def legible(text: str) -> str:
+    """Text that Blender can show and keep: letters of a file name that are not in UTF-8 become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def say(panel: str, text: str, icon: str = "NONE", notes: Iterable[str] = ()) -> None:
-    Message.panel, Message.text, Message.icon, Message.notes = panel, text, icon, tuple(notes)
+    Message.panel, Message.text, Message.icon, Message.notes = panel, legible(text), icon, tuple(map(legible, notes))
     _redraw()
 
 

@@ -358,6 +358,7 @@ def scene_head_renamed_and_undo_during_a_job():
 
 def scene_takes_can_be_chosen_again():
     head = with_head()
+    bpy.context.scene.render.fps = 30
     motions = []
     for _ in range(2):
         slow_job(head)
@@ -365,7 +366,6 @@ def scene_takes_can_be_chosen_again():
     assert len(head.utter.takes) == 2 and head.utter.take == 1
     first, second = ([a.name for a in bpy.data.actions if a in (t.keys, t.bones)] for t in head.utter.takes)
     assert not set(first) & set(second)
-    bpy.context.scene.render.fps = 30
     late = bake.sample(rig_of(head), [80])
     head.utter.take = 0
     assert [a.name for a in bake.actions(rig_of(head))] == first
