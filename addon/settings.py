@@ -42,6 +42,14 @@ def suggest_prompts(_settings, _context, _typed):
     return PROMPTS
 
 
+def overridable(group):
+    """The class with all its properties such that a head of a library override keeps what was set in the shot."""
+    for declared in group.__annotations__.values():
+        declared.keywords["override"] = {"LIBRARY_OVERRIDABLE", *({"USE_INSERTION"} if declared.function == CollectionProperty else ())}
+    return group
+
+
+@overridable
 class Passage(bpy.types.PropertyGroup):
     """A stretch of the voice with a prompt of its own; start, end and fade in frames of the scene."""
 
@@ -65,6 +73,7 @@ class Passage(bpy.types.PropertyGroup):
     )
 
 
+@overridable
 class Take(bpy.types.PropertyGroup):
     """A performance that was made; before Blender 4.4 it takes two Actions, one for the keys and one for the bones."""
 
@@ -72,6 +81,7 @@ class Take(bpy.types.PropertyGroup):
     bones: PointerProperty(type=bpy.types.Action)
 
 
+@overridable
 class Identity(bpy.types.PropertyGroup):
     """Who the built-in head is, by sliders and a seed. Not animatable: a face changes its expression, not its owner."""
 
@@ -111,6 +121,7 @@ WITH: dict[str, dict[str, Any]] = {
 }
 
 
+@overridable
 class HeadSettings(bpy.types.PropertyGroup):
     """Settings of one head: Object.utter. Every option of the contract that a panel shows, and what belongs to this head."""
 
@@ -151,6 +162,7 @@ class HeadSettings(bpy.types.PropertyGroup):
     }
 
 
+@overridable
 class SceneSettings(bpy.types.PropertyGroup):
     """Settings of one scene: Scene.utter."""
 
@@ -174,8 +186,8 @@ IMPORTED = getattr(bpy.app.handlers, "blend_import_post", None)  # from Blender 
 
 
 def register():
-    bpy.types.Object.utter = PointerProperty(type=HeadSettings)
-    bpy.types.Scene.utter = PointerProperty(type=SceneSettings)
+    bpy.types.Object.utter = PointerProperty(type=HeadSettings, override={"LIBRARY_OVERRIDABLE"})
+    bpy.types.Scene.utter = PointerProperty(type=SceneSettings, override={"LIBRARY_OVERRIDABLE"})
     bpy.app.handlers.load_post.append(_take_over)
     if IMPORTED is not None:
         IMPORTED.append(_take_over)

@@ -67,7 +67,8 @@ def clear(rig: "Rig") -> bool:
     """Remove our performance: our F-curves go, the rig returns to rest, the artist's Action is active again.
     Returns False if there was none. Curves that the artist added to our Action stay, in it."""
     cleared = bool(actions(rig))
-    for action in _unshare(rig):
+    unshare(rig)
+    for action in actions(rig):
         tracks.remove(rig.tracks())
         if compat.empty(action):
             bpy.data.actions.remove(action)
@@ -108,7 +109,7 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
     gap = rig.lip_gap(performance) if lip_gap is None else lip_gap
     frames, samples = curves.resample(performance, fps or scene_fps(), start_frame, gap)
 
-    _unshare(rig)
+    unshare(rig)
     action, set_aside = None, []
     for owner in rig.owners():
         animation = owner.animation_data or owner.animation_data_create()
@@ -139,14 +140,15 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
     return Baked(actions(rig), set_aside)
 
 
-def _unshare(rig):
-    """Give the rig Actions of its own where a duplicate of it shares ours (Blender's duplicates do); returns them."""
-    owners = rig.owners()
+def unshare(rig: "Rig") -> dict[Any, Any]:
+    """Give the rig data and Actions of its own where a duplicate of it shares ours (Blender's duplicates do): {Action: its copy}."""
+    rig.separate()
+    owners, copies = rig.owners(), {}
     for action in actions(rig):
         others = bpy.data.user_map(subset={action})[action] - set(owners)
         if any(getattr(user, "animation_data", None) and user.animation_data.action == action for user in others):
-            copy = action.copy()
+            copies[action] = copy = action.copy()
             for owner in owners:
                 if owner.animation_data and owner.animation_data.action == action:
                     compat.attach(owner, copy)
-    return actions(rig)
+    return copies

@@ -5,7 +5,7 @@ import bpy
 from .. import compat, rigs
 from ..animation import bake
 from ..work import jobs
-from .base import HeadPanel, settings_of
+from .base import HeadPanel, not_ready, settings_of
 from .base import chosen as chosen_head
 
 
@@ -13,6 +13,13 @@ def animated(head):
     """What a performance animates: the shape keys and the object that has the bones (either may be None)."""
     owners = rigs.rig_of(head).owners()
     return tuple(next((owner for owner in owners if isinstance(owner, kind)), None) for kind in (bpy.types.Key, bpy.types.Object))
+
+
+def own(head):
+    """Give the head what it shares with a duplicate, the Actions of its takes too, before they are changed."""
+    copies = bake.unshare(rigs.rig_of(head))
+    for take in settings_of(head).takes:
+        take.keys, take.bones = (copies.get(action, action) for action in (take.keys, take.bones))
 
 
 def set_aside(head):
@@ -53,6 +60,9 @@ def chosen(settings, _context):
     """The artist chose another take: its Actions move the head."""
     if 0 <= settings.take < len(settings.takes):
         take, head = settings.takes[settings.take], settings.id_data
+        if not rigs.ready(head):  # the panel says why
+            return
+        rigs.rig_of(head).separate()
         set_aside(head)
         for block, action in zip(animated(head), (take.keys, take.bones)):
             if block is not None and action is not None:
@@ -68,11 +78,13 @@ class UTTER_OT_remove_take(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen_head(context)
+        why = not_ready(head) if head is not None else ""
         taken = head and 0 <= settings_of(head).take < len(settings_of(head).takes)
-        return jobs.allowed(cls, jobs.busy() or ("" if taken else "There is no take."))
+        return jobs.allowed(cls, jobs.busy() or why or ("" if taken else "There is no take."))
 
     def execute(self, context):
         settings = settings_of(chosen_head(context))
+        own(settings.id_data)
         take = settings.takes[settings.take]
         bake.clear(rigs.rig_of(settings.id_data))
         removed = {take.keys, take.bones} - {None}
@@ -103,8 +115,7 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context):
-        head = chosen_head(context)
-        return head is not None and len(settings_of(head).takes) > 0
+        return super().poll(context) and len(settings_of(chosen_head(context)).takes) > 0
 
     def draw(self, context):
         settings = settings_of(chosen_head(context))
