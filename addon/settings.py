@@ -43,9 +43,11 @@ def suggest_prompts(_settings, _context, _typed):
 
 
 def overridable(group):
-    """The class with all its properties such that a head of a library override keeps what was set in the shot."""
+    """The class with its properties such that a head of a library override keeps what is set in the shot. An identity is its file's."""
     for declared in group.__annotations__.values():
-        declared.keywords["override"] = {"LIBRARY_OVERRIDABLE", *({"USE_INSERTION"} if declared.function == CollectionProperty else ())}
+        inner = declared.function == PointerProperty and issubclass(declared.keywords["type"], bpy.types.PropertyGroup)
+        more = {"USE_INSERTION"} if declared.function == CollectionProperty else set()
+        declared.keywords["override"] = set() if inner else {"LIBRARY_OVERRIDABLE"} | more
     return group
 
 
@@ -182,13 +184,23 @@ def _take_over(*_):
             base.take_over(obj)
 
 
+@bpy.app.handlers.persistent
+def _before_save(*_):
+    """An override is saved as what differs from the linked object. From Blender 5.0 on that would be the settings as a whole, which are
+    lost when the file is read, if only one of both has any: an object has them once it is asked."""
+    for obj in bpy.data.objects:
+        if obj.override_library and obj.override_library.reference:
+            base.settings_of(obj), base.settings_of(obj.override_library.reference)
+
+
 IMPORTED = getattr(bpy.app.handlers, "blend_import_post", None)  # from Blender 4.3 on
 
 
 def register():
     bpy.types.Object.utter = PointerProperty(type=HeadSettings, override={"LIBRARY_OVERRIDABLE"})
-    bpy.types.Scene.utter = PointerProperty(type=SceneSettings, override={"LIBRARY_OVERRIDABLE"})
+    bpy.types.Scene.utter = PointerProperty(type=SceneSettings)
     bpy.app.handlers.load_post.append(_take_over)
+    bpy.app.handlers.save_pre.append(_before_save)
     if IMPORTED is not None:
         IMPORTED.append(_take_over)
     if not bpy.app.background:  # with a window Utter may be enabled while a file is open, whose objects cannot be reached just now
@@ -196,9 +208,13 @@ def register():
 
 
 def unregister():
-    for handlers in (bpy.app.handlers.load_post, IMPORTED or []):
-        if _take_over in handlers:
-            handlers.remove(_take_over)
+    for handlers, handler in (
+        (bpy.app.handlers.load_post, _take_over),
+        (IMPORTED or [], _take_over),
+        (bpy.app.handlers.save_pre, _before_save),
+    ):
+        if handler in handlers:
+            handlers.remove(handler)
     if bpy.app.timers.is_registered(_take_over):
         bpy.app.timers.unregister(_take_over)
     for owner in (bpy.types.Object, bpy.types.Scene):

@@ -72,7 +72,7 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
             except Exception:
                 takes.put_back(earlier)
                 raise
-            takes.remember(head)
+        takes.remember(head)
         settings = settings_of(head)
         settings.frames = len(performance)
         settings.seconds = settings.seconds or len(performance) / result["fps"]

@@ -39,14 +39,16 @@ def put_back(taken):
 
 
 def remember(head):
-    """Add the performance that is on the head to its takes and choose it."""
+    """Add the performance that is on the head to its takes, if it is none of them, and choose it."""
     settings, ours = settings_of(head), bake.actions(rigs.rig_of(head))
     forget_removed(settings)
-    take = settings.takes.add()
-    for name, block in zip(("keys", "bones"), animated(head)):
-        action = block.animation_data.action if block is not None and block.animation_data is not None else None
-        setattr(take, name, action if action in ours else None)
-    settings.take = len(settings.takes) - 1
+    shown = next((index for index, take in enumerate(settings.takes) if take.keys in ours or take.bones in ours), None)
+    if shown is None:
+        take, shown = settings.takes.add(), len(settings.takes) - 1
+        for name, block in zip(("keys", "bones"), animated(head)):
+            action = block.animation_data.action if block is not None and block.animation_data is not None else None
+            setattr(take, name, action if action in ours else None)
+    settings.take = shown
 
 
 def forget_removed(settings):

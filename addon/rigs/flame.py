@@ -21,7 +21,7 @@ from ..contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, Utte
 from . import sharing
 from .axes import FLAME_VERTICES, align
 from .base import Recognition, Rig, armature, held_keys, key_points, key_track, listed, neutral, sampled_keys, unusable
-from .likeness import group_weights, likeness, match
+from .likeness import group_weights, likeness, recall
 
 PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
@@ -146,10 +146,8 @@ class FlameRig(Rig):
     def separate(self) -> list[str]:
         said, obj, rig = super().separate(), self.obj, armature(self.obj)
         if rig:
-            heads = [
-                o for o in bpy.data.objects if o.type == "MESH" and o != obj and PROPERTY in o and not o.library and armature(o) == rig
-            ]
-            said += sharing.own_armature(obj, rig, heads)[1]
+            others = (other for other in bpy.data.objects if other.type == "MESH" and other != obj and not other.library)
+            said += sharing.own_armature(obj, rig, [other for other in others if PROPERTY in other and armature(other) == rig])
         return said
 
     def warnings(self) -> list[str]:
@@ -176,15 +174,12 @@ class FlameRig(Rig):
         obj, rig = self.obj, armature(self.obj)
         if rig is None:
             return {}
-        names, told = obj[PROPERTY]["bones"], obj[PROPERTY].get("bone_likeness", {})
-        found = {joint: bone for joint, bone in names.items() if bone in rig.data.bones}
-        lost = {joint: np.array(told[joint]) for joint in names.keys() if joint not in found and joint in told}
-        if lost:
-            others = tuple(b.name for b in rig.data.bones if b.name not in found.values() and b.name in obj.vertex_groups)
-            does = lambda: {bone: likeness(weights) for bone, weights in group_weights(obj, others).items()}
-            found |= _look_up((obj.session_uid, "bones", *lost, *others), lost, does)
+        names, told = obj[PROPERTY]["bones"].to_dict(), obj[PROPERTY].get("bone_likeness", {})
+        bones, groups = tuple(rig.data.bones.keys()), obj.vertex_groups
+        does = lambda: {bone: likeness(weights) for bone, weights in group_weights(obj, bones).items()}
+        found = _recalled((obj.session_uid, bones, tuple(groups.keys())), names, told, bones, does)
         if "root" in names and "root" not in found and "neck" in found and (parent := rig.data.bones[found["neck"]].parent):
-            found["root"] = parent.name  # it moves no vertex that would tell
+            found |= {"root": parent.name}  # it moves no vertex that would tell
         return found
 
     def set_jaw(self, jaw: str) -> None:
@@ -267,15 +262,13 @@ def anchor(obj: Any, axes: np.ndarray, scale: float) -> None:
 
 def key_names(obj: Any) -> dict[int, str]:
     """{channel: shape key} of a head of ours: of the keys that are there, found by what they do if they have other names now."""
-    blocks, told = obj.data.shape_keys.key_blocks if obj.data.shape_keys else {}, obj[PROPERTY]
-    channels = {key: int(channel) for key, channel in told["channels"].items()}
-    found = {channel: key for key, channel in channels.items() if key in blocks}
+    if obj.data.shape_keys is None:
+        return {}
+    told, there = obj[PROPERTY], tuple(obj.data.shape_keys.key_blocks.keys())
+    names = {int(channel): key for key, channel in told["channels"].items()}
     known = told.get("key_likeness", {})
-    lost = {channel: np.array(known[key]) for key, channel in channels.items() if key not in blocks and key in known}
-    others = tuple(name for name in blocks.keys() if name not in channels) if lost else ()
-    if others:
-        found |= _look_up((obj.session_uid, "keys", *lost, *others), lost, lambda: key_likeness(obj, others))
-    return found
+    known = {channel: known[key] for channel, key in names.items() if key in known}
+    return _recalled((obj.session_uid, there), names, known, there, lambda: key_likeness(obj, there))
 
 
 def key_likeness(obj: Any, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -285,16 +278,20 @@ def key_likeness(obj: Any, names: Iterable[str]) -> dict[str, np.ndarray]:
     return {name: likeness((key_points(blocks[name]) - rest) @ axes / scale) for name in names}
 
 
-_looked_up: dict[tuple, dict] = {}  # by object and names: panels ask many times a second
+_remembered: dict[tuple, dict] = {}  # by object and names: panels ask many times a second
 
 
-def _look_up(key, known, does):
-    """match() of what is known with what does() tells of what is there, remembered."""
-    if key not in _looked_up:
-        if len(_looked_up) > 100:
-            _looked_up.clear()
-        _looked_up[key] = match(known, does())
-    return _looked_up[key]
+def _recalled(asked, names, known, there, does):
+    """{key: name} of names, those of them that there are now; does(): their likenesses, looked at only if a name is gone."""
+    if not set(names.values()) - set(there):
+        return names
+    if not known:
+        return {key: name for key, name in names.items() if name in there}
+    if asked not in _remembered:
+        if len(_remembered) > 100:
+            _remembered.clear()
+        _remembered[asked] = recall(names, {key: np.array(one) for key, one in known.items()}, does())
+    return _remembered[asked]
 
 
 def expression_keys(obj: Any) -> dict[int, str]:

@@ -16,14 +16,18 @@ def likeness(does: np.ndarray) -> np.ndarray:
     return _directions(does.size) @ does.ravel()
 
 
-def match(known: dict[Any, np.ndarray], there: dict[str, np.ndarray]) -> dict[Any, str]:
-    """{key of known: name in there} of those that do the same beyond doubt. Both hold likenesses."""
-    found: dict[Any, str] = {}
-    for key, one in known.items():
-        apart = sorted((float(np.linalg.norm(other - one)), name) for name, other in there.items() if name not in found.values())
-        if apart and apart[0][0] < ALIKE * np.linalg.norm(one) and (len(apart) == 1 or apart[1][0] > CLEARLY * apart[0][0]):
-            found[key] = apart[0][1]
-    return found
+def recall(names: dict[Any, str], known: dict[Any, np.ndarray], there: dict[str, np.ndarray]) -> dict[Any, str]:
+    """{key: name} of what had these names once and did what is known (likenesses), among what is there under whichever name now.
+    A name counts unless what bears it does something else; what cannot be told beyond doubt is left out."""
+    apart = lambda key, name: float(np.linalg.norm(there[name] - known[key]))
+    same = lambda key, name: apart(key, name) < ALIKE * np.linalg.norm(known[key])
+    found = {key: name for key, name in names.items() if name in there and (key not in known or same(key, name))}
+    for key in known:
+        free = sorted((name for name in there if name not in found.values()), key=lambda name: apart(key, name))
+        clear = len(free) == 1 or (free and apart(key, free[1]) > CLEARLY * apart(key, free[0]))
+        if key not in found and clear and same(key, free[0]):
+            found[key] = free[0]
+    return found | {key: name for key, name in names.items() if key not in found and name in there and name not in found.values()}
 
 
 def group_weights(obj: Any, names: Iterable[str]) -> dict[str, np.ndarray]:
