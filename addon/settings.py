@@ -42,6 +42,16 @@ def suggest_prompts(_settings, _context, _typed):
     return PROMPTS
 
 
+def overridable(group):
+    """The class with its properties such that a head of a library override keeps what is set in the shot. An identity is its file's."""
+    for declared in group.__annotations__.values():
+        inner = declared.function == PointerProperty and issubclass(declared.keywords["type"], bpy.types.PropertyGroup)
+        more = {"USE_INSERTION"} if declared.function == CollectionProperty else set()
+        declared.keywords["override"] = set() if inner else {"LIBRARY_OVERRIDABLE"} | more
+    return group
+
+
+@overridable
 class Passage(bpy.types.PropertyGroup):
     """A stretch of the voice with a prompt of its own; start, end and fade in frames of the scene."""
 
@@ -65,6 +75,7 @@ class Passage(bpy.types.PropertyGroup):
     )
 
 
+@overridable
 class Take(bpy.types.PropertyGroup):
     """A performance that was made; before Blender 4.4 it takes two Actions, one for the keys and one for the bones."""
 
@@ -72,6 +83,7 @@ class Take(bpy.types.PropertyGroup):
     bones: PointerProperty(type=bpy.types.Action)
 
 
+@overridable
 class Identity(bpy.types.PropertyGroup):
     """Who the built-in head is, by sliders and a seed. Not animatable: a face changes its expression, not its owner."""
 
@@ -111,6 +123,7 @@ WITH: dict[str, dict[str, Any]] = {
 }
 
 
+@overridable
 class HeadSettings(bpy.types.PropertyGroup):
     """Settings of one head: Object.utter. Every option of the contract that a panel shows, and what belongs to this head."""
 
@@ -153,6 +166,7 @@ class HeadSettings(bpy.types.PropertyGroup):
     }
 
 
+@overridable
 class SceneSettings(bpy.types.PropertyGroup):
     """Settings of one scene: Scene.utter."""
 
@@ -172,13 +186,23 @@ def _take_over(*_):
             base.take_over(obj)
 
 
+@bpy.app.handlers.persistent
+def _before_save(*_):
+    """An override is saved as what differs from the linked object. From Blender 5.0 on that would be the settings as a whole, which are
+    lost when the file is read, if only one of both has any: an object has them once it is asked."""
+    for obj in bpy.data.objects:
+        if obj.override_library and obj.override_library.reference:
+            base.settings_of(obj), base.settings_of(obj.override_library.reference)
+
+
 IMPORTED = getattr(bpy.app.handlers, "blend_import_post", None)  # from Blender 4.3 on
 
 
 def register():
-    bpy.types.Object.utter = PointerProperty(type=HeadSettings)
+    bpy.types.Object.utter = PointerProperty(type=HeadSettings, override={"LIBRARY_OVERRIDABLE"})
     bpy.types.Scene.utter = PointerProperty(type=SceneSettings)
     bpy.app.handlers.load_post.append(_take_over)
+    bpy.app.handlers.save_pre.append(_before_save)
     if IMPORTED is not None:
         IMPORTED.append(_take_over)
     if not bpy.app.background:  # with a window Utter may be enabled while a file is open, whose objects cannot be reached just now
@@ -186,9 +210,13 @@ def register():
 
 
 def unregister():
-    for handlers in (bpy.app.handlers.load_post, IMPORTED or []):
-        if _take_over in handlers:
-            handlers.remove(_take_over)
+    for handlers, handler in (
+        (bpy.app.handlers.load_post, _take_over),
+        (IMPORTED or [], _take_over),
+        (bpy.app.handlers.save_pre, _before_save),
+    ):
+        if handler in handlers:
+            handlers.remove(handler)
     if bpy.app.timers.is_registered(_take_over):
         bpy.app.timers.unregister(_take_over)
     for owner in (bpy.types.Object, bpy.types.Scene):

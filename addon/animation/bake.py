@@ -50,13 +50,13 @@ def rebake(
     return _write(rig, performance, start_frame, fps, None, lip_gap, keep_pins=True)
 
 
-def move(rig: "Rig", start_frame: float, fps: float, was: float) -> bool:
+def move(rig: "Rig", start_frame: float, fps: float, was: float) -> None:
     """Let the performance on the rig begin at start_frame, at that frame rate: all keys on our tracks, the artist's among them, keep
-    their places in the voice. False where they have them already. was: where an Action begins that an earlier version made."""
-    target = start_frame, fps
-    if all(_in_time(tracks.timing(action), target) for action in actions(rig)):
-        return False
-    for action in _unshare(rig):
+    their places in the voice. was: where an Action begins that an earlier version made."""
+    if in_time(rig, start_frame, fps):
+        return
+    unshare(rig)
+    for action in actions(rig):
         since, rate = tracks.timing(action) or (was, fps)
         scale = 1.0 if abs(fps - rate) < RATE_STEP else fps / rate
         for track in rig.tracks():
@@ -65,11 +65,12 @@ def move(rig: "Rig", start_frame: float, fps: float, was: float) -> bool:
         tracks.set_timing(action, start_frame, fps)
     for owner in rig.owners():
         owner.update_tag()
-    return True
 
 
-def _in_time(timing, target):
-    return timing is not None and abs(timing[0] - target[0]) < FRAME_STEP and abs(timing[1] - target[1]) < RATE_STEP
+def in_time(rig: "Rig", start_frame: float, fps: float) -> bool:
+    """Whether the performance on the rig begins at start_frame, at that frame rate; so does none."""
+    timings = [tracks.timing(action) for action in actions(rig)]
+    return all(told is not None and abs(told[0] - start_frame) < FRAME_STEP and abs(told[1] - fps) < RATE_STEP for told in timings)
 
 
 def read_pins(rig: "Rig", start_frame: float, length: int, *, fps: float | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +91,8 @@ def clear(rig: "Rig") -> bool:
     """Remove our performance: our F-curves go, the rig returns to rest, the artist's Action is active again.
     Returns False if there was none. Curves that the artist added to our Action stay, in it."""
     cleared = bool(actions(rig))
-    for action in _unshare(rig):
+    unshare(rig)
+    for action in actions(rig):
         tracks.remove(rig.tracks())
         if compat.empty(action):
             bpy.data.actions.remove(action)
@@ -131,7 +133,7 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
     gap = rig.lip_gap(performance) if lip_gap is None else lip_gap
     frames, samples = curves.resample(performance, fps or scene_fps(), start_frame, gap)
 
-    _unshare(rig)
+    unshare(rig)
     if keep_pins:
         move(rig, start_frame, fps or scene_fps(), start_frame)
     action, set_aside = None, []
@@ -166,8 +168,9 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
     return Baked(actions(rig), set_aside)
 
 
-def _unshare(rig):
-    """Give the rig Actions of its own where a duplicate of it shares ours (Blender's duplicates do); returns them."""
+def unshare(rig: "Rig") -> None:
+    """Give the rig data and Actions of its own where a duplicate of it shares ours (Blender's duplicates do)."""
+    rig.separate()
     owners = rig.owners()
     for action in actions(rig):
         others = bpy.data.user_map(subset={action})[action] - set(owners)
@@ -176,4 +179,3 @@ def _unshare(rig):
             for owner in owners:
                 if owner.animation_data and owner.animation_data.action == action:
                     compat.attach(owner, copy)
-    return actions(rig)

@@ -23,7 +23,7 @@ def obstacles(rig: "Rig") -> list[str]:
     if not any(tracks.owned(action) for owner in rig.owners() for action in _playing(owner)):
         return []
     found = [(track, curve) for track in rig.tracks() if (curve := tracks.find(track))]
-    parts = _shown(rig, found), _played(rig), _curves(rig, found), _driven(rig, found), _bones(rig, found)
+    parts = _shown(rig, found), rig.losses(), _played(rig), _curves(rig, found), _driven(rig, found), _bones(rig, found)
     return list(dict.fromkeys(sentence for part in parts for sentence in part))
 
 
@@ -38,12 +38,12 @@ def _shown(rig, found):
     obj, keys, paths = rig.obj, rig.obj.data.shape_keys, {track.path for track, _ in found}
     if obj.mode == "EDIT":
         yield f"{obj.name} is in Edit Mode, in which shape keys stand still; leave it."
-    if keys and not keys.use_relative:
-        yield f"The shape keys of {obj.name} are absolute; switch Relative on in the Shape Keys panel."
     if obj.show_only_shape_key:
         yield f"Only one shape key of {obj.name} is shown; switch the pin below the list of shape keys off."
     if keys and (muted := [key.name for key in keys.key_blocks if key.mute and _value_of(key) in paths]):
         yield f"{_some('Shape key', muted)} of {obj.name} {_are(muted)} muted; tick {_them(muted)} in the list of shape keys."
+    if keys and (other := [key.name for key in keys.key_blocks if key.relative_key != keys.reference_key and _value_of(key) in paths]):
+        yield f"{_some('Shape key', other)} of {obj.name} {_are(other)} relative to another key than the first one; choose that one again."
     for armature in (owner for owner in rig.owners() if isinstance(owner, bpy.types.Object)):
         if armature.data.pose_position == "REST":
             yield f"{armature.name} is in Rest Position; choose Pose Position in the armature's properties."

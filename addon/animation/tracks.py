@@ -37,8 +37,8 @@ class Track(NamedTuple):
 
 
 def owned(action: Any) -> bool:
-    """True if the Action is one that bake() made."""
-    return action is not None and OWNED in action
+    """True if the Action is one that bake() made, and that can be written to."""
+    return action is not None and OWNED in action and action.library is None
 
 
 def timing(action: Any) -> tuple[float, float] | None:

@@ -24,7 +24,7 @@ class HeadPanel(Panel):
 
     @classmethod
     def poll(cls, context):
-        return chosen(context) is not None
+        return not not_ready(chosen(context))
 
 
 def settings_of(head: Any) -> "HeadSettings":
@@ -48,10 +48,17 @@ def take_over(head: Any) -> None:
 def chosen(context: Any) -> Any:
     """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
     head = context.scene.utter.head
-    if head is not None and context.scene.objects.get(head.name) == head:
+    if head is not None and (context.scene.objects.get(head.name) == head or head in context.scene.objects.values()):
         return head
     found = rigs.find(context)
     return found if found is not None and rigs.ready(found) else None
+
+
+def not_ready(head: Any) -> str:
+    """A sentence that says why the chosen head (or None) cannot perform, or ""."""
+    if head is None:
+        return "Add a head first."
+    return "" if rigs.ready(head) else rigs.recognise(head).reason
 
 
 class Starts:

@@ -11,7 +11,7 @@ from .. import rigs
 from ..contract import HeadRequest, UtterError
 from ..rigs import making
 from ..work import jobs, paths
-from .base import Panel, Starts, chosen, settings_of
+from .base import Panel, Starts, chosen, not_ready, settings_of
 
 
 def add_job(context: Any, path: str = "", mesh_object: Any = None, name: str | None = None, jaw: str = "keys") -> jobs.Job:
@@ -142,6 +142,8 @@ class UTTER_PT_head(Panel, bpy.types.Panel):
             row.menu("UTTER_MT_add_head", text="", icon="ADD")
             if context.scene.utter.head != head:
                 layout.label(text=f"Using {head.name}", icon="MESH_DATA")
+            if not_ready(head):
+                jobs.draw_text(layout, not_ready(head), context.region.width, "ERROR")
         if not jobs.draw_progress(layout, "head") and head is None:
             column = layout.column(align=True)
             column.scale_y = 1.4

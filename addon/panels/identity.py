@@ -16,12 +16,14 @@ import numpy as np
 
 from .. import rigs
 from ..contract import COEFFICIENTS, JAW, LIDS, SLIDERS, UtterError, draw_identity
-from ..rigs.flame import FlameRig
+from ..rigs.base import armature, listed
+from ..rigs.flame import PROPERTY, FlameRig, place
 from ..rigs.reshape import reshape
 from ..work import jobs, paths
-from .base import HeadPanel, chosen, settings_of
+from .base import HeadPanel, chosen, not_ready, settings_of
 
 FILE = paths.ROOT / "blender_assets" / "head" / "utter_head.npz"
+FAR = 0.01  # metres, root mean square: what was sculpted lies nearer to where it was, what was reordered or stretched does not
 _quiet = False  # while several sliders are set at once
 
 
@@ -51,14 +53,18 @@ def model():
 
 def refusal(head):
     """A sentence that says why this head has no sliders, or ""."""
-    if not rigs.ready(head):
-        return rigs.recognise(head).reason
+    if not_ready(head):
+        return not_ready(head)
     rig = rigs.rig_of(head)
     if not isinstance(rig, FlameRig) or rig.head:
         return "Only the built-in head has sliders; another head has the identity of its file."
     if rig.basis != model().basis:
         return "This head was made by another version of Utter; add the built-in head again to change its identity."
-    if len(head.data.vertices) != len(model().shapes):
+    if head.override_library or (armature(head) and (armature(head).override_library or armature(head).data.library)):
+        return f"{head.name} is an override of a head in another file; its identity is changed in that file."
+    if armature(head) and (lost := [bone for joint, bone in head[PROPERTY]["bones"].items() if joint not in rig.bone_names()]):
+        return f"{armature(head).name} has lost bones that an identity moves ({listed(lost)}); undo that, or add the built-in head again."
+    if len(head.data.vertices) != len(model().shapes) or place(head)[2] > FAR:
         return "This head's mesh was edited; undo that, or add the built-in head again to change its identity."
     return ""
 
@@ -155,7 +161,7 @@ class UTTER_OT_reset_identity(bpy.types.Operator):
 
 def _can_change(operator, context):
     head = chosen(context)
-    return jobs.allowed(operator, jobs.busy() or ("Add a head first." if head is None else refusal(head)))
+    return jobs.allowed(operator, jobs.busy() or refusal(head))
 
 
 class UTTER_PT_identity(HeadPanel, bpy.types.Panel):

@@ -15,7 +15,7 @@ from ..animation.obstacles import obstacles
 from ..contract import OPTIONS, PerformRequest, UtterError, options_of
 from ..work import jobs, paths
 from . import passages, sequencer, takes, voice, words
-from .base import HeadPanel, Starts, chosen, settings_of, take_over
+from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -61,9 +61,11 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
     def apply(result):
         scene, head = (reference.get() for reference in references)
         performance, rig = read_performance(result["output"]), rigs.rig_of(head)
+        notes = rig.separate()
         voice.follow(scene, head)  # the artist may have moved it meanwhile
         start = sequencer.begins(scene, head)
         if rediffuse:
+            takes.own(head)
             rig.set_jaw(jaw)
             bake.rebake(rig, performance, start, fps=bake.scene_fps(scene))
         else:
@@ -74,12 +76,13 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
             except Exception:
                 takes.put_back(earlier)
                 raise
-            takes.remember(head)
+        takes.remember(head)
         settings = settings_of(head)
         settings.frames = len(performance)
         voice.fit(scene, head, len(performance) / result["fps"])
         voice.include(scene, settings)
-        result["notes"] = [*result.get("notes", ()), *sequencer.sentences(scene, head), *obstacles(rigs.rig_of(head))[:1]]
+        told = *notes, *sequencer.sentences(scene, head), *obstacles(rig)[:3]
+        result["notes"] = [*result.get("notes", ()), *told]
         return f"Performed {len(performance) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
 
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)
@@ -113,9 +116,7 @@ class UTTER_OT_perform(Starts, bpy.types.Operator):
     @classmethod
     def refusal(cls, context):
         head = chosen(context)
-        if head is None:
-            return "Add a head first."
-        return settings_of(head).refusal or ("" if settings_of(head).voice else "Choose a voice first.")
+        return not_ready(head) or settings_of(head).refusal or ("" if settings_of(head).voice else "Choose a voice first.")
 
     def job(self, context):
         return perform_job(context.scene, chosen(context))

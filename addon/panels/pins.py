@@ -6,8 +6,8 @@ from .. import rigs
 from ..animation import bake
 from ..animation.obstacles import obstacles
 from ..work import jobs
-from . import perform
-from .base import HeadPanel, Starts, chosen, settings_of
+from . import perform, takes
+from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
 # For panels are drawn many times a second. Head's session uid -> pins; emptied whenever an Action changes. And -> what keeps it still, with
 # the session uids of the data-blocks that it comes from; forgotten when one of these changes.
@@ -57,6 +57,8 @@ class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
     @classmethod
     def refusal(cls, context):
         head = chosen(context)
+        if head is not None and not_ready(head):
+            return not_ready(head)
         if head is None or not bake.actions(rigs.rig_of(head)):
             return "Perform first."
         if not settings_of(head).voice:
@@ -76,10 +78,12 @@ class UTTER_OT_clear(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        performed = head is not None and bake.actions(rigs.rig_of(head))
-        return jobs.allowed(cls, jobs.busy() or ("" if performed else "There is no performance on this head."))
+        why = not_ready(head) if head is not None else ""
+        performed = head is not None and not why and bake.actions(rigs.rig_of(head))
+        return jobs.allowed(cls, jobs.busy() or why or ("" if performed else "There is no performance on this head."))
 
     def execute(self, context):
+        takes.own(chosen(context))
         bake.clear(rigs.rig_of(chosen(context)))
         return {"FINISHED"}
 

@@ -10,7 +10,7 @@ from .. import compat, look, rigs
 from ..look import shaders
 from ..rigs.base import neutral
 from ..work import jobs
-from .base import HeadPanel, chosen, settings_of
+from .base import HeadPanel, chosen, not_ready, settings_of
 
 MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
@@ -139,7 +139,7 @@ class UTTER_OT_studio(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        return jobs.allowed(cls, "" if chosen(context) else "Add a head first.")
+        return jobs.allowed(cls, not_ready(chosen(context)))
 
     def execute(self, context):
         build(context.scene, chosen(context), math.degrees(self.turn), self.frame)

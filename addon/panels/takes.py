@@ -6,7 +6,7 @@ from .. import compat, rigs
 from ..animation import bake
 from ..work import jobs
 from . import sequencer
-from .base import HeadPanel, settings_of
+from .base import HeadPanel, not_ready, settings_of
 from .base import chosen as chosen_head
 
 
@@ -14,6 +14,16 @@ def animated(head):
     """What a performance animates: the shape keys and the object that has the bones (either may be None)."""
     owners = rigs.rig_of(head).owners()
     return tuple(next((owner for owner in owners if isinstance(owner, kind)), None) for kind in (bpy.types.Key, bpy.types.Object))
+
+
+def own(head):
+    """Give the head what it shares with a duplicate, the Actions of its takes too, before they are changed."""
+    rig = rigs.rig_of(head)
+    earlier = bake.actions(rig)
+    bake.unshare(rig)
+    for take in settings_of(head).takes:  # Blender copies an Action for keys and bones each, and the take has one of these
+        if {take.keys, take.bones} & {*earlier, *bake.actions(rig)}:
+            _point(take, head)
 
 
 def set_aside(head):
@@ -33,12 +43,14 @@ def put_back(taken):
 
 
 def remember(head):
-    """Add the performance that is on the head to its takes and choose it."""
-    settings = settings_of(head)
+    """Add the performance that is on the head to its takes, if it is none of them, and choose it."""
+    settings, ours = settings_of(head), bake.actions(rigs.rig_of(head))
     forget_removed(settings)
-    take = settings.takes.add()
-    _point(take, head)
-    settings.take = len(settings.takes) - 1
+    shown = next((index for index, take in enumerate(settings.takes) if take.keys in ours or take.bones in ours), None)
+    if shown is None:
+        _point(settings.takes.add(), head)
+        shown = len(settings.takes) - 1
+    settings.take = shown
 
 
 def _point(take, head):
@@ -53,11 +65,9 @@ def keep_time(head, begin, fps, was):
     if head.library or not rigs.ready(head):
         return
     rig = rigs.rig_of(head)
-    earlier = bake.actions(rig)
-    if bake.move(rig, begin, fps, was):  # a duplicated head has Actions of its own now
-        for take in settings_of(head).takes:
-            if {take.keys, take.bones} & {*earlier, *bake.actions(rig)}:
-                _point(take, head)
+    if not bake.in_time(rig, begin, fps):
+        own(head)
+        bake.move(rigs.rig_of(head), begin, fps, was)
 
 
 def forget_removed(settings):
@@ -71,6 +81,9 @@ def chosen(settings, _context):
     """The artist chose another take: its Actions move the head."""
     if 0 <= settings.take < len(settings.takes):
         take, head = settings.takes[settings.take], settings.id_data
+        if not rigs.ready(head):  # the panel says why
+            return
+        rigs.rig_of(head).separate()
         set_aside(head)
         for block, action in zip(animated(head), (take.keys, take.bones)):
             if block is not None and action is not None:
@@ -88,11 +101,13 @@ class UTTER_OT_remove_take(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen_head(context)
+        why = not_ready(head) if head is not None else ""
         taken = head and 0 <= settings_of(head).take < len(settings_of(head).takes)
-        return jobs.allowed(cls, jobs.busy() or ("" if taken else "There is no take."))
+        return jobs.allowed(cls, jobs.busy() or why or ("" if taken else "There is no take."))
 
     def execute(self, context):
         settings = settings_of(chosen_head(context))
+        own(settings.id_data)
         take = settings.takes[settings.take]
         bake.clear(rigs.rig_of(settings.id_data))
         removed = {take.keys, take.bones} - {None}
@@ -123,8 +138,7 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context):
-        head = chosen_head(context)
-        return head is not None and len(settings_of(head).takes) > 0
+        return super().poll(context) and len(settings_of(chosen_head(context)).takes) > 0
 
     def draw(self, context):
         settings = settings_of(chosen_head(context))

@@ -17,8 +17,11 @@ def recognise(obj: Any) -> Recognition:
         return Recognition("none", "Select a head, or add the built-in one.")
     if obj.type != "MESH":
         return Recognition("none", f"{obj.name} is no mesh; select a head's mesh, or add the built-in one.")
-    if obj.library or obj.data.library:
-        return Recognition("none", f"{obj.name} is linked from another file; make it local to animate it.")
+    if obj.library:
+        reason = f"{obj.name} is linked from another file; make a library override of it, or make it local, to animate it."
+        return Recognition("none", reason)
+    if obj.data.library and not obj.override_library:
+        return Recognition("none", f"The mesh of {obj.name} is linked from another file; make it local to animate it.")
     found = [seen for kind in KINDS if (seen := kind.recognise(obj)) is not None]
     return max(found, key=lambda seen: (seen.state == "ready", seen.sure))
 

@@ -8,7 +8,7 @@ from mathutils.kdtree import KDTree
 from ..animation.tracks import Track
 from ..contract import ACTIONS, FACE_ACTIONS, PERFORMANCE
 from .axes import guess
-from .base import Recognition, Rig, held_keys, key_points, key_track, neutral, sampled_keys, triangles, widen
+from .base import Recognition, Rig, held_keys, key_points, key_track, neutral, sampled_keys, triangles, unusable
 
 NEEDED = ("jawOpen", "mouthClose", "eyeBlinkLeft", "eyeBlinkRight")  # without these nothing speaks or blinks
 ENOUGH = 40  # of 52 names: some tools leave out a few, tongueOut most often
@@ -36,6 +36,8 @@ class ActionsRig(Rig):
         if needed := [name for name in NEEDED if name in lacking]:
             reason = f"{obj.name} has {len(there)} of the {len(ACTIONS)} ARKit shape keys but no {needed[0]}; add that shape key."
             return Recognition("none", reason, sure, cls)
+        if reason := unusable(obj, [keys[name] for name in there]):
+            return Recognition("none", reason, sure, cls)
         without = f"; it lacks {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}" if lacking else ""
         return Recognition("ready", f"{obj.name} is ready to perform with {len(there)} ARKit shape keys{without}.", sure, cls)
 
@@ -47,7 +49,8 @@ class ActionsRig(Rig):
 
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         keys = self.shape_keys()
-        return {track: widen(keys[column], np.clip(samples[:, column], 0, 1)) for column, track in self._key_tracks().items()}
+        self.cut = []
+        return {track: self.hold(track, keys[column], np.clip(samples[:, column], 0, 1)) for column, track in self._key_tracks().items()}
 
     def pins(self) -> tuple[list[float], list[int], list[float]]:
         return held_keys(self._key_tracks())

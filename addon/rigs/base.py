@@ -5,6 +5,7 @@ the 52 face actions (contract.layout).
 """
 
 import abc
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import bpy
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..animation import tracks
 from ..animation.tracks import Track
+from . import sharing
 
 WIDEST = 10.0  # Blender's limit for a shape key's slider
 
@@ -36,6 +38,7 @@ class Rig(abc.ABC):
     name: of the kind, for people.  columns: how much of a performance it reads: 65 (Motion) or 117 (face actions as well).
     jaws: whether its jaw is baked as shape keys or as a bone, as the artist chooses.
     head, identity, basis: of the geometry that its Motion means, for the worker's request; None, (), "" for the built-in head.
+    cut: names of the shape keys whose sliders end before the performance that was baked last does.
     """
 
     name: ClassVar[str]
@@ -47,6 +50,7 @@ class Rig(abc.ABC):
 
     def __init__(self, obj: Any) -> None:
         self.obj = obj
+        self.cut: list[str] = []
 
     @classmethod
     @abc.abstractmethod
@@ -89,6 +93,32 @@ class Rig(abc.ABC):
     def shape_keys(self) -> dict[int, Any]:
         """{column: shape key} of the keys that are there."""
 
+    def separate(self) -> list[str]:
+        """Give the head what it shares with others or has by a link only, so that nothing else moves when it is animated; what they
+        have stays theirs. Sentences that say what was done."""
+        return sharing.own_mesh(self.obj)
+
+    def losses(self) -> list[str]:
+        """What of a performance cannot show because the head lost what would show it: a sentence for each reason."""
+        if not self.cut:
+            return []
+        if self.obj.data.override_library:
+            return [
+                f"Shape keys of {self.obj.name} end before its performance does ({listed(self.cut)}); widen their range in its own file."
+            ]
+        return [f"The performance of {self.obj.name} is cut at {WIDEST:.0f}, where Blender's shape keys end ({listed(self.cut)})."]
+
+    def hold(self, track: Track, key: Any, column: np.ndarray) -> np.ndarray:
+        """Widen a shape key's slider so that it holds the column and the artist's keys on its track: Blender clamps animated keys to
+        their slider's range. Returns the column, cut to what the slider holds; cut names the keys to which that happened."""
+        wanted = [column.min(), column.max(), *tracks.held(tracks.find(track))[:, 1]]
+        low, high = max(np.floor(min(wanted)), -WIDEST), min(np.ceil(max(wanted)), WIDEST)
+        if not self.obj.data.override_library:  # which would not be saved with a slider's range
+            key.slider_min, key.slider_max = min(key.slider_min, low), max(key.slider_max, high)
+        if min(wanted) < key.slider_min or max(wanted) > key.slider_max:
+            self.cut.append(key.name)
+        return np.clip(column, key.slider_min, key.slider_max)
+
     def set_jaw(self, jaw: str) -> None:
         """Choose how the jaw is baked from now on, "keys" or "bone"; of kinds that have no such choice: nothing."""
         return
@@ -112,13 +142,20 @@ def key_track(owner: Any, key: Any, group: str) -> Track:
     return Track(owner, f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value', 0, group)
 
 
-def widen(key: Any, column: np.ndarray) -> np.ndarray:
-    """Widen a shape key's slider so that it holds the column, which is cut to what Blender can hold: Blender clamps animated keys to
-    their slider's range."""
-    column = np.clip(column, -WIDEST, WIDEST)
-    key.slider_min = min(key.slider_min, max(np.floor(column.min()), -WIDEST))
-    key.slider_max = max(key.slider_max, min(np.ceil(column.max()), WIDEST))
-    return column
+def unusable(obj: Any, keys: Iterable[Any]) -> str:
+    """A sentence that says why these shape keys of obj, all that could perform, cannot; or ""."""
+    data = obj.data.shape_keys
+    if not data.use_relative:
+        return f"The shape keys of {obj.name} are absolute; switch on Relative at its shape keys."
+    first = next((key for key in keys if key == data.reference_key), None)
+    if first:
+        return f"{first.name} has come to the top of the shape keys of {obj.name}, where its basis belongs; move Basis to the top again."
+    return ""
+
+
+def listed(names: list[str]) -> str:
+    """The first of many names, for a sentence."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def held_keys(shape_tracks: dict[int, Track]) -> tuple[list[float], list[int], list[float]]:

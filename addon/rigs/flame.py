@@ -2,10 +2,13 @@
 
 Ours and those that rigs/making.py made ready bear the custom property "utter_head": basis, head (file), jaw, channels {shape key:
 Motion channel}, bones {joint: bone}, axes (3x3, row-major: FLAME's axes to the object's), lips (upper and lower inner-lip vertex),
-jaw_turns (3x3x3, of the bundle), identity (300 coefficients, once there is one).
+jaw_turns (3x3x3, of the bundle), identity (300 coefficients, once there is one), and what the artist's changes are told by:
+anchor_vertices and anchor_places (where some vertices lay, in FLAME's axes and metres), key_likeness {shape key: what it does},
+bone_likeness {joint: what its vertex group holds}. Heads of earlier versions lack these.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import bpy
@@ -15,7 +18,10 @@ from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Track
 from ..contract import CHANNELS, EXPRESSION, EYES, FLAME_VERTICES, JAW, LIDS, NECK, TONGUE, UtterError
-from .base import Recognition, Rig, armature, held_keys, key_track, sampled_keys, widen
+from . import sharing
+from .axes import align
+from .base import Recognition, Rig, armature, held_keys, key_points, key_track, listed, neutral, sampled_keys, unusable
+from .likeness import group_weights, likeness, recall
 
 PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
@@ -26,6 +32,8 @@ BONE_CHANNELS = {  # rotation about x, y, z
     "eye_left": [EYES.start, EYES.start + 1],
     "eye_right": [EYES.start + 2, EYES.start + 3],
 }
+ANCHORS = 256  # vertices that tell how a head lies
+TURNED = 0.02  # radians, or of the scale: by less a head was sculpted, by more it was turned or scaled
 ROTATION_PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}  # any other mode: rotation_euler
 
 
@@ -46,15 +54,20 @@ class FlameRig(Rig):
         told = obj[PROPERTY]
         self.basis, self.head, self.identity = told["basis"], told["head"] or None, tuple(told.get("identity", ()))
         self.jaw_turns = tuple(told.get("jaw_turns", ()))  # [27], () where the bundle told none
-        self.jaw = "bone" if told["jaw"].lower() == "bone" and "jaw" in told["bones"] and armature(obj) else "keys"
+        self.jaw = "bone" if (self._baked_jaw() or told["jaw"].lower()) == "bone" and "jaw" in self.bone_names() else "keys"
 
     @classmethod
     def recognise(cls, obj: Any) -> Recognition | None:
         told = obj.get(PROPERTY)
         if told is not None and "channels" in told:
-            keys = obj.data.shape_keys.key_blocks if obj.data.shape_keys else {}
-            if not any(key in keys for key in told["channels"].keys()):
+            names, rig = key_names(obj), armature(obj)
+            if not names:
                 return Recognition("none", f"{obj.name} has lost its shape keys; undo that, or add the head again.", 1.0, cls)
+            if reason := unusable(obj, [obj.data.shape_keys.key_blocks[name] for name in names.values()]):
+                return Recognition("none", reason, 1.0, cls)
+            if rig and rig.library:
+                reason = f"{rig.name}, the armature of {obj.name}, is linked from another file; make a library override of it as well."
+                return Recognition("none", reason, 1.0, cls)
             return Recognition("ready", f"{obj.name} is ready to perform.", 1.0, cls)
         if len(expression_keys(obj)) >= 10:
             return Recognition("usable", f"{obj.name} is a FLAME head of another add-on; use it to make it ready.", 0.8, cls)
@@ -74,8 +87,8 @@ class FlameRig(Rig):
         return [*self._key_tracks("keys").values(), *turned]
 
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
-        keys = self.shape_keys()
-        planned = {track: widen(keys[column], samples[:, column]) for column, track in self._key_tracks(self.jaw).items()}
+        keys, self.cut = self.shape_keys(), []
+        planned = {track: self.hold(track, keys[column], samples[:, column]) for column, track in self._key_tracks(self.jaw).items()}
         for joint, (bone, rest) in self._joints(self.jaw).items():
             vectors = np.zeros((len(samples), 3))
             vectors[:, : len(BONE_CHANNELS[joint])] = samples[:, BONE_CHANNELS[joint]]
@@ -124,15 +137,52 @@ class FlameRig(Rig):
         return lips if len(lips) == 2 and JAW.start in self.shape_keys() else None
 
     def axes(self) -> np.ndarray:
-        return np.array(self.obj[PROPERTY]["axes"]).reshape(3, 3)
+        return place(self.obj)[0]
 
     def shape_keys(self) -> dict[int, Any]:
         blocks = self.obj.data.shape_keys.key_blocks
-        return {int(channel): blocks[key] for key, channel in self.obj[PROPERTY]["channels"].items() if key in blocks}
+        return {channel: blocks[name] for channel, name in key_names(self.obj).items()}
+
+    def separate(self) -> list[str]:
+        said, obj, rig = super().separate(), self.obj, armature(self.obj)
+        if rig:
+            others = (other for other in bpy.data.objects if other.type == "MESH" and other != obj and not other.library)
+            said += sharing.own_armature(obj, rig, [other for other in others if PROPERTY in other and armature(other) == rig])
+        return said
+
+    def losses(self) -> list[str]:
+        obj, rig, bones, told = self.obj, armature(self.obj), self.bone_names(), self.obj[PROPERTY]
+        said = super().losses()
+        names = key_names(obj)
+        if lost := [key for key, channel in told["channels"].items() if int(channel) not in names]:
+            said.append(f"{obj.name} has lost shape keys, so what they do is missing ({listed(lost)}); undo that, or add the head again.")
+        if rig is None:
+            return [*said, f"{obj.name} has lost its armature, so its head and eyes do not turn; undo that, or add the head again."]
+        if lost := [joint for joint in told["bones"].keys() if joint not in bones]:
+            said.append(f"{rig.name} has lost bones, so nothing turns about them ({listed(lost)}); undo that, or add the head again.")
+        if lost := [bone for joint, bone in bones.items() if joint in told.get("bone_likeness", ()) and bone not in obj.vertex_groups]:
+            said.append(f"No vertex groups of {obj.name} are called as its bones ({listed(lost)}), which move nothing; rename them so.")
+        bound = [modifier for modifier in obj.modifiers if modifier.type == "ARMATURE" and modifier.object == rig]
+        if not bound and told.get("bone_likeness"):
+            said.append(f"The Armature modifier of {obj.name} is gone, so its head and eyes do not turn; bring it back.")
+        return said
+
+    def bone_names(self) -> dict[str, str]:
+        """{joint: bone} of the bones that are there, found by what they move if they have other names now."""
+        obj, rig = self.obj, armature(self.obj)
+        if rig is None:
+            return {}
+        names, told = obj[PROPERTY]["bones"].to_dict(), obj[PROPERTY].get("bone_likeness", {})
+        bones, groups = tuple(rig.data.bones.keys()), obj.vertex_groups
+        does = lambda: {bone: likeness(weights) for bone, weights in group_weights(obj, bones).items()}
+        found = _recalled((obj.session_uid, bones, tuple(groups.keys())), names, told, bones, does)
+        if "root" in names and "root" not in found and "neck" in found and (parent := rig.data.bones[found["neck"]].parent):
+            found |= {"root": parent.name}  # it moves no vertex that would tell
+        return found
 
     def set_jaw(self, jaw: str) -> None:
         """UtterError if it is to be a bone and there is no jaw bone."""
-        if jaw == "bone" and ("jaw" not in self.obj[PROPERTY]["bones"] or armature(self.obj) is None):
+        if jaw == "bone" and "jaw" not in self.bone_names():
             raise UtterError(f"{self.obj.name} has no jaw bone; bake its jaw as shape keys.")
         self.obj[PROPERTY]["jaw"] = self.jaw = jaw
 
@@ -141,23 +191,32 @@ class FlameRig(Rig):
 
         A rotation R in FLAME's axes is rest^T R rest in the bone's own. Our own bones point up, so that rest is the identity and
         their rotation curves show the Motion's numbers."""
-        obj, rig = self.obj, armature(self.obj)
+        rig = armature(self.obj)
         if rig is None:
             return {}
         if rig.pose is None:  # linked to the scene just now
             bpy.context.view_layer.update()
-        if obj.parent == rig:  # told without matrix_world, which is stale until Blender's next update
-            place = obj.matrix_parent_inverse @ obj.matrix_basis
-        elif rig.parent == obj:
-            place = (rig.matrix_parent_inverse @ rig.matrix_basis).inverted_safe()
-        else:
-            place = rig.matrix_world.inverted_safe() @ obj.matrix_world
-        turn = np.array(place.to_3x3().normalized())
-        found = {}
-        for joint, bone in obj[PROPERTY]["bones"].items():
-            if bone in rig.pose.bones:
-                found[joint] = rig.pose.bones[bone], (turn @ self.axes()).T @ np.array(rig.data.bones[bone].matrix_local.to_3x3())
-        return found
+        turn = (np.array(self.to_armature().to_3x3().normalized()) @ self.axes()).T
+        rest = lambda bone: turn @ np.array(rig.data.bones[bone].matrix_local.to_3x3())
+        return {joint: (rig.pose.bones[bone], rest(bone)) for joint, bone in self.bone_names().items()}
+
+    def to_armature(self) -> Any:
+        """The matrix from the object's own space to its armature's; told without matrix_world, which is stale until Blender's next
+        update, where one is the other's parent."""
+        obj, rig = self.obj, armature(self.obj)
+        if obj.parent == rig and obj.parent_type == "OBJECT":
+            return obj.matrix_parent_inverse @ obj.matrix_basis
+        if rig.parent == obj and rig.parent_type == "OBJECT":
+            return (rig.matrix_parent_inverse @ rig.matrix_basis).inverted_safe()
+        return rig.matrix_world.inverted_safe() @ obj.matrix_world
+
+    def _baked_jaw(self):
+        """ "bone" or "keys" as the performance on the head has it, None without one."""
+        blocks, names = self.obj.data.shape_keys, key_names(self.obj)
+        if JAW.start in names and tracks.find(key_track(blocks, blocks.key_blocks[names[JAW.start]], "")):
+            return "keys"
+        bone = armature(self.obj) and armature(self.obj).pose and armature(self.obj).pose.bones.get(self.bone_names().get("jaw", ""))
+        return "bone" if bone and tracks.find(self._rotation_tracks(bone)[0]) else None
 
     def _key_tracks(self, jaw):
         """{channel: track} of what is baked as shape keys."""
@@ -174,6 +233,63 @@ class FlameRig(Rig):
         path = f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].' + ROTATION_PATHS.get(bone.rotation_mode, "rotation_euler")
         count = 4 if bone.rotation_mode in ROTATION_PATHS else 3
         return [Track(armature(self.obj), path, index, bone.name) for index in range(count)]
+
+
+def place(obj: Any) -> tuple[np.ndarray, float, float]:
+    """How a head of ours lies in its object's axes now, wherever the artist applied a rotation or a scale: FLAME's axes as columns
+    [3,3], the object's units to a metre, and how far its vertices are from where they were (metres, root mean square)."""
+    told = obj[PROPERTY]
+    axes, scale = np.array(told["axes"]).reshape(3, 3), told.get("scale", 1.0)
+    chosen, places = list(told.get("anchor_vertices", ())), np.array(told.get("anchor_places", ())).reshape(-1, 3)
+    if not chosen or max(chosen) >= len(obj.data.vertices):
+        return axes, scale, 0.0
+    now = neutral(obj)[chosen]
+    turned, scaled, _, error = align(places, now)
+    if np.abs(turned - axes).max() > TURNED or abs(scaled / scale - 1) > TURNED:
+        axes, scale = turned, scaled
+    return axes, scale, error / scale
+
+
+def anchor(obj: Any, axes: np.ndarray, scale: float) -> None:
+    """Remember how a head of ours lies: for place()."""
+    own, told = neutral(obj), obj[PROPERTY]
+    chosen = np.unique(np.linspace(0, len(own) - 1, ANCHORS).astype(int))
+    told["axes"], told["scale"] = np.ravel(axes).tolist(), float(scale)
+    told["anchor_vertices"], told["anchor_places"] = chosen.tolist(), np.ravel(own[chosen] @ axes / scale).tolist()
+
+
+def key_names(obj: Any) -> dict[int, str]:
+    """{channel: shape key} of a head of ours: of the keys that are there, found by what they do if they have other names now."""
+    if obj.data.shape_keys is None:
+        return {}
+    told, there = obj[PROPERTY], tuple(obj.data.shape_keys.key_blocks.keys())
+    names = {int(channel): key for key, channel in told["channels"].items()}
+    known = told.get("key_likeness", {})
+    known = {channel: known[key] for channel, key in names.items() if key in known}
+    return _recalled((obj.session_uid, there), names, known, there, lambda: key_likeness(obj, there))
+
+
+def key_likeness(obj: Any, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """{name: likeness} of shape keys of a head of ours, in FLAME's axes and metres."""
+    axes, scale, _ = place(obj)
+    rest, blocks = neutral(obj), obj.data.shape_keys.key_blocks
+    return {name: likeness((key_points(blocks[name]) - rest) @ axes / scale) for name in names}
+
+
+_remembered: dict[tuple, dict] = {}  # by object and names: panels ask many times a second
+
+
+def _recalled(asked, names, known, there, does):
+    """{key: name} of names, those of them that there are now; does(): their likenesses, looked at only if a name is gone."""
+    if not set(names.values()) - set(there):
+        return names
+    if not known:
+        return {key: name for key, name in names.items() if name in there}
+    if asked not in _remembered:
+        if len(_remembered) > 100:
+            _remembered.clear()
+        _remembered[asked] = recall(names, {key: np.array(one) for key, one in known.items()}, does())
+    return _remembered[asked]
 
 
 def expression_keys(obj: Any) -> dict[int, str]:

@@ -12,7 +12,8 @@ from ..look import shaders
 from . import PROPERTY, recognise
 from .axes import TO_BLENDER, align, guess
 from .base import armature, key_points, neutral, triangles
-from .flame import expression_keys
+from .flame import anchor, expression_keys, key_likeness
+from .likeness import group_weights, likeness
 
 RANGE = {"Exp": (-5, 5), "jaw": (-1, 1), "lid": (-0.5, 1.5), "ton": (-0.5, 1.5)}  # sliders, by the key name's first letters
 BONE_NAMES = {
@@ -54,9 +55,8 @@ def build(bundle_path: Any, name: str | None = None, collection: Any = None, jaw
     vertices = bundle["vertices"] @ TO_BLENDER.T
     shapes = [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])]
     _add_keys(obj, shapes)
-    _remember(
-        obj, bundle, head_path, jaw, TO_BLENDER, dict(zip(bundle["key_names"], bundle["key_channels"])), {joint: joint for joint in JOINTS}
-    )
+    channels, bones = dict(zip(bundle["key_names"], bundle["key_channels"])), {joint: joint for joint in JOINTS}
+    _remember(obj, bundle, head_path, jaw, (TO_BLENDER, 1.0), channels, bones)
     return obj
 
 
@@ -99,7 +99,7 @@ def adopt(obj: Any, bundle_path: Any, head_path: str = "", jaw: str = "keys") ->
         _bind(obj, rig, bundle["weights"][: len(own)])
         bones = {joint: joint for joint in JOINTS}
     _add_keys(obj, missing)
-    _remember(obj, bundle, head_path, jaw, axes, channels, bones)
+    _remember(obj, bundle, head_path, jaw, (axes, scale), channels, bones)
     if "jaw" not in bones:
         obj[PROPERTY]["jaw"] = "keys"
     return obj
@@ -232,8 +232,8 @@ def _add_keys(obj, keys):
         block.value = 0
 
 
-def _remember(obj, bundle, head_path, jaw, axes, channels, bones):
-    """Write down on the object what it is."""
+def _remember(obj, bundle, head_path, jaw, lies, channels, bones):
+    """Write down on the object what it is. lies: FLAME's axes in the object's own, and the object's units to a metre."""
     names = [str(name) for name in bundle.get("landmark_names", ())]
     lips = [int(bundle["landmark_vertices"][names.index(lip)]) for lip in LIP_LANDMARKS if lip in names]
     obj[PROPERTY] = {
@@ -242,10 +242,14 @@ def _remember(obj, bundle, head_path, jaw, axes, channels, bones):
         "jaw": jaw,
         "bones": bones,
         "channels": {key: int(channel) for key, channel in channels.items()},
-        "axes": np.ravel(axes).tolist(),
         "lips": lips,
         "jaw_turns": np.ravel(bundle.get("jaw_turns", ())).tolist(),
     }
+    anchor(obj, *lies)
+    obj[PROPERTY]["key_likeness"] = {key: one.tolist() for key, one in key_likeness(obj, channels).items()}
+    groups = group_weights(obj, bones.values())
+    moved = {joint: groups[bone] for joint, bone in bones.items() if bone in groups and groups[bone].any()}
+    obj[PROPERTY]["bone_likeness"] = {joint: likeness(weights).tolist() for joint, weights in moved.items()}
 
 
 # Recognising

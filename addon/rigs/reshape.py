@@ -9,7 +9,7 @@ from mathutils import Vector
 
 from ..contract import JOINTS
 from .base import armature
-from .flame import PROPERTY, FlameRig
+from .flame import PROPERTY, FlameRig, anchor, place
 
 
 def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int, np.ndarray], identity: Any) -> None:
@@ -17,18 +17,26 @@ def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int
     much more, its bones by joints [5,3]: metres in FLAME's axes. identity: the coefficients [300] that it then
     has, () if none.
 
-    Animation, sculpted keys, materials and transforms stay. What obj shares with other objects it gets of its own first."""
-    obj, axes = rig.obj, rig.axes()
+    Animation, sculpted keys, materials and transforms stay. What obj shares with other objects it gets of its own first. The bones move
+    first: all that Blender may refuse lies there."""
+    obj = rig.obj
     with _object_mode():
-        _unshare(obj)
-        shift = (shift @ axes.T).astype(np.float32)
+        rig.separate()
+        bones, (axes, scale, _) = armature(obj), place(obj)
+        to_own = scale * axes.T
+        if bones is not None:
+            if bones.data.users - bones.data.use_fake_user > 1:
+                bones.data = bones.data.copy()
+            turn = np.array(rig.to_armature().to_3x3()).T
+            _move_bones(bones, {bone: Vector(joints[JOINTS.index(joint)] @ to_own @ turn) for joint, bone in rig.bone_names().items()})
+        shift = (shift @ to_own).astype(np.float32)
         own = {block.name: channel for channel, block in rig.shape_keys().items()}
         for block in obj.data.shape_keys.key_blocks:
             more = keys.get(own.get(block.name, -1))
-            _move(block.points, shift if more is None else shift + (more @ axes.T).astype(np.float32))
+            _move(block.points, shift if more is None else shift + (more @ to_own).astype(np.float32))
         _move(obj.data.vertices, shift)
         obj.data.update()
-        _move_bones(obj, armature(obj), joints @ axes.T)
+    anchor(obj, axes, scale)
     if len(identity):
         obj[PROPERTY]["identity"] = list(identity)
     elif "identity" in obj[PROPERTY]:
@@ -51,27 +59,6 @@ def _object_mode():
             bpy.ops.object.mode_set(mode=mode)
 
 
-def _unshare(obj):
-    """Give obj a mesh of its own, and an armature of its own if it shares it with another head."""
-    if obj.data.users - obj.data.use_fake_user > 1:
-        obj.data = obj.data.copy()
-    rig = armature(obj)
-    if rig is None:
-        return
-    if any(other != obj and PROPERTY in other and armature(other) == rig for other in bpy.data.objects if other.type == "MESH"):
-        twin = rig.copy()
-        for collection in rig.users_collection:
-            collection.objects.link(twin)
-        for modifier in obj.modifiers:
-            if modifier.type == "ARMATURE" and modifier.object == rig:
-                modifier.object = twin
-        if obj.parent == rig:
-            obj.parent = twin
-        rig = twin
-    if rig.data.users - rig.data.use_fake_user > 1:
-        rig.data = rig.data.copy()
-
-
 def _move(points, shift):
     """Add shift [N,3] to the coordinates of mesh vertices or of a shape key's points."""
     flat = np.empty(shift.size, np.float32)
@@ -79,10 +66,8 @@ def _move(points, shift):
     points.foreach_set("co", flat + shift.ravel())
 
 
-def _move_bones(obj, rig, joints):
-    """Move the bones of an armature object by joints [5,3], in the axes of obj: only edit mode can."""
-    if rig is None:
-        return
+def _move_bones(rig, shifts):
+    """Move the bones of an armature object by {bone: shift}, in its own space: only edit mode can."""
     scene, layer = bpy.context.scene, bpy.context.view_layer
     hidden, unlinked = rig.hide_viewport, rig.name not in scene.collection.objects
     if unlinked:  # in a collection that may be hidden, or in another scene
@@ -91,13 +76,16 @@ def _move_bones(obj, rig, joints):
     unseen = rig.hide_get()
     rig.hide_set(False)
     layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
+    mirrored, rig.data.use_mirror_x = rig.data.use_mirror_x, False  # or each eye would be moved with the other
     try:
-        for joint, bone in obj[PROPERTY]["bones"].items():
-            edit, by = rig.data.edit_bones[bone], Vector(joints[JOINTS.index(joint)].tolist())
-            edit.head, edit.tail = edit.head + by, edit.tail + by
+        bpy.ops.object.mode_set(mode="EDIT")
+        edit = rig.data.edit_bones
+        places = [(edit[bone], edit[bone].head + by, edit[bone].tail + by) for bone, by in shifts.items()]
+        for bone, head, tail in places:
+            bone.head, bone.tail = head, tail
     finally:
         bpy.ops.object.mode_set(mode="OBJECT")
+        rig.data.use_mirror_x = mirrored
         rig.hide_set(unseen)
         rig.hide_viewport = hidden
         if unlinked:

@@ -447,7 +447,6 @@ def scene_obstacles_of_the_mesh_and_its_bones():
     keys = head.data.shape_keys
     in_the_way(head, *switched(keys.key_blocks["jaw_x"], "mute", True), "Shape key jaw_x of Tester is muted")
     in_the_way(head, *switched(head, "show_only_shape_key", True), "Only one shape key of Tester is shown")
-    in_the_way(head, *switched(keys, "use_relative", False), "absolute")
     in_the_way(head, *switched(armature.data, "pose_position", "REST"), "Tester Rig is in Rest Position")
     modifier = next(m for m in head.modifiers if m.type == "ARMATURE")
     in_the_way(head, *switched(modifier, "show_viewport", False), f"The modifier {modifier.name} of Tester is disabled in the viewport")
