@@ -26,6 +26,7 @@ from .layout import (
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
+from .packages import INSTALL, NotInstalled, lacking
 from .protocol import (
     PROTOCOL,
     ByeEvent,
@@ -74,6 +75,7 @@ __all__ = [
     "FACE_ACTIONS",
     "FPS",
     "FURTHEST",
+    "INSTALL",
     "JAW",
     "JOINTS",
     "LANGUAGES",
@@ -103,6 +105,7 @@ __all__ = [
     "HelloEvent",
     "JobId",
     "LogFile",
+    "NotInstalled",
     "Option",
     "Passage",
     "PerformRequest",
@@ -124,6 +127,7 @@ __all__ = [
     "hidden",
     "is_file",
     "is_folder",
+    "lacking",
     "language_code",
     "name_output",
     "names_file",

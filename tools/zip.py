@@ -66,7 +66,7 @@ def told(path):
     return f"{size}, {len(wheels)} wheels: " + ", ".join(f"{name.partition('-')[0]} {-bytes / 1e6:.1f} MB" for bytes, name in wheels[:5])
 
 
-def build(output, platform=None, python=None, torch=TORCH[0]):
+def build(output, platform=None, python=None, torch="cpu"):
     """Build and validate one zip in the folder output; returns its path. Without platform and python: no wheels."""
     output.mkdir(parents=True, exist_ok=True)
     name = f"utter-{contract.VERSION}"
