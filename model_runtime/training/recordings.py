@@ -201,7 +201,8 @@ def read_csv(path):
     try:
         rows = np.array([[read_number(line[k]) for k in columns] for line in lines], np.float32).reshape(len(lines), len(columns))
         if "timecode" in clock:
-            times = seconds_of([line[clock["timecode"]] for line in lines])
+            fps = read_number(lines[0][clock["fps"]]) if "fps" in clock else 0.0
+            times = seconds_of([line[clock["timecode"]] for line in lines], fps)
         elif "time" in clock:
             times = np.array([read_number(line[clock["time"]]) for line in lines])
         elif "fps" in clock:
@@ -216,8 +217,12 @@ def read_csv(path):
     return "actions", rows, times, [names[k] for k in columns]
 
 
-def seconds_of(timecodes):
-    """ "HH:MM:SS:FF.part" -> seconds [T]. The rate is the smallest usual one that every frame number fits into."""
+def seconds_of(timecodes, fps=0.0):
+    """ "HH:MM:SS:FF.part" -> seconds [T]. A second counts as many frames as the smallest usual rate that every frame number fits into.
+
+    NTSC's rates (29.97 for 30) run slower than they count; so does what is written with a semicolon, which leaves out numbers to keep
+    to the clock, and what an fps such as 29.97 or 59.94 says is one. Without either nothing tells, and the codes are taken as the clock.
+    """
     parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
     if not all(parts):
         raise ValueError(f"the timecode {timecodes[parts.index(None)]!r}")
@@ -225,8 +230,16 @@ def seconds_of(timecodes):
     rate = next((rate for rate in (24, 25, 30, 50, 60, 120, 240) if frames.max() < rate), None)
     if rate is None:
         raise ValueError(f"the frame number {frames.max():.0f} of a timecode")
-    times = hours * 3600 + minutes * 60 + seconds + frames / rate
-    return times + 86400 * np.r_[0, np.cumsum(np.diff(times) < -43200)]  # past midnight
+    drops = rate in (30, 60) and all(";" in code for code in timecodes)
+    whole = round(fps)
+    slower = drops or (whole > 0 and abs(fps * 1.001 - whole) < abs(fps - whole))
+
+    def counted(minutes):  # frames up to a minute of the day: of each but every tenth two are left out, of 60 a second four
+        return minutes * 60 * rate - drops * rate // 15 * (minutes - minutes // 10)
+
+    since = counted(hours * 60 + minutes) + seconds * rate + frames
+    since += counted(1440) * np.r_[0, np.cumsum(np.diff(since) < -counted(720))]  # past midnight
+    return since * (1.001 if slower else 1.0) / rate
 
 
 def plain(name):
