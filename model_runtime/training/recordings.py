@@ -193,13 +193,17 @@ def read_csv(path):
     if len(table) < 3:
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
     names, lines = [name.strip() for name in table[0]], table[1:]
+    count = names.index("BlendShapeCount") if "BlendShapeCount" in names else None
+    lost = [count is not None and len(line) > count and line[count].strip() == "0" for line in lines]  # no face was seen
+    lines = [line[: len(names)] + [""] * (len(names) - len(line)) if gone else line for line, gone in zip(lines, lost)]
     for number, line in enumerate(lines, 2):
         if len(line) != len(names):
             raise UtterError(f"line {number} of {path.name} has {len(line)} columns, the first has {len(names)}.")
     clock = {name.lower(): column for column, name in enumerate(names) if name.lower() in ("timecode", "time", "fps")}
     columns = [k for k, name in enumerate(names) if plain(name) in ACTION_OF or name in HEAD]
     try:
-        rows = np.array([[read_number(line[k]) for k in columns] for line in lines], np.float32).reshape(len(lines), len(columns))
+        seen = [line for line, gone in zip(lines, lost) if not gone]
+        rows = np.array([[read_number(line[k]) for k in columns] for line in seen], np.float32).reshape(len(seen), len(columns))
         if "timecode" in clock:
             fps = read_number(lines[0][clock["fps"]]) if "fps" in clock else 0.0
             times = seconds_of([line[clock["timecode"]] for line in lines], fps)
@@ -214,6 +218,9 @@ def read_csv(path):
     times = times - times[0]
     if not np.isfinite(rows).all() or not np.isfinite(times).all() or (np.diff(times) < 0).any() or times[-1] <= 0:
         raise UtterError(f"{path.name} holds numbers that are not finite, or its times do not run forwards.")
+    times = times[~np.array(lost)]  # between the frames around it, what was not seen is a straight line
+    if len(times) < 2:
+        raise UtterError(f"{path.name} holds a face in fewer than two frames; record the take again.")
     return "actions", rows, times, [names[k] for k in columns]
 
 

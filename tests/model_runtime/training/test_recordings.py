@@ -109,6 +109,21 @@ def test_ten_minutes_of_ntsc_do_not_drift(drop, rate, fps, start):
     np.testing.assert_allclose(times - times[0], frames * 1.001 / rate, atol=1e-3)
 
 
+@pytest.mark.parametrize("rest", ["", ",,,", "," + ",".join(["0"] * (len(LIVE_LINK) - 2))])
+def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
+    write_csv(folder / "take.csv", 30)
+    whole = one(folder, head).values
+    lines = (folder / "take.csv").read_text().splitlines()
+    for at in range(40, 43):
+        lines[at] = f"{lines[at].split(',')[0]},0{rest}"
+    (folder / "take.csv").write_text("\n".join(lines))
+    np.testing.assert_allclose(one(folder, head).values, whole, atol=0.02)
+    (folder / "take.csv").write_text("\n".join([lines[0], *(f"{line.split(',')[0]},0{rest}" for line in lines[1:])]))
+    with pytest.raises(UtterError):
+        recordings.read(folder, head, report=(said := []).append)
+    assert "fewer than two frames" in said[0]
+
+
 def test_our_own_names_and_weights_in_npz_say_the_same(folder, head):
     write_csv(folder / "take.csv", 30)
     from_csv = one(folder, head).values
