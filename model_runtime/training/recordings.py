@@ -57,6 +57,7 @@ from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
 APART = 1.0  # seconds by which a voice and its curves may differ in length
+GAP = 0.25  # seconds without a frame from which it is said
 SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
 SEED = 17
 SHUT = 0.03  # lip gap of shut lips
@@ -132,6 +133,8 @@ def read_one(sound, about, head, flame):
     kind, rows, times, names = read_csv(curves) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
         raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
+    if (gap := np.diff(times).max()) > GAP:
+        recording.notes.append(f"for up to {gap:.1f} s no face was captured; the curves go straight there.")
     rows = resample(rows, times, T)
     if kind == "actions":
         recording.actions, recording.captured, neck = as_actions(rows, names, curves.name)
@@ -315,6 +318,8 @@ def record(folder, head, encoder, feelings, flame=None, report=print):
         if T < dataset.SHORTEST:
             report(f"{recording.name} is left out: it is shorter than half a second.")
             continue
+        for sentence in recording.notes:
+            report(f"{recording.name}: {sentence}")
         content = encoder.encode(recording.samples)
         found, note = words.find(content, recording.text) if recording.text.strip() else (None, "")
         sharp = words.blend(content, found.phones) if found else content

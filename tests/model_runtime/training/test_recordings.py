@@ -118,6 +118,11 @@ def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
         lines[at] = f"{lines[at].split(',')[0]},0{rest}"
     (folder / "take.csv").write_text("\n".join(lines))
     np.testing.assert_allclose(one(folder, head).values, whole, atol=0.02)
+    for at in range(40, 55):
+        lines[at] = f"{lines[at].split(',')[0]},0{rest}"
+    (folder / "take.csv").write_text("\n".join(lines))
+    recordings.record(folder, head, FakeEncoder(), FakeFeelings(), report=(said := []).append)
+    assert "take: for up to 0.5 s no face was captured; the curves go straight there." in said
     (folder / "take.csv").write_text("\n".join([lines[0], *(f"{line.split(',')[0]},0{rest}" for line in lines[1:])]))
     with pytest.raises(UtterError):
         recordings.read(folder, head, report=(said := []).append)
