@@ -196,7 +196,7 @@ def read_csv(path):
     if len(table) < 3:
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
     names, lines = [name.strip() for name in table[0]], table[1:]
-    count = names.index("BlendShapeCount") if "BlendShapeCount" in names else None
+    count = next((k for k, name in enumerate(names) if name.lower() == "blendshapecount"), None)
     lost = [count is not None and len(line) > count and line[count].strip() == "0" for line in lines]  # no face was seen
     lines = [line[: len(names)] + [""] * (len(names) - len(line)) if gone else line for line, gone in zip(lines, lost)]
     for number, line in enumerate(lines, 2):
