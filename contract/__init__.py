@@ -27,6 +27,7 @@ from .layout import (
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
+from .packages import INSTALL, NotInstalled, lacking
 from .protocol import (
     PROTOCOL,
     ByeEvent,
@@ -76,6 +77,7 @@ __all__ = [
     "FLAME_VERTICES",
     "FPS",
     "FURTHEST",
+    "INSTALL",
     "JAW",
     "JOINTS",
     "LANGUAGES",
@@ -105,6 +107,7 @@ __all__ = [
     "HelloEvent",
     "JobId",
     "LogFile",
+    "NotInstalled",
     "Option",
     "Passage",
     "PerformRequest",
@@ -127,6 +130,7 @@ __all__ = [
     "hidden",
     "is_file",
     "is_folder",
+    "lacking",
     "language_code",
     "name_output",
     "names_file",

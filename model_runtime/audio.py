@@ -161,6 +161,8 @@ def read(stream, name, video=False):
     if max(ours.seconds, player.seconds) < header - SAME:
         raise cut_off(name, max(ours.seconds, player.seconds), header)
     if not ours.length and not player.length:
+        if video and ffmpeg() is None:
+            raise UtterError(f"{name} cannot be read because av is not installed; save the voice as WAV, FLAC, OGG or MP3.")
         if video:
             raise UtterError(f"{name} is a video container; export its sound as WAV and choose that.")
         if ours.trouble is None:

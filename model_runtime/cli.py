@@ -22,6 +22,7 @@ from contract import (
     add_arguments,
     find_voices,
     is_folder,
+    lacking,
     read_identity,
     read_passages,
     tasks_of,
@@ -102,6 +103,11 @@ def main(arguments=None):
     except KeyboardInterrupt:
         print("Cancelled; nothing was written.", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        print(f"This Python lacks {', '.join(lacking(error))}; python build.py installs all that Utter needs.", file=sys.stderr)
+        if args.debug:
+            traceback.print_exc()
+        return 2
     except Exception as error:
         if args.debug:
             raise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from contract import CHANNELS, FACE_ACTIONS, FPS, SOUND_SUFFIXES, Cancelled, PerformRequest, UtterError
+from contract import CHANNELS, FACE_ACTIONS, FPS, SOUND_SUFFIXES, Cancelled, NotInstalled, Passage, PerformRequest, UtterError
 from model_runtime.audio import RATE, load_voice
 from model_runtime.flame.actions import from_motion, to_motion
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
@@ -192,11 +192,12 @@ class Performer:
             note(sentence)
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
-        if request.prompt:
-            base, prompted_base = np.tile(self.feelings.prompt(request.prompt), (frames, 1)), 1.0
+        prompt, passages = self.readable(request, note)
+        if prompt:
+            base, prompted_base = np.tile(self.feelings.prompt(prompt), (frames, 1)), 1.0
         else:
             base, prompted_base = self.feelings.voice(samples, frames), 0.0
-        feeling, prompted = compose(frames, FPS, base, 1.0, request.passages, self.feelings)
+        feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings)
         prompted = np.maximum(prompted, prompted_base)
         del samples, base  # an hour of them is a third of a gigabyte
 
@@ -228,6 +229,24 @@ class Performer:
         step("Writing", 0.98)
         actions = from_motion(self.builtin, own) if actions is None else actions
         return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions)
+
+    def readable(self, request: PerformRequest, note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
+        """The request's prompt and passages; without the package that reads them, those alone that are names of emotions."""
+        from model_runtime.emotion import LABELS
+
+        is_label = lambda text: text.strip().lower() in LABELS
+        prompts = [text for text in (request.prompt, *(passage.prompt for passage in request.passages)) if text]
+        if not all(map(is_label, prompts)):
+            try:
+                self.feelings.sentence_encoder()
+            except NotInstalled as error:
+                note(
+                    f"The prompts were left out, because {error.package} is not installed: the face feels what the voice does. "
+                    f"The names of emotions work: {', '.join(LABELS)}."
+                )
+                prompt = request.prompt if request.prompt and is_label(request.prompt) else None
+                return prompt, [passage for passage in request.passages if is_label(passage.prompt)]
+        return request.prompt, list(request.passages)
 
     def feel(self, subject: str) -> dict[str, Any]:
         """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file."""

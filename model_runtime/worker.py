@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contract import (
+    INSTALL,
     LOG_LINE,
     LOGGER,
     PROTOCOL,
@@ -30,6 +31,7 @@ from contract import (
     ProgressEvent,
     UtterError,
     check_protocol,
+    lacking,
 )
 
 GRACE = 2.0  # seconds a running job has to stop after stdin closed
@@ -120,6 +122,11 @@ class Worker:
         except UtterError as error:
             outcome = " ".join(filter(None, ("refused:", str(error), error.detail)))
             self.fail(number, str(error), error.detail)
+        except ModuleNotFoundError as error:
+            outcome = "refused: " + name_missing(error)
+            self.fail(
+                number, f"This Python lacks {', '.join(lacking(error))}; {INSTALL}.", f"{traceback.format_exc()}\n{name_missing(error)}"
+            )
         except MemoryError:
             outcome = "failed: out of memory"
             LOGGER.exception("%s %s", kind, number)
@@ -199,6 +206,11 @@ class Worker:
         )
 
 
+def name_missing(error: ModuleNotFoundError) -> str:
+    """A line for each package that is not installed, as Python writes it: by these Blender's side knows them (client.explain)."""
+    return "\n".join(f"No module named '{name}'" for name in lacking(error))
+
+
 ALL = object()  # in Worker.cancelled: every job
 
 
@@ -207,6 +219,10 @@ def main(device: str = "auto") -> None:
     log.setFormatter(LOG_LINE)
     LOGGER.addHandler(log)
     LOGGER.setLevel(logging.INFO)
-    Worker(device).run()
+    try:
+        Worker(device).run()
+    except ModuleNotFoundError as error:  # before the first request: say all that is missing, not only the first
+        sys.stderr.write(name_missing(error) + "\n")
+        raise
     sys.stderr.flush()
     os._exit(0)  # not sys.exit: the reader thread still waits for stdin, which would disturb Python's own shutdown

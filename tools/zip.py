@@ -1,7 +1,8 @@
 """python build.py zip: build and validate the extension.
 
 Without options: the variant without wheels, for studios that bring a runtime Python of their own (a preference names it).
-With --platform and --python: one zip for each pair, which holds every wheel that the worker needs there.
+With --platform and --python: one zip for each pair, which holds every wheel that the worker needs there. --torch chooses between torch
+that computes on the processor, and torch with NVIDIA's CUDA libraries, gigabytes of them.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 import contract
 
@@ -23,6 +24,7 @@ SHIPPED = ("addon", "contract", "model_runtime", "blender_assets", "LICENSE", "R
 NOT_SHIPPED = ("training", "__pycache__", "*.pyc", "pictures")
 ENTRY = '"""Utter: heads that speak and feel."""\nfrom .addon import register, unregister  # noqa: F401\n'
 
+TORCH = ("cpu", "cu130")  # builds of torch
 # Blender's platform names; the wheel tags that run there; what packaging's markers see there.
 PLATFORMS = {
     "linux-x64": (
@@ -44,19 +46,32 @@ def main(arguments=None):
     parser.add_argument(
         "--python", nargs="+", default=["3.11"], help="with wheels, for these Pythons (Blender 4.2-5.0: 3.11, 5.1-5.2: 3.13)"
     )
+    parser.add_argument("--torch", choices=TORCH, default=TORCH[0], help="with wheels, this build of torch (default %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "out", help="folder of the zips (default out)")
     args = parser.parse_args(arguments)
     pairs = [(p, v) for p in args.platform for v in args.python] or [(None, None)]
     for platform, python in pairs:
-        path = build(args.output, platform, python)
-        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+        path = build(args.output, platform, python, args.torch)
+        print(f"{path} ({told(path)})")
     return 0
 
 
-def build(output, platform=None, python=None):
+def told(path):
+    """The size of a zip, how many wheels it holds, and which of them are the biggest."""
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    with zipfile.ZipFile(path) as archive:
+        wheels = sorted((-item.compress_size, Path(item.filename).name) for item in archive.infolist() if item.filename.endswith(".whl"))
+    if not wheels:
+        return f"{size}, no wheels"
+    return f"{size}, {len(wheels)} wheels: " + ", ".join(f"{name.partition('-')[0]} {-bytes / 1e6:.1f} MB" for bytes, name in wheels[:5])
+
+
+def build(output, platform=None, python=None, torch="cpu"):
     """Build and validate one zip in the folder output; returns its path. Without platform and python: no wheels."""
     output.mkdir(parents=True, exist_ok=True)
-    name = f"utter-{contract.VERSION}" + (f"-{platform}-py{python.replace('.', '')}" if platform else "")
+    name = f"utter-{contract.VERSION}"
+    if platform:
+        name += f"-{platform}-py{python.replace('.', '')}" + ("" if torch == TORCH[0] else f"-{torch}")
     with tempfile.TemporaryDirectory(prefix="utter-zip-") as folder:
         stage = Path(folder) / "utter"
         stage.mkdir()
@@ -70,7 +85,7 @@ def build(output, platform=None, python=None):
         manifest = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
         manifest = manifest.replace('name = "Utter"', f'version = "{contract.VERSION}"\nname = "Utter"', 1)
         if platform:
-            wheels = download_wheels(stage / "wheels", platform, python)
+            wheels = download_wheels(stage / "wheels", platform, python, torch)
             manifest = with_wheels(manifest, wheels, platform)
         (stage / "blender_manifest.toml").write_text(manifest, encoding="utf-8")
         beside = output / f".{name}.part.zip"
@@ -86,11 +101,12 @@ def with_wheels(manifest, wheels, platform):
     return head + "\n" + "\n".join(lines) + bracket + tables
 
 
-def download_wheels(folder, platform, python):
+def download_wheels(folder, platform, python, torch=TORCH[0]):
     """Download the worker's requirements and all that they require into folder; returns the wheels' file names.
 
-    Walks the wheels' own metadata with the target's environment markers: pip would evaluate them for this machine.
-    Versions are those of .venv where it has the package.
+    Walks the wheels' own metadata with the target's environment markers: pip would evaluate them for this machine. What stands behind
+    an extra is required where the extra is. Versions are those of .venv where it has the package. Ends the program, with a sentence,
+    where a wheel cannot be had or does not fit.
     """
     folder.mkdir()
     tags, markers = PLATFORMS[platform]
@@ -99,63 +115,71 @@ def download_wheels(folder, platform, python):
         "python_version": python,
         "python_full_version": f"{python}.0",
         "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
         "platform_python_implementation": "CPython",
-        "extra": "",
+        "platform_release": "",
+        "platform_version": "",
     }
+    where = f"for {platform}, Python {python}"
     table = pyproject()
-    waiting = [Requirement(r) for r in table["project"]["dependencies"]]
     alone = Requirement(table["tool"]["utter"]["sentence-encoder"])  # installed without its dependencies
-    seen = set(IN_BLENDER)
-    for requirement in [alone, *waiting]:
-        pending = [requirement]
-        while pending:
-            wanted = pending.pop()
-            name = canonicalize_name(wanted.name)
-            if name in seen or (wanted.marker and not wanted.marker.evaluate(markers)):
-                continue
-            seen.add(name)
-            wheel = download(folder, wanted, tags, python)
-            if requirement is not alone:
-                pending += requires(wheel)
+    download(folder, [f"{alone.name}{alone.specifier}"], tags, python, where)
+    waiting = [Requirement(r) for r in table["project"]["dependencies"]]
+    wheels, seen = {}, set()  # {name: wheel}, {(name, extra)}
+    while waiting:
+        wanted = waiting.pop(0)
+        name = canonicalize_name(wanted.name)
+        if name in IN_BLENDER or (wanted.marker and not wanted.marker.evaluate({**markers, "extra": ""})):
+            continue
+        if name not in wheels:
+            specs = torch_specs(wanted, platform, torch) if name == "torch" else [pinned(wanted)]
+            wheels[name] = download(folder, specs, tags, python, where)
+        _, version, *_ = parse_wheel_filename(wheels[name].name)
+        if not wanted.specifier.contains(version, prereleases=True):
+            sys.exit(f"build.py zip: {wanted} is required {where}, and {version} was taken; pin the one that fits in pyproject.toml.")
+        for extra in sorted({"", *wanted.extras} - {extra for other, extra in seen if other == name}):
+            seen.add((name, extra))
+            for needed in requires(wheels[name]):
+                if needed.marker is None or needed.marker.evaluate({**markers, "extra": extra}):
+                    needed.marker = None  # it holds, and may speak of this wheel's extra
+                    waiting.append(needed)
     return sorted(p.name for p in folder.glob("*.whl"))
 
 
-def download(folder, requirement, tags, python):
-    """pip-download one wheel without its dependencies; returns its path."""
+def torch_specs(requirement, platform, build):
+    """What to ask pip for, in this order, to get that build of torch. A wheel without a local version such as +cpu has CUDA's libraries
+    beside it on Linux, and computes on the processor elsewhere."""
+    if build != "cpu" and platform.startswith("macos"):
+        sys.exit(f"build.py zip: there is no torch with CUDA for {platform}; leave out --torch {build}.")
+    version = pinned(requirement).partition("==")[2]
+    ordinary = "cu130" if platform.startswith("linux") else "cpu"
+    return [f"torch==={version}"] * (build == ordinary) + [f"torch=={version}+{build}"]  # === takes no +cpu for the plain version
+
+
+def download(folder, specs, tags, python, where):
+    """pip-download the wheel of the first of those specs that is there, without its dependencies; returns its path."""
     before = set(folder.glob("*.whl"))
-    spec = requirement.name + (f"=={installed}" if (installed := installed_version(requirement.name)) else str(requirement.specifier))
-    subprocess.check_call(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--implementation",
-            "cp",
-            "--python-version",
-            python,
-            *(f"--platform={tag}" for tag in tags),
-            "--dest",
-            str(folder),
-            spec,
-        ]
-    )
-    (wheel,) = set(folder.glob("*.whl")) - before
-    return wheel
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    command += ["--implementation", "cp", "--python-version", python, *(f"--platform={tag}" for tag in tags), "--dest", str(folder)]
+    for spec in specs:
+        answer = subprocess.run([*command, spec], capture_output=True, text=True)
+        if answer.returncode == 0:
+            (wheel,) = set(folder.glob("*.whl")) - before
+            return wheel
+    print(answer.stderr, file=sys.stderr, end="")
+    sys.exit(f"build.py zip: no wheel of {specs[-1]} {where} can be had here; give pip a place that has it (PIP_FIND_LINKS).")
 
 
-def installed_version(name):
-    """The version that .venv has, without a local tag such as +cpu; None if it has none."""
+def pinned(requirement):
+    """The requirement with the version that .venv has, without a local tag such as +cpu; as it is if .venv has none that fits."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version(name).split("+")[0]
+        installed = version(requirement.name).partition("+")[0]
     except PackageNotFoundError:
-        return None
+        installed = ""
+    fits = installed and requirement.specifier.contains(installed, prereleases=True)
+    return requirement.name + (f"=={installed}" if fits else str(requirement.specifier))
 
 
 def requires(wheel):

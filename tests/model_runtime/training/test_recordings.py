@@ -91,6 +91,44 @@ def test_midnight_passes(folder, head):
     assert one(folder, head).values[:, JAW.start].std() > 0.02
 
 
+def code(number, rate, drop):
+    """The time code of a frame, counted one by one: dropped numbers are those that begin a minute, unless it is a tenth."""
+    if drop:
+        tens, rest = divmod(number, 600 * rate - 9 * rate // 15)
+        number += tens * 9 * rate // 15 + max(0, rest - rate // 15) // (60 * rate - rate // 15) * (rate // 15)
+    second, frame = divmod(number, rate)
+    return f"{second // 3600 % 24:02d}:{second // 60 % 60:02d}:{second % 60:02d}{';' if drop else ':'}{frame:02d}.000"
+
+
+@pytest.mark.parametrize("drop, rate, fps", [(True, 30, 0), (True, 60, 0), (False, 30, 29.97), (False, 24, 23.976), (False, 60, 59.94)])
+@pytest.mark.parametrize("start", [0, 23 * 3600 + 55 * 60])
+def test_ten_minutes_of_ntsc_do_not_drift(drop, rate, fps, start):
+    first = start * rate if not drop else start * rate * 1000 // 1001
+    frames = np.arange(0, 600 * rate, 7)
+    times = recordings.seconds_of([code(first + int(frame), rate, drop) for frame in frames], fps)
+    np.testing.assert_allclose(times - times[0], frames * 1.001 / rate, atol=1e-3)
+
+
+@pytest.mark.parametrize("rest", ["", ",,,", "," + ",".join(["0"] * (len(LIVE_LINK) - 2))])
+def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
+    write_csv(folder / "take.csv", 30)
+    whole = one(folder, head).values
+    lines = (folder / "take.csv").read_text().splitlines()
+    for at in range(40, 43):
+        lines[at] = f"{lines[at].split(',')[0]},0{rest}"
+    (folder / "take.csv").write_text("\n".join(lines))
+    np.testing.assert_allclose(one(folder, head).values, whole, atol=0.02)
+    for at in range(40, 55):
+        lines[at] = f"{lines[at].split(',')[0]},0{rest}"
+    (folder / "take.csv").write_text("\n".join(lines))
+    recordings.record(folder, head, FakeEncoder(), FakeFeelings(), report=(said := []).append)
+    assert "take: for up to 0.5 s no face was captured; the curves go straight there." in said
+    (folder / "take.csv").write_text("\n".join([lines[0], *(f"{line.split(',')[0]},0{rest}" for line in lines[1:])]))
+    with pytest.raises(UtterError):
+        recordings.read(folder, head, report=(said := []).append)
+    assert "fewer than two frames" in said[0]
+
+
 def test_our_own_names_and_weights_in_npz_say_the_same(folder, head):
     write_csv(folder / "take.csv", 30)
     from_csv = one(folder, head).values
