@@ -39,6 +39,8 @@ def sentences(scene, head):
     shared = any(settings_of(other).strip == settings.strip for other in scene.objects if other != head)
     if not settings.strip or shared:  # a duplicated head has its own strip as soon as it has its own Start Frame
         return []
+    if any(pieces(other, head) for other in head.users_scene):  # of a copied scene, which shares the head and has no strips
+        return []
     return ["The voice's strip is no longer in the sequencer; choose the voice again to hear it. The face begins at Start Frame."]
 
 
