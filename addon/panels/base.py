@@ -46,10 +46,10 @@ def take_over(head: Any) -> None:
 
 
 def chosen(context: Any) -> Any:
-    """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
+    """The head that performs: the scene's choice while it is in the scene, or else the only one there; None if it cannot perform."""
     head = context.scene.utter.head
     if head is not None and context.scene.objects.get(head.name) == head:
-        return head
+        return head if rigs.ready(head) else None
     found = rigs.find(context)
     return found if found is not None and rigs.ready(found) else None
 

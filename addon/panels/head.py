@@ -135,12 +135,14 @@ class UTTER_PT_head(Panel, bpy.types.Panel):
     bl_label = "Head"
 
     def draw(self, context):
-        layout, head = self.layout, chosen(context)
-        if head is not None:
+        layout, head, wanted = self.layout, chosen(context), context.scene.utter.head
+        if head or wanted:
             row = layout.row(align=True)
             row.prop(context.scene.utter, "head", text="")
             row.menu("UTTER_MT_add_head", text="", icon="ADD")
-            if context.scene.utter.head != head:
+            if head is None:
+                jobs.draw_text(layout, rigs.recognise(wanted).reason, context.region.width, "ERROR")
+            elif wanted != head:
                 layout.label(text=f"Using {head.name}", icon="MESH_DATA")
         if not jobs.draw_progress(layout, "head") and head is None:
             column = layout.column(align=True)
