@@ -1,0 +1,308 @@
+"""Random sessions in Blender, as artists have them: whatever is done, in whatever order, faces and settings are what they should be.
+
+A session does some twenty things at random to one or more heads. It notes beside Blender what each head then should be (undo and redo
+included), and compares in the end: the neutral face, the joints, every setting, the takes. An operator may refuse with a sentence;
+nothing else may be raised, and what was refused must have changed nothing.
+"""
+
+import contextlib
+import copy
+import io
+import random
+import tempfile
+import traceback
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from addon.contract import SLIDERS, UtterError
+from addon.panels import head as heads_room
+from addon.panels import identity, voice
+from addon.rigs import making
+from addon.rigs.axes import TO_BLENDER
+from addon.rigs.base import armature, neutral
+
+ROOT = Path(__file__).resolve().parents[2]
+VOICES = [str(ROOT / "blender_assets" / "voices" / name) for name in ("pie.flac", "door.flac")]
+STEPS = 20
+NEAR = 1e-5  # metres that a neutral face may be off: 0.01 mm
+SETTINGS = ("voice", "prompt", "seed", "start", "quality")
+LOCAL = ("do_rename_key", "do_rename_bone", "do_delete_key")  # what an artist cannot do to a linked character
+
+
+class Session:
+    """One session. notes: {head's name: what it should be}; past, place: the notes at each undo step, and which one is now."""
+
+    def __init__(self, seed, bundle):
+        self.random, self.bundle, self.folder = random.Random(seed), bundle, Path(tempfile.mkdtemp())
+        self.notes, self.log, self.refused = {}, [f"seed {seed}"], []
+        self.linked = seed % 4 == 3  # every fourth is in a shot, with a linked character
+        self.add_character() if self.linked else self.add_head()
+        self.past, self.place = [], -1
+        self.push()
+
+    # What is noted
+
+    def push(self):
+        bpy.ops.ed.undo_push(message="step")
+        self.past[self.place + 1 :] = [copy.deepcopy(self.notes)]
+        self.place += 1
+
+    def heads(self):
+        return [bpy.data.objects[name] for name in self.notes]
+
+    def pick(self):
+        """A head at random, which is then chosen."""
+        head = self.random.choice(self.heads())
+        heads_room.choose(bpy.context.scene, head)
+        return head
+
+    def note(self, head):
+        return self.notes[head.name]
+
+    def new_note(self, head):
+        sliders = {name: getattr(head.utter.identity, identity.key(name)) for name in SLIDERS}
+        settings = {name: getattr(head.utter, name) for name in SETTINGS}
+        self.notes[head.name] = {"sliders": sliders, "seed": -1, "settings": settings, "passages": [], "takes": 0, "edited": False}
+
+    def tried(self, function, *arguments, **keywords):
+        """Whether the function did its work; a refusal is a sentence, and is kept."""
+        try:
+            return function(*arguments, **keywords) not in ({"CANCELLED"}, False)
+        except (UtterError, RuntimeError) as error:
+            assert "Traceback" not in str(error), error
+            self.refused.append(str(error).strip())
+            return False
+
+    # What is done
+
+    def add_head(self):
+        head = making.build(self.bundle, name=f"Head {len(bpy.data.objects)}")
+        heads_room.choose(bpy.context.scene, head)
+        head.utter.quality = "draft"
+        self.new_note(head)
+
+    def add_character(self):
+        """A head of a library file, linked into this file and overridden with all that is its own."""
+        self.add_head()
+        (head,) = self.heads()
+        group = bpy.data.collections.new("Character")
+        bpy.context.scene.collection.children.link(group)
+        for obj in (head, armature(head)):
+            group.objects.link(obj)
+            bpy.context.scene.collection.objects.unlink(obj)
+        path = str(self.folder / "character.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        with bpy.data.libraries.load(path, link=True) as (_, wanted):
+            wanted.collections = ["Character"]
+        root = wanted.collections[0].override_hierarchy_create(
+            bpy.context.scene, bpy.context.view_layer, reference=None, do_fully_editable=True
+        )
+        head = next(obj for obj in root.all_objects if obj.type == "MESH")
+        heads_room.choose(bpy.context.scene, head)
+        self.notes = {}
+        self.new_note(head)
+
+    def do_another_head(self):
+        if len(self.notes) < 3:
+            self.add_head()
+
+    def do_slider(self):
+        head = self.pick()
+        name, value = self.random.choice(list(SLIDERS)), round(self.random.uniform(-1, 1), 2)
+        if refusal := identity.refusal(head):  # the panel shows this instead of sliders
+            self.refused.append(refusal)
+            return
+        setattr(head.utter.identity, identity.key(name), value)
+        self.note(head)["sliders"][name] = value
+
+    def do_random_identity(self):
+        head, seed = self.pick(), self.random.randrange(1000)
+        if self.tried(bpy.ops.utter.random_identity, seed=seed):
+            self.note(head)["seed"], self.note(head)["sliders"] = seed, identity.sliders_of(seed)
+
+    def do_reset_identity(self):
+        head = self.pick()
+        if self.tried(bpy.ops.utter.reset_identity):
+            self.note(head)["seed"], self.note(head)["sliders"] = -1, dict.fromkeys(SLIDERS, 0)
+
+    def do_settings(self):
+        head = self.pick()
+        for name, value in (
+            ("prompt", self.random.choice(("sad", "overjoyed", ""))),
+            ("seed", self.random.randrange(100)),
+            ("start", self.random.randrange(-10, 200)),
+        ):
+            setattr(head.utter, name, value)
+            self.note(head)["settings"][name] = value
+
+    def do_voice(self):
+        head, voice = self.pick(), self.random.choice(VOICES)
+        if self.tried(bpy.ops.utter.choose_voice, filepath=voice):
+            self.note(head)["settings"]["voice"] = voice
+
+    def do_passage(self):
+        head = self.pick()
+        if self.tried(bpy.ops.utter.add_passage):
+            text = self.random.choice(("angry", "afraid"))
+            head.utter.passages[-1].prompt = text
+            self.note(head)["passages"].append(text)
+
+    def do_perform(self):
+        head = self.pick()
+        if self.tried(bpy.ops.utter.perform):
+            self.note(head)["takes"] += 1
+
+    def do_key_and_rediffuse(self):
+        head = self.pick()
+        keys = head.data.shape_keys.key_blocks
+        name = self.random.choice(list(keys.keys())[1:])
+        if keys[name].id_data.animation_data and keys[name].id_data.animation_data.action:
+            keys[name].value = self.random.uniform(0, 0.5)
+            keys[name].keyframe_insert("value", frame=head.utter.start + self.random.randrange(60))
+        self.tried(bpy.ops.utter.rediffuse)
+
+    def do_clear(self):
+        head = self.pick()
+        if self.tried(bpy.ops.utter.clear):  # an Action that holds nothing more goes, and with it the take
+            self.note(head)["takes"] = takes_of(head)
+
+    def do_choose_take(self):
+        head = self.pick()
+        if len(head.utter.takes):
+            head.utter.take = self.random.randrange(len(head.utter.takes))
+
+    def do_rename_head(self):
+        head = self.pick()
+        before, head.name = head.name, f"Renamed {self.random.randrange(1000)}"
+        self.notes[head.name] = self.notes.pop(before)
+
+    def do_rename_key(self):
+        keys = self.pick().data.shape_keys.key_blocks
+        key = keys[self.random.randrange(1, len(keys))]
+        key.name = f"CTRL_{key.name}"
+
+    def do_rename_bone(self):
+        bones = armature(self.pick()).data.bones
+        bone = self.random.choice(list(bones))
+        bone.name = f"DEF-{bone.name}"
+
+    def do_delete_key(self):
+        head = self.pick()
+        head.shape_key_remove(self.random.choice(list(head.data.shape_keys.key_blocks)[1:]))
+
+    def do_duplicate(self, linked=False):
+        head = self.pick()
+        if len(self.notes) > 3 or head not in bpy.context.selected_objects:
+            return
+        armature(head).select_set(True)
+        bpy.ops.object.duplicate(linked=linked)
+        twin = next(obj for obj in bpy.context.selected_objects if obj.type == "MESH")
+        self.notes[twin.name] = copy.deepcopy(self.note(head))
+
+    def do_alt_d(self):
+        self.do_duplicate(linked=True)
+
+    def do_delete_head(self):
+        if len(self.notes) > 1:
+            head = self.pick()
+            del self.notes[head.name]
+            bpy.data.objects.remove(head)
+
+    def do_move_strip(self):
+        head = self.pick()
+        if strip := bpy.context.scene.sequence_editor and voice.strip_of(bpy.context.scene, head):
+            strip.frame_start += self.random.randrange(-20, 50)
+
+    def do_something_in_a_mode(self):
+        """As an artist who left a head in Edit, Sculpt or Pose Mode and goes on in the panel. (What is done there is one step of undo
+        here: Blender's own steps in those modes hold nothing but the mesh or the bones.)"""
+        head = self.pick()
+        obj = self.random.choice((head, armature(head)))
+        bpy.context.view_layer.objects.active = obj
+        modes = ("POSE", "EDIT") if obj.type == "ARMATURE" else ("SCULPT", "EDIT")
+        if not obj.library and not obj.data.library and not obj.override_library:
+            bpy.ops.object.mode_set(mode=self.random.choice(modes))
+        getattr(self, self.random.choice(("do_slider", "do_random_identity", "do_settings", "do_perform", "do_key_and_rediffuse")))()
+        if bpy.context.view_layer.objects.active:
+            bpy.ops.object.mode_set(mode="OBJECT")
+
+    def do_fps(self):
+        bpy.context.scene.render.fps = self.random.choice((24, 25, 30, 60))
+
+    def do_undo(self):
+        if self.place > 0:
+            bpy.ops.ed.undo()
+            self.place -= 1
+            self.notes = copy.deepcopy(self.past[self.place])
+        return "no step"
+
+    def do_redo(self):
+        if self.place < len(self.past) - 1:
+            bpy.ops.ed.redo()
+            self.place += 1
+            self.notes = copy.deepcopy(self.past[self.place])
+        return "no step"
+
+    def do_save_and_load(self):
+        path = str(self.folder / "scene.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+        bpy.ops.wm.open_mainfile(filepath=path)
+        self.past, self.place = [], -1
+
+    # What must hold
+
+    def check(self):
+        for name, note in self.notes.items():
+            head = bpy.data.objects[name]
+            told = {setting: getattr(head.utter, setting) for setting in SETTINGS}
+            assert told == note["settings"], (name, told, note["settings"])
+            sliders = {slider: round(getattr(head.utter.identity, identity.key(slider)), 4) for slider in SLIDERS}
+            assert sliders == {slider: round(value, 4) for slider, value in note["sliders"].items()}, (name, sliders, note["sliders"])
+            assert [passage.prompt for passage in head.utter.passages] == note["passages"], name
+            assert takes_of(head) == note["takes"], (name, takes_of(head), note["takes"])
+            off = np.abs(neutral(head) - self.expected(note)).max()
+            assert off < NEAR, f"{name}: its neutral face is {1000 * off:.3f} mm off"
+
+    def expected(self, note):
+        """The neutral face [N,3] that a head of that note should have."""
+        directions = identity.model().directions
+        beta = np.array([note["sliders"][name] for name in SLIDERS]) @ directions
+        if note["seed"] >= 0:
+            beta = beta + identity.draw_identity(directions, note["seed"])[1]
+        with np.load(self.bundle) as arrays:
+            vertices = arrays["vertices"].astype(float)
+        return (vertices + identity.model().shapes @ beta.astype(np.float32)) @ TO_BLENDER.T
+
+
+def takes_of(head):
+    """How many takes of a head still have their Action."""
+    return sum(bool(take.keys or take.bones) for take in head.utter.takes)
+
+
+WEIGHTS = {"slider": 4, "settings": 3, "perform": 4, "voice": 3, "undo": 3, "key_and_rediffuse": 3}
+DOINGS = [name for name in vars(Session) if name.startswith("do_")]
+
+
+def play(seed, bundle):
+    """Play the session of that seed; returns "" or what went wrong, with all that was done before."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    session = Session(seed, bundle)
+    doings = [name for name in DOINGS if not (session.linked and name in LOCAL)]
+    weights = [WEIGHTS.get(name[3:], 1) for name in doings]
+    errors = io.StringIO()  # Blender prints what a property's update raises
+    try:
+        with contextlib.redirect_stderr(errors):
+            for _ in range(STEPS):
+                (doing,) = session.random.choices(doings, weights)
+                session.log.append(doing)
+                if getattr(session, doing)() != "no step":
+                    session.push()
+                assert "Traceback" not in errors.getvalue()
+            session.log.append("check")
+            session.check()
+    except Exception:
+        return f"{' '.join(session.log)}\n{session.refused}\n{traceback.format_exc()}\n{errors.getvalue()[-3000:]}"
+    return ""
