@@ -6,6 +6,8 @@ from .. import compat
 from ..animation import bake
 from .base import settings_of
 
+STRIP = "Voice of "  # what our strips are called, before the head's name
+
 
 def scene_of(head):
     """The scene in which the head speaks: the current one if the head is in it."""
@@ -13,15 +15,24 @@ def scene_of(head):
     return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
 
 
+def speakers(scene):
+    """The heads of a scene that have a strip."""
+    return [obj for obj in scene.objects if obj.type == "MESH" and settings_of(obj).strip]
+
+
 def pieces(scene, head):
     """The strips that play the head's voice, the one that Utter made first; none where a duplicated head names its original's."""
     settings = settings_of(head)
-    if not settings.strip or any(settings_of(other).strip == settings.strip for other in scene.objects if other != head):
+    if not settings.strip:
+        return []
+    others = [settings_of(other) for other in speakers(scene) if other != head]
+    if any(other.strip == settings.strip for other in others) and not f"{STRIP}{head.name}".startswith(settings.strip):
         return []
     sounds = [strip for strip in compat.all_strips(scene) if strip.type == "SOUND"]
     made = next((strip for strip in sounds if strip.name == settings.strip), None)
     sound = settings.sound or (made.sound if made else None)
-    found = [strip for strip in sounds if strip == made or (sound is not None and strip.sound == sound)]
+    alone = sound is not None and all(other.sound != sound for other in others)  # else the same recording plays for another head, too
+    found = [strip for strip in sounds if strip == made or (alone and strip.sound == sound)]
     return sorted(found, key=lambda strip: (strip != made, compat.handles(strip)[0]))
 
 
@@ -36,7 +47,7 @@ def sentences(scene, head):
     settings, strips = settings_of(head), pieces(scene, head)
     if strips:
         return list(_told(scene, strips, settings.seconds))
-    shared = any(settings_of(other).strip == settings.strip for other in scene.objects if other != head)
+    shared = any(settings_of(other).strip == settings.strip for other in speakers(scene) if other != head)
     if not settings.strip or shared:  # a duplicated head has its own strip as soon as it has its own Start Frame
         return []
     if any(pieces(other, head) for other in head.users_scene):  # of a copied scene, which shares the head and has no strips

@@ -12,8 +12,6 @@ from ..work import jobs
 from . import sequencer, takes
 from .base import HeadPanel, chosen, settings_of
 
-STRIP = "Voice of "  # what our strips are called, before the head's name
-
 
 def path_of(head):
     """Absolute path of the head's voice. UtterError if there is none."""
@@ -44,7 +42,7 @@ def place(scene, head):
         raise UtterError(f"{path} has letters that are not in UTF-8; rename the file and its folder, and choose it again.")
     taken = {strip.channel for strip in compat.strips(scene)}
     channel = next((number for number in range(1, 129) if number not in taken), 1)
-    strip = compat.strips(scene).new_sound(f"{STRIP}{head.name}", path, channel, settings.start)
+    strip = compat.strips(scene).new_sound(f"{sequencer.STRIP}{head.name}", path, channel, settings.start)
     settings.strip, settings.sound = strip.name, strip.sound
     if strip.sound.channels == "INVALID":
         remove(scene, head)
@@ -140,8 +138,8 @@ def _after_update(scene, depsgraph):
 @bpy.app.handlers.persistent
 def _before_frame(scene, *_):
     """And when another frame is shown: of a move in the sequencer that is cancelled Blender tells nothing."""
-    for head in scene.objects if scene.sequence_editor is not None else ():
-        if head.type == "MESH" and head.utter.strip and not head.library and sequencer.pieces(scene, head):
+    for head in sequencer.speakers(scene) if scene.sequence_editor is not None else ():
+        if not head.library and sequencer.pieces(scene, head):
             follow(scene, head)
 
 

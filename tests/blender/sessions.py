@@ -16,9 +16,11 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from addon import compat, rigs
+from addon.animation import bake, tracks
 from addon.contract import SLIDERS, UtterError
 from addon.panels import head as heads_room
-from addon.panels import identity, voice
+from addon.panels import identity, sequencer
 from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
 from addon.rigs.base import armature, neutral
@@ -213,8 +215,11 @@ class Session:
 
     def do_move_strip(self):
         head = self.pick()
-        if strip := bpy.context.scene.sequence_editor and voice.strip_of(bpy.context.scene, head):
-            strip.frame_start += self.random.randrange(-20, 50)
+        scene = bpy.context.scene
+        if strips := sequencer.pieces(scene, head):
+            compat.move_strip(strips[0], self.random.randrange(-20, 50))
+            scene.frame_set(scene.frame_current)
+            self.note(head)["settings"]["start"] = round(sequencer.begins(scene, head))
 
     def do_something_in_a_mode(self):
         """As an artist who left a head in Edit, Sculpt or Pose Mode and goes on in the panel. (What is done there is one step of undo
@@ -255,6 +260,7 @@ class Session:
     # What must hold
 
     def check(self):
+        bpy.context.scene.frame_set(1)
         for name, note in self.notes.items():
             head = bpy.data.objects[name]
             told = {setting: getattr(head.utter, setting) for setting in SETTINGS}
@@ -263,6 +269,10 @@ class Session:
             assert sliders == {slider: round(value, 4) for slider, value in note["sliders"].items()}, (name, sliders, note["sliders"])
             assert [passage.prompt for passage in head.utter.passages] == note["passages"], name
             assert takes_of(head) == note["takes"], (name, takes_of(head), note["takes"])
+            if rigs.ready(head):
+                for action in bake.actions(rigs.rig_of(head)):
+                    begin = sequencer.begins(bpy.context.scene, head)
+                    assert abs(tracks.timing(action)[0] - begin) < 0.01, f"{name}: keys from {tracks.timing(action)}, sound from {begin}"
             off = np.abs(neutral(head) - self.expected(note)).max()
             assert off < NEAR, f"{name}: its neutral face is {1000 * off:.3f} mm off"
 
