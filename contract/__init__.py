@@ -3,8 +3,26 @@
 Both import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
 """
 
-from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
+from .batch import (
+    COLUMNS,
+    Task,
+    check_task,
+    exit_code,
+    explain,
+    find_voices,
+    free_output,
+    located,
+    name_output,
+    perform_all,
+    read_list,
+    row,
+    tasks_of,
+    usable,
+    words_for,
+)
+from .console import brief, complain, say
 from .errors import Cancelled, UtterError
+from .files import beside, check_output, own_folder, same_place
 from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
 from .language import LANGUAGES, language_code, offered_language
 from .layout import (
@@ -25,7 +43,7 @@ from .layout import (
     TONGUE,
 )
 from .log import LOG_LINE, LOGGER, LogFile
-from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
+from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
 from .protocol import (
     PROTOCOL,
     ByeEvent,
@@ -40,7 +58,7 @@ from .protocol import (
     ResultEvent,
     check_protocol,
 )
-from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
+from .request import DEVICES, LAST_FRAME, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
 from .text import (
     check_words_file,
@@ -77,6 +95,7 @@ __all__ = [
     "JAW",
     "JOINTS",
     "LANGUAGES",
+    "LAST_FRAME",
     "LIDS",
     "LIP_LANDMARKS",
     "LOGGER",
@@ -104,6 +123,7 @@ __all__ = [
     "JobId",
     "LogFile",
     "Option",
+    "Parser",
     "Passage",
     "PerformRequest",
     "PerformResult",
@@ -112,23 +132,36 @@ __all__ = [
     "ResultEvent",
     "Task",
     "UtterError",
+    "VerbParser",
     "add_arguments",
+    "beside",
+    "brief",
+    "check_output",
     "check_protocol",
+    "check_task",
     "check_words_file",
+    "complain",
     "draw_identity",
     "even",
+    "exit_code",
+    "explain",
     "find_file",
     "find_voices",
     "frame_at",
     "frames_covering",
+    "free_output",
     "hidden",
     "is_file",
     "is_folder",
+    "is_text",
     "language_code",
+    "located",
     "name_output",
     "names_file",
     "offered_language",
     "options_of",
+    "own_folder",
+    "perform_all",
     "plain",
     "read_identity",
     "read_json",
@@ -139,6 +172,8 @@ __all__ = [
     "read_text",
     "row",
     "same_name",
+    "same_place",
+    "say",
     "seconds_at",
     "tasks_of",
     "usable",

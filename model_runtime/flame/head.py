@@ -1,17 +1,15 @@
 """A head: the arrays of a FLAME-format file (docs/formats.md, "Head"), read, checked and written."""
 
 import hashlib
-import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from contract import COEFFICIENTS, UtterError
+from contract import COEFFICIENTS, UtterError, beside
 from model_runtime.flame.pickles import load_pickle
 from model_runtime.motion import read_npz, write_npz
 
@@ -277,13 +275,5 @@ def save_head(head, path):
         return write_npz(path, **present)
     if path.suffix.lower() != ".pkl":
         raise UtterError(f"{path.name}: a head is written as .npz or .pkl.")
-    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as stream:
-            pickle.dump(present, stream, protocol=2)
-        os.replace(beside, path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
+    with beside(path) as part, open(part, "wb") as stream:
+        pickle.dump(present, stream, protocol=2)

@@ -50,7 +50,7 @@ def test_voices_words_and_outputs_are_named(tmp_path):
     voices = find_voices([tmp_path])
     assert [path.name for path in voices] == ["a.flac", "b.WAV"]
     assert words_for(voices[0], str(tmp_path)) == str(tmp_path / "a.txt") and words_for(voices[1], str(tmp_path)) is None
-    taken = set()
+    taken = {}
     assert name_output(tmp_path, None, "a.flac", ".npz", taken).name == "a.npz"
     assert name_output(tmp_path, None, "A.wav", ".npz", taken).name == "A_2.npz"
     with pytest.raises(UtterError, match="earlier row"):
