@@ -56,7 +56,7 @@ def check_output(path: str | Path, inputs: Mapping[str, str]) -> None:
         raise UtterError(f"{path} is a folder, or no file that can be replaced; name a file.")
     if same_place(path) in inputs:
         raise UtterError(f"{path} would replace {inputs[same_place(path)]}, which is read; choose another name.")
-    folder = next(parent for parent in path.absolute().parents if exists(parent) or parent == parent.parent)
+    folder = next(parent for parent in Path(os.path.realpath(path)).parents if exists(parent) or parent == parent.parent)
     probe = folder / f".utter-{secrets.token_hex(8)}"
     try:
         probe.touch()
