@@ -3,8 +3,26 @@
 Both import this package and never each other. Pure Python: importing it imports neither bpy, torch nor numpy.
 """
 
-from .batch import COLUMNS, Task, find_voices, name_output, read_list, row, tasks_of, usable, words_for
+from .batch import (
+    COLUMNS,
+    Task,
+    check_task,
+    exit_code,
+    explain,
+    find_voices,
+    free_output,
+    located,
+    name_output,
+    perform_all,
+    read_list,
+    row,
+    tasks_of,
+    usable,
+    words_for,
+)
+from .console import brief, complain, say
 from .errors import Cancelled, UtterError
+from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
 from .language import LANGUAGES, language_code, offered_language
@@ -26,7 +44,7 @@ from .layout import (
     TONGUE,
 )
 from .log import LOG_LINE, LOGGER, LogFile
-from .options import BLENDER, RUNTIME, Option, add_arguments, options_of
+from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
 from .packages import INSTALL, NotInstalled, lacking
 from .protocol import (
     PROTOCOL,
@@ -42,7 +60,7 @@ from .protocol import (
     ResultEvent,
     check_protocol,
 )
-from .request import DEVICES, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
+from .request import DEVICES, LAST_FRAME, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
 from .text import (
     check_words_file,
@@ -81,6 +99,7 @@ __all__ = [
     "JAW",
     "JOINTS",
     "LANGUAGES",
+    "LAST_FRAME",
     "LIDS",
     "LIP_LANDMARKS",
     "LOGGER",
@@ -109,6 +128,7 @@ __all__ = [
     "LogFile",
     "NotInstalled",
     "Option",
+    "Parser",
     "Passage",
     "PerformRequest",
     "PerformResult",
@@ -117,25 +137,38 @@ __all__ = [
     "ResultEvent",
     "Task",
     "UtterError",
+    "VerbParser",
     "add_arguments",
+    "beside",
+    "brief",
+    "check_output",
     "check_protocol",
+    "check_task",
     "check_words_file",
+    "complain",
     "draw_identity",
     "even",
+    "exit_code",
+    "explain",
     "find_file",
     "find_voices",
     "flame_landmarks",
     "frame_at",
     "frames_covering",
+    "free_output",
     "hidden",
     "is_file",
     "is_folder",
+    "is_text",
     "lacking",
     "language_code",
+    "located",
     "name_output",
     "names_file",
     "offered_language",
     "options_of",
+    "own_folder",
+    "perform_all",
     "plain",
     "read_identity",
     "read_json",
@@ -146,6 +179,8 @@ __all__ = [
     "read_text",
     "row",
     "same_name",
+    "same_place",
+    "say",
     "seconds_at",
     "tasks_of",
     "usable",

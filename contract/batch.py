@@ -10,14 +10,17 @@ One list serves all commands: each leaves out, with a note, the columns that it 
 
 import argparse
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import UtterError
-from .request import OPTIONS
+from .console import brief
+from .errors import Cancelled, UtterError
+from .files import LONGEST, check_output, cut, same_place
+from .identity import read_identity
+from .request import OPTIONS, read_passages
 from .sounds import SOUND_SUFFIXES
-from .text import exists, find_file, find_words, hidden, is_folder, read_table
+from .text import check_words_file, exists, find_file, find_words, hidden, is_file, is_folder, names_file, read_table, read_text
 
 COLUMNS = tuple(name for name, option in OPTIONS.items() if option.column)
 _ALIASES = {alias: name for name in COLUMNS for alias in OPTIONS[name].aliases}
@@ -60,13 +63,15 @@ def row(cells: dict[str, str], folder: Path) -> dict[str, str]:
         raise UtterError("It has more cells than there are columns; put words with commas between double quotes.")
     if "voice" not in asked:
         raise UtterError("It names no voice.")
-    for column, cell in asked.items():
-        path = OPTIONS[column].path
-        # Words or the name of a head are a file of another spelling only where they end like one.
-        there = find_file(folder / cell) if path == "always" or (path and Path(cell).suffix) else folder / cell
-        if path == "always" or (path == "perhaps" and exists(there)):
-            asked[column] = str(there)
-    return asked
+    return {column: located(column, cell, folder) for column, cell in asked.items()}
+
+
+def located(name: str, given: str, folder: Path = Path()) -> str:
+    """What is given for an option: if it is a file, its path from folder, with the capitals and accents that it has there."""
+    path = OPTIONS[name].path
+    # Words or the name of a head are a file of another spelling only where they end like one.
+    there = find_file(folder / given) if path == "always" or (path and Path(given).suffix) else folder / given
+    return str(there) if path == "always" or (path == "perhaps" and exists(there)) else given
 
 
 def usable(asked: dict[str, str], command: str) -> tuple[dict[str, str], str]:
@@ -77,7 +82,7 @@ def usable(asked: dict[str, str], command: str) -> tuple[dict[str, str], str]:
 
 
 class Task(NamedTuple):
-    """One voice of a batch. options: a Namespace of `perform`'s options, or the UtterError that says why the row cannot be used.
+    """One voice of a batch. options: a Namespace of `perform`'s options, or the exception that says why the row cannot be used.
     note: a sentence about what is left out ("" if nothing)."""
 
     title: str
@@ -91,51 +96,149 @@ def tasks_of(path: str, target: Path, suffix: str, command: str, parser: argpars
     """The tasks of a batch list. A row is a command line of its own, with the options given where it has none.
 
     target: the folder that the column `out` refers to. suffix: of the files. parser: of the command (RUNTIME, BLENDER)."""
-    tasks, taken = [], set[str]()
+    tasks, taken = [], dict[str, int]()
     for title, cells in read_list(path):
         voice, output, note = None, None, ""
         options: Any
         try:
             asked, note = usable(row(cells, Path(path).parent), command)
             voice, out = asked.pop("voice"), asked.pop("out", None)
-            options = parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()], argparse.Namespace(**vars(given)))
+            parsed = parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()])
+            options = argparse.Namespace(**{**vars(given), **{name: getattr(parsed, name) for name in asked}})
             output = name_output(target, out, voice, suffix, taken)
-        except UtterError as error:
+        except Exception as error:
             options = error
         tasks.append(Task(title, voice, output, options, note))
     return tasks
 
 
+def check_task(task: Task) -> None:
+    """UtterError for what can be known to be wrong with a Task before anything is computed, without numpy: its files, and their texts."""
+    options, voice = task.options, str(task.voice)
+    if not exists(voice):
+        raise UtterError(f"The voice {voice} does not exist; choose the recording again.")
+    words = words_for(voice, options.words)
+    if words and names_file(words):
+        check_words_file(words)
+        read_text(words, f"The file of words {words} does not exist.")
+    if options.passages:
+        read_passages(options.passages)
+    if options.identity:
+        read_identity(options.identity)
+
+
+def inputs_of(tasks: Iterable[Task]) -> Iterator[str]:
+    """The files that tasks read; not those in a folder of words, which no output is called like."""
+    for voice, options in ((task.voice, task.options) for task in tasks if not isinstance(task.options, Exception)):
+        for name, option in OPTIONS.items():
+            given = voice if name == "voice" else getattr(options, name, None)
+            if option.path and given and is_file(given):
+                yield str(given)
+
+
+def perform_all(
+    tasks: Sequence[Task],
+    check: Callable[[Task], None],
+    perform: Callable[[Task], None],
+    tell: Callable[[Task, Exception], None],
+    inputs: Iterable[str] = (),
+) -> int:
+    """Perform the tasks, each whatever becomes of the others; returns how many were performed.
+
+    First all of them are checked: check(task), and that their outputs can be written and replace no file that one of them reads, nor one
+    of inputs. tell(task, error) hears at once what is wrong with one, and later why one failed. Cancelled (Ctrl-C) says what is done."""
+    places = {same_place(path): path for path in (*inputs_of(tasks), *inputs)}
+    done, good = 0, []
+    try:
+        for task in tasks:
+            try:
+                if isinstance(task.options, Exception):
+                    raise task.options
+                assert task.output is not None
+                check(task)
+                check_output(task.output, places)
+                good.append(task)
+            except Exception as error:
+                tell(task, error)
+        for task in good:
+            try:
+                perform(task)
+                done += 1
+            except Exception as error:
+                tell(task, error)
+    except KeyboardInterrupt as interrupt:
+        raise Cancelled(f"Cancelled; {done} of {len(tasks)} done, and nothing of the others was written.") from interrupt
+    return done
+
+
+def exit_code(done: int, count: int) -> int:
+    """Of a command that performed `done` of `count` voices: 0 all, 2 none, 3 some."""
+    return 0 if done == count else 3 if done else 2
+
+
+def explain(error: Exception, where: Callable[[], str]) -> str:
+    """The sentence for an exception. where(): logs one that is a defect of ours, and says where to read of it."""
+    if isinstance(error, UtterError):
+        return str(error)
+    told = where()
+    if isinstance(error, MemoryError):
+        return "The machine ran out of memory; close other programs or use a shorter voice."
+    return f"Something unexpected went wrong ({type(error).__name__}: {brief(error, 200)}); {told}"
+
+
 def find_voices(given: Iterable[str | Path]) -> list[Path]:
     """Paths of the recordings given, or in the folders given. UtterError if a folder holds none."""
     found: list[Path] = []
-    for item in map(Path, given):
-        if item.is_dir():
-            files = (path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and not hidden(path))
-            inside = sorted(path for path in files if path.is_file())
-            if not inside:
-                raise UtterError(f"The folder {item} holds no recordings (such as .wav or .flac).")
-            found += inside
-        else:
+    for item in map(find_file, given):
+        if not is_folder(item):
             found.append(item)
+            continue
+        try:
+            files = [path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and not hidden(path)]
+        except OSError as error:
+            raise UtterError(f"The folder {item} cannot be read ({error.strerror}).", str(error)) from error
+        inside = sorted(filter(is_file, files))
+        if not inside:
+            raise UtterError(f"The folder {item} holds no recordings (such as .wav or .flac).")
+        found += inside
     return found
 
 
 def words_for(voice: str | Path, words: str | None) -> str | None:
-    """The words of one voice: as given, or in the folder given the file that is named like the voice; None without."""
+    """The words of one voice: as given, or in the folder given the file that is named like the voice; None without. UtterError if the
+    only one that is named so is of a kind that Utter does not read."""
     if not words or not is_folder(words):
         return words
     found = find_words(voice, words)
     return None if found is None else str(found)
 
 
-def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, taken: set[str]) -> Path:
-    """The file with that suffix for one voice: `out` in the folder, or named like the voice. taken: the names used so far; this
-    one is added. UtterError if an earlier row has the same `out`."""
-    stem = Path(voice).stem
-    free = (name for number in itertools.count(1) if (name := stem + (f"_{number}" if number > 1 else "")).lower() not in taken)
-    name = out.removesuffix(suffix) if out else next(free)
-    if name.lower() in taken:
+def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, taken: dict[str, int]) -> Path:
+    """The file with that suffix for one voice: `out` in the folder, or named like the voice; so, too, in `out` where that ends like a
+    folder. taken: what free_output() needs. UtterError if an earlier row has the same `out`."""
+    if not out or out.endswith(("/", "\\")) or Path(out).name in ("", ".."):
+        return free_output(folder / (out or ""), Path(voice).stem, suffix, taken)
+    path = folder / (out if out.lower().endswith(suffix) else f"{out}{suffix}")
+    if same_place(path) in taken:
         raise UtterError(f"An earlier row goes to {out} as well.")
-    taken.add(name.lower())
-    return folder / f"{name}{suffix}"
+    taken[same_place(path)] = 1
+    return path
+
+
+def free_output(folder: Path, stem: str, suffix: str, taken: dict[str, int]) -> Path:
+    """The first of the files stem, stem_2, stem_3 ... with that suffix that no earlier row has; what is too long for a name is cut.
+
+    taken {same_place(path): the last number tried for that stem}: the files of the earlier rows; this one is added."""
+
+    def numbered(number: int) -> Path:
+        ending = (f"_{number}" if number > 1 else "") + suffix
+        return folder / (cut(stem, LONGEST - len(ending)) + ending)
+
+    first = same_place(numbered(1))
+    for number in itertools.count(taken.get(first, 0) + 1):
+        path = numbered(number)
+        if same_place(path) not in taken:
+            taken[same_place(path)] = 1
+            taken[first] = number
+            return path
+    raise AssertionError

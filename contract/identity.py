@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .console import brief
 from .errors import UtterError
 from .text import read_json
 
@@ -43,11 +44,14 @@ def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
     """(sliders, seed) of what a command line gives: the seed of a random identity (sliders None: its own), or the path of a JSON
     file with sliders and perhaps a seed. UtterError if it is neither."""
     if given.isdecimal():
-        return None, int(given)
+        try:
+            return None, int(given)
+        except ValueError as error:  # Python reads no number of more than 4300 digits
+            raise UtterError("The seed of an identity has too many digits; choose a smaller one.", str(error)) from error
     told = read_json(
         given,
-        missing=f"{given} is neither a seed (a whole number) nor a file.",
-        unreadable=f'{given} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.',
+        missing=f"{brief(given, 1000)} is neither a seed (a whole number) nor a file.",
+        unreadable=f'{brief(given, 1000)} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.',
     )
     if not isinstance(told, dict) or not all(type(value) in (int, float) and abs(value) < 1e9 for value in told.values()):
         raise UtterError('An identity is set by sliders with a number each, such as {"Age": 0.5, "seed": 3}.')
@@ -56,5 +60,5 @@ def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
         raise UtterError("The seed of an identity is a whole number from 0 on.")
     unknown = [name for name in told if name not in SLIDERS]
     if unknown:
-        raise UtterError(f"There is no slider {unknown[0]}; there are {', '.join(SLIDERS)} and seed.")
+        raise UtterError(f"There is no slider {brief(unknown[0])}; there are {', '.join(SLIDERS)} and seed.")
     return {name: float(value) for name, value in told.items()}, seed

@@ -2,9 +2,10 @@
 
 import logging
 import logging.handlers
-import sys
 from io import TextIOWrapper
 from pathlib import Path
+
+from .console import complain
 
 LOGGER = logging.getLogger("utter")
 LOG_LINE = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
@@ -33,5 +34,6 @@ class LogFile(logging.handlers.RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         self.broken = True
-        if self.console and sys.stderr is not None:
-            print(self.format(record), file=sys.stderr)
+        if self.console:
+            for line in self.format(record).splitlines():
+                complain(line)

@@ -6,10 +6,13 @@ A dataclass's field made by `option()` carries an Option in its metadata. `optio
 import argparse
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
+from .console import brief
 from .errors import UtterError
+from .text import is_file
 
 RUNTIME, BLENDER = "runtime", "blender"  # the commands: python -m model_runtime perform; blender --command utter perform and bake
 
@@ -52,15 +55,31 @@ class Option:
                 raise UtterError(f"{self.label} is a text, not {value!r}.")
             value = value.strip() or self.default
             if self.choices and value not in self.choices:
-                raise UtterError(f"{self.label} is {' or '.join(self.choices)}, not {value}.")
+                raise UtterError(f"{self.label} is {' or '.join(self.choices)}, not {brief(value)}.")
+            if value and self.column and self.path != "always" and not is_text(value) and not is_file(value):
+                raise UtterError(f"{self.label} has characters that no text can have; write it anew.", repr(value))
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value) or value != self.kind(value):
-            raise UtterError(f"{self.label} is a {'whole ' if self.kind is int else ''}number, not {value!r}.")
+            raise UtterError(f"{self.label} is a {'whole ' if self.kind is int else ''}number, not {shown(value)}.")
         low, high = self.low, self.high
         if (low is not None and value < low) or (high is not None and value > high):
             between = f"from {low} to {high}" if high is not None else f"{low} or more"
-            raise UtterError(f"{self.label} is {between}, not {value}.")
+            raise UtterError(f"{self.label} is {between}, not {brief(value)}.")
         return self.kind(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether every character is one: half a pair of UTF-16 is none, nor is a byte of a file's name that is no UTF-8, nor a zero."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
+def shown(value: object) -> str:
+    """A value as code writes it, for a sentence."""
+    return brief(value) if isinstance(value, int) else brief(repr(value))
 
 
 def _finite(value: float) -> bool:
@@ -79,6 +98,29 @@ def option(default: Any, **about: Any) -> Any:
 def options_of(cls: type) -> dict[str, Option]:
     """{name: Option} of a dataclass whose fields option() made."""
     return {field.name: dataclasses.replace(field.metadata["option"], name=field.name) for field in dataclasses.fields(cls)}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that says what is wrong in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        message = re.sub(r"\S{80,}", lambda word: brief(word[0]), message)
+        raise UtterError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
+
+
+class VerbParser(Parser):
+    """The Parser of a verb: its arguments may come in any order, and voices before and after the options."""
+
+    _mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._mixing:  # parse_known_intermixed_args calls this method in its turn
+            return super().parse_known_args(args, namespace)
+        self._mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._mixing = False
 
 
 def add_arguments(parser: argparse.ArgumentParser, options: Iterable[Option], command: str) -> None:

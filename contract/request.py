@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from .console import brief
 from .errors import UtterError
 from .identity import COEFFICIENTS
-from .options import BLENDER, RUNTIME, Option, option, options_of
+from .options import BLENDER, RUNTIME, Option, is_text, option, options_of
 from .text import read_json
 
+LAST_FRAME = 1048574  # Blender knows no later one, and none earlier than its negative
 DEVICES = {
     "auto": ("Automatic", "The graphics card where there is one, else the processor"),
     "cpu": ("Processor", "Works everywhere"),
@@ -44,8 +46,12 @@ def read_passage(given: object, number: int) -> Passage:
         passage = Passage(prompt=str(fields["prompt"]).strip(), **numbers)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words.", repr(error)) from error
+    if not is_text(passage.prompt):
+        raise UtterError(f"Passage {number} has characters in its prompt that no text can have; write it anew.")
     if unknown:
-        raise UtterError(f'Passage {number} has a field "{min(map(str, unknown))}"; it may have start, end, prompt, strength and fade.')
+        raise UtterError(
+            f'Passage {number} has a field "{brief(min(map(str, unknown)))}"; it may have start, end, prompt, strength and fade.'
+        )
     start, end, strength, fade = passage.start, passage.end, passage.strength, passage.fade
     if not (all(map(math.isfinite, (start, end, strength, fade))) and end > start and fade >= 0):
         raise UtterError(f"Passage {number} must end after it starts, with a fade of 0 or more seconds.")
@@ -226,7 +232,16 @@ class HeadRequest(Request):
 class BakeOptions:
     """What only Blender needs to know: where in the scene a performance goes, and how."""
 
-    start: int = option(1, label="Start Frame", help="Frame at which the voice begins", kind=int, metavar="FRAME", commands=(BLENDER,))
+    start: int = option(
+        1,
+        label="Start Frame",
+        help="Frame at which the voice begins",
+        kind=int,
+        low=-LAST_FRAME,
+        high=LAST_FRAME,
+        metavar="FRAME",
+        commands=(BLENDER,),
+    )
     fps: float | None = option(
         None,
         label="Frame Rate",

@@ -150,22 +150,26 @@ def hidden(path: Path) -> bool:
 def find_file(path: str | Path) -> Path:
     """That path, or, if there is nothing, what is called the same beside it but for capitals and the writing of accents."""
     path = Path(path)
+    if exists(path) or path == path.parent:
+        return path
+    folder = find_file(path.parent)
     try:
-        if path.exists() or not path.parent.is_dir():
-            return path
-        return next((other for other in sorted(path.parent.iterdir()) if same_name(other.name) == same_name(path.name)), path)
+        return next((other for other in sorted(folder.iterdir()) if same_name(other.name) == same_name(path.name)), path)
     except (OSError, ValueError):
         return path
 
 
 def find_words(voice: str | Path, folder: str | Path) -> Path | None:
     """The file of words in a folder that is named like the voice, for ben.wav: ben.txt, ben.srt, ben.vtt, else ben.wav.srt or
-    ben.en.srt. None without."""
-    voice = Path(voice)
-    files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in WORDS_SUFFIXES and not hidden(path) and is_file(path))
+    ben.en.srt. None without. UtterError if the only one is of a kind that Utter does not read."""
+    voice, kinds = Path(voice), (*WORDS_SUFFIXES, *OTHER_SUFFIXES)
+    try:
+        files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in kinds and not hidden(path))
+    except OSError as error:
+        raise UtterError(f"The folder {folder} cannot be read ({error.strerror}).", str(error)) from error
 
     def rank(path: Path) -> tuple[int, int] | None:
-        kind = WORDS_SUFFIXES.index(path.suffix.lower())
+        kind = kinds.index(path.suffix.lower())
         if path.stem == voice.stem:
             return (0 if path.suffix in WORDS_SUFFIXES else 1), kind
         mine, theirs = same_name(voice.stem), same_name(path.stem)
@@ -176,5 +180,8 @@ def find_words(voice: str | Path, folder: str | Path) -> Path | None:
         ending = theirs.removeprefix(f"{mine}.") if theirs.startswith(f"{mine}.") else ""
         return (4, kind) if f".{ending}" in SOUND_SUFFIXES or _LANGUAGE.fullmatch(ending) else None
 
-    ranked = [(place, path) for path in files if (place := rank(path)) is not None]
-    return min(ranked)[1] if ranked else None
+    ranked = sorted((place, path) for path in files if (place := rank(path)) is not None and is_file(path))
+    readable = [path for _, path in ranked if path.suffix.lower() in WORDS_SUFFIXES]
+    if ranked and not readable:
+        check_words_file(ranked[0][1])
+    return readable[0] if readable else None

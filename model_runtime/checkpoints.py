@@ -1,11 +1,10 @@
 """Checkpoints: weights as safetensors (no pickle), with metadata that says what they are and in which format."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contract import UtterError
+from contract import UtterError, beside
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,9 +53,6 @@ def write(tensors: "dict[str, Tensor]", path: str | Path, format: int, metadata:
     """Write tensors {name: tensor} and metadata {name: text} as safetensors, whole or not at all."""
     from safetensors.torch import save_file
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    save_file(tensors, str(beside), {"format": str(format), **metadata})
-    beside.chmod(0o644)  # safetensors lets only the owner read
-    os.replace(beside, path)
+    with beside(path) as part:
+        save_file(tensors, str(part), {"format": str(format), **metadata})
+        part.chmod(0o644)  # safetensors lets only the owner read

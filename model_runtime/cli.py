@@ -1,6 +1,8 @@
 """python -m model_runtime VERB: the runtime's command line. Errors are one sentence on stderr, exit 2."""
 
 import argparse
+import collections
+import functools
 import json
 import sys
 import traceback
@@ -15,33 +17,42 @@ from contract import (
     OPTIONS,
     RUNTIME,
     VERSION,
+    Cancelled,
     LogFile,
+    Parser,
     PerformRequest,
     Task,
     UtterError,
+    VerbParser,
     add_arguments,
+    check_output,
+    check_task,
+    complain,
+    exit_code,
+    explain,
+    find_file,
     find_voices,
+    free_output,
+    is_file,
     is_folder,
     lacking,
+    located,
+    perform_all,
     read_identity,
     read_passages,
+    same_name,
+    same_place,
+    say,
     tasks_of,
     words_for,
 )
 from model_runtime.cache import cache_folder
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse that says what is wrong in one sentence, without the usage before it."""
-
-    def error(self, message):
-        raise UtterError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
-
-
 def parser():
     top = Parser(prog="python -m model_runtime", description="Voice in, Motion out.")
     top.add_argument("--version", action="version", version=VERSION)
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=VerbParser)
 
     def verb(name, function, summary, *options, device=False):
         sub = verbs.add_parser(name, help=summary, description=summary)
@@ -96,22 +107,25 @@ def main(arguments=None):
         args = parser().parse_args(arguments)
         return args.function(args) or 0
     except UtterError as error:
-        print(error, file=sys.stderr)
+        complain(str(error))
         if args.debug:
             traceback.print_exc()
         return 2
+    except Cancelled as cancelled:
+        complain(str(cancelled))
+        return 130
     except KeyboardInterrupt:
-        print("Cancelled; nothing was written.", file=sys.stderr)
+        complain("Cancelled; nothing was written.")
         return 130
     except ModuleNotFoundError as error:
-        print(f"This Python lacks {', '.join(lacking(error))}; python build.py installs all that Utter needs.", file=sys.stderr)
+        complain(f"This Python lacks {', '.join(lacking(error))}; python build.py installs all that Utter needs.")
         if args.debug:
             traceback.print_exc()
         return 2
     except Exception as error:
         if args.debug:
             raise
-        print(f"Something unexpected went wrong ({type(error).__name__}: {error}); {log_defect()}", file=sys.stderr)
+        complain(explain(error, log_defect))
         return 2
 
 
@@ -130,32 +144,47 @@ def perform(args):
 
     if bool(args.voices) == bool(args.list):
         raise UtterError("Name voices, or a list of them with --list.")
-    performer, failed = Performer(args.device), 0
+    for name, option in OPTIONS.items():
+        if option.path and getattr(args, name, None):
+            setattr(args, name, located(name, getattr(args, name)))
+    performer = Performer(args.device)
     if args.encoder:
         performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
     asked(args, performer, "any")
     tasks = listed(args) if args.list else named(args)
-    for title, voice, output, options, note in tasks:
-        try:
-            if isinstance(options, UtterError):
-                raise options
-            if note:
-                print(f"{title}: {note}", file=sys.stderr, flush=True)
-            perform_one(performer, voice, output, options)
-            print(f"{voice} -> {output}", flush=True)
-        except UtterError as error:
-            if len(tasks) == 1 and not args.list:
-                raise
-            failed += 1
-            print(f"{title}: {error}", file=sys.stderr, flush=True)
-    return 0 if not failed else 2 if failed == len(tasks) else 3
+
+    def tell(task, error):
+        if len(tasks) == 1 and not args.list:
+            raise error
+        complain(f"{task.title}: {explain(error, log_defect)}")
+
+    done = perform_all(
+        tasks, functools.partial(check, performer), functools.partial(perform_one, performer), tell, [args.list] if args.list else []
+    )
+    return exit_code(done, len(tasks))
 
 
-def perform_one(performer, voice, output, options):
-    """Perform one voice with the options of `perform` (a Namespace) and write its Motion."""
+def check(performer, task):
+    """UtterError for what can be known to be wrong with a Task before anything is computed."""
+    from model_runtime.motion import load_pins
+
+    check_task(task)
+    request = asked(task.options, performer, task.voice)
+    if request.head and not is_file(request.head):
+        raise UtterError(f"The head {request.head} does not exist.")
+    if request.pins:
+        load_pins(request.pins, 1)
+
+
+def perform_one(performer, task):
+    """Perform one Task and write its Motion."""
     from model_runtime.motion import save_motion
 
-    save_motion(performer.perform(asked(options, performer, voice), progress=show(voice), note=say(voice)), output)
+    voice = task.voice
+    if task.note:
+        complain(f"{task.title}: {task.note}")
+    save_motion(performer.perform(asked(task.options, performer, voice), progress=show(voice), note=noting(voice)), task.output)
+    say(f"{voice} -> {task.output}")
 
 
 def asked(options, performer, voice):
@@ -187,34 +216,33 @@ def named(args):
     return [Task(str(voice), str(voice), output, args, "") for voice, output in jobs]
 
 
-def say(voice):
+def noting(voice):
     """A note about a voice goes to stderr."""
-    return lambda sentence: print(f"{voice}: {sentence}", file=sys.stderr, flush=True)
+    return lambda sentence: complain(f"{voice}: {sentence}")
 
 
 def plan(voices, output):
     """[(voice path, output path)]: one file for one voice, otherwise a folder with a file per voice, named after it."""
     paths = find_voices(voices)
-    from_folder = any(Path(voice).is_dir() for voice in voices)
     target = Path(output)
-    to_folder = from_folder or len(paths) > 1 or target.is_dir() or output.endswith(("/", "\\"))
+    to_folder = len(paths) > 1 or any(map(is_folder, voices)) or is_folder(target) or output.endswith(("/", "\\"))
     if not to_folder:
         return [(paths[0], target)]
-    if target.suffix == ".npz" or target.is_file():
+    if (target.suffix.lower() == ".npz" and not is_folder(target)) or is_file(target):
         raise UtterError(f"{output} is a file; several voices need a folder to go to.")
-    stems = [p.stem for p in paths]
     # Voices that share a stem keep their suffix, those that share the whole name get a number.
-    names = [p.stem if stems.count(p.stem) == 1 else p.name for p in paths]
-    names = [name if names.index(name) == i else f"{name}_{names[:i].count(name) + 1}" for i, name in enumerate(names)]
-    return [(path, target / f"{name}.npz") for path, name in zip(paths, names)]
+    stems = collections.Counter(same_name(path.stem) for path in paths)
+    taken: dict[str, int] = {}
+    names = [path.stem if stems[same_name(path.stem)] == 1 else path.name for path in paths]
+    return [(path, free_output(target, name, ".npz", taken)) for path, name in zip(paths, names)]
 
 
 def show(voice):
     """Progress on stderr, one line that rewrites itself; silent where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return lambda stage, fraction: None
-    return lambda stage, fraction: print(
-        f"\r{Path(voice).name}: {stage} {100 * fraction:3.0f} % ", end="\n" if fraction >= 0.99 else "", file=sys.stderr, flush=True
+    return lambda stage, fraction: say(
+        f"{Path(voice).name}: {stage} {100 * fraction:3.0f} % ", sys.stderr, begin="\r", end="\n" if fraction >= 0.99 else ""
     )
 
 
@@ -226,12 +254,21 @@ def beta_of(given, head):
     return identity.random(head, seed)[1] if sliders is None else identity.beta(head, sliders, seed)
 
 
+def reads(args, *names):
+    """The files that a verb reads, by the capitals and accents that they have there. UtterError if its output would replace one of them,
+    or cannot be written."""
+    given = {name: value for name in names if (value := getattr(args, name))}
+    vars(args).update({name: str(find_file(value)) for name, value in given.items() if Path(value).suffix})
+    check_output(args.output, {same_place(value): value for name in given if is_file(value := getattr(args, name))})
+
+
 def listen(args):
     from model_runtime.pipeline import Performer
     from model_runtime.speech.content import save_content
 
+    reads(args, "voice", "words", "encoder")
     content = Performer(args.device).content(
-        args.voice, words_for(args.voice, args.words), args.language, args.encoder, note=say(args.voice)
+        args.voice, words_for(args.voice, args.words), args.language, args.encoder, note=noting(args.voice)
     )
     save_content(content, args.output)
 
@@ -240,6 +277,7 @@ def mesh(args):
     from model_runtime.flame import lbs
     from model_runtime.motion import write_npz
 
+    reads(args, "motion", "head", "identity")
     head, motion = motion_on(args.motion, args.head)
     if args.identity and args.head:
         raise UtterError("Only the built-in head takes an identity; another head has that of its file.")
@@ -272,6 +310,7 @@ def actions(args):
     from model_runtime.flame import actions as face_actions
     from model_runtime.motion import write_npz
 
+    reads(args, "motion")
     head, motion = motion_on(args.motion, None)
     write_npz(
         args.output,
@@ -284,7 +323,9 @@ def actions(args):
 def feel(args):
     from model_runtime.pipeline import Performer
 
-    print(json.dumps(Performer(args.device).feel(args.subject)))
+    if Path(args.subject).suffix:
+        args.subject = str(find_file(args.subject))
+    say(json.dumps(Performer(args.device).feel(args.subject)))
 
 
 def work(args):

@@ -3,15 +3,13 @@
 values is float32 [T, 65] at fps frames a second; frame i is the moment i / fps of the voice.
 """
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, PERFORMANCE, UtterError
+from contract import ACTIONS, CHANNELS, PERFORMANCE, UtterError, beside
 
 
 @dataclass(frozen=True)
@@ -33,12 +31,12 @@ def save_motion(motion: Motion, path: str | Path) -> None:
     """Write motion as .npz, whole or not at all: written beside, then renamed."""
     values = np.ascontiguousarray(motion.values, dtype=np.float32)
     assert values.ndim == 2 and values.shape[1] == CHANNELS
-    beside: dict[str, Any] = (
+    actions: dict[str, Any] = (
         {} if motion.actions is None else {"actions": motion.actions.astype(np.float32), "action_names": np.array(ACTIONS)}
     )
     write_npz(
         path,
-        **beside,
+        **actions,
         motion=values,
         fps=np.float64(motion.fps),
         basis=np.str_(motion.basis),
@@ -101,17 +99,8 @@ def load_pins(path: str | Path, frames: int) -> Pins:
 
 def write_npz(path: str | Path, *, compressed: bool = True, **arrays: Any) -> None:
     """np.savez_compressed (or np.savez) that never leaves a half-written file. UtterError if the folder cannot be written."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as stream:
-            (np.savez_compressed if compressed else np.savez)(stream, **arrays)
-        os.replace(beside, path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
+    with beside(path) as part, open(part, "wb") as stream:
+        (np.savez_compressed if compressed else np.savez)(stream, **arrays)
 
 
 def read_npz(path: str | Path) -> Any:

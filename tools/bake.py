@@ -7,9 +7,7 @@ The same code as `blender -b [SCENE.blend] --command utter perform --voice VOICE
 """
 
 import contextlib
-import itertools
 import sys
-from pathlib import Path
 
 import bpy
 
@@ -18,19 +16,11 @@ import addon
 
 def main(argv):
     """Returns the exit code: 0 all done, 2 bad input and nothing done, 3 some voices failed."""
-    given = list(itertools.takewhile(lambda word: not word.startswith("-"), argv))
-    options = argv[len(given) :]
     if not argv or {"-h", "--help"} & set(argv):
         print(__doc__.strip(), end="\n\nOptions as there:\n\n")
-        options, given = ["--help"], []
-    scene = given.pop(0) if given and given[0].endswith(".blend") else None
-    if scene and not Path(scene).is_file():
-        print(f"utter: {scene} does not exist.", file=sys.stderr)
-        return 2
+        argv = ["--help"]
     with enabled():
-        if scene:
-            bpy.ops.wm.open_mainfile(filepath=str(Path(scene).absolute()))
-        return addon.batch.command.main(["perform", *(["--voice", *given] if given else []), *options])
+        return addon.batch.command.main(["perform", *argv])
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def main(arguments=None):
     pairs = [(p, v) for p in args.platform for v in args.python] or [(None, None)]
     for platform, python in pairs:
         path = build(args.output, platform, python, args.torch)
-        print(f"{path} ({told(path)})")
+        contract.say(f"{path} ({told(path)})")
     return 0
 
 
@@ -88,10 +88,10 @@ def build(output, platform=None, python=None, torch="cpu"):
             wheels = download_wheels(stage / "wheels", platform, python, torch)
             manifest = with_wheels(manifest, wheels, platform)
         (stage / "blender_manifest.toml").write_text(manifest, encoding="utf-8")
-        beside = output / f".{name}.part.zip"
-        blender_ext("build", "--source-dir", str(stage), "--output-filepath", str(beside))
-    blender_ext("validate", str(beside))
-    return beside.replace(output / f"{name}.zip")
+        with contract.beside(output / f"{name}.zip", ".zip") as part:
+            blender_ext("build", "--source-dir", str(stage), "--output-filepath", str(part))
+            blender_ext("validate", str(part))
+    return output / f"{name}.zip"
 
 
 def with_wheels(manifest, wheels, platform):

@@ -1,8 +1,6 @@
 """blender --command utter perform: performances without a window, for one voice or ten thousand."""
 
-import argparse
 import os
-import sys
 from pathlib import Path
 
 import bpy
@@ -12,45 +10,60 @@ from ..animation import bake
 from ..contract import (
     BLENDER,
     COLUMNS,
+    LOGGER,
     OPTIONS,
+    Cancelled,
+    Parser,
     Task,
     UtterError,
+    VerbParser,
     add_arguments,
+    beside,
+    brief,
+    check_task,
+    complain,
+    exit_code,
+    explain,
+    find_file,
     find_voices,
+    is_file,
     is_folder,
+    is_text,
+    located,
     name_output,
     names_file,
     offered_language,
+    perform_all,
     read_identity,
     read_passages,
+    say,
     tasks_of,
     words_for,
 )
 from ..panels import base, identity, passages, perform
 from ..panels import head as heads
-from ..work import jobs
+from ..work import jobs, log
 
-OK, BAD_INPUT, SOME_FAILED = 0, 2, 3
+OK, BAD_INPUT, CANCELLED = 0, 2, 130
+LONGEST_PATH = 1023  # bytes; Blender cuts longer ones off
+LARGEST = 2**31 - 1  # whole number that a property holds
 TEXTS = ("words", "language")  # options that mean something of their own in a .blend file
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UtterError(f"{message}; see --help.")
-
-
 def _parser():
-    parser = _Parser(prog="blender --command utter", description="Utter: heads that speak and feel.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    parser = Parser(prog="blender --command utter", description="Utter: heads that speak and feel.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=VerbParser)
     sub = verbs.add_parser(
         "perform",
         help="voices to .blend files",
         description=(
             "Perform voices and save .blend files. With FILE (blender -b FILE --command utter perform ...) the head is the one chosen "
-            "in that file, and what is not asked here is as it says; without, the built-in one in an empty scene."
+            "in that file, and what is not asked here is as it says; without, the built-in one in an empty scene. "
+            "FILE may also stand among the voices."
         ),
     )
-    sub.add_argument("--voice", nargs="+", metavar="V", help="recordings, or folders of recordings")
+    sub.add_argument("voices", nargs="*", metavar="VOICE", help="recordings, or folders of recordings")
+    sub.add_argument("--voice", dest="more", nargs="+", action="extend", metavar="VOICE", help="the same; the option may be repeated")
     sub.add_argument(
         "--list",
         metavar="FILE.csv",
@@ -67,61 +80,135 @@ def _parser():
 
 
 def main(argv):
-    """Run `perform ...`; returns the exit code: 0 all done, 2 bad input and nothing done, 3 some voices failed."""
+    """Run `perform ...`; returns the exit code: 0 all done, 2 bad input and nothing done, 3 some voices failed, 130 cancelled."""
     try:
-        args = _parser().parse_args(argv)
-        return _perform(args)
+        return _perform(_parser().parse_args(argv))
     except SystemExit as leaving:  # --help
         return leaving.code or OK
-    except UtterError as error:
-        print(f"utter: {error}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        complain("utter: Cancelled; nothing was written.")
+        return CANCELLED
+    except Cancelled as cancelled:
+        complain(f"utter: {cancelled}")
+        return CANCELLED
+    except Exception as error:
+        complain(f"utter: {explain(error, log_defect)}")
         return BAD_INPUT
     finally:
         jobs.stop()
 
 
+def log_defect():
+    """Log the exception being handled; returns where to read of it."""
+    LOGGER.exception("blender --command utter")
+    return log.place()
+
+
 def _perform(args):
-    if bool(args.voice) == bool(args.list):
+    open_scene(args)
+    if bool(args.voices) == bool(args.list):
         raise UtterError("Name voices with --voice, or a list of them with --list.")
     if args.encoder:
-        if not Path(args.encoder).is_dir():
+        if not is_folder(args.encoder):
             raise UtterError(f"The folder {args.encoder} does not exist; choose the folder of a speech model.")
         args.encoder = str(Path(args.encoder).absolute())
+    for name, option in OPTIONS.items():
+        if option.path and getattr(args, name, None):
+            setattr(args, name, located(name, getattr(args, name)))
+    check_options(args)
     tasks = listed(args) if args.list else named(args)
-    for folder in {task.output.parent for task in tasks if task.output}:
-        check_folder(folder)
-    stage, failed = None if args.list else prepare(args), 0
-    for number, task in enumerate(tasks, 1):
-        title = f"[{number}/{len(tasks)}] {task.title}"
+    titles = {id(task): f"[{number}/{len(tasks)}] {task.title}" for number, task in enumerate(tasks, 1)}
+    stage = None if args.list else prepare(args)
+
+    def tell(task, error):
+        nonlocal stage
+        if not isinstance(error, UtterError):
+            stage = None  # nobody knows what a defect has left of the scene
+        complain(f"utter: {titles[id(task)]}: {explain(error, log_defect)}")
+
+    def perform_one(task):
+        nonlocal stage
+        title = titles[id(task)]
+        if task.note:
+            complain(f"utter: {title}: {task.note}")
+        scene, head, frames, own = ready = stage or prepare(task.options, again=True)
+        stage = None if args.list else ready
+        bake.clear(rigs.rig_of(head))  # what the voice before left
+        scene.frame_start, scene.frame_end = frames
+        settings = base.settings_of(head)
+        settings.voice, settings.words = task.voice, absolute_words(task.voice, task.options.words) or own
+        for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder):
+            complain(f"utter: {title}: {note}")
+        save(task.output)
+        say(f"{title}: {task.output}")
+
+    done = perform_all(tasks, check, perform_one, tell, filter(None, (args.list, bpy.data.filepath)))
+    if done < len(tasks) > 1:
+        say(f"{done} of {len(tasks)} done.")
+    return exit_code(done, len(tasks))
+
+
+def open_scene(args):
+    """Take a .blend file from among the voices, and open it."""
+    args.voices += args.more or ()
+    scenes = [path for path in args.voices if path.lower().endswith(".blend")]
+    if len(scenes) > 1:
+        raise UtterError(f"{scenes[1]} is a second scene; perform in one at a time.")
+    for scene in map(find_file, scenes):
+        args.voices.remove(scenes[0])
+        if not is_file(scene):
+            raise UtterError(f"{scene} does not exist.")
         try:
-            if isinstance(task.options, UtterError):
-                raise task.options
-            if task.note:
-                print(f"utter: {title}: {task.note}", file=sys.stderr, flush=True)
-            scene, head, frames, own = stage or prepare(task.options)
-            bake.clear(rigs.rig_of(head))  # what the voice before left
-            scene.frame_start, scene.frame_end = frames
-            settings = base.settings_of(head)
-            settings.voice, settings.words = task.voice, absolute_words(task.voice, task.options.words) or own
-            for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder):
-                print(f"utter: {title}: {note}", file=sys.stderr, flush=True)
-            save(task.output)
-            say(f"{title}: {task.output}")
-        except UtterError as error:
-            failed += 1
-            print(f"utter: {title}: {error}", file=sys.stderr, flush=True)
-    if failed and len(tasks) > 1:
-        say(f"{len(tasks) - failed} of {len(tasks)} done.")
-    return OK if not failed else BAD_INPUT if failed == len(tasks) else SOME_FAILED
+            bpy.ops.wm.open_mainfile(filepath=str(scene.absolute()))
+        except RuntimeError as error:
+            raise UtterError(f"{scene} cannot be opened as a .blend file.", str(error)) from error
+
+
+def check(task):
+    """UtterError for what can be known to be wrong with a Task before anything is computed."""
+    check_task(task)
+    check_options(task.options)
+    words = absolute_words(task.voice, task.options.words)
+    for path in (task.voice, task.output, words if words and names_file(words) else ""):
+        if len(os.fsencode(path)) > LONGEST_PATH:
+            raise UtterError(f"{path} is longer than the {LONGEST_PATH} bytes that Blender can hold; choose a shorter path.")
+    if words and not is_text(words):
+        raise UtterError(f"Blender cannot hold the name {words}; rename the file.")
+
+
+def check_options(options):
+    """UtterError for the first option that cannot be used, or that Blender cannot hold."""
+    properties = bpy.types.Object.bl_rna.properties["utter"].fixed_type.properties
+    for name, option in OPTIONS.items():
+        given = getattr(options, name, None)
+        if given is None or BLENDER not in option.commands or option.kind is tuple:
+            continue
+        value = option.checked(given)
+        if option.panel and option.kind in (int, float):
+            low, high = properties[name].hard_min, properties[name].hard_max
+            if not low <= value <= high:
+                raise UtterError(f"{option.label} {value} is more than Blender can hold; it takes {low} to {high}.")
+    if options.language:
+        offered_language(options.language)
+    if options.passages:
+        read_passages(options.passages)
+    if options.identity:
+        seed = read_identity(options.identity)[1]
+        if seed is not None and seed > LARGEST:
+            raise UtterError(f"The seed {brief(seed)} of an identity is more than Blender can hold; it takes 0 to {LARGEST}.")
+    if options.head and options.head not in bpy.data.objects and not is_file(options.head):
+        raise UtterError(f"{brief(options.head, 1000)} is neither a FLAME file nor an object of the scene.")
 
 
 def named(args):
     """The Tasks of the voices named on the command line."""
     if not args.out:
         raise UtterError("Say with --out where the .blend files go.")
-    voices, out = [path.absolute() for path in find_voices(args.voice)], Path(args.out).absolute()
-    taken: set[str] = set()
-    if len(voices) == 1 and out.suffix == ".blend":
+    voices, out = [path.absolute() for path in find_voices(args.voices)], Path(args.out).absolute()
+    taken: dict[str, int] = {}
+    if out.suffix.lower() == ".blend" and not is_folder(out):
+        if len(voices) > 1:
+            raise UtterError(f"{args.out} is a file; several voices need a folder to go to.")
         return [Task(voices[0].name, str(voices[0]), out, args, "")]
     if args.words and len(voices) > 1 and not is_folder(args.words):
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
@@ -130,18 +217,16 @@ def named(args):
 
 def listed(args):
     """The Tasks of the list."""
-    path = str(Path(args.list).absolute())
+    path = str(find_file(args.list).absolute())
     target = Path(args.out).absolute() if args.out else Path(path).parent
     return tasks_of(path, target, ".blend", BLENDER, args.parser, args)
 
 
-def prepare(options):
-    """The scene, the head that performs in it, the frames it began with, and the words it came with; in a fresh scene for a list,
-    so that no row sees what another one left."""
+def prepare(options, again=False):
+    """The scene, the head that performs in it, the frames it began with, and the words it came with. again: in a fresh scene, so that
+    no row sees what another one left."""
     timeline = read_passages(options.passages) if options.passages else None
-    if options.identity:
-        read_identity(options.identity)  # what is wrong with it is said before a scene is made
-    scene = prepare_scene(options.fps, again=bool(options.list))
+    scene = prepare_scene(options.fps, again)
     head = prepare_head(scene, options.head, options.jaw or OPTIONS["jaw"].default)
     if options.identity:
         take_identity(head, options.identity)
@@ -149,10 +234,7 @@ def prepare(options):
     for name, option in OPTIONS.items():
         if option.panel and BLENDER in option.commands and name not in TEXTS and getattr(options, name) is not None:
             value = option.checked(getattr(options, name))
-            try:
-                setattr(settings, name, "" if value is None else value)
-            except (OverflowError, ValueError) as error:
-                raise UtterError(f"{option.label} {value} is more than Blender can hold.", repr(error)) from error
+            setattr(settings, name, "" if value is None else value)
     if options.language:
         settings.language = offered_language(options.language)
     if timeline is not None:
@@ -176,17 +258,6 @@ def absolute_words(voice, given):
     return str(Path(given).absolute()) if given and names_file(given) else given
 
 
-def check_folder(folder):
-    """Make the folder and try to write there: better now than after an hour's work."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".utter-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UtterError(f"{folder} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
-
-
 def prepare_scene(fps, again=False):
     """The file's scene, or an empty one, at that frame rate; again: as the file has it."""
     if not bpy.data.filepath:
@@ -207,7 +278,7 @@ def prepare_head(scene, wanted, jaw):
         rigs.rig_of(scene.objects[wanted])
         scene.utter.head = scene.objects[wanted]
     elif wanted:
-        if not Path(wanted).is_file():
+        if not is_file(wanted):
             raise UtterError(f"{wanted} is neither a FLAME file nor an object of the scene.")
         jobs.run(heads.add_job(bpy.context, path=str(Path(wanted).absolute()), jaw=jaw))
     elif base.chosen(bpy.context) is None:
@@ -217,14 +288,11 @@ def prepare_head(scene, wanted, jaw):
 
 def save(path):
     """Save a copy of the open file, whole or not at all."""
-    beside = path.with_name(f".utter-{os.getpid()}.blend")
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(beside), copy=True, check_existing=False, relative_remap=True)
-        os.replace(beside, path)
-    except (RuntimeError, OSError) as error:
-        raise UtterError(f"{path} cannot be written; choose another folder.", str(error)) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with beside(path, ".blend") as part:
+        try:
+            bpy.ops.wm.save_as_mainfile(filepath=str(part), copy=True, check_existing=False, relative_remap=True)
+        except RuntimeError as error:
+            raise UtterError(f"{path} cannot be written; choose another folder.", str(error)) from error
 
 
 class Progress:
@@ -237,11 +305,6 @@ class Progress:
         if (stage, int(fraction * 10)) != self.last:
             self.last = stage, int(fraction * 10)
             say(f"{self.title}: {stage} {fraction:.0%}")
-
-
-def say(line):
-    encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 _handle = None

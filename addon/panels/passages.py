@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 
 from ..animation import bake
-from ..contract import Passage, frame_at, seconds_at
+from ..contract import LAST_FRAME, Passage, frame_at, seconds_at
 from ..work import jobs
 from .base import HeadPanel, chosen, settings_of
 
@@ -28,12 +28,17 @@ def in_seconds(settings, fps):
 
 def from_seconds(settings, passages, fps):
     """Replace the passages by contract.Passages, which are in seconds."""
+    far = LAST_FRAME / fps  # beyond it lies no voice, though numbers do
+
+    def frame(seconds, start=0):
+        return frame_at(max(-far, min(seconds, far)), fps, start)
+
     settings.passages.clear()
     for given in passages:
         passage = settings.passages.add()
-        passage.start = frame_at(given.start, fps, settings.start)
-        passage.end = frame_at(given.end, fps, settings.start)
-        passage.prompt, passage.strength, passage.fade = given.prompt, given.strength, frame_at(given.fade, fps)
+        passage.start = frame(given.start, settings.start)
+        passage.end = max(frame(given.end, settings.start), passage.start + 1)
+        passage.prompt, passage.strength, passage.fade = given.prompt, given.strength, frame(given.fade)
 
 
 def last_frame(settings, fps):

@@ -59,7 +59,7 @@ def name_of(head):
         and strip.sound is not None
         and Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library)) == path
     ]
-    return next((name for name in names if not name.startswith(voice.STRIP)), jobs.legible(path.name))
+    return next((name for name in names if not name.startswith(sequencer.STRIP)), jobs.legible(path.name))
 
 
 def sentence_in(name):

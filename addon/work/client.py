@@ -6,6 +6,7 @@ Two threads read the worker's pipes and do nothing but fill a queue; whoever cal
 import collections
 import contextlib
 import json
+import logging
 import os
 import queue
 import re
@@ -16,11 +17,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, NotRequired, TypedDict
 
-from ..contract import INSTALL, PROTOCOL, CancelledEvent, ErrorEvent, HeadResult, PerformResult, ProgressEvent, UtterError, check_protocol
+from ..contract import (
+    INSTALL,
+    PROTOCOL,
+    CancelledEvent,
+    ErrorEvent,
+    HeadResult,
+    LogFile,
+    PerformResult,
+    ProgressEvent,
+    UtterError,
+    check_protocol,
+)
 
 CANCEL_GRACE = 0.8  # seconds a worker may take to cancel before it is killed: the artist is promised one second
 HELLO_GRACE = 120.0  # seconds for the first sign of life; a cold disk and a virus scanner are slow
-LOG_LIMIT = 4 << 20  # bytes of log for one worker's life
 
 
 class ReadyEvent(TypedDict):
@@ -87,8 +98,6 @@ class Worker:
         self.kill()
         self._events, self._tail, self._cancels = queue.SimpleQueue(), collections.deque(maxlen=40), {}
         self.hello, self._started = None, time.monotonic()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        log = open(self.log, "w", encoding="utf-8", errors="backslashreplace")
         try:
             self._process = subprocess.Popen(
                 [self.python, *self.command],
@@ -100,11 +109,10 @@ class Worker:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
-            log.close()
             raise UtterError(
                 f"{self.python} cannot be started as Python; choose the runtime Python in Utter's preferences.", str(error)
             ) from error
-        streams = threading.Thread(target=_read_log, args=(self._process.stderr, log, self._tail), daemon=True)
+        streams = threading.Thread(target=_read_log, args=(self._process.stderr, self.log, self._tail), daemon=True)
         streams.start()
         threading.Thread(target=_read_events, args=(self._process.stdout, self._events, self._tail, streams), daemon=True).start()
         self._send({"request": "hello", "protocol": PROTOCOL})
@@ -228,11 +236,12 @@ def _read_events(
     events.put({"event": "ended", "detail": "\n".join(tail)})
 
 
-def _read_log(stream: IO[bytes], log: IO[str], tail: collections.deque[str]) -> None:
-    with log:
-        for line in stream:
-            text = line.decode("utf-8", "replace").rstrip()
-            tail.append(text)
-            if log.tell() < LOG_LIMIT:
-                log.write(text + "\n")
-                log.flush()
+def _read_log(stream: IO[bytes], path: Path, tail: collections.deque[str]) -> None:
+    """Everything that the worker says, into its log: other Blenders may write it, too, and where it cannot be written work goes on."""
+    log = LogFile(path)
+    log.setFormatter(logging.Formatter("%(message)s"))  # the worker's own lines
+    for line in stream:
+        text = line.decode("utf-8", "replace").rstrip()
+        tail.append(text)
+        log.handle(logging.makeLogRecord({"msg": text}))
+    log.close()

@@ -67,7 +67,11 @@ class Reference:
 
 
 def temporary_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="utter-", dir=bpy.app.tempdir))
+    """A new folder for a job's files. UtterError if there can be none."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="utter-", dir=bpy.app.tempdir))
+    except OSError as error:
+        raise UtterError(f"{bpy.app.tempdir} cannot be written; choose another temporary folder in the preferences.", str(error)) from error
 
 
 def do(job: Job) -> None:
@@ -182,7 +186,7 @@ def start(job: Job) -> None:
     say("", "")
     try:
         job.id = worker.request(job.kind, **job.asked.to_message())
-    except UtterError:
+    except Exception:
         shutil.rmtree(job.folder, ignore_errors=True)
         raise
     current = job

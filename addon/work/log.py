@@ -1,7 +1,7 @@
 """The log, utter.log in Utter's folder: what an artist sends along with a question. Beside it lies worker.log, all that the worker says."""
 
 import logging
-import tempfile
+import os
 from pathlib import Path
 
 from ..contract import LOGGER, LogFile
@@ -14,8 +14,8 @@ def register() -> None:
     global _file
     try:
         folder = paths.folder()
-    except OSError:  # Utter works without a log, and then its folder's absence is said by whoever needs it
-        folder = Path(tempfile.gettempdir()) / "utter"
+    except OSError:  # no place for any file: Utter works without a log
+        folder = Path(os.devnull)
     _file = LogFile(folder / "utter.log", console=True)
     LOGGER.addHandler(_file)
     LOGGER.setLevel(logging.INFO)
@@ -30,7 +30,11 @@ def unregister() -> None:
         _file = None
 
 
+def place() -> str:
+    """Where to read of what was logged."""
+    return "the system console tells more." if _file is None or _file.broken else f"the log tells more: {_file.path}"
+
+
 def point_out(sentence: str) -> str:
     """The sentence about an unexpected defect, with the place of the log."""
-    place = "system console tells more." if _file is None or _file.broken else f"log tells more: {_file.path}"
-    return f"{sentence.removesuffix('.')}; the {place}"
+    return f"{sentence.removesuffix('.')}; {place()}"

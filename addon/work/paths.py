@@ -2,13 +2,13 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from .. import compat
+from ..contract import own_folder
 
 EXTENSION = str(__package__).removesuffix("addon.work").rstrip(".") or "addon"  # bl_ext.<repository>.utter
 ROOT = Path(__file__).resolve().parents[2]  # holds addon, contract, model_runtime
@@ -46,11 +46,16 @@ def package_paths(interpreter: str) -> list[str]:
 
 
 def folder(name: str = "") -> Path:
-    """Path of a folder of ours that outlives the session and an update of the extension; made where it is missing."""
+    """Path of a folder of ours that outlives the session and an update of the extension; made where it is missing. Where there can be
+    none, one among the temporary files."""
     try:
         path = Path(bpy.utils.extension_path_user(EXTENSION, path=name))
-    except ValueError:  # not installed as an extension
-        path = Path(tempfile.gettempdir()) / "utter" / name
+        path.mkdir(parents=True, exist_ok=True)
+        if os.access(path, os.W_OK):
+            return path
+    except (ValueError, OSError):  # not installed as an extension; a home that cannot be written
+        pass
+    path = own_folder() / name
     path.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -1,6 +1,6 @@
 """Preferences: which Python runs the worker, on which device, with which speech model; and the cache."""
 
-import shutil
+import contextlib
 
 import bpy
 
@@ -44,7 +44,10 @@ class UTTER_OT_clear_cache(bpy.types.Operator):
     bl_description = "Remove what Utter remembers about heads other than its own; it is computed again when needed"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        shutil.rmtree(paths.cache(), ignore_errors=True)
+        for pattern in ("registration-*.npz", ".utter-*.part"):  # UTTER_CACHE may name a folder that holds more than ours
+            for path in paths.cache().glob(pattern):
+                with contextlib.suppress(OSError):
+                    path.unlink()
         self.report({"INFO"}, "The cache is empty.")
         return {"FINISHED"}
 

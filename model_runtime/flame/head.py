@@ -1,16 +1,14 @@
 """A head: the arrays of a FLAME-format file (docs/formats.md, "Head"), read, checked and written."""
 
 import hashlib
-import os
 import pickle
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from contract import UtterError, flame_landmarks
+from contract import UtterError, beside, flame_landmarks
 from model_runtime.flame import layouts
 from model_runtime.flame.files import read_fields, widened
 from model_runtime.flame.layouts import EXPRESSION as EXPRESSION  # of a Head as well
@@ -223,13 +221,5 @@ def save_head(head, path):
         return write_npz(path, **present)
     if path.suffix.lower() != ".pkl":
         raise UtterError(f"{path.name}: a head is written as .npz or .pkl.")
-    beside = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as stream:
-            pickle.dump(present, stream, protocol=2)
-        os.replace(beside, path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        raise UtterError(f"{path} cannot be written ({error.strerror}); choose another folder.", str(error)) from error
+    with beside(path) as part, open(part, "wb") as stream:
+        pickle.dump(present, stream, protocol=2)

@@ -14,7 +14,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from contract import UtterError
+from contract import UtterError, complain
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
@@ -73,4 +73,5 @@ if __name__ == "__main__":
     try:
         main()
     except UtterError as error:
-        sys.exit(f"build.py train: {error}")
+        complain(f"build.py train: {error}")
+        sys.exit(1)

@@ -4,14 +4,13 @@ Reads the folders of --data as their README.md and index.csv describe them. A sp
 speakers 03 and 10 and three LibriSpeech speakers are for testing and never trained on; the sealed heldout.bin is not read.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from contract import read_table, read_text
+from contract import beside, read_table, read_text
 
 TEST_SPEAKERS = {"emodb_03", "emodb_10", "libri_1998", "libri_2609", "libri_3005"}
 DEV_SPEAKERS = {"emodb_12", "libri_1688", "libri_2033", "libri_2414", "arctic_axb", "vctk_p226"}
@@ -174,9 +173,6 @@ def sound(name, path, cache=".cache/training"):
     if not kept.exists():
         samples, rate = soundfile.read(str(path), dtype="int16")
         assert rate == 16000 and samples.ndim == 1, f"{path} is not 16 kHz mono"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_name(f"{kept.name}.{os.getpid()}.part")
-        with open(beside, "wb") as stream:
+        with beside(kept) as part, open(part, "wb") as stream:
             np.save(stream, samples)
-        os.replace(beside, kept)
     return np.load(kept)

@@ -27,7 +27,7 @@ import numpy as np
 import soundfile
 from scipy.ndimage import gaussian_filter1d
 
-from contract import FPS
+from contract import FPS, beside
 from model_runtime.emotion import LABELS
 from model_runtime.flame.load import load_head
 from model_runtime.speech import content as content_module
@@ -222,17 +222,17 @@ def write_heard(cache, encoder, report=print):
     cache = Path(cache)
     clips, spoken = json.loads((cache / "clips.json").read_text()), np.load(cache / "spoken.npy", mmap_mode="r")
     path, columns = cache / f"{heard_by(encoder.kind)}.npy", encoder.encode(np.zeros(RATE, np.float32)).shape[1]
-    out = np.lib.format.open_memmap(path.with_suffix(".part"), "w+", np.float16, (len(spoken), columns))
-    for number, clip in enumerate(clips):
-        samples, part = sound(clip), slice(clip["start"], clip["start"] + clip["length"])
-        if samples is not None:
-            out[part] = content_module.resample(encoder.encode(samples), FPS, clip["length"])
-        elif not encoder.kind.startswith("hidden:"):  # a rhythm: what would be heard
-            out[part] = spoken[part]
-        if number % 100 == 0:
-            report(f"{number} of {len(clips)} clips heard")
-    out.flush()
-    path.with_suffix(".part").replace(path)
+    with beside(path) as part:
+        out = np.lib.format.open_memmap(part, "w+", np.float16, (len(spoken), columns))
+        for number, clip in enumerate(clips):
+            samples, stretch = sound(clip), slice(clip["start"], clip["start"] + clip["length"])
+            if samples is not None:
+                out[stretch] = content_module.resample(encoder.encode(samples), FPS, clip["length"])
+            elif not encoder.kind.startswith("hidden:"):  # a rhythm: what would be heard
+                out[stretch] = spoken[stretch]
+            if number % 100 == 0:
+                report(f"{number} of {len(clips)} clips heard")
+        out.flush()
 
 
 def write_performances(cache, report=print):

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from contract import CHANNELS, NECK, UtterError
+from contract import CHANNELS, NECK, UtterError, say
 from model_runtime import checkpoints
 from model_runtime.flame import lbs
 from model_runtime.speech.content import COLUMNS as CONTENT
@@ -170,7 +170,7 @@ def main(args):
     data = load_dataset(args.cache)
     expert = train(data, head, args.minutes or MINUTES, args.steps, args.output or PATH, args.seed or SEED)
     for name, margin in measure(expert, data, head).items():
-        print(f"{name}: {margin:.3f}")
+        say(f"{name}: {margin:.3f}")
 
 
 def measure(expert, data, head, clips=40, seed=0):

@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
-from contract import UtterError
+from contract import UtterError, beside
 from model_runtime.speech import pronounce
 from model_runtime.speech.phones import PHONES, VOWELS, bare
 from model_runtime.training import align, corpus
@@ -88,15 +88,13 @@ def write_synthetic(cache, minutes=MINUTES, seed=0, data="../shared/data"):
     for old in folder.glob("*.npy"):
         old.unlink()
     texts, spoken = texts_of(data), {}
-    beside = path_of(cache).with_suffix(".part")
-    with open(beside, "w", encoding="utf-8") as stream:
+    with beside(path_of(cache)) as part, open(part, "w", encoding="utf-8") as stream:
         for number, (maker, samples, record) in enumerate(voices(texts, rng, minutes * 60)):
             samples, kept = recorded(samples, rng), folder / f"{number:05d}.npy"
             np.save(kept, samples)
             about = {"clip": f"synthetic/{kept.stem}", "path": str(kept), "split": "train", "emotion": "", "source": "synthetic"}
             stream.write(json.dumps(about | {"words": []} | record, ensure_ascii=False) + "\n")
             spoken[maker] = spoken.get(maker, 0) + len(samples) / RATE
-    beside.replace(path_of(cache))
     return "spoken by " + ", ".join(f"{maker} ({seconds / 60:.0f} min)" for maker, seconds in spoken.items())
 
 

@@ -178,3 +178,18 @@ def test_shutdown_ends_the_process(start):
     collect(worker, {"ready"})
     worker.shutdown()
     assert not worker.alive and worker.poll() == []
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(start, tmp_path):
+    (tmp_path / "log").touch()  # where its folder should be
+    worker = start()
+    perform(worker)
+    assert collect(worker, {"result", "died"})[-1]["event"] == "result"
+
+
+def test_two_blenders_keep_one_log(start):
+    one, other = start(), start()
+    for worker, voice in ((one, "die.wav"), (other, "die.wav"), (one, "die.wav")):
+        perform(worker, voice)
+        collect(worker, {"died"})
+    assert one.log.read_text(encoding="utf-8").count("the graphics card went away") == 3

@@ -1,8 +1,35 @@
 """A batch list, which both sides read with the same code; each uses the columns that it can."""
 
-import pytest
+import csv
+import os
+import time
+import unicodedata
 
-from contract import BLENDER, COLUMNS, RUNTIME, UtterError, find_voices, name_output, read_list, row, usable, words_for
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contract import (
+    BLENDER,
+    COLUMNS,
+    OPTIONS,
+    RUNTIME,
+    Cancelled,
+    UtterError,
+    VerbParser,
+    add_arguments,
+    check_task,
+    exit_code,
+    explain,
+    find_voices,
+    name_output,
+    perform_all,
+    read_list,
+    row,
+    tasks_of,
+    usable,
+    words_for,
+)
 
 LIST = """\ufeffVoice;Words;Seed;head;Emotion;pins;out
 
@@ -50,7 +77,7 @@ def test_voices_words_and_outputs_are_named(tmp_path):
     voices = find_voices([tmp_path])
     assert [path.name for path in voices] == ["a.flac", "b.WAV"]
     assert words_for(voices[0], str(tmp_path)) == str(tmp_path / "a.txt") and words_for(voices[1], str(tmp_path)) is None
-    taken = set()
+    taken = {}
     assert name_output(tmp_path, None, "a.flac", ".npz", taken).name == "a.npz"
     assert name_output(tmp_path, None, "A.wav", ".npz", taken).name == "A_2.npz"
     with pytest.raises(UtterError, match="earlier row"):
@@ -76,3 +103,192 @@ def test_the_old_name_of_a_column(tmp_path):
     (tmp_path / "l.csv").write_text("voice,emotion,prompt\na.wav,happy,sad\n")
     with pytest.raises(UtterError, match="each once"):
         read_list(tmp_path / "l.csv")
+
+
+def parser():
+    made = VerbParser(prog="perform")
+    made.add_argument("voices", nargs="*")
+    add_arguments(made, OPTIONS.values(), RUNTIME)
+    return made
+
+
+def tasks_in(folder, *rows, columns="voice,words,seed,passages,identity,prompt,out"):
+    """The tasks of a list of those rows, whose files go to the folder `out`."""
+    (folder / "l.csv").write_text("\n".join((columns, *rows)), encoding="utf-8")
+    made = parser()
+    return tasks_of(str(folder / "l.csv"), folder / "out", ".npz", RUNTIME, made, made.parse_args([]))
+
+
+def performed(tasks, one=lambda task: None, inputs=()):
+    """(rows that were performed, {row: the exception}) of tasks."""
+    done, told = [], {}
+
+    def perform(task):
+        one(task)
+        done.append(task.title)
+
+    count = perform_all(tasks, check_task, perform, lambda task, error: told.update({task.title.rpartition(" ")[2]: error}), inputs)
+    assert count == len(done)
+    return [title.rpartition(" ")[2] for title in done], told
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("grün"), MemoryError(), RecursionError(), OSError(28, "full"), ZeroDivisionError(), UtterError("No.")]
+)
+def test_nothing_in_one_row_stops_the_others(tmp_path, error):
+    (tmp_path / "a.wav").touch()
+    tasks = tasks_in(tmp_path, "a.wav,,1,,,,one", "a.wav,,2,,,,two", "a.wav,,3,,,,three")
+
+    def fail(task):
+        if task.options.seed == 2:
+            raise error
+
+    done, told = performed(tasks, fail)
+    assert done == ["2", "4"] and told == {"3": error} and exit_code(len(done), 3) == 3
+    asked = []
+    sentence = explain(error, lambda: asked.append(1) or "the log tells more.")
+    assert sentence.endswith(".") and "\n" not in sentence and bool(asked) == (not isinstance(error, UtterError))
+
+
+def test_what_is_wrong_is_said_before_anything_is_performed(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "half.json").write_text('[{"start": 0, "end": 1, "prompt": "\\ud800"}]')
+    (tmp_path / "far.json").write_text('[{"start": 0, "end": 1e300, "prompt": "sad"}]')
+    (tmp_path / "anna.docx").touch()
+    tasks = tasks_in(
+        tmp_path,
+        "none.wav,,,,,,",
+        "a.wav,anna.docx,,,,,",
+        "a.wav,gone.srt,,,,,",
+        f"a.wav,,{'9' * 5000},,,,",
+        f"a.wav,,,,{'9' * 5000},,",
+        "a.wav,,,deep.json,,,",
+        "a.wav,,,half.json,,,",
+        "a.wav,,,gone.json,,,",
+        f"a.wav,,,,,,{'声' * 90}",
+        "a.wav,,,,,,../a.wav/",
+        "a.wav,,,far.json,,,good",
+    )
+    done, told = performed(tasks)
+    assert (done, list(told)) == (["12"], [str(number) for number in range(2, 12)]), told
+    assert all(isinstance(error, UtterError) and len(str(error)) < 600 for error in told.values()), told
+
+
+def test_a_cancelled_batch_says_what_is_done(tmp_path):
+    (tmp_path / "a.wav").touch()
+
+    def cancel(task):
+        if task.options.seed == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Cancelled, match="1 of 3 done"):
+        performed(tasks_in(tmp_path, "a.wav,,1,,,,one", "a.wav,,2,,,,two", "a.wav,,3,,,,three"), cancel)
+
+
+@pytest.mark.parametrize("out", ["sub/a", "./sub/a", "sub/../sub/a", "SUB/A", "sub/a.npz", "sub/a.NPZ", "{}/out/sub/a", "link/a"])
+def test_two_rows_that_write_one_file(tmp_path, out):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "out" / "sub").mkdir(parents=True)
+    (tmp_path / "out" / "link").symlink_to("sub", target_is_directory=True)
+    done, told = performed(tasks_in(tmp_path, "a.wav,,,,,,sub/a", f"a.wav,,,,,,{out.format(tmp_path)}"))
+    assert done == ["2"] and "earlier row" in str(told["3"])
+
+
+def test_names_in_any_normalisation_are_one_file(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
+    (tmp_path / "a.wav").touch()
+    assert performed(tasks_in(tmp_path, f"a.wav,,,,,,{composed}", f"a.wav,,,,,,{decomposed}"))[0] == ["2"]
+    (tmp_path / decomposed).mkdir()
+    (tmp_path / decomposed / f"{decomposed}.wav").touch()
+    assert [path.name for path in find_voices([tmp_path / composed / f"{composed}.wav"])] == [f"{decomposed}.wav"]
+
+
+def test_no_output_replaces_what_is_read(tmp_path):
+    """Not even what another row reads, or what the caller names."""
+    (tmp_path / "out").mkdir()
+    for name in ("a.wav", "out/p.npz", "out/head.npz", "out/scene.npz"):
+        (tmp_path / name).touch()
+    tasks = tasks_in(
+        tmp_path,
+        "a.wav,out/p.npz,,other",
+        "a.wav,,,P",
+        "a.wav,,out/head.npz,",
+        "a.wav,,,head",
+        "a.wav,,,scene",
+        columns="voice,pins,head,out",
+    )
+    done, told = performed(tasks, inputs=[str(tmp_path / "out" / "scene.npz")])
+    assert done == ["2", "4"] and list(told) == ["3", "5", "6"] and all("would replace" in str(error) for error in told.values())
+
+
+def test_names_are_as_long_as_a_file_system_takes(tmp_path):
+    taken, names = {}, []
+    for stem in ("声" * 83, "声" * 84, "a" * 251, "a" * 251 + "b"):
+        path = name_output(tmp_path, None, f"{stem}.wav", ".blend", taken)
+        path.touch()
+        names.append(path.name)
+        assert len(path.name.encode()) <= 255 and path.suffix == ".blend"
+    assert len(set(names)) == 4
+    assert name_output(tmp_path, "sub/", "b.wav", ".npz", {}) == tmp_path / "sub" / "b.npz"
+
+
+def test_a_thousand_rows_are_named_and_checked_in_seconds(tmp_path):
+    (tmp_path / "a.wav").touch()
+    began = time.process_time()
+    done, told = performed(tasks_in(tmp_path, *["a.wav,,,,,,"] * 1000))
+    assert len(done) == 1000 and not told and time.process_time() - began < 12
+
+
+def test_arguments_in_any_order():
+    for arguments in (["--seed", "3", "a", "b"], ["a", "--seed", "3", "b"], ["a", "b", "--seed", "3"], ["a", "--seed=3", "--", "b"]):
+        parsed = parser().parse_args(arguments)
+        assert parsed.voices == ["a", "b"] and parsed.seed == 3
+    with pytest.raises(UtterError, match="^Unrecognized"):
+        parser().parse_args(["a", "--sed=3"])
+
+
+CELLS = st.text(st.characters(exclude_categories=()), max_size=12) | st.sampled_from(
+    [
+        "a.wav",
+        "a.srt",
+        "1",
+        "-1",
+        "1e999",
+        "nan",
+        "inf",
+        "9" * 5000,
+        "/",
+        "..",
+        "~",
+        "声" * 100,
+        "CON",
+        "\\",
+        "'",
+        "--help",
+        "=",
+        "%s",
+        "{}",
+    ]
+)
+
+
+@settings(max_examples=int(os.environ.get("UTTER_EXAMPLES", 60)), deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, CELLS)), min_size=1, max_size=4))
+def test_random_cells_never_give_a_defect(tmp_path_factory, rows):
+    folder = tmp_path_factory.getbasetemp() / "random"
+    folder.mkdir(exist_ok=True)
+    (folder / "a.wav").touch()
+    (folder / "a.srt").touch()
+    with open(folder / "l.csv", "w", encoding="utf-8", errors="surrogatepass", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    made = parser()
+    try:
+        tasks = tasks_of(str(folder / "l.csv"), folder / "out", ".npz", RUNTIME, made, made.parse_args([]))
+    except UtterError:
+        return
+    told = performed(tasks)[1]
+    assert all(isinstance(error, UtterError) for error in told.values()), told
+    assert {path.name for path in folder.iterdir()} == {"a.wav", "a.srt", "l.csv"}

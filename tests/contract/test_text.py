@@ -128,3 +128,12 @@ def test_other_languages():
     assert language_code("la") == "la" and language_code("fr_BE") == "fr-be" and OPTIONS["language"].checked("zh") == "zh"
     with pytest.raises(UtterError, match='"klingon" is no language'):
         offered_language("klingon")
+
+
+def test_words_of_an_unreadable_kind_beside_a_voice_are_said(tmp_path):
+    for name in ("ben.docx", "ben.ass", "anna.sbv", "anna.txt", "cleo.en.SBV"):
+        (tmp_path / name).touch()
+    assert words_for("anna.wav", str(tmp_path)).endswith("anna.txt") and words_for("dora.wav", str(tmp_path)) is None
+    for voice, name in (("ben.wav", "ben.docx"), ("cleo.wav", "cleo.en.SBV")):
+        with pytest.raises(UtterError, match=f"^{name} is a"):
+            words_for(voice, str(tmp_path))

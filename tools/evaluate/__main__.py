@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from contract import UtterError
+from contract import UtterError, beside, complain, say
 from tools.evaluate.material import CONDITIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ def main(argv):
     try:
         return run(args)
     except UtterError as error:
-        print(f"build.py evaluate: {error}", file=sys.stderr)
+        complain(f"build.py evaluate: {error}")
         return 2
 
 
@@ -112,14 +112,13 @@ def run(args):
     }
     write(args.out / "evaluate.json", json.dumps(record, indent=1))
     for path in (args.out / "evaluate.json", *plots.write(bench, rows, args.out)):
-        print(path)
+        say(str(path))
     return 0
 
 
 def write(path, text):
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text + "\n", encoding="utf-8")
-    beside.replace(path)
+    with beside(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def load_models(args, performer):
@@ -149,7 +148,7 @@ def train_ablations(args):
     while missing or running:
         while missing and len(running) < TOGETHER:
             name = missing.pop(0)
-            print(f"training {name}, {args.ablations} steps: {args.ablated / name}.log", file=sys.stderr, flush=True)
+            complain(f"training {name}, {args.ablations} steps: {args.ablated / name}.log")
             log = open(args.ablated / f"{name}.log", "w", encoding="utf-8")
             beside = args.ablated / f".{name}.safetensors"  # another name until it is complete
             running[name] = (
