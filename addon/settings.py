@@ -130,7 +130,7 @@ class HeadSettings(bpy.types.PropertyGroup):
     __annotations__ = {name: prop(option, **WITH.get(name, {})) for name, option in OPTIONS.items() if option.panel}
     __annotations__ |= {
         "strip": StringProperty(options={"HIDDEN"}),  # name of the voice's strip in the sequencer
-        "sound": PointerProperty(type=bpy.types.Sound),  # what it plays; its pieces, copies and new names are known by that
+        "sound": StringProperty(options={"HIDDEN"}),  # name of the sound that it plays; a pointer to it crashes Blender's undo
         "placed": IntProperty(default=1, options={"HIDDEN"}),  # where it was put: `start` before its last change
         "rate": FloatProperty(options={"HIDDEN"}),  # frames a second of the scene then; 0 unknown
         "seconds": FloatProperty(options={"HIDDEN"}),  # length of the voice; 0 unknown

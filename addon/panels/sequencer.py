@@ -15,6 +15,11 @@ def scene_of(head):
     return bpy.context.scene if bpy.context.scene in scenes or not scenes else scenes[0]
 
 
+def name_for(head):
+    """What the strip of a head's voice is called, as long as Blender lets it be."""
+    return f"{STRIP}{head.name}".encode()[:63].decode(errors="ignore")
+
+
 def speakers(scene):
     """The heads of a scene that have a strip."""
     return [obj for obj in scene.objects if obj.type == "MESH" and settings_of(obj).strip]
@@ -26,13 +31,13 @@ def pieces(scene, head):
     if not settings.strip:
         return []
     others = [settings_of(other) for other in speakers(scene) if other != head]
-    if any(other.strip == settings.strip for other in others) and not f"{STRIP}{head.name}".startswith(settings.strip):
+    if any(other.strip == settings.strip for other in others) and settings.strip != name_for(head):
         return []
     sounds = [strip for strip in compat.all_strips(scene) if strip.type == "SOUND"]
     made = next((strip for strip in sounds if strip.name == settings.strip), None)
-    sound = settings.sound or (made.sound if made else None)
-    alone = sound is not None and all(other.sound != sound for other in others)  # else the same recording plays for another head, too
-    found = [strip for strip in sounds if strip == made or (alone and strip.sound == sound)]
+    sound = settings.sound or (made.sound.name if made and made.sound else "")
+    alone = bool(sound) and all(other.sound != sound for other in others)  # else the same recording plays for another head, too
+    found = [strip for strip in sounds if strip == made or (alone and strip.sound is not None and strip.sound.name == sound)]
     return sorted(found, key=lambda strip: (strip != made, compat.handles(strip)[0]))
 
 

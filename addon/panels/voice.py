@@ -42,8 +42,8 @@ def place(scene, head):
         raise UtterError(f"{path} has letters that are not in UTF-8; rename the file and its folder, and choose it again.")
     taken = {strip.channel for strip in compat.strips(scene)}
     channel = next((number for number in range(1, 129) if number not in taken), 1)
-    strip = compat.strips(scene).new_sound(f"{sequencer.STRIP}{head.name}", path, channel, settings.start)
-    settings.strip, settings.sound = strip.name, strip.sound
+    strip = compat.strips(scene).new_sound(sequencer.name_for(head), path, channel, settings.start)
+    settings.strip, settings.sound = strip.name, strip.sound.name
     if strip.sound.channels == "INVALID":
         remove(scene, head)
         raise UtterError(f"{Path(path).name} cannot be read as sound; export it as WAV and choose that.")
@@ -66,7 +66,7 @@ def remove(scene, head):
     settings = settings_of(head)
     found = sequencer.pieces(scene, head)
     sound = found[0].sound if found else None
-    settings.strip, settings.sound, settings.seconds = "", None, 0.0
+    settings.strip, settings.sound, settings.seconds = "", "", 0.0
     for strip in found:
         meta = strip.parent_meta()
         (compat.strips(scene) if meta is None else compat.strips_in(meta)).remove(strip)

@@ -10,7 +10,7 @@ from bpy_extras.io_utils import ImportHelper
 from .. import compat
 from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, check_words_file, is_file, names_file
 from ..work import jobs
-from . import sequencer, voice
+from . import sequencer
 from .base import HeadPanel, chosen, settings_of
 
 # A .blend keeps an item's number: it must not change when another language comes between.
