@@ -56,6 +56,7 @@ from model_runtime.speech.phones import PHONES
 from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
+SURE = 0.15  # seconds that a voice may differ from NTSC's slower clock, and twice as much from the other, to speak for it
 APART = 1.0  # seconds by which a voice and its curves may differ in length
 GAP = 0.25  # seconds without a frame from which it is said
 SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
@@ -130,7 +131,7 @@ def read_one(sound, about, head, flame):
             recording.strength = float(np.clip(read_number(about.get("strength") or "1"), 0, 1))
         except ValueError:
             raise UtterError(f'its strength "{about["strength"]}" in index.csv is no number from 0 to 1.') from None
-    kind, rows, times, names = read_csv(curves) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
+    kind, rows, times, names = read_csv(curves, len(samples) / RATE) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
         raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
     if (gap := np.diff(times).max()) > GAP:
@@ -190,8 +191,9 @@ def matrix(stored, name, path, columns=None):
     return rows.astype(np.float32)
 
 
-def read_csv(path):
-    """The same for ARKit curves. Times come from a column Timecode (as Live Link Face writes it), time or fps."""
+def read_csv(path, lasts=None):
+    """The same for ARKit curves. Times come from a column Timecode (as Live Link Face writes it), time or fps. lasts: seconds of the
+    voice, which tells NTSC's clock where nothing else does."""
     table = [row for row in read_table(path, strict=False) if any(cell.strip() for cell in row)]
     if len(table) < 3:
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
@@ -209,7 +211,7 @@ def read_csv(path):
         rows = np.array([[read_number(line[k]) for k in columns] for line in seen], np.float32).reshape(len(seen), len(columns))
         if "timecode" in clock:
             fps = read_number(lines[0][clock["fps"]]) if "fps" in clock else 0.0
-            times = seconds_of([line[clock["timecode"]] for line in lines], fps)
+            times = seconds_of([line[clock["timecode"]] for line in lines], fps, lasts)
         elif "time" in clock:
             times = np.array([read_number(line[clock["time"]]) for line in lines])
         elif "fps" in clock:
@@ -221,27 +223,32 @@ def read_csv(path):
     times = times - times[0]
     if not np.isfinite(rows).all() or not np.isfinite(times).all() or (np.diff(times) < 0).any() or times[-1] <= 0:
         raise UtterError(f"{path.name} holds numbers that are not finite, or its times do not run forwards.")
-    times = times[~np.array(lost)]  # between the frames around it, what was not seen is a straight line
-    if len(times) < 2:
+    if len(rows) < 2:
         raise UtterError(f"{path.name} holds a face in fewer than two frames; record the take again.")
-    return "actions", rows, times, [names[k] for k in columns]
+    # Between the frames around it, what was not seen is a straight line; at the ends of the take the face stands still.
+    seen = np.flatnonzero(~np.array(lost))
+    kept = np.unique(np.r_[0, seen, len(times) - 1])
+    return "actions", rows[np.clip(np.searchsorted(seen, kept), 0, len(seen) - 1)], times[kept], [names[k] for k in columns]
 
 
-def seconds_of(timecodes, fps=0.0):
+def seconds_of(timecodes, fps=0.0, lasts=None):
     """ "HH:MM:SS:FF.part" -> seconds [T]. A second counts as many frames as the smallest usual rate that every frame number fits into.
 
-    NTSC's rates (29.97 for 30) run slower than they count; so does what is written with a semicolon, which leaves out numbers to keep
-    to the clock, and what an fps such as 29.97 or 59.94 says is one. Without either nothing tells, and the codes are taken as the clock.
+    NTSC's rates (29.97 for 30) run slower than they count. Such are codes with a semicolon, which leave out numbers to keep to the
+    clock; those that an fps such as 29.97 or 59.94 stands beside; and else those of a take that comes nearer by it to `lasts`, the
+    seconds of its voice. Without these the codes are taken as the clock.
     """
     parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
     if not all(parts):
         raise ValueError(f"the timecode {timecodes[parts.index(None)]!r}")
     hours, minutes, seconds, frames = np.array([[float(x) for x in part.groups()] for part in parts]).T
-    rate = next((rate for rate in (24, 25, 30, 50, 60, 120, 240) if frames.max() < rate), None)
+    fitting = [rate for rate in (24, 25, 30, 50, 60, 120, 240) if frames.max() < rate]
+    whole = round(fps)
+    within = np.ptp(seconds + 60 * minutes) == 0  # one second: its frames do not reach the rate
+    rate = whole if within and whole in fitting else fitting[0] if fitting else None
     if rate is None:
         raise ValueError(f"the frame number {frames.max():.0f} of a timecode")
     drops = rate in (30, 60) and all(";" in code for code in timecodes)
-    whole = round(fps)
     slower = drops or (whole > 0 and abs(fps * 1.001 - whole) < abs(fps - whole))
 
     def counted(minutes):  # frames up to a minute of the day: of each but every tenth two are left out, of 60 a second four
@@ -249,6 +256,9 @@ def seconds_of(timecodes, fps=0.0):
 
     since = counted(hours * 60 + minutes) + seconds * rate + frames
     since += counted(1440) * np.r_[0, np.cumsum(np.diff(since) < -counted(720))]  # past midnight
+    if not slower and not whole and lasts is not None:
+        clock = (since[-1] - since[0] + 1) / rate
+        slower = abs(clock * 1.001 - lasts) < SURE and abs(clock - lasts) > 2 * SURE
     return since * (1.001 if slower else 1.0) / rate
 
 

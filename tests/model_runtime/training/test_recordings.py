@@ -109,6 +109,34 @@ def test_ten_minutes_of_ntsc_do_not_drift(drop, rate, fps, start):
     np.testing.assert_allclose(times - times[0], frames * 1.001 / rate, atol=1e-3)
 
 
+@pytest.mark.parametrize("rate", [24, 30, 60])
+@pytest.mark.parametrize("slower", [True, False])
+def test_the_voice_tells_the_clock_of_codes_that_do_not(rate, slower):
+    frames = range(600 * rate)
+    codes, lasts = [code(frame, rate, False) for frame in frames], 600 * (1.001 if slower else 1)
+    times = recordings.seconds_of(codes, 0.0, lasts + 0.05)
+    assert abs(times[-1] - times[0] + 1 / rate - lasts) < 0.01
+    assert np.array_equal(recordings.seconds_of(codes), recordings.seconds_of(codes, 0.0, 900.0)), "a voice of another length says nothing"
+
+
+def test_a_take_within_a_second_takes_the_rate_that_fps_says():
+    times = recordings.seconds_of([f"10:00:00:{frame:02d}" for frame in range(20)], 60.0)
+    np.testing.assert_allclose(np.diff(times), 1 / 60)
+
+
+def test_a_face_lost_at_the_end_stands_still(folder, head):
+    write_csv(folder / "take.csv", 30)
+    whole = one(folder, head).values
+    lines = (folder / "take.csv").read_text().splitlines()
+    for at in range(len(lines) - 40, len(lines)):
+        lines[at] = f"{lines[at].split(',')[0]},0"
+    (folder / "take.csv").write_text("\n".join(lines))
+    found = one(folder, head).values
+    kept = len(lines) - 42
+    np.testing.assert_allclose(found[:kept], whole[:kept], atol=1e-5)
+    assert np.ptp(found[kept + 1 :], axis=0).max() < 1e-5
+
+
 @pytest.mark.parametrize("rest", ["", ",,,", "," + ",".join(["0"] * (len(LIVE_LINK) - 2))])
 def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
     write_csv(folder / "take.csv", 30)
