@@ -15,6 +15,7 @@ SILENT = 1e-4  # peak, -80 dBFS
 
 SAME = 0.02  # seconds by which two decoders may differ
 CANCELLED = 0.01  # of the loudest channel's power, below which the mean of the channels is no voice
+HIDDEN = 0.03  # share of a recording, by its energy, that the mean of its channels may leave out
 
 FORMATS = "WAV, FLAC, OGG, Opus, AIFF, MP3 or M4A"
 DEMUXERS = "wav,w64,flac,ogg,mp3,aac,mov,matroska,aiff,caf,au"  # of FFmpeg: sounds alone, nothing that opens further files
@@ -23,8 +24,8 @@ VIDEO = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"AVI ": 8, b"
 
 
 def load_voice(path):
-    """A recording as float32 [N] at 16 kHz, mono, without its constant offset. Channels are averaged; where they cancel each other, the
-    loudest is taken.
+    """A recording as float32 [N] at 16 kHz, mono, without its constant offset. Channels are averaged; if they cancel each other, be it in
+    a passage only, the loudest is taken.
 
     Headers are hints: the length is what decoding to the end gives. libsndfile decodes, and FFmpeg, which Blender plays with, checks the
     length: where libsndfile stops early or reads nothing, FFmpeg's sound is taken. Memory is bounded by the result. UtterError, in a
@@ -62,7 +63,7 @@ class Measure:
 
     def __init__(self, blocks, name):
         self.rate, self.length, self.channel, self.trouble = 0, 0, None, None
-        power = mean = 0.0
+        power = whole = hidden = 0.0  # energy of each channel, of the louder one, and of it where the channels cancel each other
         try:
             for rate, block in blocks:
                 if self.rate and rate != self.rate:
@@ -75,13 +76,15 @@ class Measure:
                     about = (self.length - len(block)) / rate
                     raise UtterError(f"{name} holds values that are no numbers, at about {about:.1f} s; export it again.")
                 if block.shape[1] > 1:
-                    mean += float(block.mean(1).var(dtype=np.float64)) * len(block)
-                    here = block.var(0, dtype=np.float64) * len(block)
-                    shared = min(len(here), np.size(power)) if np.ndim(power) else len(here)
-                    power = here[:shared] + (power[:shared] if np.ndim(power) else 0.0)
+                    for piece in np.array_split(block, max(1, len(block) // rate)):
+                        here = piece.var(0, dtype=np.float64) * len(piece)
+                        cancels = piece.mean(1).var(dtype=np.float64) * len(piece) < CANCELLED * here.max()
+                        whole, hidden = whole + here.max(), hidden + cancels * here.max()
+                        shared = min(len(here), np.size(power)) if np.ndim(power) else len(here)
+                        power = here[:shared] + (power[:shared] if np.ndim(power) else 0.0)
         except decoder_errors() as error:
             self.trouble = error
-        if np.ndim(power) and mean < CANCELLED * power.max():
+        if hidden > HIDDEN * whole:
             self.channel = int(power.argmax())
 
     @property

@@ -183,6 +183,15 @@ def test_a_voice_memo_is_read_and_a_film_is_not(tmp_path):
     refused(tmp_path / "film.mp4", "video", "WAV")
 
 
+def test_channels_that_cancel_in_a_passage_are_heard_as_the_louder(tmp_path):
+    time = np.arange(4 * 48000) / 48000
+    voice = 0.3 * np.sin(2 * np.pi * 200 * time)
+    turned = np.where((time > 1) & (time < 2), -0.95, 0.8) * voice  # one microphone's cable is wrong for a second
+    soundfile.write(tmp_path / "turned.wav", np.stack([voice, turned], 1), 48000, subtype="FLOAT")
+    soundfile.write(tmp_path / "louder.wav", voice, 48000, subtype="FLOAT")
+    np.testing.assert_allclose(load_voice(tmp_path / "turned.wav"), load_voice(tmp_path / "louder.wav"), atol=1e-4)
+
+
 def test_channels_that_cancel_are_heard_as_the_louder(tmp_path):
     for right in (-1.0, -0.95):
         soundfile.write(tmp_path / "a.wav", np.stack([tone(RATE), right * tone(RATE)], 1), RATE, subtype="FLOAT")
