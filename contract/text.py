@@ -2,9 +2,12 @@
 
 import codecs
 import csv
+import functools
 import html
 import json
+import os
 import re
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +27,8 @@ _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
+_KINDS = (*WORDS_SUFFIXES, *OTHER_SUFFIXES)
+SETTLED = 2_000_000_000  # nanoseconds after which a folder's time tells whether it changed again: some disks count in seconds
 _ROOTED = re.compile(r"[/\\~]|\.{1,2}[/\\]|[A-Za-z]:[/\\]")  # how only paths begin; // is Blender's own
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,4})*")
 
@@ -159,17 +164,32 @@ def find_file(path: str | Path) -> Path:
         return path
 
 
+@functools.lru_cache(maxsize=4)
+def _words_in(folder: Path, changed: int) -> dict[str, list[Path]]:
+    """{how it begins: files} of the files in a folder that could be words. changed: when the folder last did."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in _KINDS and not hidden(path)):
+        found.setdefault(_begins(path.name), []).append(path)
+    return found
+
+
+def _begins(name: str) -> str:
+    return same_name(name).partition(".")[0]
+
+
 def find_words(voice: str | Path, folder: str | Path) -> Path | None:
     """The file of words in a folder that is named like the voice, for ben.wav: ben.txt, ben.srt, ben.vtt, else ben.wav.srt or
     ben.en.srt. None without. UtterError if the only one is of a kind that Utter does not read."""
-    voice, kinds = Path(voice), (*WORDS_SUFFIXES, *OTHER_SUFFIXES)
+    voice = Path(voice)
     try:
-        files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in kinds and not hidden(path))
+        changed = os.stat(folder).st_mtime_ns
+        known = time.time_ns() - changed > SETTLED  # a batch asks for each of ten thousand voices
+        files = (_words_in if known else _words_in.__wrapped__)(Path(folder), changed).get(_begins(voice.name), [])
     except OSError as error:
         raise UtterError(f"The folder {folder} cannot be read ({error.strerror}).", str(error)) from error
 
     def rank(path: Path) -> tuple[int, int] | None:
-        kind = kinds.index(path.suffix.lower())
+        kind = _KINDS.index(path.suffix.lower())
         if path.stem == voice.stem:
             return (0 if path.suffix in WORDS_SUFFIXES else 1), kind
         mine, theirs = same_name(voice.stem), same_name(path.stem)

@@ -1,6 +1,8 @@
 """Text files as artists' machines write them, and which file is meant."""
 
+import os
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +139,16 @@ def test_words_of_an_unreadable_kind_beside_a_voice_are_said(tmp_path):
     for voice, name in (("ben.wav", "ben.docx"), ("cleo.wav", "cleo.en.SBV")):
         with pytest.raises(UtterError, match=f"^{name} is a"):
             words_for(voice, str(tmp_path))
+
+
+def test_a_folder_of_words_is_listed_once_for_a_batch(tmp_path, monkeypatch):
+    listed, iterdir = [], Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: listed.append(path) or iterdir(path))
+    for number in range(100):
+        (tmp_path / f"line_{number}.en.srt").touch()
+    os.utime(tmp_path, (0, 0))
+    for number in range(100):
+        assert words_for(f"line_{number}.wav", tmp_path) == str(tmp_path / f"line_{number}.en.srt")
+    assert words_for("none.wav", tmp_path) is None and listed == [tmp_path]
+    (tmp_path / "none.txt").touch()
+    assert words_for("none.wav", tmp_path) == str(tmp_path / "none.txt"), "what has come since is found"
