@@ -162,10 +162,23 @@ class FlameRig(Rig):
             said.append(f"{rig.name} has lost bones, so nothing turns about them ({listed(lost)}); undo that, or add the head again.")
         if lost := [bone for joint, bone in bones.items() if joint in told.get("bone_likeness", ()) and bone not in obj.vertex_groups]:
             said.append(f"No vertex groups of {obj.name} are called as its bones ({listed(lost)}), which move nothing; rename them so.")
+        if self._left_behind():
+            said.append(f"{obj.name} was moved without its armature, whose bones turn its eyes; move it back, and {rig.name} instead.")
         bound = [modifier for modifier in obj.modifiers if modifier.type == "ARMATURE" and modifier.object == rig]
         if not bound and told.get("bone_likeness"):
             said.append(f"The Armature modifier of {obj.name} is gone, so its head and eyes do not turn; bring it back.")
         return said
+
+    def _left_behind(self) -> bool:
+        """Whether the eyes' bones do not lie within the eyes."""
+        obj, bones = self.obj, {joint: bone for joint, bone in self.bone_names().items() if joint.startswith("eye")}
+        back, points = self.to_armature().inverted_safe(), neutral(obj)
+        for bone, weights in group_weights(obj, bones.values()).items():
+            own = weights > 0.5
+            joint = np.array(back @ armature(obj).data.bones[bone].head_local)
+            if own.any() and np.linalg.norm(points[own].mean(0) - joint) > np.ptp(points[own], axis=0).max():
+                return True
+        return False
 
     def bone_names(self) -> dict[str, str]:
         """{joint: bone} of the bones that are there, found by what they move if they have other names now."""

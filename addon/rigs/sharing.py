@@ -6,6 +6,8 @@ are moved by the original's. The others keep what they have.
 
 from typing import Any
 
+from .. import compat
+
 
 def own_mesh(obj: Any) -> list[str]:
     """Give obj a mesh with shape keys that it alone uses and that can be animated: sentences that say what was done."""
@@ -33,7 +35,22 @@ def own_armature(obj: Any, rig: Any, heads: list[Any]) -> list[str]:
             modifier.object = twin
     if obj.parent == rig:
         obj.parent = twin
+        if obj.parent_type == "OBJECT" and not _travels(rig):
+            _move_along(obj, twin, heads[0])
     return [f"{obj.name} shared its armature with {heads[0].name}, so it has a copy of its own now."]
+
+
+def _move_along(obj: Any, rig: Any, model: Any) -> None:
+    """Put the armature where it lies to obj as it lies to the head that obj was duplicated from: the artist moved the mesh alone."""
+    own, wanted = (head.matrix_parent_inverse @ head.matrix_basis for head in (obj, model))
+    rig.matrix_basis = rig.matrix_basis @ own @ wanted.inverted_safe()
+    obj.matrix_parent_inverse, obj.matrix_basis = model.matrix_parent_inverse.copy(), model.matrix_basis.copy()
+
+
+def _travels(rig: Any) -> bool:
+    """Whether the armature object itself is animated or held by a constraint."""
+    bag = compat.bag(rig)
+    return len(rig.constraints) > 0 or any(not curve.data_path.startswith("pose.") for curve in (bag.fcurves if bag else ()))
 
 
 def editable(block: Any) -> None:

@@ -151,6 +151,31 @@ def scene_meshes_that_share_an_armature_perform_apart():
     close(world(two, 11) - world(one, 11), world(two, 11) - face[1])
 
 
+def scene_a_linked_duplicate_that_was_moved_keeps_its_eyes_in_its_head():
+    one = built_in("One")
+    two = duplicate(one, linked=True)
+    two.location, two.rotation_euler = (0.3, 0.1, 0.2), (0, 0, 0.5)
+    bpy.context.view_layer.update()
+    place = np.array(two.matrix_world)
+    notes = performed(chosen(two), 1)[1]
+    bpy.context.view_layer.update()
+    close(np.array(two.matrix_world), place)
+    assert not any("moved without" in note for note in notes), notes
+    performed(chosen(one), 1)
+    turn = np.linalg.inv(place)
+    for frame in MOMENTS:
+        moved = world(two, frame) @ turn[:3, :3].T + turn[:3, 3]
+        close(moved, world(one, frame), 1e-5)
+
+
+def scene_a_head_that_was_moved_without_its_armature_is_named():
+    head = built_in()
+    head.location.x = 0.1
+    assert any("was moved without its armature" in note for note in performed(head, 1)[1])
+    head.location.x = 0
+    assert not any("was moved without" in note for note in performed(head, 1)[1])
+
+
 def scene_the_first_of_two_linked_duplicates_leaves_the_second_as_it_is():
     one = small()
     performed(one, 1)
