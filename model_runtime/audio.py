@@ -177,7 +177,7 @@ def read(stream, name, video=False):
         )
     elif player.length and player.trouble is not None:  # libsndfile reads the first of joined parts and says nothing of the others
         raise UtterError(
-            f"{name} can be read up to {ours.seconds:.2f} s only, where it is damaged or goes on in another format; export it again as WAV.",
+            f"{name} can be read up to {ours.seconds:.2f} s only, where it is damaged or its format changes; export it again as WAV.",
             str(player.trouble),
         )
     else:
