@@ -56,6 +56,8 @@ from model_runtime.speech.phones import PHONES
 from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
+NTSC = 1.001  # how much longer a second of 29.97 frames a second is that counts 30
+FIT = 0.1  # seconds by which curves and a voice of the same clock differ at most
 APART = 1.0  # seconds by which a voice and its curves may differ in length
 GAP = 0.25  # seconds without a frame from which it is said
 SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
@@ -130,7 +132,7 @@ def read_one(sound, about, head, flame):
             recording.strength = float(np.clip(read_number(about.get("strength") or "1"), 0, 1))
         except ValueError:
             raise UtterError(f'its strength "{about["strength"]}" in index.csv is no number from 0 to 1.') from None
-    kind, rows, times, names = read_csv(curves) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
+    kind, rows, times, names = read_csv(curves, len(samples) / RATE) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
         raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
     if (gap := np.diff(times).max()) > GAP:
@@ -190,8 +192,9 @@ def matrix(stored, name, path, columns=None):
     return rows.astype(np.float32)
 
 
-def read_csv(path):
-    """The same for ARKit curves. Times come from a column Timecode (as Live Link Face writes it), time or fps."""
+def read_csv(path, seconds=0.0):
+    """The same for ARKit curves. Times come from a column Timecode (as Live Link Face writes it), time or fps. seconds: how long the
+    voice is, if that is known; it tells NTSC's time code where neither the codes nor an fps do."""
     table = [row for row in read_table(path, strict=False) if any(cell.strip() for cell in row)]
     if len(table) < 3:
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
@@ -210,6 +213,8 @@ def read_csv(path):
         if "timecode" in clock:
             fps = read_number(lines[0][clock["fps"]]) if "fps" in clock else 0.0
             times = seconds_of([line[clock["timecode"]] for line in lines], fps)
+            if fps <= 0 and seconds and nearer_to_ntsc(times, seconds) and not all(";" in line[clock["timecode"]] for line in lines):
+                times = times[0] + NTSC * (times - times[0])
         elif "time" in clock:
             times = np.array([read_number(line[clock["time"]]) for line in lines])
         elif "fps" in clock:
@@ -231,7 +236,8 @@ def seconds_of(timecodes, fps=0.0):
     """ "HH:MM:SS:FF.part" -> seconds [T]. A second counts as many frames as the smallest usual rate that every frame number fits into.
 
     NTSC's rates (29.97 for 30) run slower than they count; so does what is written with a semicolon, which leaves out numbers to keep
-    to the clock, and what an fps such as 29.97 or 59.94 says is one. Without either nothing tells, and the codes are taken as the clock.
+    to the clock, and what an fps such as 29.97 or 59.94 says is one. Without either the codes are the clock,
+    unless the voice says otherwise (read_csv).
     """
     parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
     if not all(parts):
@@ -242,14 +248,20 @@ def seconds_of(timecodes, fps=0.0):
         raise ValueError(f"the frame number {frames.max():.0f} of a timecode")
     drops = rate in (30, 60) and all(";" in code for code in timecodes)
     whole = round(fps)
-    slower = drops or (whole > 0 and abs(fps * 1.001 - whole) < abs(fps - whole))
+    slower = drops or (whole > 0 and abs(fps * NTSC - whole) < abs(fps - whole))
 
     def counted(minutes):  # frames up to a minute of the day: of each but every tenth two are left out, of 60 a second four
         return minutes * 60 * rate - drops * rate // 15 * (minutes - minutes // 10)
 
     since = counted(hours * 60 + minutes) + seconds * rate + frames
     since += counted(1440) * np.r_[0, np.cumsum(np.diff(since) < -counted(720))]  # past midnight
-    return since * (1.001 if slower else 1.0) / rate
+    return since * (NTSC if slower else 1.0) / rate
+
+
+def nearer_to_ntsc(times, seconds):
+    """Whether the voice is as long as these times [T] are where they run slower, and not as long as they say."""
+    length = (times[-1] - times[0]) * len(times) / (len(times) - 1)
+    return abs(NTSC * length - seconds) < FIT < abs(length - seconds)
 
 
 def plain(name):

@@ -109,6 +109,16 @@ def test_ten_minutes_of_ntsc_do_not_drift(drop, rate, fps, start):
     np.testing.assert_allclose(times - times[0], frames * 1.001 / rate, atol=1e-3)
 
 
+@pytest.mark.parametrize("rate, slower", [(30, 1.001), (30, 1.0), (60, 1.001), (24, 1.0)])
+def test_the_voice_tells_ntsc_where_nothing_else_does(tmp_path, rate, slower):
+    path, frames = tmp_path / "take.csv", range(600 * rate)
+    path.write_text("Timecode,JawOpen\n" + "".join(f"{code(frame, rate, False)},0.1\n" for frame in frames))
+    for off in (-0.04, 0, 0.04):
+        times = recordings.read_csv(path, 600 * slower + off)[2]
+        np.testing.assert_allclose(times, np.array(frames) * slower / rate, atol=1e-3)
+    assert abs(recordings.read_csv(path, 600.3)[2][-1] - 600) < 0.1, "where neither fits it is the clock"
+
+
 @pytest.mark.parametrize("rest", ["", ",,,", "," + ",".join(["0"] * (len(LIVE_LINK) - 2))])
 def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
     write_csv(folder / "take.csv", 30)
