@@ -204,7 +204,7 @@ def read_csv(path, seconds=0.0):
 
     def faceless(line):  # as Live Link says it by a count, other programs by no numbers
         none = count is not None and len(line) > count and line[count].strip() == "0"
-        return none or bool(columns) and not any(line[k].strip() for k in columns if k < len(line))
+        return none or (bool(columns) and not any(line[k].strip() for k in columns if k < len(line)))
 
     lost = [faceless(line) for line in lines]
     lines = [line[: len(names)] + [""] * (len(names) - len(line)) if gone else line for line, gone in zip(lines, lost)]
