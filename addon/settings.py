@@ -89,7 +89,14 @@ class Identity(bpy.types.PropertyGroup):
 
     __annotations__ = {
         identity.key(name): FloatProperty(
-            name=name, description=description, soft_min=-1, soft_max=1, min=-2, max=2, options=set(), update=identity.changed
+            name=name,
+            description=description,
+            soft_min=-1,
+            soft_max=1,
+            min=-contract.SLIDER_LIMIT,
+            max=contract.SLIDER_LIMIT,
+            options=set(),
+            update=identity.changed,
         )
         for name, description in contract.SLIDERS.items()
     }

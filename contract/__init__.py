@@ -24,7 +24,7 @@ from .console import brief, complain, say
 from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
-from .identity import COEFFICIENTS, FURTHEST, SLIDERS, draw_identity, read_identity
+from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
 from .language import LANGUAGES, language_code, offered_language
 from .layout import (
     ACTIONS,
@@ -111,6 +111,7 @@ __all__ = [
     "PROTOCOL",
     "RUNTIME",
     "SLIDERS",
+    "SLIDER_LIMIT",
     "SOUND_SUFFIXES",
     "TONGUE",
     "VERSION",

@@ -8,6 +8,7 @@ from .text import read_json
 
 COEFFICIENTS = 300
 FURTHEST = 0.75  # limit of a random identity's sliders: the one in a hundred beyond it looks less like a human head
+SLIDER_LIMIT = 2  # either way, of a slider set by hand; 1 is the end of what is usual
 SLIDERS = {  # the names are the built-in head's own (identity_names)
     "Age": "Young or old: cheeks sink, folds deepen, nose and ears grow, lips thin",
     "Masculine": "Feminine or masculine: jaw, chin, brow ridge, nose, lips, neck",
@@ -61,4 +62,7 @@ def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
     unknown = [name for name in told if name not in SLIDERS]
     if unknown:
         raise UtterError(f"There is no slider {brief(unknown[0])}; there are {', '.join(SLIDERS)} and seed.")
+    beyond = [name for name, value in told.items() if abs(value) > SLIDER_LIMIT]
+    if beyond:
+        raise UtterError(f"The slider {beyond[0]} is from {-SLIDER_LIMIT} to {SLIDER_LIMIT}, not {brief(told[beyond[0]])}.")
     return {name: float(value) for name, value in told.items()}, seed

@@ -30,7 +30,8 @@ _MARKS = (  # UTF-32 first: its mark begins like that of UTF-16
 _KINDS = (*WORDS_SUFFIXES, *OTHER_SUFFIXES)
 SETTLED = 2_000_000_000  # nanoseconds after which a folder's time tells whether it changed again: some disks count in seconds
 _ROOTED = re.compile(r"[/\\~]|\.{1,2}[/\\]|[A-Za-z]:[/\\]")  # how only paths begin; // is Blender's own
-_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][a-z0-9]{2,4})*")
+_PART = r"(?:[a-z]{2,3}(?:[-_][a-z0-9]{2,4})*|forced|default)"  # en, de_de, zh-hant-tw, sdh
+_LANGUAGE = re.compile(rf"{_PART}(?:\.{_PART})?")  # en, en.sdh, forced.en
 
 
 def read_text(path: str | Path, missing: str = "", unreadable: str = "") -> str:

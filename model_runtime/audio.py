@@ -167,7 +167,8 @@ def read(stream, name, video=False):
         if video and ffmpeg() is None:
             raise UtterError(f"{name} cannot be read because av is not installed; save the voice as WAV, FLAC, OGG or MP3.")
         if video:
-            raise UtterError(f"{name} is a video container; export its sound as WAV and choose that.")
+            what = "a video container" + (", or cut off before its end" if player.trouble else "")
+            raise UtterError(f"{name} is {what}; export its sound as WAV and choose that.", str(player.trouble))
         if ours.trouble is None:
             raise UtterError(f"{name} is shorter than {SHORTEST} s; choose a recording with speech in it.")
         raise UtterError(f"{name} is not a recording that can be read; save the voice as {FORMATS}.", str(ours.trouble))
@@ -176,6 +177,11 @@ def read(stream, name, video=False):
     elif player.length and ours.seconds > player.seconds + SAME:
         raise UtterError(
             f"{name} is damaged: one decoder reads {ours.seconds:.2f} s of it, another {player.seconds:.2f} s; export it again as WAV."
+        )
+    elif player.length and player.trouble is not None:  # libsndfile reads the first of joined parts and says nothing of the others
+        raise UtterError(
+            f"{name} can be read up to {ours.seconds:.2f} s only, where it is damaged or its format changes; export it again as WAV.",
+            str(player.trouble),
         )
     else:
         best, blocks = ours, sndfile_blocks

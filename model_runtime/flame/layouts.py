@@ -91,12 +91,15 @@ def joined(source, shapes, expression, counts, vertices, joints):
     [5, 3]: of the neutral head. UtterError if nothing tells which components are expression."""
     total = shapes.shape[2]
     if expression is not None:
+        if not expression.any():
+            raise UtterError(f"{source} holds no expression: all numbers of expressiondirs are zero; export it again.")
         identity = shapes if total <= IDENTITY else shapes[..., : _start_of(expression, shapes)]
         return _filled(identity, expression)
     split = _stated(source, total, counts)
     if split is None and total == IDENTITY + EXPRESSION and shapes[..., IDENTITY:].any():
-        return shapes
-    if split is None:
+        if not _expression_first(shapes, vertices, joints):
+            return shapes
+    elif split is None:
         split = _found(shapes, vertices, joints)
     if split is None or split == total or not shapes[..., split:].any():
         raise UtterError(
@@ -137,6 +140,25 @@ def _stated(source, total, counts):
     return split
 
 
+def _votes(shapes, vertices, joints):
+    """Of each component: how much it moves, 0 to 1 how surely it moves at all, and a vote, above 0 for identity and below for
+    expression; no votes (None) where nothing moves or nothing is the back of the head."""
+    back = vertices[:, 2] < joints[2, 2] - _BEHIND * np.linalg.norm(joints[3] - joints[4])
+    energy = (shapes.astype(np.float64) ** 2).sum(1)
+    size = np.sqrt(energy.mean(0))
+    if not size.any() or not back.any() or back.all():
+        return size, None, None
+    lively = np.clip(size / (_NOISE * size.max()), 0, 1)
+    behind = energy[back].mean(0) / np.maximum(energy.mean(0), 1e-30)
+    return size, lively, lively * np.clip(np.log((behind + 1e-3) / _FACE_ONLY), -3, 3)
+
+
+def _expression_first(shapes, vertices, joints):
+    """Whether 400 components stand the other way round, as some tools join them: by geometry, and only where that is clear."""
+    votes = _votes(shapes, vertices, joints)[2]
+    return votes is not None and votes[:EXPRESSION].sum() < -_CLEAR and votes[IDENTITY:].sum() > _CLEAR
+
+
 def _found(shapes, vertices, joints):
     """How many components are identity, by geometry; None if that is not clear.
 
@@ -144,14 +166,9 @@ def _found(shapes, vertices, joints):
     movement falls from one component to the next, and the one place where it rises is the split. Without such a place, one of the
     splits that tools make must be much likelier than the others."""
     total = shapes.shape[2]
-    back = vertices[:, 2] < joints[2, 2] - _BEHIND * np.linalg.norm(joints[3] - joints[4])
-    energy = (shapes.astype(np.float64) ** 2).sum(1)
-    size = np.sqrt(energy.mean(0))
-    if not size.any() or not back.any() or back.all():
+    size, lively, votes = _votes(shapes, vertices, joints)
+    if votes is None:
         return None
-    lively = np.clip(size / (_NOISE * size.max()), 0, 1)
-    behind = energy[back].mean(0) / np.maximum(energy.mean(0), 1e-30)
-    votes = lively * np.clip(np.log((behind + 1e-3) / _FACE_ONLY), -3, 3)  # identity above 0, expression below
     likely = 2 * np.r_[0, np.cumsum(votes)] - votes.sum()  # of a split after 0, 1, ... total components
 
     splits = np.arange(total + 1)

@@ -8,13 +8,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import NotInstalled, check_words_file, even, names_file, plain, read_text
+from contract import NotInstalled, UtterError, check_words_file, even, names_file, plain, read_text
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
 SLACK = 0.5  # seconds that a cue may begin too late, or end too early
 _TIME = r"([-−]?)\s*(?:(\d+)\s*:\s*)?(\d{1,2})\s*:\s*(\d{1,2})(?:\s*[.,]\s*(\d{1,3})\d*)?"
-TIMES = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(?![\d:])")  # SubRip and WebVTT, and what tools and hands make of them
+TIMES = re.compile(
+    rf"^\s*{_TIME}\s*(?:-{{1,3}}>|[–—]>|[→⟶⇒])\s*{_TIME}(?![\d:])"
+)  # SubRip and WebVTT, and what tools and hands make of them
+SUBTITLES = (".srt", ".vtt")  # files that must hold times; in others numbers are words
 BLOCK = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")  # of WebVTT, up to the next blank line
 STYLED = re.compile(r"\{\\[^}]*\}")  # {\an8}
 TAG = re.compile(r"</?[A-Za-z][^<>]*>|</>|<[\d:.]+>")  # <i>, <v Anna>, <00:01.500>
@@ -31,16 +34,19 @@ class Cue:
 
 def read_script(source):
     """A text, or the path of a .txt, .srt or .vtt file -> [Cue] in order of time; nothing given: []. Text that holds the times of
-    subtitles is read as subtitles. UtterError if a file cannot be read."""
+    subtitles is read as subtitles. UtterError if a file cannot be read, or is called subtitles and holds times of another kind."""
     if not source:
         return []
-    text = even(str(source))
+    text, path = even(str(source)), None
     if isinstance(source, Path) or names_file(text):
+        path = Path(str(source).strip() if isinstance(source, str) else source)
         check_words_file(source)
-        text = read_text(str(source).strip() if isinstance(source, str) else source, f"The file of words {source} does not exist.")
+        text = read_text(path, f"The file of words {source} does not exist.")
     lines = text.removeprefix("\ufeff").split("\n")
     vtt = lines[0].split()[:1] == ["WEBVTT"]
     if not vtt and not any(map(TIMES.match, lines)):
+        if path and path.suffix.lower() in SUBTITLES and any(map(re.compile(r"\d\s*[:：]\s*\d").search, lines)):
+            raise UtterError(f"{path.name} holds no times as subtitles have them (00:00:01,000 --> 00:00:02,500); save it as .srt again.")
         return [Cue(" ".join(plain(text).split()))]
     cues = [(*times, spoken(said)) for times, said in cues_of(lines, vtt)] or [(None, None, "")]
     return [Cue(text, start, end) for start, end, text in sorted(cues, key=lambda cue: cue[:2])]

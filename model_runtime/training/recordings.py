@@ -199,13 +199,18 @@ def read_csv(path, lasts=None):
         raise UtterError(f"{path.name} needs a line of names and two frames at least.")
     names, lines = [name.strip() for name in table[0]], table[1:]
     count = next((k for k, name in enumerate(names) if name.lower() == "blendshapecount"), None)
-    lost = [count is not None and len(line) > count and line[count].strip() == "0" for line in lines]  # no face was seen
+    columns = [k for k, name in enumerate(names) if plain(name) in ACTION_OF or name in HEAD]
+
+    def faceless(line):  # as Live Link says it by a count, other programs by no numbers
+        none = count is not None and len(line) > count and line[count].strip() == "0"
+        return none or (bool(columns) and not any(line[k].strip() for k in columns if k < len(line)))
+
+    lost = [faceless(line) for line in lines]
     lines = [line[: len(names)] + [""] * (len(names) - len(line)) if gone else line for line, gone in zip(lines, lost)]
     for number, line in enumerate(lines, 2):
         if len(line) != len(names):
             raise UtterError(f"line {number} of {path.name} has {len(line)} columns, the first has {len(names)}.")
     clock = {name.lower(): column for column, name in enumerate(names) if name.lower() in ("timecode", "time", "fps")}
-    columns = [k for k, name in enumerate(names) if plain(name) in ACTION_OF or name in HEAD]
     try:
         seen = [line for line, gone in zip(lines, lost) if not gone]
         rows = np.array([[read_number(line[k]) for k in columns] for line in seen], np.float32).reshape(len(seen), len(columns))
@@ -238,7 +243,7 @@ def seconds_of(timecodes, fps=0.0, lasts=None):
     clock; those that an fps such as 29.97 or 59.94 stands beside; and else those of a take that comes nearer by it to `lasts`, the
     seconds of its voice. Without these the codes are taken as the clock.
     """
-    parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip()) for code in timecodes]
+    parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip().replace(",", ".")) for code in timecodes]
     if not all(parts):
         raise ValueError(f"the timecode {timecodes[parts.index(None)]!r}")
     hours, minutes, seconds, frames = np.array([[float(x) for x in part.groups()] for part in parts]).T

@@ -10,7 +10,7 @@ from model_runtime.flame import bundle
 from model_runtime.flame.load import load_head
 from tests.blender import blender
 
-SESSIONS = int(os.environ.get("UTTER_EXAMPLES", 6))
+SESSIONS = int(os.environ.get("UTTER_EXAMPLES", 3))
 
 
 @pytest.mark.parametrize("version", blender.VERSIONS)

@@ -37,6 +37,8 @@ def test_every_reader_takes_every_encoding_and_line_end(tmp_path, encoding, end)
     assert read_text(wrote("Grüß dich, 一二\nAnna\n")) == "Grüß dich, 一二\nAnna\n"
     assert read_passages(wrote('[\n{"start": 1, "end": 2, "prompt": "glücklich"}\n]'))[0].prompt == "glücklich"
     assert read_identity(str(wrote('{"Age": 0.5,\n"seed": 3}'))) == ({"Age": 0.5}, 3)
+    with pytest.raises(UtterError, match="The slider Age is from -2 to 2, not 5"):
+        read_identity(str(wrote('{"Age": 5}')))
     assert [cells["words"] for _, cells in read_list(wrote("voice;words\na.wav;Grüß dich\n"))] == ["Grüß dich"]
 
 
@@ -59,9 +61,19 @@ def test_a_list_as_excel_writes_it(tmp_path):
 
 def test_words_are_found_whatever_their_file_is_called(tmp_path):
     wide, narrow = unicodedata.normalize("NFC", "Café"), unicodedata.normalize("NFD", "Café")
-    for name in ("anna.SRT", "ben.en.srt", "ben.take.srt", "cleo.wav.srt", f"{narrow}.srt", "dora.Txt", "._eve.txt", "eve.zh-CN.vtt"):
+    for name in (
+        "anna.SRT",
+        "ben.en.srt",
+        "ben.take.srt",
+        "cleo.wav.srt",
+        f"{narrow}.srt",
+        "dora.Txt",
+        "._eve.txt",
+        "eve.zh-CN.vtt",
+        "g.en.forced.srt",
+    ):
         (tmp_path / name).touch()
-    found = {voice: words_for(f"{voice}.wav", str(tmp_path)) for voice in ("anna", "ben", "cleo", wide, "Dora", "eve", "fay")}
+    found = {voice: words_for(f"{voice}.wav", str(tmp_path)) for voice in ("anna", "ben", "cleo", wide, "Dora", "eve", "fay", "g")}
     assert {voice: path and path.removeprefix(f"{tmp_path}/") for voice, path in found.items()} == {
         "anna": "anna.SRT",
         "ben": "ben.en.srt",
@@ -70,6 +82,7 @@ def test_words_are_found_whatever_their_file_is_called(tmp_path):
         "Dora": "dora.Txt",
         "eve": "eve.zh-CN.vtt",
         "fay": None,
+        "g": "g.en.forced.srt",
     }
     (tmp_path / "ben.srt").touch()
     assert words_for("ben.wav", str(tmp_path)).endswith("ben.srt")

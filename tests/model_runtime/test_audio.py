@@ -139,6 +139,16 @@ def test_joined_files_are_heard_to_the_end(tmp_path, format, subtype):
     assert abs(hertz_of(voice[-RATE // 2 :]) - 880) < 4
 
 
+@pytest.mark.parametrize("rate, subtype", [(44100, "VORBIS"), (48000, "OPUS")])
+def test_joined_parts_of_different_kinds_are_refused(tmp_path, rate, subtype):
+    """libsndfile stops after the first part in silence; some players go on."""
+    soundfile.write(tmp_path / "0", tone(RATE), RATE, format="OGG", subtype="VORBIS")
+    soundfile.write(tmp_path / "1", tone(rate), rate, format="OGG", subtype=subtype)
+    path = tmp_path / "joined.ogg"
+    path.write_bytes((tmp_path / "0").read_bytes() + (tmp_path / "1").read_bytes())
+    refused(path, "1.00 s only", "WAV")
+
+
 def test_an_mp3_without_a_length_is_heard_to_the_end(tmp_path):
     path = tmp_path / "a.mp3"
     quiet = np.concatenate([np.random.default_rng(0).standard_normal(44100).astype(np.float32) * 0.3, tone(44100, 5, loud=0.01)])
@@ -181,6 +191,8 @@ def test_a_voice_memo_is_read_and_a_film_is_not(tmp_path):
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     refused(tmp_path / "film.mp4", "video", "WAV")
+    (tmp_path / "half.m4a").write_bytes((tmp_path / "memo.m4a").read_bytes()[:5000])
+    refused(tmp_path / "half.m4a", "cut off", "WAV")
 
 
 def test_channels_that_cancel_in_a_passage_are_heard_as_the_louder(tmp_path):

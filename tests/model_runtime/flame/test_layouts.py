@@ -48,13 +48,14 @@ def test_the_split_is_found_by_geometry(fields, identity, expression):
     assert meets(head, fields, identity, expression)
 
 
-@pytest.mark.parametrize("unlike", ["shuffled", "identity only", "expression only", "noise"])
+@pytest.mark.parametrize("unlike", ["shuffled", "identity only", "expression only", "noise", "expression first"])
 def test_where_nothing_tells_the_split_is_asked_for(fields, unlike):
     rng = np.random.default_rng(0)
     shapes = {
         "shuffled": trimmed(fields, 100, 50)[..., rng.permutation(150)],
         "identity only": fields["shapedirs"][..., :300],
         "expression only": fields["shapedirs"][..., 300:],
+        "expression first": np.roll(fields["shapedirs"], 100, 2),  # 400, as FLAME's own
         "noise": rng.normal(size=(len(fields["v_template"]), 3, 150)),
     }[unlike]
     with pytest.raises(UtterError, match=rf"which of its {shapes.shape[2]} components .* \(expressiondirs\), or with num_betas"):
@@ -92,6 +93,11 @@ def test_expression_in_a_field_of_its_own(fields, name):
     assert meets(head_from_fields(fields | {"shapedirs": whole[..., :300], name: own}, "two.npz"), fields, 300, 50)
     assert meets(head_from_fields(fields | {"shapedirs": whole[..., :20], name: own}, "two.npz"), fields, 20, 50)
     assert meets(head_from_fields(fields | {name: own}, "both.npz"), fields, 300, 50)  # and in shapedirs as well
+
+
+def test_a_field_of_expression_without_any_is_said(fields):
+    with pytest.raises(UtterError, match="two.npz holds no expression"):
+        head_from_fields(fields | {"expressiondirs": np.zeros_like(fields["shapedirs"][..., :50])}, "two.npz")
 
 
 def test_the_state_of_a_module_in_torch_is_read(fields):

@@ -57,6 +57,7 @@ def test_a_file_that_is_no_text_is_said_in_a_sentence(tmp_path):
             "b\n00:03.000 --> 00:04.000\n- you\n\nNOTE not\n",
             ["Hi", "- you"],
         ),
+        ("1\n00:00:00,000 -> 00:00:01,000\na\n\n2\n00:00:01,000 → 00:00:02,000\nb\n\n3\n0:02–>0:03\nc\n", ["a", "b", "c"]),
         ("WEBVTT\n\nNOTE nobody speaks\n", [""]),
         ("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:03,000 --> 00:00:04,000\n\n", ["", ""]),
     ],
@@ -73,6 +74,15 @@ def test_words_and_files_of_other_kinds(tmp_path):
         (tmp_path / name).write_text("no")
         with pytest.raises(UtterError, match=f"{name} is a .*; save"):
             read_script(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("times", ["0:00:00.000,0:00:01.500", "00:00:00:000 --> 00:00:01:500", "00：00：00 --> 00：00：01"])
+def test_no_times_are_spoken(tmp_path, times):
+    (tmp_path / "a.srt").write_text(f"1\n{times}\nHi\n", encoding="utf-8")
+    with pytest.raises(UtterError, match="a.srt holds no times as subtitles"):
+        read_script(tmp_path / "a.srt")
+    (tmp_path / "a.srt").write_text("Hi, and no times.\n")
+    assert read_script(tmp_path / "a.srt") == [Cue("Hi, and no times.")]
 
 
 FIRST, SECOND, OTHER = TEXT, "Nobody gave them any more soup for the whole evening", "Yesterday you could have known how the ocean sleeps"

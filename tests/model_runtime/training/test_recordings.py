@@ -157,6 +157,14 @@ def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
     assert "fewer than two frames" in said[0]
 
 
+def test_rows_without_weights_are_filled_and_time_codes_may_have_commas(tmp_path):
+    path = tmp_path / "take.csv"
+    rows = [f"10:00:00:{frame:02d},000\t{'' if frame in (3, 4) else '0,1'}\t61" for frame in range(20)]
+    path.write_text("\n".join(["Timecode\tJawOpen\tBlendshapeCount", *rows]))
+    _, weights, times, _ = recordings.read_csv(path)
+    assert weights.shape == (18, 1) and (weights == np.float32(0.1)).all() and abs(np.diff(times).max() - 3 / 24) < 1e-6
+
+
 def test_our_own_names_and_weights_in_npz_say_the_same(folder, head):
     write_csv(folder / "take.csv", 30)
     from_csv = one(folder, head).values
