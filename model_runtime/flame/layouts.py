@@ -155,8 +155,8 @@ def _votes(shapes, vertices, joints):
 
 def _expression_first(shapes, vertices, joints):
     """Whether 400 components stand the other way round, as some tools join them: by geometry, and only where that is clear."""
-    votes = _votes(shapes, vertices, joints)[2]
-    return votes is not None and votes[:EXPRESSION].sum() < -_CLEAR and votes[IDENTITY:].sum() > _CLEAR
+    first, last = (_votes(part, vertices, joints)[2] for part in (shapes[..., :EXPRESSION], shapes[..., IDENTITY:]))
+    return first is not None and last is not None and first.sum() < -_CLEAR and last.sum() > _CLEAR
 
 
 def _found(shapes, vertices, joints):
