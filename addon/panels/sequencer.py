@@ -41,6 +41,16 @@ def pieces(scene, head):
     return sorted(found, key=lambda strip: (strip != made, compat.handles(strip)[0]))
 
 
+def part(scene):
+    """Let duplicated heads forget the strips of their originals, or they would take them over when these are deleted."""
+    heads = speakers(scene)
+    owned = {settings_of(head).strip for head in heads if settings_of(head).strip == name_for(head)}
+    for head in heads:
+        settings = settings_of(head)
+        if settings.strip in owned and settings.strip != name_for(head) and not head.library:
+            settings.strip = settings.sound = ""
+
+
 def begins(scene, head):
     """The frame at which the first sample of the voice lies; a fraction where Blender cut the strip at another frame rate."""
     strips = pieces(scene, head)

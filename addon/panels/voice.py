@@ -138,7 +138,10 @@ def _after_update(scene, depsgraph):
 @bpy.app.handlers.persistent
 def _before_frame(scene, *_):
     """And when another frame is shown: of a move in the sequencer that is cancelled Blender tells nothing."""
-    for head in sequencer.speakers(scene) if scene.sequence_editor is not None else ():
+    if scene.sequence_editor is None:
+        return
+    sequencer.part(scene)
+    for head in sequencer.speakers(scene):
         if not head.library and sequencer.pieces(scene, head):
             follow(scene, head)
 
