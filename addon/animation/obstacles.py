@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import compat
 from . import tracks
+from .tracks import value_of
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
@@ -40,9 +41,9 @@ def _shown(rig, found):
         yield f"{obj.name} is in Edit Mode, in which shape keys stand still; leave it."
     if obj.show_only_shape_key:
         yield f"Only one shape key of {obj.name} is shown; switch the pin below the list of shape keys off."
-    if keys and (muted := [key.name for key in keys.key_blocks if key.mute and _value_of(key) in paths]):
+    if keys and (muted := [key.name for key in keys.key_blocks if key.mute and value_of(key) in paths]):
         yield f"{_some('Shape key', muted)} of {obj.name} {_are(muted)} muted; tick {_them(muted)} in the list of shape keys."
-    if keys and (other := [key.name for key in keys.key_blocks if key.relative_key != keys.reference_key and _value_of(key) in paths]):
+    if keys and (other := [key.name for key in keys.key_blocks if key.relative_key != keys.reference_key and value_of(key) in paths]):
         yield f"{_some('Shape key', other)} of {obj.name} {_are(other)} relative to another key than the first one; choose that one again."
     for armature in (owner for owner in rig.owners() if isinstance(owner, bpy.types.Object)):
         if armature.data.pose_position == "REST":
@@ -117,7 +118,7 @@ def _curves(rig, found):
 def _keyed(owner, own):
     """The shape keys of our F-curves: (key, curve) each."""
     curves = {track.path: curve for track, curve in own}
-    return [(key, curves[_value_of(key)]) for key in getattr(owner, "key_blocks", ()) if _value_of(key) in curves]
+    return [(key, curves[value_of(key)]) for key in getattr(owner, "key_blocks", ()) if value_of(key) in curves]
 
 
 def _outside(key, curve):
@@ -145,10 +146,6 @@ def _bones(rig, found):
             for constraint in bone.constraints:
                 if constraint.type in TURNS and not constraint.mute and constraint.influence > 0:
                     yield f"The constraint {constraint.name} turns the bone {bone.name} of {owner.name} after its keys; disable it."
-
-
-def _value_of(key):
-    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
 
 
 def _name(rig, owner):

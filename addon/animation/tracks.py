@@ -52,6 +52,11 @@ def set_timing(action: Any, start_frame: float, fps: float) -> None:
     action[OWNED] = (float(start_frame), float(fps))
 
 
+def value_of(key: Any) -> str:
+    """The path of a shape key's value, from the Key that it is in."""
+    return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
+
+
 def find(track: Track) -> Any:
     """The track's F-curve in our Action, or None."""
     bag = compat.bag(track.owner) if track.owner.animation_data and owned(track.owner.animation_data.action) else None

@@ -42,13 +42,15 @@ def pieces(scene, head):
 
 
 def part(scene):
-    """Let duplicated heads forget the strips of their originals, or they would take them over when these are deleted."""
+    """The speakers of a scene, once duplicated heads have forgotten the strips of their originals, which they would take over when these
+    are deleted."""
     heads = speakers(scene)
     owned = {settings_of(head).strip for head in heads if settings_of(head).strip == name_for(head)}
     for head in heads:
         settings = settings_of(head)
         if settings.strip in owned and settings.strip != name_for(head) and not head.library:
             settings.strip = settings.sound = ""
+    return [head for head in heads if settings_of(head).strip]
 
 
 def begins(scene, head):

@@ -140,8 +140,7 @@ def _before_frame(scene, *_):
     """And when another frame is shown: of a move in the sequencer that is cancelled Blender tells nothing."""
     if scene.sequence_editor is None:
         return
-    sequencer.part(scene)
-    for head in sequencer.speakers(scene):
+    for head in sequencer.part(scene):
         if not head.library and sequencer.pieces(scene, head):
             follow(scene, head)
 

@@ -8,7 +8,6 @@ import abc
 from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
-import bpy
 import numpy as np
 
 from ..animation import tracks
@@ -139,7 +138,7 @@ class Rig(abc.ABC):
 
 def key_track(owner: Any, key: Any, group: str) -> Track:
     """The track of a shape key's value."""
-    return Track(owner, f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value', 0, group)
+    return Track(owner, tracks.value_of(key), 0, group)
 
 
 def unusable(obj: Any, keys: Iterable[Any]) -> str:

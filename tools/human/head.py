@@ -9,9 +9,9 @@ from tools.human.parts import Parts, slide, tongue_shapes
 from tools.human.skin import CONTACT, EYE, HALF, Skin
 from tools.human.source import MIRROR, SKIN
 from tools.sculpt.basis import expression
+from tools.sculpt.head import FINE, rounded
+from tools.sculpt.rig import EYE_PITCH, EYE_YAW, regressor, smoothstep
 
-COARSE, FINE = 2.0**-19, 2.0**-21  # metres that displacements are rounded to: two micrometres, and half of one
-EYE_PITCH, EYE_YAW = 0.40, 0.55  # radians at eyeLookUp, eyeLookOut = 1
 ROOT, NECK = np.array([0.0, -0.1650, -0.0350]), np.array([0.0, -0.1000, -0.0300])
 BROWS = {"inner": (22, 21), "mid": (24, 19), "outer": (26, 17)}  # of the 68 landmarks: left, right
 LANDMARKS = (
@@ -124,12 +124,9 @@ def linear_actions(source, skin, jaw, parts):
 
 
 def both_sides(source, skin, parts, blink):
-    """lids [V + Vp, 3, 2] from the left eye's blink of all the package's vertices [N,3]; the parts' right side from the package."""
-    left = blink[:SKIN]
-    change = source.actions["eyeBlinkRight"][parts.rows]
-    mirrored = left[skin.mirror] * MIRROR
-    right = lids.with_skin(source, skin, "eyeBlinkRight", mirrored)
-    return np.stack([np.concatenate([left, blink[parts.rows]]), np.concatenate([right[:SKIN], right[parts.rows] + 0 * change])], -1)
+    """lids [V + Vp, 3, 2] from the left eye's blink of all the package's vertices [N,3]; the right eye's skin is its mirror image."""
+    right = lids.with_skin(source, skin, "eyeBlinkRight", blink[:SKIN][skin.mirror] * MIRROR)
+    return np.stack([np.concatenate([side[:SKIN], side[parts.rows]]) for side in (blink, right)], -1)
 
 
 def seal_identity(source, skin, parts):
@@ -142,8 +139,7 @@ def seal_identity(source, skin, parts):
 
 def head_share(v):
     """[V]: 1 on the head, 0 on the shoulders; between them the neck bends."""
-    t = np.clip((v[:, 1] - 0.25 * np.minimum(v[:, 2], 0) + 0.170) / 0.085, 0, 1)
-    return t * t * (3 - 2 * t)
+    return smoothstep(-0.170, -0.085, v[:, 1] - 0.25 * np.minimum(v[:, 2], 0))
 
 
 def joint_regressor(skin, jaw):
@@ -155,16 +151,7 @@ def joint_regressor(skin, jaw):
     near_jaw = (x > 0.05) & (np.abs(p[:, 1] - jaw.joint[1]) < 0.02) & (np.abs(p[:, 2] - jaw.joint[2]) < 0.03)
     pools = [np.flatnonzero(p[:, 1] < -0.150), np.flatnonzero((p[:, 1] < -0.088) & (p[:, 1] > -0.112) & (p[:, 2] < 0.03))]
     pools += [np.flatnonzero(near_jaw), *sockets]
-    regressor = np.zeros((5, len(p)))
-    for row, pool, place in zip(regressor, pools, (ROOT, NECK, jaw.joint, EYE, EYE * MIRROR)):
-        system = np.vstack([p[pool].T, np.ones(len(pool))])
-        even = np.full(len(pool), 1 / len(pool))
-        row[pool] = even + np.linalg.pinv(system) @ (np.append(place, 1) - system @ even)
-    return regressor
-
-
-def rounded(array, step=COARSE):
-    return (np.round(array / step) * step).astype(np.float16)
+    return regressor(p, pools, (ROOT, NECK, jaw.joint, EYE, EYE * MIRROR))
 
 
 def find_landmarks(skin):

@@ -6,21 +6,12 @@ Skinning carries what a turn explains; what is left (cheeks that hollow, a throa
 import numpy as np
 
 from tools.human.source import PARTS, SKIN, symmetric
+from tools.sculpt.rig import rotation
 
 OPEN = 0.44  # radians at jawOpen = 1: what the lower teeth turn by in the package (their places differ from a turn by 0.18 mm at most)
 SIDE = 0.033  # radians at jawLeft = 1, likewise; the rest of its way is a slide
 SMOOTH = 6  # rounds of averaging the weights over the mesh
 ENTRY = 9  # of the 36 pose correctives, the jaw's nine begin here: it is the second joint after the root
-
-
-def rotation(vector):
-    """Rotation matrix [3,3] of an axis-angle vector (Rodrigues)."""
-    angle = np.linalg.norm(vector)
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = np.asarray(vector) / angle
-    k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
 
 
 class Jaw:
@@ -29,12 +20,8 @@ class Jaw:
     def __init__(self, source, skin):
         self.skin = skin
         self.joint = hinge(source)
-        opening, turn = source.actions["jawOpen"][:SKIN], rotation((OPEN, 0, 0))
-        turned = (skin.vertices - self.joint) @ (turn - np.eye(3)).T
-        # The share of a turn that is nearest to each vertex's way; beyond the jaw's reach nothing turns.
-        share = (opening * turned).sum(1) / np.maximum((turned * turned).sum(1), 1e-8)
-        share[np.linalg.norm(opening, axis=1) < 2e-5] = 0
-        self.weights = self.smooth(np.clip(share, 0, 1))
+        opening = source.actions["jawOpen"][:SKIN]
+        self.weights = self.smooth(turn_share(skin.vertices, opening, self.joint))
         self.posedirs = np.zeros((SKIN, 3, 36))
         left = self.before_turn((OPEN, 0, 0), skin.vertices + opening) - skin.vertices
         sine = symmetric(left, skin.mirror) / np.sin(OPEN)
@@ -76,6 +63,14 @@ class Jaw:
         if hasattr(self, "posedirs"):
             rest = rest - self.posedirs[rows][:, :, ENTRY : ENTRY + 9] @ (turn - np.eye(3)).ravel()
         return rest
+
+
+def turn_share(vertices, opening, joint):
+    """[N]: the share of the jaw's turn about joint that comes nearest to each vertex's way opening [N,3]; 0 beyond the jaw's reach."""
+    turned = (vertices - joint) @ (rotation((OPEN, 0, 0)) - np.eye(3)).T
+    share = np.clip((opening * turned).sum(1) / np.maximum((turned * turned).sum(1), 1e-8), 0, 1)
+    share[np.linalg.norm(opening, axis=1) < 2e-5] = 0
+    return share
 
 
 def lower_teeth(source):

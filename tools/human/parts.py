@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from tools.human.jaw import OPEN, SIDE, lower_teeth, rotation
+from tools.human.jaw import SIDE, lower_teeth, turn_share
 from tools.human.skin import EYE
 from tools.human.source import PARTS, SKIN
+from tools.sculpt.rig import rotation
 
 TONGUE = (16312, 17039)  # vertices of gums and tongue from here on are the tongue's own; its edge has them with others
 CORNEA_EDGE = 0.0072  # metres from the eye's axis: what lies within, in front, is the clear cornea
@@ -21,11 +22,12 @@ class Parts:
         kinds = np.full(len(quads), "", "U16")
         centre = np.array([vertices_all[quad[quad >= 0]].mean(0) for quad in quads])
         first = quads[:, 0]
-        lower = set(lower_teeth(source).tolist())
-        share = jaw_share(source, jaw)
+        lower = lower_teeth(source)
+        share = turn_share(source.vertices, source.actions["jawOpen"], jaw.joint)
+        share[lower] = 1
         within = lambda part: (first >= PARTS[part][0]) & (first < PARTS[part][1])
         teeth = within("teeth")
-        kinds[teeth] = np.where([v in lower for v in first[teeth]], "teeth_lower", "teeth_upper")
+        kinds[teeth] = np.where(np.isin(first[teeth], lower), "teeth_lower", "teeth_upper")
         gums = within("gums_tongue")
         tongue = gums & (quads.max(1) >= TONGUE[0]) & (np.where(quads < 0, TONGUE[0], quads).min(1) >= TONGUE[0])
         kinds[gums] = np.where(share[np.maximum(quads[gums], 0)].mean(1) > 0.5, "gums_lower", "gums_upper")
@@ -59,16 +61,6 @@ class Parts:
         """Rows [n] of the parts whose name begins so."""
         chosen = [k for k, name in enumerate(self.names) if name.startswith(kind)]
         return np.unique(self.faces[np.isin(self.face_part, chosen)])
-
-
-def jaw_share(source, jaw):
-    """[N]: how much of the jaw's turn each vertex of the package makes."""
-    opening = source.actions["jawOpen"]
-    turned = (source.vertices - jaw.joint) @ (rotation((OPEN, 0, 0)) - np.eye(3)).T
-    share = np.clip((opening * turned).sum(1) / np.maximum((turned * turned).sum(1), 1e-8), 0, 1)
-    share[lower_teeth(source)] = 1
-    share[np.linalg.norm(opening, axis=1) < 2e-5] = 0
-    return share
 
 
 def slide(source, parts, jaw, name):

@@ -5,11 +5,12 @@ Utter touches where its lips meet, vertex to vertex, or nothing could say when a
 """
 
 import numpy as np
-from scipy.sparse import coo_matrix, diags
+from scipy.sparse import diags
 from scipy.sparse.linalg import splu
 
 from tools.human.rings import Edges
 from tools.human.source import SKIN, symmetric
+from tools.sculpt.rig import laplacian
 
 # Vertices of the package that rings are walked from.
 MOUTH = (5525, 5524)  # the middle of the upper lip's border, and the next one on the way into the mouth
@@ -19,7 +20,6 @@ HALF = 37  # places on a ring from the middle of the upper lip to the middle of 
 MARGIN = 2810  # on the ring of the left eye's lids that is seen from the front: where the lashes grow
 INNER_MARGIN = 3753  # on the ring behind it, where the lids lie on the eye
 EYE = np.array([0.0310, 0.0300, 0.0620])  # centre of the left eyeball
-STIFF = 3e-4  # metres: edges shorter than this are no stiffer
 
 
 class Skin:
@@ -37,7 +37,7 @@ class Skin:
         self.pair = (HALF - np.arange(2 * HALF)) % (2 * HALF)
         self.margins = self.both_eyes(eye_ring(edges, self.vertices, MARGIN))
         self.inner_margins = self.both_eyes(eye_ring(edges, self.vertices, INNER_MARGIN))
-        self.stiffness, self.mass = net(self.quads, self.vertices)
+        self.stiffness, self.mass = laplacian(self)
         self.solved = {}
         self.close_lips()
 
@@ -108,15 +108,3 @@ def eye_ring(edges, vertices, start):
     outer = int(vertices[ring, 0].argmax())
     ring = ring[outer:] + ring[:outer]
     return ring if vertices[ring[1], 1] > vertices[ring[-1], 1] else ring[:1] + ring[:0:-1]
-
-
-def net(quads, vertices):
-    """Graph Laplacian weighted by 1/length, and each vertex's share of length: stiffness and mass of a net of strings."""
-    pairs = np.concatenate([quads[:, [k, (k + 1) % 4]] for k in range(4)])
-    pairs = np.unique(np.sort(pairs, 1), axis=0)
-    length = np.maximum(np.linalg.norm(vertices[pairs[:, 0]] - vertices[pairs[:, 1]], axis=1), STIFF)
-    i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
-    n = len(vertices)
-    weights = coo_matrix((np.tile(1 / length, 2), (i, j)), (n, n)).tocsr()
-    mass = np.bincount(i, np.tile(length, 2), n) / 2
-    return (diags(np.asarray(weights.sum(1)).ravel()) - weights).tocsr(), mass

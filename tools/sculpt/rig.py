@@ -248,9 +248,14 @@ def joint_regressor(rig):
         loops["eye_right"][-1],
     ]
     places = [ROOT, NECK, JAW, EYE, EYE * (-1, 1, 1)]
-    regressor = np.zeros((5, len(p)))
-    for row, pool, place in zip(regressor, pools, places):
-        system = np.vstack([p[pool].T, np.ones(len(pool))])
+    return regressor(p, pools, places)
+
+
+def regressor(points, pools, places):
+    """[J,V]: places [J,3] as weighted sums of points [V,3] in pools (J arrays of their indices), the weights as even as a place allows."""
+    found = np.zeros((len(pools), len(points)))
+    for row, pool, place in zip(found, pools, places):
+        system = np.vstack([points[pool].T, np.ones(len(pool))])
         even = np.full(len(pool), 1 / len(pool))
         row[pool] = even + np.linalg.pinv(system) @ (np.append(place, 1) - system @ even)
-    return regressor
+    return found
