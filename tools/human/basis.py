@@ -5,16 +5,14 @@ import numpy as np
 from model_runtime.flame.fit import signs
 
 SEED = 20240611
-# A component's largest part points against its action (in what no action before it does), but along these two: so are the signs of
-# the shipped head, and weights were trained on it.
-ALONG = ("browOuterUpRight", "jawForward")
 
 
 def expression(actions, places, samples=4000, count=100):
     """(basis [V,3,count], {name: coefficients [count]}) of linear actions {name: [V,3]}.
 
     Poses are sampled sparsely from the actions (left and right mostly together); the basis is their PCA about the
-    neutral, scaled to unit second moment, so that coefficients read as standard deviations, as FLAME's do.
+    neutral, scaled to unit second moment, so that coefficients read as standard deviations, as FLAME's do. There are as many
+    components as actions; the columns behind them are empty.
     """
     rng = np.random.default_rng(SEED)
     names = list(actions)
@@ -28,7 +26,7 @@ def expression(actions, places, samples=4000, count=100):
     alone = rng.random((samples, len(names))) < 0.03
     drive = np.where(alone, rng.random((samples, len(names))), drive)
     q, r = np.linalg.qr(fields)
-    turn = np.where(np.diag(r) < 0, -1, 1) * np.where(np.isin(names, ALONG), 1, -1)  # LAPACK leaves these signs to rounding
+    turn = np.where(np.diag(r) < 0, -1, 1)  # LAPACK leaves these signs to rounding
     q, r = q * turn, r * turn[:, None]
     variance, axes = np.linalg.eigh(r @ (drive.T @ drive / samples) @ r.T)
     order = np.argsort(-variance)
@@ -40,15 +38,4 @@ def expression(actions, places, samples=4000, count=100):
     coefficients = {name: np.zeros(count) for name in names}
     for k, name in enumerate(names):
         coefficients[name][: len(names)] = axes.T @ r[:, k] / scale
-    # The rest: tiny smooth waves through space, so that no component is empty and lips that touch stay together.
-    for k in range(len(names), count):
-        basis[:, k] = 5e-6 * wave(rng, places, 0.02).ravel()
     return basis.reshape(places.shape + (count,)), coefficients
-
-
-def wave(rng, places, length):
-    """A smooth random vector field [N,3] with unit mean square, features of about that length (m)."""
-    k = rng.standard_normal((3, 12)) / length / 2
-    phase = rng.uniform(0, 2 * np.pi, 12)
-    amplitude = rng.standard_normal((12, 3)) * np.sqrt(2 / 12)
-    return np.cos(places @ k + phase) @ amplitude
