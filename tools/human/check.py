@@ -157,8 +157,9 @@ def combination(names, rng):
     """A random sparse combination within range, the sides mostly together.
 
     What no face can do is left out: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
-    corners of the mouth up and down at once, lips rolled in that are pursed, the upper one before a jaw that is forward, lips closed further than the jaw is open or over a jaw more than a quarter open
-    (8 mm), the tongue out between lips that are shut, pursed, rolled in, pressed or drawn aside.
+    corners of the mouth up and down at once, lips rolled in that are pursed, the upper one before a jaw that is forward, lips
+    closed further than the jaw is open or over a jaw more than a quarter open (8 mm), the tongue out between lips that are shut,
+    pursed, rolled in, pressed or drawn aside.
     """
     stems = [
         name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name

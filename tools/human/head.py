@@ -3,11 +3,12 @@
 import numpy as np
 
 from contract import ACTIONS
-from tools.human import lids, lips
+from tools.human import lids
+from tools.human.actions import linear_actions
 from tools.human.basis import expression
 from tools.human.fields import regressor, rounded, smoothstep
 from tools.human.jaw import OPEN, SIDE, Jaw
-from tools.human.parts import Parts, slide
+from tools.human.parts import Parts
 from tools.human.skin import CONTACT, EYE, HALF, Skin
 from tools.human.source import MIRROR, SKIN
 from tools.human.tongue import tongue_shapes
@@ -105,28 +106,6 @@ def make(source):
         "parts_lids": blinks[SKIN:].astype(np.float32),
         "parts_tongue": tongue_shapes(parts).astype(np.float32),
     }
-
-
-def linear_actions(source, skin, jaw, parts):
-    """{name: [V + Vp, 3]} of every action that expression makes: without the jaw's turn, blinks and the tongue."""
-    found = {}
-    for name in ACTIONS:
-        if name in ("jawOpen", "tongueOut") or name.startswith("eyeBlink"):
-            continue
-        field, behind, vector = source.actions[name][:SKIN], source.actions[name][parts.rows], (0, 0, 0)
-        if name in jaw.slides:
-            field, behind = jaw.slides[name], slide(source, parts, jaw, name)
-            vector = {"jawLeft": (0, SIDE, 0), "jawRight": (0, -SIDE, 0)}.get(name, vector)
-        if name == "mouthClose":
-            field = lips.close(skin, jaw, field, OPEN)
-            lips.keep_sealed(skin, jaw, field, OPEN)
-        elif name.startswith(lips.PARTING):
-            field = lips.apart(skin, lips.together(skin, jaw, field, corners=True))
-        else:
-            field = lips.apart(skin, lips.together(skin, jaw, field, vector, lips.LEADING.get(name, 0.5)))
-        field = lips.unfolded(skin, field)
-        found[name] = np.concatenate([field, behind])
-    return found
 
 
 def both_sides(source, skin, parts, blink):
