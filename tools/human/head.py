@@ -36,7 +36,7 @@ def make(source):
     parts = Parts(source, jaw, whole)
     linear = linear_actions(source, skin, jaw, parts)  # {name: [V + Vp, 3]}
     places = np.concatenate([skin.vertices, parts.vertices])
-    basis, coefficients = expression(linear, places)
+    basis, coefficients = expression(linear, SKIN)
     blink = lids.with_skin(source, skin, "eyeBlinkLeft", lids.shut(skin, source.actions["eyeBlinkLeft"][:SKIN]))
     blinks = both_sides(source, skin, parts, blink)
     weights = np.zeros((SKIN, 5))
