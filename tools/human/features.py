@@ -162,7 +162,7 @@ BUILD = {  # people of one age differ in these, too
     "open eyes": (0.60, opened),
     "slanted eyes": (0.90, slanted),
 }
-ODD = {  # left unlike right, which Farkas and Cheung, Facial asymmetry in healthy North American Caucasians, 1981, put at some 3 mm in a third of people
+ODD = {  # left unlike right, by some 3 mm in most people: Farkas and Cheung, Facial asymmetry in healthy North American Caucasians, 1981
     "chin aside": (0.80, bump((0, -0.080, 0.075), 0.032, (1, 0, 0))),
     "nose bent": (0.80, bump((0, -0.002, 0.104), (0.016, 0.022, 0.030), (1, 0, 0))),
     "mouth tilted": (0.70, bump((0.0250, -0.0410, 0.084), (0.015, 0.015, 0.030), (0, 1, 0), odd=True)),

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from contract import ACTIONS
-from tools.human import identity, lids, lips
+from contract import ACTIONS, SLIDERS
+from tools.human import identity, lids, lips, sliders
 from tools.human.jaw import OPEN, SIDE, Jaw
 from tools.human.parts import Parts, slide, tongue_shapes
 from tools.human.skin import CONTACT, EYE, HALF, Skin
@@ -106,6 +106,8 @@ def make(source):
         "lids_identity": packed(rounded(ways[:SKIN])),
         "parts_lids_identity": packed(rounded(ways[SKIN:])),
         "lids_amounts": amounts.astype(np.float32),
+        "identity_names": np.array(list(SLIDERS)),
+        "identity_directions": sliders.directions(skin, people[:SKIN]).astype(np.float32),
     }
 
 

@@ -1,4 +1,4 @@
-"""Who a head is: the columns of its identity basis, how lids shut in each identity, and the sliders over it (docs/formats.md, "Identity").
+"""Who a head is: the columns of its identity basis, and how lids shut in each identity (docs/formats.md, "Identity").
 
 Columns 0 to 99 are the package's components of scanned people, 100 to 139 features of ours (`features.NAMES`), 140 to 159 are left to
 parts that grow on the skin, the rest is zero. beta is standard normal over people. In every identity, to the first order in beta: lips
@@ -15,7 +15,7 @@ from tools.human import features
 from tools.human.fields import smoothstep
 from tools.human.lids import BALL
 from tools.human.skin import CONTACT, EYE, HALF
-from tools.human.source import MIRROR, PARTS, SKIN
+from tools.human.source import PARTS, SKIN
 
 PEOPLE = 100  # columns of the package
 LIDS = (0.0045, 0.0115)  # metres from the eyeball: skin up to the first keeps its distance to the ball, less and less up to the second
