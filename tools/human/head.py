@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from contract import ACTIONS
-from tools.human import lids
+from contract import ACTIONS, SLIDERS
+from tools.human import identity, lids, sliders
 from tools.human.actions import linear_actions
 from tools.human.basis import expression
 from tools.human.fields import regressor, rounded, smoothstep
@@ -42,8 +42,9 @@ def make(source):
     weights = np.zeros((SKIN, 5))
     weights[:, 0], weights[:, 2] = 1 - neck, jaw.weights
     weights[:, 1] = neck - weights[:, 2]
-    identity = seal_identity(source, skin, parts)
-    shapedirs = np.concatenate([rounded(identity, COARSE), np.zeros((len(places), 3, 200), np.float16), rounded(basis, FINE)], 2)
+    people, ways, amounts = identity.basis(source, skin, parts, blinks)
+    rest = np.zeros((len(places), 3, 300 - people.shape[2]), np.float16)
+    shapedirs = np.concatenate([rounded(people, COARSE), rest, rounded(basis, FINE)], 2)
 
     moves, motion = np.zeros((SKIN, 3, len(ACTIONS))), np.zeros((len(ACTIONS), 65))
     for k, name in enumerate(ACTIONS):
@@ -74,19 +75,20 @@ def make(source):
     names, regions = find_regions(skin, jaw, weights)
     found = find_landmarks(skin)
     margins = [lids.margin_lines(ring) for ring in skin.margins]
+    packed = np.asfortranarray  # column by column in the file: neighbours are alike there, and pack to half the size
     return {
         "v_template": skin.vertices.astype(np.float32),
         "f": triangles.astype(np.int32),
         "f_quad": skin.quads.astype(np.int32),
         "uv_quad": source.uv[skin.rows].astype(np.float32),
-        "shapedirs": shapedirs[:SKIN],
+        "shapedirs": packed(shapedirs[:SKIN]),
         "posedirs": jaw.posedirs.astype(np.float32),
         "J_regressor": joint_regressor(skin, jaw).astype(np.float32),
         "weights": weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": blinks[:SKIN].astype(np.float32),
         "action_names": np.array(ACTIONS),
-        "actions": rounded(moves, COARSE),
+        "actions": packed(rounded(moves, COARSE)),
         "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(found)),
         "landmark_vertices": np.array(list(found.values()), np.int32),
@@ -102,9 +104,14 @@ def make(source):
         "parts_f": parts.faces.astype(np.int32),
         "parts_face": parts.face_part.astype(np.int32),
         "parts_weights": parts.weights.astype(np.float32),
-        "parts_shapedirs": shapedirs[SKIN:],
+        "parts_shapedirs": packed(shapedirs[SKIN:]),
         "parts_lids": blinks[SKIN:].astype(np.float32),
         "parts_tongue": tongue_shapes(parts).astype(np.float32),
+        "lids_identity": packed(rounded(ways[:SKIN], COARSE)),
+        "parts_lids_identity": packed(rounded(ways[SKIN:], COARSE)),
+        "lids_amounts": amounts.astype(np.float32),
+        "identity_names": np.array(list(SLIDERS)),
+        "identity_directions": sliders.directions(skin, people[:SKIN]).astype(np.float32),
     }
 
 
@@ -112,14 +119,6 @@ def both_sides(source, skin, parts, blink):
     """lids [V + Vp, 3, 2] from the left eye's blink of all the package's vertices [N,3]; the right eye's skin is its mirror image."""
     right = lids.with_skin(source, skin, "eyeBlinkRight", blink[:SKIN][skin.mirror] * MIRROR)
     return np.stack([np.concatenate([side[:SKIN], side[parts.rows]]) for side in (blink, right)], -1)
-
-
-def seal_identity(source, skin, parts):
-    """[V + Vp, 3, 100]: the package's identities; lips that touch stay together in each."""
-    contact, field = skin.contact, source.identity[:, :SKIN].astype(float)
-    move = 0.5 * (field[:, contact[skin.pair]] - field[:, contact])
-    spread = skin.around(contact, np.moveaxis(move, 0, 2).reshape(len(contact), -1)).reshape(SKIN, 3, -1)
-    return np.concatenate([np.moveaxis(field, 0, 2) + spread, np.moveaxis(source.identity[:, parts.rows], 0, 2)])
 
 
 def head_share(v):
@@ -130,9 +129,7 @@ def head_share(v):
 def joint_regressor(skin, jaw):
     """[5,V]: each joint as a weighted sum of vertices near it, the weights as even as its place allows."""
     p, x = skin.vertices, np.abs(skin.vertices[:, 0])
-    sockets = [np.arange(13294, 13678), np.arange(13678, SKIN)]
-    if p[sockets[0], 0].mean() < 0:
-        sockets.reverse()
+    sockets = [np.flatnonzero(identity.in_socket(p, sign) == 1) for sign in (1, -1)]
     near_jaw = (x > 0.05) & (np.abs(p[:, 1] - jaw.joint[1]) < 0.02) & (np.abs(p[:, 2] - jaw.joint[2]) < 0.03)
     pools = [np.flatnonzero(p[:, 1] < -0.150), np.flatnonzero((p[:, 1] < -0.088) & (p[:, 1] > -0.112) & (p[:, 2] < 0.03))]
     pools += [np.flatnonzero(near_jaw), *sockets]
