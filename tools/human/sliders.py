@@ -5,9 +5,9 @@ have the values m are on average G.T @ inv(G @ G.T) @ m (the conditional mean): 
 lies 2.5 standard deviations out, with what other sliders measure held as far as people allow it. Sex and weight are values of many
 measures at once:
 
-- sex: six tenths of the difference between the means of adult women and men, to either side. Face, nose, lips, eyes and ears: Farkas, Anthropometry of the Head and
-  Face, 1994 (North American adults); neck: Vasavada, Danaraj and Siegmund, Head and neck anthropometry, 2008; brow ridge and forehead:
-  Garvin and Ruff, Sexual dimorphism in skeletal browridge and chin morphologies, 2012.
+- sex: six tenths of the difference between the means of adult women and men, to either side. Face, nose, lips, eyes and ears: Farkas,
+  Anthropometry of the Head and Face, 1994 (North American adults); neck: Vasavada, Danaraj and Siegmund, Head and neck anthropometry,
+  2008; brow ridge and forehead: Garvin and Ruff, Sexual dimorphism in skeletal browridge and chin morphologies, 2012.
 - weight: faces that are seen as heavy are wide below the cheekbones, with full cheeks and necks: Coetzee, Chen, Perrett and Stephen,
   Deciphering faces: quantifiable visual cues to weight, 2010.
 - age: the column of age (features.py), and noses and ears that grow: Farkas 1994; Heathcote, Why do old men have big ears?, 1995.
@@ -127,7 +127,8 @@ MANY = {
             "face breadth": 5.0, "jaw width": 10.0, "chin width": 3.0, "cheek": 6.5, "throat": 8.0, "neck": 14.0, "face length": 0.0,
             "head breadth": 0.5, "head length": 0.5, "nose width": 1.0, "nose length": 0.0, "eye distance": 0.0, "eye height": -0.3,
         },
-        {"full under the chin": 1.2, "full cheeks": 1.3, "thick neck": 1.0, "hollow cheeks": -1.0, "hollow temples": -0.8, "cheekbones": -0.5},
+        {"full under the chin": 1.2, "full cheeks": 1.3, "thick neck": 1.0, "hollow cheeks": -1.0, "hollow temples": -0.8,
+         "cheekbones": -0.5},
     ),
     "Age": (
         {"nose length": 1.6, "nose width": 1.2, "ear length": 3.0, "white lip": 1.6, "head breadth": 0.0, "head length": 0.0,
