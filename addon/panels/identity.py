@@ -42,7 +42,7 @@ def model():
         of_parts = lambda name: file[f"parts_{name}"]
         behind = np.flatnonzero(joints.any(0))
         return SimpleNamespace(
-            basis=hashlib.sha256(skin).hexdigest(),
+            basis=hashlib.sha256(skin.data).hexdigest(),
             directions=file["identity_directions"].astype(float),
             shapes=np.concatenate([skin[..., :COEFFICIENTS], of_parts("shapedirs")[..., :COEFFICIENTS].astype(np.float32)]),
             joints=np.tensordot(joints[:, behind], skin[behind, :, :COEFFICIENTS], 1),

@@ -33,8 +33,8 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
         raise UtterError(f"The file of this head is gone ({rig.head}); select the head and press Use Selected to make it again.")
     if identity.outdated(rig):
         raise UtterError(
-            f"{head.name} was made by another version of Utter, whose keys mean something else; it keeps what it performs, and the built-in "
-            "head added again performs anew."
+            f"{head.name} was made by another version of Utter, whose keys mean something else: it keeps what it performs; add the built-in"
+            " head again to perform anew."
         )
     if settings.refusal:
         raise UtterError(settings.refusal)
