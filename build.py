@@ -31,7 +31,7 @@ VERBS = {  # verb -> what .venv's Python runs
     "bench": ["-m", "tools.bench"],
     "evaluate": ["-m", "tools.evaluate"],
     "train": ["-m", "model_runtime.training"],
-    "head": ["-m", "tools.sculpt"],
+    "head": ["-m", "tools.human"],
 }
 DESKTOP_LIBRARIES = ["libx11-6", "libxrender1", "libxfixes3", "libxi6", "libxkbcommon0", "libsm6", "libice6", "libgl1", "libegl1"]
 

@@ -7,8 +7,8 @@ import pytest
 
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
-from tools.sculpt import check
-from tools.sculpt.geometry import crosses
+from tools.human import check
+from tools.human.geometry import crosses
 
 
 @pytest.fixture(scope="module")

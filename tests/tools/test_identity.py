@@ -6,7 +6,7 @@ import pytest
 from model_runtime.flame import identity, lbs
 from model_runtime.flame.load import load_head
 from model_runtime.flame.poses import pose
-from tools.sculpt import check
+from tools.human import check
 
 NEAR = 1.25  # of a slider: 2.5 standard deviations
 

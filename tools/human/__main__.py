@@ -1,30 +1,69 @@
-"""python -m tools.human [--source ICT.npz] [--output out/human.npz]: a head from measured people, to become the built-in one.
-
-It performs like any head of FLAME's format (`perform --head out/human.npz`, *Load FLAME File* in Blender)."""
+"""python build.py head [--sheets | --check]: make blender_assets/head/utter_head.npz, the built-in head; or only look at it."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from contract import UtterError
+import numpy as np
+
+from contract import UtterError, complain
 from model_runtime.motion import write_npz
-from tools.human import head, source
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
+HEAD = ROOT / "blender_assets" / "head" / "utter_head.npz"
+SOURCE = Path(__file__).parent / "ict_facekit" / "ict_facekit.npz"
+
+
+def keep_zeros(made, shipped):
+    """made, in shipped's bits where both are the same number.
+
+    Whether a displacement rounds to 0 or to -0 is chance and differs between processors, but a head's basis is a hash of bits. So a
+    head made anew on another machine keeps the shipped one's basis, and with it the weights trained on it, if its numbers do."""
+    return np.where(made == shipped, shipped, made) if made.shape == shipped.shape else made
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m tools.human", description=__doc__.partition("\n")[0])
-    parser.add_argument("--source", type=Path, default=PACKAGE, help="the packed ICT-FaceKit light (default: %(default)s)")
-    parser.add_argument("--output", type=Path, default=ROOT / "out" / "human.npz", help="where to write it (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="build.py head", description="Make the built-in head from measured people.")
+    parser.add_argument("--source", type=Path, default=SOURCE, help="the packed ICT-FaceKit light (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=HEAD, help="where to write it (default: %(default)s)")
+    parser.add_argument(
+        "--sheets",
+        nargs="*",
+        metavar="NAME",
+        help=(
+            "only render that file's contact sheets into docs/pictures/: all, or those of turntable, actions, visemes, emotions, "
+            "identities, banner"
+        ),
+    )
+    parser.add_argument("--check", action="store_true", help="only measure whether that file meets its figures")
     options = parser.parse_args()
     try:
-        fields = head.make(source.read(options.source))
-        write_npz(options.output, **fields)
+        return run(parser, options)
     except UtterError as error:
-        print(error, file=sys.stderr)
+        complain(f"build.py head: {error}")
         return 2
+
+
+def run(parser, options):
+    if options.check:
+        from tools.human import check
+
+        return check.main([str(options.output)])
+    if options.sheets is not None:
+        from tools.human import sheets
+
+        if set(options.sheets) - set(sheets.NAMES):
+            parser.error(f"--sheets: choose from {', '.join(sheets.NAMES)}")
+        for path in sheets.draw(options.output, ROOT / "docs" / "pictures", options.sheets):
+            print(path, flush=True)
+        return 0
+    from tools.human import head, source
+
+    fields = head.make(source.read(options.source))
+    if HEAD.exists():
+        with np.load(HEAD, allow_pickle=False) as shipped:
+            fields["shapedirs"] = keep_zeros(fields["shapedirs"], shipped["shapedirs"])
+    write_npz(options.output, **fields)
     print(f"{options.output}: {len(fields['v_template'])} vertices, {options.output.stat().st_size / 1e6:.1f} MB")
     return 0
 

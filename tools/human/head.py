@@ -3,14 +3,15 @@
 import numpy as np
 
 from contract import ACTIONS, SLIDERS
-from tools.human import identity, lids, lips, sliders
+from tools.human import identity, lids, sliders
+from tools.human.actions import linear_actions
+from tools.human.basis import expression
+from tools.human.fields import regressor, rounded, smoothstep
 from tools.human.jaw import OPEN, SIDE, Jaw
-from tools.human.parts import Parts, slide, tongue_shapes
+from tools.human.parts import Parts
 from tools.human.skin import CONTACT, EYE, HALF, Skin
 from tools.human.source import MIRROR, SKIN
-from tools.sculpt.basis import expression
-from tools.sculpt.head import FINE, rounded
-from tools.sculpt.rig import EYE_PITCH, EYE_YAW, regressor, smoothstep
+from tools.human.tongue import tongue_shapes
 
 ROOT, NECK = np.array([0.0, -0.1650, -0.0350]), np.array([0.0, -0.1000, -0.0300])
 BROWS = {"inner": (22, 21), "mid": (24, 19), "outer": (26, 17)}  # of the 68 landmarks: left, right
@@ -20,27 +21,30 @@ LANDMARKS = (
 )  # the package's vertices of the first 31 of Multi-PIE's 68 landmarks
 MPIE = [int(vertex) for vertex in LANDMARKS.split()]
 NOSE_TIP, CHIN = MPIE[30], MPIE[8]
+EYE_PITCH, EYE_YAW = 0.40, 0.55  # radians of eyeLookUp and eyeLookOut at 1
+# Displacements are rounded to so many metres (two micrometres and half of one), so that the file stays small.
+COARSE, FINE = 2.0**-19, 2.0**-21
 
 
 def make(source):
     """{field: array} of the head."""
     skin = Skin(source)
-    jaw = Jaw(source, skin)
+    neck = head_share(skin.vertices)
+    jaw = Jaw(source, skin, neck)
     whole = lids.flatten_cornea(source.vertices)
     whole[:SKIN] = skin.vertices
     parts = Parts(source, jaw, whole)
     linear = linear_actions(source, skin, jaw, parts)  # {name: [V + Vp, 3]}
     places = np.concatenate([skin.vertices, parts.vertices])
-    basis, coefficients = expression(linear, places)
+    basis, coefficients = expression(linear, SKIN)
     blink = lids.with_skin(source, skin, "eyeBlinkLeft", lids.shut(skin, source.actions["eyeBlinkLeft"][:SKIN]))
     blinks = both_sides(source, skin, parts, blink)
-    neck = head_share(skin.vertices)
     weights = np.zeros((SKIN, 5))
-    weights[:, 0], weights[:, 2] = 1 - neck, jaw.weights * neck
+    weights[:, 0], weights[:, 2] = 1 - neck, jaw.weights
     weights[:, 1] = neck - weights[:, 2]
     people, ways, amounts = identity.basis(source, skin, parts, blinks)
     rest = np.zeros((len(places), 3, 300 - people.shape[2]), np.float16)
-    shapedirs = np.concatenate([rounded(people), rest, rounded(basis, FINE)], 2)
+    shapedirs = np.concatenate([rounded(people, COARSE), rest, rounded(basis, FINE)], 2)
 
     moves, motion = np.zeros((SKIN, 3, len(ACTIONS))), np.zeros((len(ACTIONS), 65))
     for k, name in enumerate(ACTIONS):
@@ -70,7 +74,7 @@ def make(source):
     triangles = np.concatenate([skin.quads[:, [0, 1, 2]], skin.quads[:, [0, 2, 3]]])
     names, regions = find_regions(skin, jaw, weights)
     found = find_landmarks(skin)
-    corner = len(skin.margins[0]) // 2  # the inner corner's own ring has four places more below than above: counted half and half
+    margins = [lids.margin_lines(ring) for ring in skin.margins]
     packed = np.asfortranarray  # column by column in the file: neighbours are alike there, and pack to half the size
     return {
         "v_template": skin.vertices.astype(np.float32),
@@ -84,14 +88,14 @@ def make(source):
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": blinks[:SKIN].astype(np.float32),
         "action_names": np.array(ACTIONS),
-        "actions": packed(rounded(moves)),
+        "actions": packed(rounded(moves, COARSE)),
         "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(found)),
         "landmark_vertices": np.array(list(found.values()), np.int32),
         "lip_inner_upper": upper.astype(np.int32),
         "lip_inner_lower": lower.astype(np.int32),
-        "lid_margin_upper": np.stack([ring[1:corner] for ring in skin.margins]).astype(np.int32),
-        "lid_margin_lower": np.stack([ring[:corner:-1] for ring in skin.margins]).astype(np.int32),
+        "lid_margin_upper": np.stack([upper for upper, _ in margins]).astype(np.int32),
+        "lid_margin_lower": np.stack([lower for _, lower in margins]).astype(np.int32),
         "region_names": np.array(names),
         "regions": regions,
         "jaw_open_gap": np.float32(np.linalg.norm(opened[upper[middle]] - opened[lower[middle]])),
@@ -103,31 +107,12 @@ def make(source):
         "parts_shapedirs": packed(shapedirs[SKIN:]),
         "parts_lids": blinks[SKIN:].astype(np.float32),
         "parts_tongue": tongue_shapes(parts).astype(np.float32),
-        "lids_identity": packed(rounded(ways[:SKIN])),
-        "parts_lids_identity": packed(rounded(ways[SKIN:])),
+        "lids_identity": packed(rounded(ways[:SKIN], COARSE)),
+        "parts_lids_identity": packed(rounded(ways[SKIN:], COARSE)),
         "lids_amounts": amounts.astype(np.float32),
         "identity_names": np.array(list(SLIDERS)),
         "identity_directions": sliders.directions(skin, people[:SKIN]).astype(np.float32),
     }
-
-
-def linear_actions(source, skin, jaw, parts):
-    """{name: [V + Vp, 3]} of every action that expression makes: without the jaw's turn, blinks and the tongue."""
-    found = {}
-    for name in ACTIONS:
-        if name in ("jawOpen", "tongueOut") or name.startswith("eyeBlink"):
-            continue
-        field, behind, vector = source.actions[name][:SKIN], source.actions[name][parts.rows], (0, 0, 0)
-        if name in jaw.slides:
-            field, behind = jaw.slides[name], slide(source, parts, jaw, name)
-            vector = {"jawLeft": (0, SIDE, 0), "jawRight": (0, -SIDE, 0)}.get(name, vector)
-        if name == "mouthClose":
-            field = lips.close(skin, jaw, field, OPEN)
-            lips.keep_sealed(skin, jaw, field, OPEN)
-        elif not name.startswith(lips.PARTING):
-            field = lips.together(skin, jaw, field, vector, lips.LEADING.get(name, 0.5))
-        found[name] = np.concatenate([field, behind])
-    return found
 
 
 def both_sides(source, skin, parts, blink):

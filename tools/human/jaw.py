@@ -5,8 +5,8 @@ Skinning carries what a turn explains; what is left (cheeks that hollow, a throa
 
 import numpy as np
 
+from tools.human.fields import rotation
 from tools.human.source import PARTS, SKIN, symmetric
-from tools.sculpt.rig import rotation
 
 OPEN = 0.44  # radians at jawOpen = 1: what the lower teeth turn by in the package (their places differ from a turn by 0.18 mm at most)
 SIDE = 0.033  # radians at jawLeft = 1, likewise; the rest of its way is a slide
@@ -15,13 +15,14 @@ ENTRY = 9  # of the 36 pose correctives, the jaw's nine begin here: it is the se
 
 
 class Jaw:
-    """joint [3], weights [V], posedirs [V,3,36]; slides {"jawLeft", "jawRight", "jawForward": [V,3]}: what expression adds to a turn."""
+    """joint [3], weights [V], posedirs [V,3,36]; slides {"jawLeft", "jawRight", "jawForward": [V,3]}: what expression adds to a turn.
+    neck [V]: 1 on the head, 0 on the shoulders, which no jaw moves."""
 
-    def __init__(self, source, skin):
+    def __init__(self, source, skin, neck):
         self.skin = skin
         self.joint = hinge(source)
         opening = source.actions["jawOpen"][:SKIN]
-        self.weights = self.smooth(turn_share(skin.vertices, opening, self.joint))
+        self.weights = neck * self.smooth(turn_share(skin.vertices, opening, self.joint))
         self.posedirs = np.zeros((SKIN, 3, 36))
         left = self.before_turn((OPEN, 0, 0), skin.vertices + opening) - skin.vertices
         sine = symmetric(left, skin.mirror) / np.sin(OPEN)

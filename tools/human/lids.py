@@ -11,8 +11,9 @@ from tools.human.skin import EYE
 from tools.human.source import MIRROR, PARTS, SKIN
 
 BALL = 0.0153  # metres: radius of the package's eyeballs behind the cornea
-CORNEA = 0.45  # of the package's bulge beyond that
+CORNEA = 0.36  # of the package's bulge beyond that
 CLEAR = 0.0004  # metres that a lid keeps from the eye
+CORNER = 5  # places of each margin about the inner corner, where it turns back
 REACH = 0.006  # metres: how far what is done to a margin reaches
 
 
@@ -31,9 +32,7 @@ def flatten_cornea(vertices):
 
 def shut(skin, blink):
     """[V,3]: the left eye's blink, its lids meeting on one line. blink: the package's [V,3]."""
-    ring = skin.margins[0]
-    inner = int(skin.vertices[ring, 0].argmin())
-    upper, lower = ring[1:inner], ring[:inner:-1]
+    upper, lower = margin_lines(skin.margins[0])
     field = blink.copy()
     for _ in range(3):
         posed = skin.vertices + field
@@ -46,14 +45,23 @@ def shut(skin, blink):
     return field
 
 
+def margin_lines(ring):
+    """(upper [M], lower [M]) of an eye's margin, a ring from the outer corner up: both from the outer corner to the inner one. The
+    inner corner has four places more below than above: they are counted half and half."""
+    corner = len(ring) // 2
+    return ring[1:corner], ring[:corner:-1]
+
+
 def meeting(upper, lower):
-    """How two margins [A,3], [B,3], from the outer corner to the inner one, move to lie on the line midway: keeping their x."""
+    """How two margins [M,3] each, from the outer corner to the inner one, move to lie on the line midway: keeping their x, but in the
+    inner corner each place meets the one opposite."""
     order = lambda line: line[np.argsort(line[:, 0])]
     at = lambda line, x: np.stack([np.interp(x, order(line)[:, 0], order(line)[:, k]) for k in (1, 2)], -1)
     found = []
     for own, other in ((upper, lower), (lower, upper)):
         way = 0.5 * (at(other, own[:, 0]) - own[:, 1:])
         found.append(np.column_stack([0 * own[:, 0], way]))
+        found[-1][-CORNER:] = 0.5 * (other - own)[-CORNER:]
     return found
 
 

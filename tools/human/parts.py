@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from tools.human.fields import rotation
 from tools.human.jaw import SIDE, lower_teeth, turn_share
 from tools.human.skin import EYE
 from tools.human.source import PARTS, SKIN
-from tools.sculpt.rig import rotation
 
 TONGUE = (16312, 17039)  # vertices of gums and tongue from here on are the tongue's own; its edge has them with others
 CORNEA_EDGE = 0.0072  # metres from the eye's axis: what lies within, in front, is the clear cornea
@@ -73,21 +73,3 @@ def slide(source, parts, jaw, name):
     blend = (1 - w)[..., None] * np.eye(3) + w[..., None] * turn
     place = parts.vertices + move - w * (jaw.joint - turn @ jaw.joint)
     return np.linalg.solve(blend, place[..., None])[..., 0] - parts.vertices
-
-
-def tongue_shapes(parts):
-    """[Vp,3,3]: the tongue's tip up, its back up, and out, metres at 1 (before the jaw turns)."""
-    rows = parts.of("tongue")
-    v = parts.vertices[rows]
-    back, front = v[:, 2].min(), v[:, 2].max()
-    along = np.clip((v[:, 2] - back) / (front - back), 0, 1)
-    rise = lambda low, high: (lambda t: t * t * (3 - 2 * t))(np.clip((along - low) / (high - low), 0, 1))
-    shapes = np.zeros((len(parts.rows), 3, 3))
-    tip = rise(0.45, 1.0)
-    shapes[rows, 1, 0], shapes[rows, 2, 0] = 0.0125 * tip, -0.0030 * tip
-    hump = np.exp(-(((along - 0.38) / 0.24) ** 2))
-    shapes[rows, 1, 1], shapes[rows, 2, 1] = 0.0105 * hump, -0.0040 * hump
-    out = rise(0.1, 0.95)
-    shapes[rows, 2, 2], shapes[rows, 1, 2] = 0.034 * out, 0.0060 * rise(0.3, 0.8) - 0.004 * rise(0.8, 1.0)
-    shapes[rows, 0, 2] = -0.20 * v[:, 0] * rise(0.5, 1)
-    return shapes

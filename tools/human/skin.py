@@ -8,9 +8,9 @@ import numpy as np
 from scipy.sparse import diags
 from scipy.sparse.linalg import splu
 
+from tools.human.fields import laplacian
 from tools.human.rings import Edges
 from tools.human.source import SKIN, symmetric
-from tools.sculpt.rig import laplacian
 
 # Vertices of the package that rings are walked from.
 MOUTH = (5525, 5524)  # the middle of the upper lip's border, and the next one on the way into the mouth
@@ -37,7 +37,7 @@ class Skin:
         self.pair = (HALF - np.arange(2 * HALF)) % (2 * HALF)
         self.margins = self.both_eyes(eye_ring(edges, self.vertices, MARGIN))
         self.inner_margins = self.both_eyes(eye_ring(edges, self.vertices, INNER_MARGIN))
-        self.stiffness, self.mass = laplacian(self)
+        self.stiffness, self.mass = laplacian(self.vertices, self.quads)
         self.solved = {}
         self.close_lips()
 

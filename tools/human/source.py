@@ -43,12 +43,14 @@ class Source:
 
 
 def read(path: Path) -> Source:
-    """UtterError if the file is not the package."""
+    """UtterError if the file is not the package, or its licence is not beside it."""
     try:
         with np.load(path, allow_pickle=False) as file:
             fields = {name: file[name] for name in FIELDS}
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UtterError(f"{path} is not the packed ICT-FaceKit; take it from its package again.", repr(error)) from error
+    if "MIT License" not in licence(path):
+        raise UtterError(f"{path} has no licence beside it; put the package's LICENSE into that folder.")
     vertices = 0.01 * fields["neutral"].astype(float) - ORIGIN
     mirror = cKDTree(vertices[:SKIN]).query(vertices[:SKIN] * MIRROR)[1]
     vertices[:SKIN] = symmetric(vertices[:SKIN], mirror)
@@ -58,6 +60,12 @@ def read(path: Path) -> Source:
         move[:SKIN] = 0.5 * (move[:SKIN] + actions[other_side(name)][mirror] * MIRROR)
     uv = fields["uv"][np.maximum(fields["face_uv"], 0)]
     return Source(vertices, fields["faces"], uv, actions, 0.01 * fields["identity"].astype(np.float32), mirror)
+
+
+def licence(path):
+    """The text of LICENSE beside the package, "" if there is none."""
+    beside = path.with_name("LICENSE")
+    return beside.read_text(encoding="utf-8") if beside.exists() else ""
 
 
 def symmetric(field, mirror):
@@ -77,7 +85,7 @@ def named(actions):
 
 
 def other_side(name):
-    """mouthSmileLeft for mouthSmileRight, and the other way round; what has no sides is its own."""
+    """mouthSmileLeft for mouthSmileRight, jawLeft for jawRight, and the other way round; what has no sides is its own."""
     if name.endswith("Left"):
         return name.removesuffix("Left") + "Right"
     return name.removesuffix("Right") + "Left" if name.endswith("Right") else name

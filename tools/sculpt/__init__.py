@@ -1,1 +1,0 @@
-"""Sculpts the built-in head: surface -> mesh -> rig, parts, basis -> head."""
