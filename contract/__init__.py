@@ -20,6 +20,7 @@ from .batch import (
     usable,
     words_for,
 )
+from .characters import CHARACTERS, Character, find_character
 from .console import brief, complain, say
 from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
@@ -86,6 +87,7 @@ __all__ = [
     "BLENDER",
     "CHANNELS",
     "CHANNEL_NAMES",
+    "CHARACTERS",
     "COEFFICIENTS",
     "COLUMNS",
     "DEVICES",
@@ -120,6 +122,7 @@ __all__ = [
     "ByeEvent",
     "Cancelled",
     "CancelledEvent",
+    "Character",
     "ErrorEvent",
     "Event",
     "HeadRequest",
@@ -151,6 +154,7 @@ __all__ = [
     "even",
     "exit_code",
     "explain",
+    "find_character",
     "find_file",
     "find_voices",
     "flame_landmarks",

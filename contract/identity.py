@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from .characters import CHARACTERS, find_character
 from .console import brief
 from .errors import UtterError
 from .text import read_json
 
 COEFFICIENTS = 300
-FURTHEST = 0.75  # limit of a random identity's sliders: the one in a hundred beyond it looks less like a human head
+FURTHEST = 0.75  # limit of a random identity's sliders: the few beyond it are people whom one would not cast
+CALM = 0.75  # of what sliders do not describe of a random identity, likewise; and no coefficient of it beyond OWN
+OWN = 1.6
+SEX = 0.25  # how far a random identity's Masculine is from the middle at least: most people are a man or a woman
 SLIDER_LIMIT = 2  # either way, of a slider set by hand; 1 is the end of what is usual
 SLIDERS = {  # the names are the built-in head's own (identity_names)
     "Age": "Young or old: cheeks sink, folds deepen, nose and ears grow, lips thin",
@@ -38,20 +42,25 @@ def draw_identity(directions: Any, seed: int) -> tuple[Any, Any]:
         raise UtterError("A seed is a whole number from 0 on.")
     drawn = np.random.default_rng(seed).standard_normal(COEFFICIENTS)
     values = drawn @ np.linalg.pinv(directions)
-    return np.clip(values, -FURTHEST, FURTHEST), drawn - values @ directions
+    own = np.clip(CALM * (drawn - values @ directions), -OWN, OWN)
+    sex = list(SLIDERS).index("Masculine")
+    values[sex] += np.copysign(SEX, values[sex])
+    return np.clip(values, -FURTHEST, FURTHEST), own
 
 
 def read_identity(given: str) -> tuple[dict[str, float] | None, int | None]:
-    """(sliders, seed) of what a command line gives: the seed of a random identity (sliders None: its own), or the path of a JSON
-    file with sliders and perhaps a seed. UtterError if it is neither."""
+    """(sliders, seed) of what a command line gives: the seed of a random identity (sliders None: its own), the name of a character, or
+    the path of a JSON file with sliders and perhaps a seed. UtterError if it is none of these."""
     if given.isdecimal():
         try:
             return None, int(given)
         except ValueError as error:  # Python reads no number of more than 4300 digits
             raise UtterError("The seed of an identity has too many digits; choose a smaller one.", str(error)) from error
+    if character := find_character(given):
+        return dict(character.sliders), character.seed
     told = read_json(
         given,
-        missing=f"{brief(given, 1000)} is neither a seed (a whole number) nor a file.",
+        missing=f"{brief(given, 1000)} is neither a seed (a whole number), nor a file, nor one of {', '.join(CHARACTERS)}.",
         unreadable=f'{brief(given, 1000)} must hold a JSON object of sliders, such as {{"Age": 0.5, "seed": 3}}.',
     )
     if not isinstance(told, dict) or not all(type(value) in (int, float) and abs(value) < 1e9 for value in told.values()):

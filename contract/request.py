@@ -185,9 +185,10 @@ class PerformRequest(Request):
     identity: tuple[float, ...] | None = option(
         None,
         label="Identity",
-        help='Identity of the built-in head: the seed of a random one, or a file of sliders from -1 to 1 such as {"Age": 0.5, "seed": 3}',
+        help="Identity of the built-in head: the seed of a random one, the name of a character such as Amara, or a file of sliders from "
+        '-1 to 1 such as {"Age": 0.5, "seed": 3}',
         kind=tuple,
-        metavar="SEED|I.json",
+        metavar="SEED|NAME|I.json",
         panel=False,
         path="perhaps",
         check=check_identity,

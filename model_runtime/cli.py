@@ -290,9 +290,11 @@ def mesh(args):
 
 
 def motion_on(path, head_path):
-    """(Head, Motion on it). A Motion of the built-in head is carried over to another head; any other mismatch is an UtterError."""
+    """(Head, Motion on it). A Motion of the built-in head is carried over to another head, and one of any head to the built-in one by
+    the face actions that it holds."""
     from dataclasses import replace
 
+    from model_runtime.flame.actions import on_builtin
     from model_runtime.flame.calibrate import calibrate
     from model_runtime.flame.load import load_head
     from model_runtime.motion import load_motion
@@ -301,8 +303,9 @@ def motion_on(path, head_path):
     head = load_head(head_path) if head_path else builtin
     if motion.basis == head.basis:
         return head, motion
-    if motion.basis != builtin.basis:
-        raise UtterError("This Motion was made for another head; name that head with --head.")
+    motion = on_builtin(builtin, motion)
+    if head is builtin:
+        return head, motion
     return head, replace(motion, values=calibrate(head, builtin).apply(motion.values), basis=head.basis)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from contract import CHANNELS, FACE_ACTIONS, FPS, SOUND_SUFFIXES, Cancelled, NotInstalled, Passage, PerformRequest, UtterError
 from model_runtime.audio import RATE, load_voice
-from model_runtime.flame.actions import from_motion, to_motion
+from model_runtime.flame.actions import from_motion, on_builtin, to_motion
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
@@ -254,10 +254,7 @@ class Performer:
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
         if path.suffix == ".npz":
-            motion = load_motion(path)
-            if motion.basis != self.builtin.basis:
-                raise UtterError("This Motion belongs to another head; only Motion on the built-in head can be felt.")
-            vector = self.feelings.motion(motion.values)
+            vector = self.feelings.motion(on_builtin(self.builtin, load_motion(path)).values)
         elif looks_like_file(subject):
             samples = load_voice(path)
             vector = self.feelings.voice(samples, frame_count(len(samples))).mean(0)

@@ -24,6 +24,7 @@ from ..contract import (
     complain,
     exit_code,
     explain,
+    find_character,
     find_file,
     find_voices,
     is_file,
@@ -244,9 +245,11 @@ def prepare(options, again=False):
 
 
 def take_identity(head, given):
-    """Give the head the identity that is named: a seed, or a file of sliders. UtterError if it is neither."""
+    """Give the head the identity that is named: a seed, a character, or a file of sliders. UtterError if it is none of these."""
     sliders, seed = read_identity(given)
-    if sliders is not None:
+    if find_character(given):
+        identity.play(head, given)
+    elif sliders is not None:
         identity.set_sliders(head, sliders, -1 if seed is None else seed)
     elif seed is not None:
         identity.randomise(head, seed)

@@ -15,7 +15,7 @@ import bpy
 import numpy as np
 
 from .. import rigs
-from ..contract import COEFFICIENTS, JAW, LIDS, SLIDERS, UtterError, draw_identity
+from ..contract import CHARACTERS, COEFFICIENTS, JAW, LIDS, SLIDERS, UtterError, draw_identity, find_character
 from ..rigs.base import armature, listed
 from ..rigs.flame import PROPERTY, FlameRig, place
 from ..rigs.reshape import reshape
@@ -24,6 +24,7 @@ from .base import HeadPanel, chosen, not_ready, settings_of
 
 FILE = paths.ROOT / "blender_assets" / "head" / "utter_head.npz"
 FAR = 0.01  # metres, root mean square: what was sculpted lies nearer to where it was, what was reordered or stretched does not
+LOOK = ("skin_tone", "eye_colour", "hair_colour", "hair_style", "age", "stubble")  # of a character, as Object.utter has them
 _quiet = False  # while several sliders are set at once
 
 
@@ -37,11 +38,11 @@ def model():
     """What the built-in head's file says of identities: basis, directions [I,300], shapes [N,3,300] and joints [5,3,300] (metres
     per unit of beta), jaw [N] (its weights), lids [N,3,2,E] and lids_amounts [E,300]. Skin first, then parts."""
     with np.load(FILE, allow_pickle=False) as file:
-        skin, joints = file["shapedirs"].astype("<f4"), file["J_regressor"]
+        skin, joints = np.ascontiguousarray(file["shapedirs"], "<f4"), file["J_regressor"]
         of_parts = lambda name: file[f"parts_{name}"]
         behind = np.flatnonzero(joints.any(0))
         return SimpleNamespace(
-            basis=hashlib.sha256(skin).hexdigest(),
+            basis=hashlib.sha256(skin.data).hexdigest(),
             directions=file["identity_directions"].astype(float),
             shapes=np.concatenate([skin[..., :COEFFICIENTS], of_parts("shapedirs")[..., :COEFFICIENTS].astype(np.float32)]),
             joints=np.tensordot(joints[:, behind], skin[behind, :, :COEFFICIENTS], 1),
@@ -58,7 +59,7 @@ def refusal(head):
     rig = rigs.rig_of(head)
     if not isinstance(rig, FlameRig) or rig.head:
         return "Only the built-in head has sliders; another head has the identity of its file."
-    if rig.basis != model().basis:
+    if outdated(rig):
         return "This head was made by another version of Utter; add the built-in head again to change its identity."
     if head.override_library or (armature(head) and (armature(head).override_library or armature(head).data.library)):
         return f"{head.name} is an override of a head in another file; its identity is changed in that file."
@@ -67,6 +68,11 @@ def refusal(head):
     if len(head.data.vertices) != len(model().shapes) or place(head)[2] > FAR:
         return "This head's mesh was edited; undo that, or add the built-in head again to change its identity."
     return ""
+
+
+def outdated(rig: Any) -> bool:
+    """Whether that is the built-in head of another version of Utter: its coefficients move another face."""
+    return isinstance(rig, FlameRig) and not rig.head and rig.basis != model().basis
 
 
 def beta(settings):
@@ -99,6 +105,17 @@ def set_sliders(head: Any, values: dict[str, float], seed: int = -1) -> None:
 def randomise(head: Any, seed: int) -> None:
     """Give the head the random identity of that seed."""
     set_sliders(head, sliders_of(seed), seed)
+
+
+def play(head: Any, name: str) -> None:
+    """Give the head the face and the look of a character of that name (contract.CHARACTERS)."""
+    character = find_character(name)
+    assert character
+    set_sliders(head, character.sliders, character.seed)
+    settings = settings_of(head)
+    for part in LOOK:
+        if hasattr(settings, part):
+            setattr(settings, part, getattr(character, part))
 
 
 def changed(settings, _context):
@@ -144,6 +161,27 @@ class UTTER_OT_random_identity(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class UTTER_OT_character(bpy.types.Operator):
+    bl_idname = "utter.character"
+    bl_label = "Character"
+    bl_description = "Give the head the face, the colours and the hair of a character, to go on from"
+    bl_options = {"REGISTER", "UNDO"}
+
+    name: bpy.props.EnumProperty(
+        name="Character",
+        description="Who the head becomes",
+        items=[(name, name, character.about) for name, character in CHARACTERS.items()],
+    )
+
+    @classmethod
+    def poll(cls, context):
+        return _can_change(cls, context)
+
+    def execute(self, context):
+        play(chosen(context), self.name)
+        return {"FINISHED"}
+
+
 class UTTER_OT_reset_identity(bpy.types.Operator):
     bl_idname = "utter.reset_identity"
     bl_label = "Reset"
@@ -175,6 +213,7 @@ class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
         if refusal(head):
             jobs.draw_text(layout, refusal(head), context.region.width, "INFO")
             return
+        layout.operator_menu_enum("utter.character", "name", icon="USER")
         row = layout.row(align=True)
         row.operator("utter.random_identity", icon="COMMUNITY")
         row.operator("utter.reset_identity", text="", icon="LOOP_BACK")
@@ -184,4 +223,4 @@ class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
             column.prop(settings_of(head).identity, key(name), slider=True)
 
 
-CLASSES = (UTTER_OT_random_identity, UTTER_OT_reset_identity, UTTER_PT_identity)
+CLASSES = (UTTER_OT_random_identity, UTTER_OT_character, UTTER_OT_reset_identity, UTTER_PT_identity)

@@ -14,7 +14,7 @@ from ..animation import bake
 from ..animation.obstacles import obstacles
 from ..contract import OPTIONS, PerformRequest, UtterError, options_of
 from ..work import jobs, paths
-from . import passages, sequencer, takes, voice, words
+from . import identity, passages, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
@@ -31,6 +31,11 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
     settings, fps, rig = settings_of(head), bake.scene_fps(scene), rigs.rig_of(head)
     if rig.head and not Path(rig.head).is_file():
         raise UtterError(f"The file of this head is gone ({rig.head}); select the head and press Use Selected to make it again.")
+    if identity.outdated(rig):
+        raise UtterError(
+            f"{head.name} was made by another version of Utter, whose keys mean something else: it keeps what it performs; add the built-in"
+            " head again to perform anew."
+        )
     if settings.refusal:
         raise UtterError(settings.refusal)
     voice.follow(scene, head)

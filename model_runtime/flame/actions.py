@@ -1,5 +1,7 @@
 """Face actions (the 52 ARKit names) to Motion and back, on a head that holds them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, PAIRED_ACTIONS, TONGUE, UtterError
@@ -46,6 +48,22 @@ def from_motion(head, values):
         part = slice(start, start + _CHUNK)
         out[:, part] = _bounded(hessian, weighted @ (values[part] * weight).T)
     return np.ascontiguousarray(out.T)
+
+
+def on_builtin(builtin, motion):
+    """A Motion carried to the built-in head, as it is if it is made for it: by its face actions, and by what neck, eyes, lids and tongue
+    mean on every head. UtterError for the Motion of another head, or of another version's built-in one, without face actions."""
+    if motion.basis == builtin.basis:
+        return motion
+    if motion.actions is None:
+        raise UtterError(
+            "This Motion was made for another head, or by another version of Utter, and holds no face actions; name that head with "
+            "--head, or perform the voice again."
+        )
+    values = to_motion(builtin, motion.actions)
+    for shared in (NECK, EYES, LIDS, TONGUE):
+        values[:, shared] = motion.values[:, shared]
+    return replace(motion, values=values, basis=builtin.basis)
 
 
 def _bounded(hessian, target):

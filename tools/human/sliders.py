@@ -5,9 +5,9 @@ have the values m are on average G.T @ inv(G @ G.T) @ m (the conditional mean): 
 lies 2.5 standard deviations out, with what other sliders measure held as far as people allow it. Sex and weight are values of many
 measures at once:
 
-- sex: six tenths of the difference between the means of adult women and men, to either side. Face, nose, lips, eyes and ears: Farkas, Anthropometry of the Head and
-  Face, 1994 (North American adults); neck: Vasavada, Danaraj and Siegmund, Head and neck anthropometry, 2008; brow ridge and forehead:
-  Garvin and Ruff, Sexual dimorphism in skeletal browridge and chin morphologies, 2012.
+- sex: six tenths of the difference between the means of adult women and men, to either side. Face, nose, lips, eyes and ears: Farkas,
+  Anthropometry of the Head and Face, 1994 (North American adults); neck: Vasavada, Danaraj and Siegmund, Head and neck anthropometry,
+  2008; brow ridge and forehead: Garvin and Ruff, Sexual dimorphism in skeletal browridge and chin morphologies, 2012.
 - weight: faces that are seen as heavy are wide below the cheekbones, with full cheeks and necks: Coetzee, Chen, Perrett and Stephen,
   Deciphering faces: quantifiable visual cues to weight, 2010.
 - age: the column of age (features.py), and noses and ears that grow: Farkas 1994; Heathcote, Why do old men have big ears?, 1995.
@@ -18,10 +18,10 @@ from scipy.spatial import cKDTree
 
 from contract import COEFFICIENTS, SLIDERS
 from tools.human.features import NAMES
-from tools.human.skin import CONTACT
+from tools.human.skin import CONTACT, HALF
 
 FAR = 2.5  # standard deviations of a slider at 1
-NEARER = {"Eye Size": 1.7}  # lids would shut
+NEARER = {"Eye Size": 2.0}  # lids would shut
 OUTSIDE = 11248  # skin before this one is seen from without
 UNSURE = 0.4  # millimetres: how exactly measures are met that people cannot have together
 HELD = 0.15  # of a measure's variance: how exactly other sliders' measures are held
@@ -33,8 +33,6 @@ PLACES = {
     "subnasale": (0, -0.0195, 0.0985),
     "wing": (0.0178, -0.0120, 0.0900),
     "bridge": (0.0075, 0.0180, 0.0920),
-    "upper lip": (0, -0.0309, 0.1016),
-    "lower lip": (0, -0.0497, 0.0986),
     "corner": (0.0253, -0.0412, 0.0852),
     "pogonion": (0, -0.0730, 0.0930),
     "gnathion": (0, -0.0842, 0.0835),
@@ -59,6 +57,7 @@ PLACES = {
     "skull back": (0, 0.0505, -0.1036),
     "neck": (0.0635, -0.1248, -0.0214),
 }
+LIPS = {"upper lip": (0, 0), "stomion": (CONTACT, 0), "lower lip": (0, HALF)}  # ring and place on it, of the skin's mouth
 X, Y, Z = np.eye(3)
 
 # name: {place: vector}: what the measure adds up, millimetres a millimetre; a place of the left half stands for both unless `aside`.
@@ -83,7 +82,7 @@ MEASURES = {
     "eye height": {"upper lid": Y, "lower lid": -Y},
     "eye distance": {"inner corner": X, "outer corner": X},
     "brow height": {"brow": Y, "upper lid": -Y},
-    "brow ridge": {"brow": 0.6 * Z, "glabella": 0.4 * Z, "over the brow": -Z},
+    "brow ridge": {"brow": 0.6 * Z, "glabella": 0.4 * Z, "over the brow": -0.5 * Z, "cheekbone": -0.5 * Z},
     "ear length": {"ear top": Y, "ear lobe": -Y},
     "ear out": {"ear rim": X, "behind the ear": -X},
     "cheek": {"cheek": 0.7 * X + 0.7 * Z, "cheekbone": -0.5 * X},
@@ -120,14 +119,16 @@ MANY = {
             "lower lip": -0.6, "white lip": 1.4, "mouth width": 2.5, "eye width": 0.2, "eye height": -0.4, "eye distance": 0.6,
             "brow height": -1.6, "brow ridge": 2.1, "ear length": 2.0, "cheek": -0.7, "neck": 8.7, "throat": 0.3,
         },
-        {"brow ridge": 0.9, "larynx": 1.6, "jaw angles": 1.0, "thick neck": 1.0, "cheekbones": -0.3},
+        {"brow ridge": 0.9, "thin upper lip": 0.7, "thin lower lip": 0.7, "larynx": 1.6, "jaw angles": 1.0, "thick neck": 1.0,
+         "cheekbones": -0.3},
     ),
     "Weight": (
         {
             "face breadth": 5.0, "jaw width": 10.0, "chin width": 3.0, "cheek": 6.5, "throat": 8.0, "neck": 14.0, "face length": 0.0,
             "head breadth": 0.5, "head length": 0.5, "nose width": 1.0, "nose length": 0.0, "eye distance": 0.0, "eye height": -0.3,
         },
-        {"full under the chin": 1.2, "full cheeks": 1.3, "thick neck": 1.0, "hollow cheeks": -1.0, "hollow temples": -0.8, "cheekbones": -0.5},
+        {"full under the chin": 1.2, "full cheeks": 1.3, "thick neck": 1.0, "hollow cheeks": -1.0, "hollow temples": -0.8,
+         "cheekbones": -0.5},
     ),
     "Age": (
         {"nose length": 1.6, "nose width": 1.2, "ear length": 3.0, "white lip": 1.6, "head breadth": 0.0, "head length": 0.0,
@@ -161,8 +162,8 @@ def gradient(skin, shapes, name):
 
 
 def landmark(skin, place):
-    if place == "stomion":
-        return skin.mouth[CONTACT, 0]
+    if place in LIPS:
+        return skin.mouth[LIPS[place]]
     return cKDTree(skin.vertices[:OUTSIDE]).query(PLACES[place])[1]
 
 
