@@ -22,6 +22,7 @@ LANDMARKS = (
 )  # the package's vertices of the first 31 of Multi-PIE's 68 landmarks
 MPIE = [int(vertex) for vertex in LANDMARKS.split()]
 NOSE_TIP, CHIN = MPIE[30], MPIE[8]
+LOWER_RED = 2  # the ring of the mouth where the red of the lower lip begins; of the upper one it is the first
 GROWN = 140  # the first column of identity that tells of brows and lashes
 EYE_PITCH, EYE_YAW = 0.40, 0.55  # radians of eyeLookUp and eyeLookOut at 1
 # Displacements are rounded to so many metres (two micrometres and half of one), so that the file stays small.
@@ -153,7 +154,7 @@ def find_landmarks(skin):
         "lip_inner_upper_mid": upper[middle],
         "lip_inner_lower_mid": lower[middle],
         "lip_outer_upper_mid": skin.mouth[0, 0],
-        "lip_outer_lower_mid": skin.mouth[0, HALF],
+        "lip_outer_lower_mid": skin.mouth[LOWER_RED, HALF],
         "lip_corner_left": upper[0],
         "lip_corner_right": upper[-1],
     }
@@ -173,6 +174,7 @@ def find_regions(skin, jaw, weights):
     names = "lips mouth jaw nose eyes brows cheeks forehead neck scalp ears mouth_inside".split()
     regions = {name: np.zeros(len(v), bool) for name in names}
     regions["lips"][mouth[: CONTACT + 4]] = True
+    regions["lips"][mouth[:LOWER_RED, HALF // 2 + 1 : 2 * HALF - HALF // 2]] = False
     regions["mouth_inside"][11248:13294] = True
     regions["mouth_inside"][mouth[CONTACT + 4 :]] = True
     regions["mouth"][mouth] = True

@@ -14,13 +14,13 @@ from model_runtime.flame.fit import signs
 from tools.human import features
 from tools.human.eyes import BALL
 from tools.human.fields import smoothstep
-from tools.human.skin import CONTACT, EYE, HALF
+from tools.human.skin import CONTACT, EYE, HALF, shares
 from tools.human.source import PARTS, SKIN
 
 PEOPLE = 100  # columns of the package
 LIDS = (0.0045, 0.0115)  # metres from the eyeball: skin up to the first keeps its distance to the ball, less and less up to the second
 LOWER = 0.75  # of the line where lids shut is carried by the lower lid, the rest by the upper one
-WAYS = 32  # features of how lids shut
+WAYS = 40  # features of how lids shut
 MEET = 20  # how much more it counts that margins meet than where else a lid lies
 REACH = 0.006  # metres: how far what a lid's margin does reaches
 SOFT, CORNER, ROUNDS = 4, 0.0045, 10  # rings about the line where lips meet, metres about its ends, rounds of averaging over the mesh
@@ -45,8 +45,7 @@ def basis(source, skin, parts, lids):
     body = lined(skin, body, mouth)
     behind = np.stack([behind_skin(source, skin, parts, *one) for one in zip(given, body - before, body, mouth, *eyes)])
     shapes = np.concatenate([body, behind], 1)
-    places = np.concatenate([skin.vertices, parts.vertices])
-    return np.moveaxis(shapes, 0, 2), *lid_ways(skin, parts, places, shapes, lids, eyes)
+    return np.moveaxis(shapes, 0, 2), *lid_ways(skin, parts, shapes, lids, eyes)
 
 
 def together(skin, body):
@@ -181,19 +180,20 @@ def beside(vertices, places):
 # Lids
 
 
-def lid_ways(skin, parts, places, shapes, lids, eyes):
+def lid_ways(skin, parts, shapes, lids, eyes):
     """(ways [V + Vp,3,2,WAYS], amounts [WAYS,K]): the principal ways in which lids [V + Vp,3,2] shut otherwise in each column."""
     change = np.zeros((len(shapes), *lids.shape))
-    for side, (sign, ring) in enumerate(zip((1, -1), skin.margins)):
+    rims = [Rim(skin, lids[..., side], ring) for side, ring in enumerate(skin.margins)]
+    for side, (sign, rim) in enumerate(zip((1, -1), rims)):
         near = np.flatnonzero(np.linalg.norm(skin.vertices - EYE * (sign, 1, 1), axis=1) < 0.035)
-        own = shut(skin, shapes[:, :SKIN], lids[:SKIN, :, side], eyes[side], sign, ring)
+        own = shut(skin, rim, shapes[:, :SKIN], lids[:SKIN, :, side], eyes[side], sign)
         change[..., side][:, near] = own[:, near]
         lying = np.flatnonzero(within(parts.rows, "wet") & (parts.vertices[:, 0] * sign > 0))
         nearest, weight = beside(skin.vertices, parts.vertices[lying])
         change[..., side][:, SKIN + lying] = (weight[..., None] * change[..., side][:, nearest]).sum(2)
     rows = np.flatnonzero(np.abs(change).max((0, 2, 3)) > 1e-7)
-    parting = [upper_less_lower(skin, change[..., side], lids[..., side], ring) for side, ring in enumerate(skin.margins)]
-    seen = np.concatenate([MEET * gap for gap in parting] + [change[:, rows].reshape(len(shapes), -1)], 1)
+    parting = [MEET * rim.parting(change[..., side]) for side, rim in enumerate(rims)]
+    seen = np.concatenate([*parting, change[:, rows].reshape(len(shapes), -1)], 1)
     amounts = np.linalg.svd(seen, full_matrices=False)[0]
     amounts = amounts[:, :WAYS] * signs(amounts[:, :WAYS])
     ways = np.zeros((*lids.shape, WAYS))
@@ -201,51 +201,43 @@ def lid_ways(skin, parts, places, shapes, lids, eyes):
     return ways, np.pad(amounts.T, ((0, 0), (0, COEFFICIENTS - len(shapes))))
 
 
-def upper_less_lower(skin, change, lid, ring):
-    """[K,2R]: by how much the upper margin's way changes more than the lower one's, up and forward, at places along the line where
-    they meet."""
-    at, (upper, lower) = np.abs(skin.vertices + lid[:SKIN])[:, 0], rims(skin, ring)
-    places = at[ring]
+class Rim:
+    """The margin of an eye's lids, with the line where they meet when they shut. ring [R]: vertices from the outer corner up and round;
+    upper, lower: from the outer corner to the inner one, both with these two."""
 
-    def along(line):
-        order = line[np.argsort(at[line])]
-        return [[np.interp(places, at[order], one[order, axis]) for axis in (1, 2)] for one in change]
+    def __init__(self, skin, lid, ring):
+        self.ring, self.corner = ring, len(ring) // 2
+        self.upper, self.lower = ring[: self.corner + 1], np.r_[ring[0], ring[: self.corner - 1 : -1]]
+        self.before = np.zeros(SKIN)  # how much of the line lies before a place
+        for line in (self.lower, self.upper):
+            self.before[line] = shares((skin.vertices + lid[:SKIN])[line])
 
-    return (np.array(along(upper)) - along(lower)).reshape(len(change), -1)
+    def along(self, values, line):
+        """[R,n]: what values [V,n] are on one margin, at all places of the ring."""
+        return np.stack([np.interp(self.before[self.ring], self.before[line], column) for column in values[line].T], 1)
+
+    def parting(self, change):
+        """[K,2R]: by how much the upper margin's way changes [K,V,3] more than the lower one's, up and forward."""
+        return np.stack([(self.along(one[:, 1:], self.upper) - self.along(one[:, 1:], self.lower)).ravel() for one in change])
 
 
-def rims(skin, ring):
-    """(upper, lower) of an eye's margin, a ring from the outer corner up: both from the outer corner to the inner one."""
-    inner = int(np.abs(skin.vertices[ring, 0]).argmin())
-    return ring[: inner + 1], np.r_[ring[0], ring[: inner - 1 : -1]]
-
-
-def shut(skin, shapes, lid, eyes, sign, ring):
+def shut(skin, rim, shapes, lid, eyes, sign):
     """[K,V,3]: how an eye's lid (its way [V,3] when it shuts) changes in each column, so that both margins come to lie on one line
     and the lids clear the eye on their way: at half of it, where a straight way comes nearest to a ball."""
-    v, centre = skin.vertices, EYE * (sign, 1, 1)
-    inner = int(np.abs(v[ring, 0]).argmin())
-    upper, lower = rims(skin, ring)
-    at = np.abs((v + lid)[:, 0])
+    v, centre, ring = skin.vertices, EYE * (sign, 1, 1), rim.ring
     half, whole = v + lid / 2 - centre, v + lid - centre
     reach = np.linalg.norm(whole, axis=1, keepdims=True)
     out, out_half = whole / reach, half / np.linalg.norm(half, axis=1, keepdims=True)
     near = (1 - smoothstep(0.003, 0.008, reach - BALL)) * (np.linalg.norm(lid, axis=1, keepdims=True) > 1e-5)
-
-    def along(values, line):
-        order = np.argsort(at[line])
-        return np.stack([np.interp(at[ring], at[line][order], values[line][order, k]) for k in range(3)], 1)
-
     found = []
     for field, eye in zip(shapes, eyes):
-        line = LOWER * along(field, lower) + (1 - LOWER) * along(field, upper)
-        line[[0, inner]] = field[ring[[0, inner]]]
+        line = LOWER * rim.along(field, rim.lower) + (1 - LOWER) * rim.along(field, rim.upper)
         change = skin.spread(ring, line - field[ring], REACH)
         # At half of the way it keeps its distance; what that asks for at its end goes into the margins' line, too.
         wrong = (field + change / 2 - of_eye(half + centre, sign, eye)) * out_half
         lift = -2 * near * out * (wrong.sum(1, keepdims=True) / np.maximum((out * out_half).sum(1, keepdims=True), 0.5))
-        raised = along(lift, upper)
-        raised[[0, inner]] = 0
+        raised = rim.along(lift, rim.upper)
+        raised[[0, rim.corner]] = 0
         change = change + lift
         found.append(change + skin.spread(ring, line + raised - field[ring] - change[ring], REACH / 2))
     return np.stack(found)

@@ -18,7 +18,7 @@ from tools.human.source import MIRROR
 # The brow's middle line on the left, from its inner to its outer end: x, y in metres, 20 to 24 mm above the eye's centre.
 COURSE = np.array([(0.0105, 0.0498), (0.0170, 0.0516), (0.0260, 0.0533), (0.0360, 0.0540), (0.0460, 0.0515), (0.0555, 0.0455)])
 BROW_HAIRS = 220
-UPPER_LASHES, LOWER_LASHES = 62, 34
+UPPER_LASHES, LOWER_LASHES = 74, 40
 SEED = 11
 SHAPES = ("Brow Fullness", "Brow Arch", "Brow Height", "Brow Tilt", "Brow Gap", "Lash Length")  # how people's brows and lashes differ
 
@@ -182,8 +182,8 @@ def lashes(skin):
 
     half = size // 2
     for upper, number, first, last, lengths, thick in (
-        (True, UPPER_LASHES, 0.6, half - 4.0, (0.0062, 0.0078, 0.0074, 0.0062, 0.0038), 0.00010),
-        (False, LOWER_LASHES, size - 1.2, half + 5.5, (0.0030, 0.0036, 0.0034, 0.0030, 0.0020), 0.000065),
+        (True, UPPER_LASHES, 0.6, half - 4.0, (0.0062, 0.0078, 0.0074, 0.0062, 0.0038), 0.00014),
+        (False, LOWER_LASHES, size - 1.2, half + 5.5, (0.0030, 0.0036, 0.0034, 0.0030, 0.0020), 0.00008),
     ):
         at = np.linspace(first, last, number) + rng.uniform(-0.15, 0.15, number)
         tuft = np.round(np.arange(number) / 3) * 3  # tips lean to that of their tuft
@@ -215,7 +215,7 @@ def lashes(skin):
             add(points, CONE, c, root, move)
     for c in range(1, half - 4):  # the line of the upper roots
         out = (v[ring[c : c + 2]] - EYE) * 0.006
-        low, high = 0.55 * v[ring[c : c + 2]] + 0.45 * v[inner[c : c + 2]], 0.90 * v[ring[c : c + 2]] + 0.10 * v[outer[c : c + 2]]
+        low, high = 0.35 * v[ring[c : c + 2]] + 0.65 * v[inner[c : c + 2]], 0.75 * v[ring[c : c + 2]] + 0.25 * v[outer[c : c + 2]]
         ribbon = np.vstack([high + out, low])
         add(ribbon, np.array([[0, 1, 3], [0, 3, 2]]), c, ribbon.mean(0), np.zeros((4, 3, len(SHAPES))))
     return np.concatenate(places), np.concatenate(faces), vstack(on), np.concatenate(shapes)
