@@ -100,15 +100,15 @@ def skin(graph):
     colour = graph.multiply(freckles, colour, (0.78, 0.60, 0.48))
     colour = graph.multiply(graph.smooth(fine, 0.3, 0.7, 0.12, 0), colour, (0.80, 0.68, 0.62))
     folds = graph.noise(graph.scale(rest, (1.0, 0.14, 0.30)), 1500, 2)  # the lips' fine lines run up and down
-    red = graph.multiply(1.0, colour, (0.80, 0.44, 0.43))
-    red = graph.multiply(graph.smooth(folds, 0.35, 0.7, 0.22, 0), red, (0.78, 0.60, 0.60))
+    red = graph.multiply(1.0, colour, (0.84, 0.56, 0.56))
+    red = graph.multiply(graph.smooth(folds, 0.35, 0.7, 0.35, 0), red, (0.80, 0.64, 0.64))
     edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
-    colour = graph.mix(graph.smooth(edge, 0.15, 0.85), colour, red)
+    colour = graph.mix(graph.smooth(edge, 0.05, 1.0), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
     colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, DEFAULT_HAIR))
     colour = graph.mix(inside, colour, (0.34, 0.062, 0.055))
 
-    oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
+    oil = graph.add((nose, 0.13), (forehead, 0.08), (lids, 0.05), (blotch, -0.20), (lips, 0.08), (inside, 0.2), (None, 0.13))
     height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.1))
     return graph.principled(
         {
@@ -118,12 +118,12 @@ def skin(graph):
             "Subsurface Weight": 1.0,
             "Subsurface Radius": DEEP,
             "Subsurface Scale": DEPTH,
-            "Coat Weight": graph.math("MULTIPLY", lips, 0.30),
-            "Coat Roughness": 0.18,
+            "Coat Weight": graph.math("MULTIPLY", lips, 0.16),
+            "Coat Roughness": 0.26,
             "Sheen Weight": 0.06,
             "Sheen Roughness": 0.45,
             "Sheen Tint": (1.0, 0.85, 0.75, 1),
-            "Normal": graph.bump(height, 0.35, 0.0006),
+            "Normal": graph.bump(height, 0.55, 0.0007),
         }
     )
 
@@ -159,9 +159,10 @@ def eye(graph, behind_glass):
     corner = graph.smooth(graph.math("ABSOLUTE", x), 0.9, 2.0)
     web = graph.noise(place, 2.2, 5, 0.6, 1.2)
     veins = graph.smooth(graph.math("ABSOLUTE", graph.math("SUBTRACT", web, 0.5)), 0.035, 0.0)
-    white = graph.mix(graph.math("MULTIPLY", corner, 0.55), (0.89, 0.865, 0.83), (0.76, 0.47, 0.41))
+    white = graph.mix(graph.math("MULTIPLY", corner, 0.60), (0.70, 0.675, 0.64), (0.62, 0.38, 0.33))
     white = graph.mix(graph.math("MULTIPLY", veins, graph.smooth(corner, 0.0, 0.9, 0.02, 0.32)), white, (0.55, 0.10, 0.07))
     white = graph.multiply(graph.smooth(radius, 1.22, 1.0, 0, 0.55), white, (0.55, 0.60, 0.66))
+    white = graph.multiply(graph.smooth(y, 0.05, 0.75, 0, 0.75), white, (0.45, 0.38, 0.36))  # the upper lid's shadow
     iris = graph.math("MULTIPLY", graph.smooth(radius, 1.05, 0.94), front)
     colour = graph.mix(iris, white, colour)
     return graph.principled(

@@ -15,13 +15,13 @@ from .base import HeadPanel, chosen, not_ready, settings_of
 MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 8.0  # degrees by which the camera stands to the subject's left: enough for depth
-FRAMES = {"PORTRAIT": (1.68, 0.31), "FACE": (1.02, 0.15)}  # height of the view and how far its middle is above the lips,
+FRAMES = {"PORTRAIT": (1.72, 0.30), "FACE": (1.02, 0.14)}  # height of the view and how far its middle is above the lips,
 #                                                            both over the lips' distance from the crown
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
-    "Key": (-32, 24, 0.75, 1.0, (1.0, 0.92, 0.83)),
-    "Fill": (44, -6, 1.6, 0.26, (0.90, 0.95, 1.0)),
-    "Rim": (150, 26, 0.8, 0.9, (1.0, 0.95, 0.90)),
+    "Key": (-38, 30, 0.70, 1.10, (1.0, 0.92, 0.83)),
+    "Fill": (46, -4, 1.6, 0.22, (0.90, 0.95, 1.0)),
+    "Rim": (148, 28, 0.8, 1.0, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2
 LIGHT_WATTS = 74.0  # of the key light, for a view one metre high

@@ -12,7 +12,7 @@ from tools.human import head as maker
 from tools.human.__main__ import HEAD, SOURCE, keep_zeros
 from tools.human.head import COARSE, FINE
 from tools.human.jaw import Jaw
-from tools.human.lids import BALL
+from tools.human.eyes import BALL
 from tools.human.parts import Parts
 from tools.human.skin import EYE, Skin
 
@@ -43,9 +43,7 @@ def skin(measured):
 @pytest.fixture(scope="module")
 def linear(measured, skin):
     jaw = Jaw(measured, skin, maker.head_share(skin.vertices))
-    whole = measured.vertices.copy()
-    whole[: source.SKIN] = skin.vertices
-    return actions.linear_actions(measured, skin, jaw, Parts(measured, jaw, whole))
+    return actions.linear_actions(measured, skin, jaw, Parts(measured, jaw))
 
 
 def motion(fields, **amounts):

@@ -11,6 +11,7 @@ from tools.human.jaw import OPEN, SIDE, Jaw
 from tools.human.parts import Parts
 from tools.human.skin import CONTACT, EYE, HALF, Skin
 from tools.human.source import MIRROR, SKIN
+from tools.human.strands import SHAPES, grow
 from tools.human.tongue import tongue_shapes
 
 ROOT, NECK = np.array([0.0, -0.1650, -0.0350]), np.array([0.0, -0.1000, -0.0300])
@@ -21,6 +22,8 @@ LANDMARKS = (
 )  # the package's vertices of the first 31 of Multi-PIE's 68 landmarks
 MPIE = [int(vertex) for vertex in LANDMARKS.split()]
 NOSE_TIP, CHIN = MPIE[30], MPIE[8]
+LOWER_RED = 2  # the ring of the mouth where the red of the lower lip begins; of the upper one it is the first
+GROWN = 140  # the first column of identity that tells of brows and lashes
 EYE_PITCH, EYE_YAW = 0.40, 0.55  # radians of eyeLookUp and eyeLookOut at 1
 # Displacements are rounded to so many metres (two micrometres and half of one), so that the file stays small.
 COARSE, FINE = 2.0**-19, 2.0**-21
@@ -31,9 +34,7 @@ def make(source):
     skin = Skin(source)
     neck = head_share(skin.vertices)
     jaw = Jaw(source, skin, neck)
-    whole = lids.flatten_cornea(source.vertices)
-    whole[:SKIN] = skin.vertices
-    parts = Parts(source, jaw, whole)
+    parts = Parts(source, jaw)
     linear = linear_actions(source, skin, jaw, parts)  # {name: [V + Vp, 3]}
     places = np.concatenate([skin.vertices, parts.vertices])
     basis, coefficients = expression(linear, SKIN)
@@ -75,6 +76,9 @@ def make(source):
     names, regions = find_regions(skin, jaw, weights)
     found = find_landmarks(skin)
     margins = [lids.margin_lines(ring) for ring in skin.margins]
+    strands = grow(skin)
+    parts_shapes = with_strands(strands, shapedirs)
+    parts_shapes[len(parts.rows) :, :, GROWN : GROWN + len(SHAPES)] += rounded(strands.shapes, COARSE)
     return {
         "v_template": skin.vertices.astype(np.float32),
         "f": triangles.astype(np.int32),
@@ -98,20 +102,26 @@ def make(source):
         "region_names": np.array(names),
         "regions": regions,
         "jaw_open_gap": np.float32(np.linalg.norm(opened[upper[middle]] - opened[lower[middle]])),
-        "part_names": np.array(parts.names),
-        "parts_v": parts.vertices.astype(np.float32),
-        "parts_f": parts.faces.astype(np.int32),
-        "parts_face": parts.face_part.astype(np.int32),
-        "parts_weights": parts.weights.astype(np.float32),
-        "parts_shapedirs": shapedirs[SKIN:],
-        "parts_lids": blinks[SKIN:].astype(np.float32),
-        "parts_tongue": tongue_shapes(parts).astype(np.float32),
+        "part_names": np.array(parts.names + strands.names),
+        "parts_v": np.concatenate([parts.vertices, strands.vertices]).astype(np.float32),
+        "parts_f": np.concatenate([parts.faces, strands.faces + len(parts.rows)]).astype(np.int32),
+        "parts_face": np.concatenate([parts.face_part, strands.part + len(parts.names)]).astype(np.int32),
+        "parts_weights": with_strands(strands, np.concatenate([weights, parts.weights])).astype(np.float32),
+        "parts_shapedirs": parts_shapes,
+        "parts_lids": with_strands(strands, blinks).astype(np.float32),
+        "parts_tongue": np.pad(tongue_shapes(parts), ((0, len(strands.vertices)), (0, 0), (0, 0))).astype(np.float32),
         "lids_identity": rounded(ways[:SKIN], COARSE),
-        "parts_lids_identity": rounded(ways[SKIN:], COARSE),
+        "parts_lids_identity": rounded(with_strands(strands, ways), COARSE),
         "lids_amounts": amounts.astype(np.float32),
         "identity_names": np.array(list(SLIDERS)),
         "identity_directions": sliders.directions(skin, people[:SKIN]).astype(np.float32),
     }
+
+
+def with_strands(strands, field):
+    """Of a field [V + Vp,...] what is behind the skin, and for strands what the skin has on which they grow."""
+    own = strands.on @ field[:SKIN].reshape(SKIN, -1).astype(float)
+    return np.concatenate([field[SKIN:], own.reshape(-1, *field.shape[1:]).astype(field.dtype)])
 
 
 def both_sides(source, skin, parts, blink):
@@ -143,7 +153,7 @@ def find_landmarks(skin):
         "lip_inner_upper_mid": upper[middle],
         "lip_inner_lower_mid": lower[middle],
         "lip_outer_upper_mid": skin.mouth[0, 0],
-        "lip_outer_lower_mid": skin.mouth[0, HALF],
+        "lip_outer_lower_mid": skin.mouth[LOWER_RED, HALF],
         "lip_corner_left": upper[0],
         "lip_corner_right": upper[-1],
     }
@@ -163,6 +173,7 @@ def find_regions(skin, jaw, weights):
     names = "lips mouth jaw nose eyes brows cheeks forehead neck scalp ears mouth_inside".split()
     regions = {name: np.zeros(len(v), bool) for name in names}
     regions["lips"][mouth[: CONTACT + 4]] = True
+    regions["lips"][mouth[:LOWER_RED, HALF // 2 + 1 : 2 * HALF - HALF // 2]] = False
     regions["mouth_inside"][11248:13294] = True
     regions["mouth_inside"][mouth[CONTACT + 4 :]] = True
     regions["mouth"][mouth] = True

@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 from contract import COEFFICIENTS
 from model_runtime.flame.fit import signs
 from tools.human import features
+from tools.human.eyes import BALL
 from tools.human.fields import smoothstep
-from tools.human.lids import BALL
 from tools.human.skin import CONTACT, EYE, HALF, shares
 from tools.human.source import PARTS, SKIN
 
@@ -158,9 +158,9 @@ def behind_skin(source, skin, parts, given, change, body, mouth, *eyes):
     skin's own."""
     out = in_mouth(parts.vertices, mouth)
     for side, sign, eye in zip(("left", "right"), (1, -1), eyes):
-        own = within(parts.rows, f"eye_{side}") | within(parts.rows, f"iris_{side}")
+        own = within(parts.rows, f"eye_{side}")
         out[own] = of_eye(parts.vertices[own], sign, eye)
-    lying = within(parts.rows, "lashes") | within(parts.rows, "wet")
+    lying = within(parts.rows, "wet")
     nearest, weight = beside(skin.vertices, parts.vertices[lying])
     out[lying] = given[lying] + (weight[..., None] * change[nearest]).sum(1)
     return out
@@ -188,7 +188,7 @@ def lid_ways(skin, parts, shapes, lids, eyes):
         near = np.flatnonzero(np.linalg.norm(skin.vertices - EYE * (sign, 1, 1), axis=1) < 0.035)
         own = shut(skin, rim, shapes[:, :SKIN], lids[:SKIN, :, side], eyes[side], sign)
         change[..., side][:, near] = own[:, near]
-        lying = np.flatnonzero((within(parts.rows, "lashes") | within(parts.rows, "wet")) & (parts.vertices[:, 0] * sign > 0))
+        lying = np.flatnonzero(within(parts.rows, "wet") & (parts.vertices[:, 0] * sign > 0))
         nearest, weight = beside(skin.vertices, parts.vertices[lying])
         change[..., side][:, SKIN + lying] = (weight[..., None] * change[..., side][:, nearest]).sum(2)
     rows = np.flatnonzero(np.abs(change).max((0, 2, 3)) > 1e-7)

@@ -7,27 +7,13 @@ their distance at both ends.
 
 import numpy as np
 
+from tools.human.eyes import BALL
 from tools.human.skin import EYE
 from tools.human.source import MIRROR, PARTS, SKIN
 
-BALL = 0.0153  # metres: radius of the package's eyeballs behind the cornea
-CORNEA = 0.36  # of the package's bulge beyond that
 CLEAR = 0.0004  # metres that a lid keeps from the eye
 CORNER = 5  # places of each margin about the inner corner, where it turns back
 REACH = 0.006  # metres: how far what is done to a margin reaches
-
-
-def flatten_cornea(vertices):
-    """The eyes' parts of all vertices [N,3] with the cornea's bulge made smaller, irises with it."""
-    out = vertices.copy()
-    for side, sign in (("left", 1), ("right", -1)):
-        centre = EYE * (sign, 1, 1)
-        for part in (f"eye_{side}", f"iris_{side}"):
-            rows = np.arange(*PARTS[part])
-            away = vertices[rows] - centre
-            r = np.linalg.norm(away, axis=1, keepdims=True)
-            out[rows] = centre + away * (r - (1 - CORNEA) * np.maximum(r - BALL, 0)) / r
-    return out
 
 
 def shut(skin, blink):
@@ -78,15 +64,14 @@ def both(skin, left):
 
 
 def with_skin(source, skin, name, field, near=0.004):
-    """[N,3]: an action of all vertices, the parts that lie on the lids (lashes, wet line) following what was done to the skin."""
+    """[N,3]: an action of all vertices, the wet line, which lies on the lids, following what was done to the skin."""
     from scipy.spatial import cKDTree
 
     out = source.actions[name].copy()
     change = field - out[:SKIN]
     out[:SKIN] = field
-    for part in ("lashes", "wet"):
-        rows = np.arange(*PARTS[part])
-        far, nearest = cKDTree(skin.vertices).query(source.vertices[rows], k=4)
-        weight = 1 / np.maximum(far, 1e-5)
-        out[rows] += (weight[..., None] * change[nearest]).sum(1) / weight.sum(1, keepdims=True) * (far[:, :1] < near)
+    rows = np.arange(*PARTS["wet"])
+    far, nearest = cKDTree(skin.vertices).query(source.vertices[rows], k=4)
+    weight = 1 / np.maximum(far, 1e-5)
+    out[rows] += (weight[..., None] * change[nearest]).sum(1) / weight.sum(1, keepdims=True) * (far[:, :1] < near)
     return out

@@ -1,26 +1,23 @@
-"""Eyes, teeth, gums, tongue, wet line and lashes: what lies behind the skin in the package, as one mesh of named parts."""
+"""What lies behind the skin as one mesh of named parts: teeth, gums, tongue and the wet line of the package, eyeballs of ours."""
 
 import numpy as np
 
+from tools.human import eyes
 from tools.human.fields import rotation
 from tools.human.jaw import SIDE, lower_teeth, turn_share
-from tools.human.skin import EYE
 from tools.human.source import PARTS, SKIN
 
 TONGUE = (16312, 17039)  # vertices of gums and tongue from here on are the tongue's own; its edge has them with others
-CORNEA_EDGE = 0.0072  # metres from the eye's axis: what lies within, in front, is the clear cornea
-PUPIL = 0.0022  # metres from the eye's axis, of the iris
-BACK = 0.0085  # metres before the eye's centre: of the inner shell only what lies further out is the iris
 
 
 class Parts:
-    """names [P], rows [Vp]: vertices of the package, vertices [Vp,3], faces [Fp,3], face_part [Fp], weights [Vp,5] (root, neck, jaw,
-    eyes). vertices_all: the package's [N,3], as lids.flatten_cornea leaves them."""
+    """names [P], rows [Vp]: vertices of the package (of its eyeballs for ours, which move as they do), vertices [Vp,3], faces [Fp,3],
+    face_part [Fp], weights [Vp,5] (root, neck, jaw, eyes)."""
 
-    def __init__(self, source, jaw, vertices_all):
+    def __init__(self, source, jaw):
         quads = source.quads[source.quads.max(1) >= SKIN]
         kinds = np.full(len(quads), "", "U16")
-        centre = np.array([vertices_all[quad[quad >= 0]].mean(0) for quad in quads])
+        centre = np.array([source.vertices[quad[quad >= 0]].mean(0) for quad in quads])
         first = quads[:, 0]
         lower = lower_teeth(source)
         share = turn_share(source.vertices, source.actions["jawOpen"], jaw.joint)
@@ -33,14 +30,7 @@ class Parts:
         kinds[gums] = np.where(share[np.maximum(quads[gums], 0)].mean(1) > 0.5, "gums_lower", "gums_upper")
         kinds[tongue] = "tongue"
         for side, sign in (("left", 1), ("right", -1)):
-            away = centre - EYE * (sign, 1, 1)
-            radius, front = np.hypot(away[:, 0], away[:, 1]), away[:, 2]
-            kinds[within(f"eye_{side}")] = f"eye_{side}"
-            kinds[within(f"eye_{side}") & (radius < CORNEA_EDGE) & (front > 0)] = f"cornea_{side}"
-            kinds[within(f"iris_{side}") & (front > BACK)] = f"iris_{side}"
-            kinds[within(f"iris_{side}") & (front > BACK) & (radius < PUPIL)] = f"pupil_{side}"
-            for part in ("lashes", "wet"):
-                kinds[within(part) & (centre[:, 0] * sign > 0)] = f"{part}_{side}"
+            kinds[within("wet") & (centre[:, 0] * sign > 0)] = f"tear_{side}"
         keep = kinds != ""
         quads, kinds = quads[keep], kinds[keep]
         self.names = list(dict.fromkeys(kinds.tolist()))
@@ -49,13 +39,21 @@ class Parts:
         self.face_part = np.concatenate([number, number[quads[:, 3] >= 0]])
         self.rows, faces = np.unique(triangles, return_inverse=True)
         self.faces = faces.reshape(-1, 3)
-        self.vertices = vertices_all[self.rows]
+        self.vertices = source.vertices[self.rows]
         self.weights = np.zeros((len(self.rows), 5))
         self.weights[:, 2] = share[self.rows]
         self.weights[:, 1] = 1 - self.weights[:, 2]
-        for joint, side in ((3, "left"), (4, "right")):
-            own = (self.rows >= PARTS[f"eye_{side}"][0]) & (self.rows < PARTS[f"iris_{side}"][1])
-            self.weights[own] = np.eye(5)[joint]
+        for name, vertices, faces in eyes.balls():
+            self.add_eye(name, vertices, faces)
+
+    def add_eye(self, name, vertices, faces):
+        joint = 3 if name.endswith("left") else 4
+        self.faces = np.concatenate([self.faces, faces + len(self.rows)])
+        self.face_part = np.r_[self.face_part, np.full(len(faces), len(self.names))]
+        self.names.append(name)
+        self.rows = np.r_[self.rows, np.full(len(vertices), PARTS["eye_left" if joint == 3 else "eye_right"][0])]
+        self.vertices = np.concatenate([self.vertices, vertices])
+        self.weights = np.concatenate([self.weights, np.tile(np.eye(5)[joint], (len(vertices), 1))])
 
     def of(self, kind):
         """Rows [n] of the parts whose name begins so."""

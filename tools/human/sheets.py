@@ -102,7 +102,9 @@ class Stage:
         bundle.write_bundle(head, folder / "bundle.npz")
         self.obj = making.build(folder / "bundle.npz")
         keys = self.obj.data.shape_keys.key_blocks
-        for key in list(keys)[2:]:  # the first one that is no Basis stays, at 0: without any it would be no head
+        for key in [
+            key for key in keys if key.name not in ("Basis", "jaw_x")
+        ]:  # without any it would be no head, without that have no lips
             self.obj.shape_key_remove(key)
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
         self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own

@@ -19,11 +19,8 @@ PARTS = {  # vertex ranges behind the skin
     "gums_tongue": (14062, 17039),
     "teeth": (17039, 21451),
     "eye_left": (21451, 22221),
-    "iris_left": (22221, 23021),
     "eye_right": (23021, 23791),
-    "iris_right": (23791, 24591),
     "wet": (24591, 24999),
-    "lashes": (25351, 26719),
 }
 MIRROR = (-1, 1, 1)
 
