@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from contract import CHARACTERS
 from model_runtime.flame import identity, lbs
 from model_runtime.flame.load import load_head
 from model_runtime.flame.poses import pose
@@ -19,10 +20,12 @@ def head():
 
 def identities():
     sliders = identity.names(load_head())
-    return [f"random {seed}" for seed in range(6)] + [f"{name} {sign}" for name in sliders for sign in (1, -1)]
+    return [f"random {seed}" for seed in range(6)] + [*CHARACTERS] + [f"{name} {sign}" for name in sliders for sign in (1, -1)]
 
 
 def beta_of(head, name):
+    if name in CHARACTERS:
+        return identity.beta(head, CHARACTERS[name].sliders, CHARACTERS[name].seed)
     name, _, number = name.rpartition(" ")
     return identity.random(head, int(number))[1] if name == "random" else identity.beta(head, {name: NEAR * int(number)})
 
