@@ -23,7 +23,7 @@ from model_runtime.speech.content import COLUMNS as CONTENT
 from model_runtime.speech.content import SHIPPED
 from model_runtime.training import sync
 from model_runtime.training.dataset import load_dataset
-from model_runtime.training.together import agree, rank, world
+from model_runtime.training.together import agree, half, rank, world
 
 SEED = 3
 MINUTES = 35.0
@@ -313,7 +313,7 @@ def one_batch(denoiser, batches, losses, kept, rng):
     noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share = (
         x.to(device) for x in (noisy, t, content, said, feeling, beta, clean, mask, hears, feels, share)
     )
-    with torch.autocast(device.type, torch.bfloat16):
+    with half(device):
         seen = denoiser(noisy, t, content, feeling, beta, clean, mask, hears, feels)
     return losses(seen.float(), clean, beta, said, feeling, share.sqrt(), hears, feels)
 

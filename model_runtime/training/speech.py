@@ -22,7 +22,7 @@ from model_runtime.speech import features, phones, words
 from model_runtime.speech.content import ARTICULATORY, HOP, NAMES, PHONES, visemes
 from model_runtime.speech.encoder import VERSION, WEIGHTS, Encoder, Network, levelled, load_encoder, save_network
 from model_runtime.training import align, corpus, synthetic
-from model_runtime.training.together import agree, rank
+from model_runtime.training.together import agree, half, rank
 
 RATE = features.RATE
 SECONDS, BATCH = 3.0, 12  # of a crop; crops a step
@@ -308,7 +308,7 @@ def fit(network, voices, steps, minutes, device, rate=1.5e-3, report_every=50):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 60) * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
         mel, phone, made = voices.batch(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half(device):
             logits = network(mel)
         logits = logits.float()
         loss = F.cross_entropy(
