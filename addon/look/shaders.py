@@ -16,8 +16,8 @@ STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the ha
 
 # In the viewport and in files for other programs: colour, alpha, roughness.
 PLAIN = {
-    "skin": ((0.66, 0.39, 0.29), 1, 0.5),
-    "lip": ((0.50, 0.20, 0.17), 1, 0.35),
+    "skin": ((0.72, 0.40, 0.27), 1, 0.5),
+    "lip": ((0.61, 0.23, 0.15), 1, 0.35),
     "mouth": ((0.20, 0.04, 0.035), 1, 0.3),
     "eye": ((0.80, 0.78, 0.74), 1, 0.1),
     "iris": (DEFAULT_EYES, 1, 0.1),
