@@ -70,7 +70,7 @@ CHARACTERS = {
     ),
     "Ingrid": Character(
         "A thin woman of seventy",
-        {"Age": 0.85, "Masculine": -0.7, "Weight": -0.35, "Lips": -0.2, "Ears": 0.2},
+        {"Age": 0.85, "Masculine": -1.0, "Weight": -0.35, "Jaw Width": -0.3, "Nose Length": -0.2, "Lips": -0.2, "Ears": 0.2},
         3935,
         0.12,
         SLATE,
@@ -102,7 +102,7 @@ CHARACTERS = {
     ),
     "Saoirse": Character(
         "A fair young woman",
-        {"Age": -0.3, "Masculine": -1.0, "Weight": 0.0, "Chin": -0.1, "Eye Size": 0.25},
+        {"Age": -0.3, "Masculine": -1.0, "Nose Length": -0.2, "Lips": 0.3, "Chin": -0.1, "Eye Size": 0.25},
         2871,
         0.06,
         GREEN,
@@ -123,7 +123,7 @@ CHARACTERS = {
     "Lucia": Character(
         "A heavy woman in her forties",
         {"Age": 0.25, "Masculine": -0.8, "Weight": 0.65, "Lips": 0.2, "Eye Distance": 0.1},
-        2546,
+        3431,
         0.42,
         BROWN,
         BROWN,

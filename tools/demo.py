@@ -61,7 +61,7 @@ def main(argv):
 
 
 def show(scene, args, passages, blend):
-    """Light and film the open file's head, and lay it out on a contact sheet."""
+    """Light the open file's head, lay it out on a contact sheet, and film it."""
     head = scene.utter.head
     addon.panels.studio.build(scene, head)
     render.choose_engine(scene)
@@ -75,15 +75,12 @@ def show(scene, args, passages, blend):
     gap = measure_lips(scene, head, frames)
     picked = sheet.pick_frames(gap, max(1, args.pictures))
     with tempfile.TemporaryDirectory() as folder:
-        shown = picked if args.no_video else range(len(frames))
-        pictures = dict(zip(shown, render.render_frames(scene, [frames[i] for i in shown], Path(folder), Progress("Rendering"))))
-        if not args.no_video:
-            render.write_film(list(pictures.values()), fps, args.voice, args.out / "demo.mp4")
-            print(f"[demo] {args.out / 'demo.mp4'}", flush=True)
+        shoot = lambda shown, what: render.render_frames(scene, [frames[i] for i in shown], Path(folder), Progress(what))
+        pictures = shoot(picked, "Rendering the contact sheet")
         samples, rate = soundfile.read(args.voice, always_2d=True)
         sheet.write_sheet(
             args.out / "demo.png",
-            [pictures[i] for i in picked],
+            pictures,
             times[picked],
             captions(args.voice, times[picked]),
             samples.mean(axis=1),
@@ -93,7 +90,11 @@ def show(scene, args, passages, blend):
             passages=json.loads(passages.read_text(encoding="utf-8")) if passages else [],
             title=f"{args.voice.name}   seed {args.seed}   {args.prompt or ''}   lips up to {gap.max() * 1000:.1f} mm apart",
         )
-    print(f"[demo] {args.out / 'demo.png'}", flush=True)
+        print(f"[demo] {args.out / 'demo.png'}", flush=True)
+        if not args.no_video:  # what the sheet shows is part of the film
+            pictures += shoot([i for i in range(len(frames)) if i not in set(picked)], "Rendering the film")
+            render.write_film(sorted(pictures), fps, args.voice, args.out / "demo.mp4")
+            print(f"[demo] {args.out / 'demo.mp4'}", flush=True)
 
 
 def measure_lips(scene, head, frames):

@@ -35,20 +35,25 @@ def key(name):
 
 @functools.cache
 def model():
-    """What the built-in head's file says of identities: basis, directions [I,300], shapes [N,3,300] and joints [5,3,300] (metres
-    per unit of beta), jaw [N] (its weights), lids [N,3,2,E] and lids_amounts [E,300]. Skin first, then parts."""
+    """What the built-in head's file says of identities: basis, directions [I,300], used [U] (numbers of beta that move anything),
+    shapes [N,3,U] and joints [5,3,U] (metres per unit of these), jaw [N] (its weights), lids [N,3,2,E] and lids_amounts [E,U]. Skin
+    first, then parts."""
     with np.load(FILE, allow_pickle=False) as file:
-        skin, joints = np.ascontiguousarray(file["shapedirs"], "<f4"), file["J_regressor"]
-        of_parts = lambda name: file[f"parts_{name}"]
+        skin, joints = file["shapedirs"], file["J_regressor"]
         behind = np.flatnonzero(joints.any(0))
+        whole = lambda name: np.concatenate([file[name], file[f"parts_{name}"]])
+        shapes = np.concatenate([skin[..., :COEFFICIENTS], file["parts_shapedirs"][..., :COEFFICIENTS]])
+        used = np.flatnonzero(shapes.any((0, 1)))
+        shapes = np.ascontiguousarray(shapes[..., used], np.float32)
         return SimpleNamespace(
-            basis=hashlib.sha256(skin.data).hexdigest(),
+            basis=hashlib.sha256(np.ascontiguousarray(skin, "<f4").data).hexdigest(),
             directions=file["identity_directions"].astype(float),
-            shapes=np.concatenate([skin[..., :COEFFICIENTS], of_parts("shapedirs")[..., :COEFFICIENTS].astype(np.float32)]),
-            joints=np.tensordot(joints[:, behind], skin[behind, :, :COEFFICIENTS], 1),
-            jaw=np.concatenate([file["weights"], of_parts("weights")])[:, 2],
-            lids=np.concatenate([file["lids_identity"], of_parts("lids_identity")]).astype(np.float32),
-            lids_amounts=file["lids_amounts"].astype(float),
+            used=used,
+            shapes=shapes,
+            joints=np.tensordot(joints[:, behind], shapes[behind], 1),
+            jaw=whole("weights")[:, 2],
+            lids=np.ascontiguousarray(whole("lids_identity"), np.float32),
+            lids_amounts=file["lids_amounts"][:, used].astype(float),
         )
 
 
@@ -131,6 +136,7 @@ def show(head):
     change = wanted - (np.array(rig.identity) if rig.identity else 0)
     if not np.abs(change).max() > 1e-9:
         return
+    change = change[known.used]
     shift, joints = known.shapes @ change.astype(np.float32), known.joints @ change
     lids = known.lids @ (known.lids_amounts @ change)
     # A turning jaw carries a vertex by weight * turn @ (vertex - joint): its keys change with both.

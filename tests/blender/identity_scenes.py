@@ -22,7 +22,7 @@ from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.rigs.base import key_points  # noqa: E402
 from addon.work import jobs  # noqa: E402
-from contract import SLIDERS, HeadRequest, UtterError  # noqa: E402
+from contract import CHARACTERS, SLIDERS, HeadRequest, UtterError  # noqa: E402
 from tests.blender import heads  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,7 +218,7 @@ def scene_modes_and_hidden_rigs():
 
 def scene_other_heads_say_why_not():
     folder = Path(tempfile.mkdtemp())
-    heads.write(folder / "bundle.npz")
+    heads.write(folder / "bundle.npz", basis="ab" * 32)
     for path, word in (("/heads/mine.npz", "Only the built-in head"), ("", "another version")):
         head = making.build(folder / "bundle.npz", head_path=path)
         heads_room.choose(bpy.context.scene, head)
@@ -231,6 +231,27 @@ def scene_other_heads_say_why_not():
             raise AssertionError("it must refuse")
         except UtterError as error:
             assert word in str(error)
+        head.utter.voice = VOICE
+        try:
+            perform.perform_job(bpy.context.scene, head)
+            raise AssertionError("it must refuse")
+        except UtterError as error:
+            assert ("add the built-in head again" if path == "" else "Use Selected") in str(error)
+
+
+def scene_a_character_brings_face_and_look():
+    head = built_in()
+    neutral, plain = shape(head), tuple(head.utter.eye_colour)
+    for name, character in CHARACTERS.items():
+        assert bpy.ops.utter.character(name=name) == {"FINISHED"}
+        assert away(shape(head), neutral) > 0.003 and head.utter.identity.seed == character.seed
+        assert abs(head.utter.identity.age - character.sliders["Age"]) < 1e-6
+        assert abs(head.utter.skin_tone - character.skin_tone) < 1e-6
+        np.testing.assert_allclose(head.utter.eye_colour, character.eye_colour, atol=1e-6)
+    other = built_in("Other")
+    command.take_identity(other, next(iter(CHARACTERS)).lower())
+    assert away(shape(other), shape(head)) > 0.003 and tuple(other.utter.eye_colour) != plain
+    assert bpy.ops.utter.reset_identity() == {"FINISHED"}
 
 
 def scene_the_command_line_takes_identities():

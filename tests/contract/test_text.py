@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from contract import (
+    CHARACTERS,
     OPTIONS,
+    SLIDERS,
     UtterError,
     find_voices,
     language_code,
@@ -40,6 +42,15 @@ def test_every_reader_takes_every_encoding_and_line_end(tmp_path, encoding, end)
     with pytest.raises(UtterError, match="The slider Age is from -2 to 2, not 5"):
         read_identity(str(wrote('{"Age": 5}')))
     assert [cells["words"] for _, cells in read_list(wrote("voice;words\na.wav;Grüß dich\n"))] == ["Grüß dich"]
+
+
+def test_a_character_is_named_and_an_unknown_name_hears_of_all():
+    for name, character in CHARACTERS.items():
+        assert read_identity(name) == read_identity(name.upper()) == (character.sliders, character.seed)
+        assert set(character.sliders) <= set(SLIDERS) and all(abs(value) <= 1 for value in character.sliders.values())
+    with pytest.raises(UtterError) as caught:
+        read_identity("Nobody")
+    assert all(name in str(caught.value) for name in CHARACTERS) and "Nobody" in str(caught.value)
 
 
 @pytest.mark.parametrize("data", ["Grüß".encode("latin-1"), b"PK\3\4\0\0\0\0\x08\0word", b"\0\1\2\3", b"\xff\xfea"])

@@ -9,9 +9,11 @@ import soundfile
 
 from contract import LOGGER
 from model_runtime import cli
+from model_runtime.flame import lbs
+from model_runtime.flame.actions import to_motion
 from model_runtime.flame.head import BUILT_IN
 from model_runtime.flame.load import load_head
-from model_runtime.motion import load_motion
+from model_runtime.motion import Motion, load_motion, save_motion
 
 
 def run(*arguments):
@@ -66,6 +68,28 @@ def test_mesh_and_landmarks(performed, tmp_path):
         assert np.allclose(l["landmarks"][:, names.index("lip_corner_left")], v["vertices"][:, index], atol=1e-5)
         chin = l["landmarks"][:, names.index("chin")]
         assert np.ptp(chin[:, 1]) > 0.001  # speech moves the chin
+
+
+def test_motion_of_another_head_is_carried_over_by_its_face_actions(tmp_path, capsys):
+    """So does what an earlier version performed on the built-in head that it had; without face actions a sentence says what to do."""
+    head, rng = load_head(), np.random.default_rng(4)
+    actions = np.zeros((6, 52), np.float32)
+    for name in ("jawOpen", "mouthSmileLeft", "browInnerUp", "eyeBlinkRight"):
+        actions[:, head.action(name)] = rng.uniform(0.1, 0.6, 6)
+    wanted = to_motion(head, actions)
+    wanted[:, 53:56] = 0.1  # the neck is no face action
+    foreign = np.where(np.arange(65) < 53, rng.standard_normal((6, 65)), wanted).astype(np.float32)
+    for name, known in (("told", actions), ("plain", None)):
+        save_motion(Motion(foreign, 30, "ab" * 32, actions=known), tmp_path / f"{name}.npz")
+    assert run("mesh", tmp_path / "told.npz", "-o", tmp_path / "v.npz") == 0
+    with np.load(tmp_path / "v.npz") as file:
+        np.testing.assert_allclose(file["vertices"], lbs.pose(head, wanted), atol=1e-5)
+    assert run("actions", tmp_path / "told.npz", "-o", tmp_path / "a.npz") == 0
+    with np.load(tmp_path / "a.npz") as file:
+        assert np.abs(file["actions"] - actions).max() < 0.05
+    capsys.readouterr()
+    assert run("mesh", tmp_path / "plain.npz", "-o", tmp_path / "p.npz") == 2
+    assert "holds no face actions; name that head with --head" in capsys.readouterr().err and not (tmp_path / "p.npz").exists()
 
 
 @pytest.mark.slow

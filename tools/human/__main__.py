@@ -22,6 +22,11 @@ def keep_zeros(made, shipped):
     return np.where(made == shipped, shipped, made) if made.shape == shipped.shape else made
 
 
+def packed(field):
+    """A field of components as it is written: one component after the other. Neighbours are alike there, which packs to two thirds."""
+    return np.asfortranarray(field) if np.ndim(field) > 2 else field
+
+
 def main():
     parser = argparse.ArgumentParser(prog="build.py head", description="Make the built-in head from measured people.")
     parser.add_argument("--source", type=Path, default=SOURCE, help="the packed ICT-FaceKit light (default: %(default)s)")
@@ -63,7 +68,7 @@ def run(parser, options):
     if HEAD.exists():
         with np.load(HEAD, allow_pickle=False) as shipped:
             fields["shapedirs"] = keep_zeros(fields["shapedirs"], shipped["shapedirs"])
-    write_npz(options.output, **fields)
+    write_npz(options.output, **{name: packed(field) for name, field in fields.items()})
     print(f"{options.output}: {len(fields['v_template'])} vertices, {options.output.stat().st_size / 1e6:.1f} MB")
     return 0
 

@@ -76,7 +76,6 @@ def make(source):
     names, regions = find_regions(skin, jaw, weights)
     found = find_landmarks(skin)
     margins = [lids.margin_lines(ring) for ring in skin.margins]
-    packed = np.asfortranarray  # column by column in the file: neighbours are alike there, and pack to half the size
     strands = grow(skin)
     parts_shapes = with_strands(strands, shapedirs)
     parts_shapes[len(parts.rows) :, :, GROWN : GROWN + len(SHAPES)] += rounded(strands.shapes, COARSE)
@@ -85,14 +84,14 @@ def make(source):
         "f": triangles.astype(np.int32),
         "f_quad": skin.quads.astype(np.int32),
         "uv_quad": source.uv[skin.rows].astype(np.float32),
-        "shapedirs": packed(shapedirs[:SKIN]),
+        "shapedirs": shapedirs[:SKIN],
         "posedirs": jaw.posedirs.astype(np.float32),
         "J_regressor": joint_regressor(skin, jaw).astype(np.float32),
         "weights": weights.astype(np.float32),
         "kintree_table": np.array([[-1, 0, 1, 1, 1], [0, 1, 2, 3, 4]], np.int64),
         "lids": blinks[:SKIN].astype(np.float32),
         "action_names": np.array(ACTIONS),
-        "actions": packed(rounded(moves, COARSE)),
+        "actions": rounded(moves, COARSE),
         "actions_motion": motion.astype(np.float32),
         "landmark_names": np.array(list(found)),
         "landmark_vertices": np.array(list(found.values()), np.int32),
@@ -108,11 +107,11 @@ def make(source):
         "parts_f": np.concatenate([parts.faces, strands.faces + len(parts.rows)]).astype(np.int32),
         "parts_face": np.concatenate([parts.face_part, strands.part + len(parts.names)]).astype(np.int32),
         "parts_weights": with_strands(strands, np.concatenate([weights, parts.weights])).astype(np.float32),
-        "parts_shapedirs": packed(parts_shapes),
+        "parts_shapedirs": parts_shapes,
         "parts_lids": with_strands(strands, blinks).astype(np.float32),
         "parts_tongue": np.pad(tongue_shapes(parts), ((0, len(strands.vertices)), (0, 0), (0, 0))).astype(np.float32),
-        "lids_identity": packed(rounded(ways[:SKIN], COARSE)),
-        "parts_lids_identity": packed(rounded(with_strands(strands, ways), COARSE)),
+        "lids_identity": rounded(ways[:SKIN], COARSE),
+        "parts_lids_identity": rounded(with_strands(strands, ways), COARSE),
         "lids_amounts": amounts.astype(np.float32),
         "identity_names": np.array(list(SLIDERS)),
         "identity_directions": sliders.directions(skin, people[:SKIN]).astype(np.float32),

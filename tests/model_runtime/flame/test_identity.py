@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from contract import FURTHEST, SLIDERS, UtterError, read_identity
+from contract import CHARACTERS, FURTHEST, SLIDERS, UtterError, read_identity
 from model_runtime.flame import identity, lbs
 from model_runtime.flame.load import load_head
 
@@ -131,13 +131,39 @@ def test_lids_follow_the_identity(builtin):
     shut[0, 60:62] = 1
     face = lbs.pose(builtin, shut, beta)[0]
     plain = lbs.pose(builtin, NEUTRAL, beta)[0] + builtin.lids.sum(2)
-    gap = lambda v: np.linalg.norm(v[builtin.lid_margin_upper[:, ::2]] - v[builtin.lid_margin_lower[:, ::2]], axis=-1).max()
-    rest = np.linalg.norm(
-        (builtin.v_template + builtin.lids.sum(2))[builtin.lid_margin_upper[:, ::2]]
-        - (builtin.v_template + builtin.lids.sum(2))[builtin.lid_margin_lower[:, ::2]],
-        axis=-1,
-    ).max()
-    assert gap(face) < rest + 1e-4 < gap(plain) - 5e-4
+
+    def gap(v):
+        apart = []
+        for upper, lower in zip(v[builtin.lid_margin_upper], v[builtin.lid_margin_lower]):
+            between = np.linspace(0, 1, 20)[:, None, None]
+            line = ((1 - between) * lower[:-1] + between * lower[1:]).reshape(-1, 3)
+            apart.append(np.linalg.norm(upper[:, None] - line, axis=-1).min(1).max())
+        return max(apart)
+
+    assert gap(face) < 2e-4 and gap(plain) > 8e-4
+
+
+def test_characters_are_people_of_their_own(builtin):
+    """Twelve faces that differ as much as people do, none further out than the sliders alone reach."""
+    shapes = builtin.shapedirs[..., :300]
+    betas = np.array([identity.beta(builtin, character.sliders, character.seed) for character in CHARACTERS.values()])
+    face = ~builtin.region("neck") & ~builtin.region("mouth_inside")
+    faces = (betas @ np.moveaxis(shapes[face], 2, 0).reshape(300, -1)).reshape(len(betas), -1, 3)
+    apart = np.sqrt(((faces[:, None] - faces[None]) ** 2).sum(-1).mean(-1))[np.triu_indices(len(faces), 1)]
+    assert len(betas) == 12 and apart.min() > 0.002 and np.linalg.norm(faces, axis=2).max() < 0.03
+    assert np.abs(betas[:, :100]).max() < 4
+
+
+def test_a_slider_leaves_what_others_measure(builtin, measured):
+    """Each of these moves its own measure by far more than it moves another's, in what people vary by."""
+    own = {"Face Length": "face", "Jaw Width": "jaw", "Nose Width": "nose", "Lips": "lips", "Eye Distance": "eyes", "Ears": "ears"}
+    people = [measured(0.9 * np.random.default_rng(seed).standard_normal(300).astype(np.float32)) for seed in range(40)]
+    spread = {what: np.std([person[what] for person in people]) for what in own.values()}
+    rest = measured(identity.beta(builtin, {}))
+    for slider, what in own.items():
+        moved = measured(identity.beta(builtin, {slider: 1}))
+        change = {other: abs(moved[other] - rest[other]) / spread[other] for other in own.values()}
+        assert change.pop(what) > 1.5 * max(change.values()), (slider, change)
 
 
 def test_told_in_a_file(builtin, tmp_path):
