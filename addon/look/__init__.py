@@ -26,14 +26,18 @@ def apply(obj):
             for node in material.node_tree.nodes:
                 if node.name in values:
                     node.outputs[0].default_value = values[node.name]
-            kind = material.get(shaders.KIND)
-            if kind in shaders.STRANDS:
-                light = shaders.STRANDS[kind]
-                material.diffuse_color = (*(light * part for part in settings.hair_colour), 1)
-            elif kind == "iris":
-                material.diffuse_color = (*settings.eye_colour, 1)
-            elif kind == "skin":
-                material.diffuse_color = (*shaders.tone(settings.skin_tone), 1)
+            plain = _plain(settings, material.get(shaders.KIND))
+            if plain is not None:
+                shaders.show_plainly(material, plain)
+
+
+def _plain(settings, kind):
+    """The plain colour of a material of that kind; None if the artist's choices do not change it."""
+    if kind in shaders.STRANDS:
+        return tuple(shaders.STRANDS[kind] * part for part in settings.hair_colour)
+    skin = shaders.tone(settings.skin_tone)
+    lips = tuple(part * red for part, red in zip(skin, shaders.LIPS))
+    return {"iris": tuple(settings.eye_colour), "skin": skin, "lip": lips}.get(kind)
 
 
 def add_hair_switch(obj, kind="hair"):

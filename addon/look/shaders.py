@@ -9,14 +9,15 @@ import bpy
 import numpy as np
 
 TONE, EYES, HAIR, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Hair on Scalp"
+PLAINLY = "Plain Colour"  # node: the one colour that stands for a material where its nodes are not understood
 KIND = "utter_kind"  # custom property of a material: what it is made for
 DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.30, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
 STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the hair's colour
 
-# In the viewport: colour, alpha, roughness.
+# In the viewport and in files for other programs: colour, alpha, roughness.
 PLAIN = {
-    "skin": ((0.66, 0.39, 0.29), 1, 0.5),
-    "lip": ((0.50, 0.20, 0.17), 1, 0.35),
+    "skin": ((0.72, 0.40, 0.27), 1, 0.5),
+    "lip": ((0.61, 0.23, 0.15), 1, 0.35),
     "mouth": ((0.20, 0.04, 0.035), 1, 0.3),
     "eye": ((0.80, 0.78, 0.74), 1, 0.1),
     "iris": (DEFAULT_EYES, 1, 0.1),
@@ -32,6 +33,7 @@ PLAIN = {
 OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
 FAMILIES = ("skin", "lip", "mouth"), ("eye", "iris", "pupil")  # look alike but in the viewport: their borders are masks
 TONES = ((0.0, (0.86, 0.59, 0.47)), (0.35, (0.70, 0.37, 0.24)), (0.68, (0.38, 0.18, 0.105)), (1.0, (0.095, 0.042, 0.025)))
+LIPS = (0.84, 0.56, 0.56)  # red against the skin
 DEEP = (1.0, 0.36, 0.20)  # how far red, green and blue light go in flesh, of the distance below
 DEPTH = 0.0035  # metres
 
@@ -41,13 +43,13 @@ def make_all(kinds):
     made: dict[str, bpy.types.Material] = {}
     for kind in kinds:
         like = next((other for family in FAMILIES if kind in family for other in made if other in family), None)
-        made[kind] = make(kind, kinds) if like is None else _name(made[like].copy(), kind)
+        made[kind] = make(kind, kinds) if like is None else name(made[like].copy(), kind)
     return list(made.values())
 
 
 def make(kind, kinds=()):
     """A new material for that kind of part, on a head that has parts of those kinds."""
-    material = _name(bpy.data.materials.new(kind), kind)
+    material = bpy.data.materials.new(kind)
     material.use_nodes = True
     graph = Graph(material.node_tree)
     if kind in FAMILIES[0]:
@@ -55,7 +57,7 @@ def make(kind, kinds=()):
     elif kind in FAMILIES[1]:
         surface = eye(graph, behind_glass="cornea" in kinds)
     elif kind in ("cornea", "tear"):
-        surface = glass(graph)
+        surface = glass(graph, PLAIN[kind][1])
         material.surface_render_method = "BLENDED"
     elif kind in STRANDS:
         surface = hair(graph, STRANDS[kind])
@@ -67,15 +69,26 @@ def make(kind, kinds=()):
         surface = graph.principled({"Base Color": OTHER[0], "Roughness": OTHER[2]})
     graph.node("OutputMaterial", {"Surface": surface})
     graph.arrange()
-    return material
+    return name(material, kind)
 
 
-def _name(material, kind):
+def name(material, kind):
     """Say what the material is for, and give it its plain colour; returns it."""
     material.name, material[KIND] = f"Utter {kind}", kind
-    colour, alpha, material.roughness = PLAIN.get(kind, OTHER)
-    material.diffuse_color = (*colour, alpha)
+    colour, _, material.roughness = PLAIN.get(kind, OTHER)
+    show_plainly(material, colour)
     return material
+
+
+def show_plainly(material, colour):
+    """Give the material that colour in the solid viewport and in files (glTF, FBX ...); how it renders stays as it is."""
+    colour = tuple(max(part, 0.002) for part in colour)  # a divisor in `principled`
+    material.diffuse_color = (*colour, PLAIN.get(material[KIND], OTHER)[1])
+    for node in material.node_tree.nodes:
+        if node.bl_idname == "ShaderNodeBsdfPrincipled":
+            node.inputs["Base Color"].default_value = (*colour, 1)  # what exporters read that overlook the link
+        elif node.name == PLAINLY:
+            node.outputs[0].default_value = (*colour, 1)
 
 
 def tone(value):
@@ -180,13 +193,12 @@ def eye(graph, behind_glass):
     )
 
 
-def glass(graph):
-    """Clear and wet: it mirrors and lets light through straight, so that the iris behind it is lit without caustics."""
-    mirror = graph.node("Fresnel", {"IOR": 1.45})
-    return graph.node(
-        "MixShader",
-        {"Fac": mirror, "Shader": graph.node("BsdfTransparent"), "Shader_001": graph.node("BsdfAnisotropic", {"Roughness": 0.03})},
-    )
+def glass(graph, alpha):
+    """Clear and wet: it mirrors and lets light through straight, so that the iris behind it is lit without caustics.
+
+    alpha: how much of it there is in files for other programs, which find it as the factor of a product."""
+    mirror = graph.math("MULTIPLY", graph.math("DIVIDE", graph.node("Fresnel", {"IOR": 1.45}), alpha), alpha)
+    return graph.principled({"Base Color": (1.0, 1.0, 1.0), "Metallic": 1.0, "Roughness": 0.03, "Alpha": mirror})
 
 
 def teeth(graph):
@@ -293,7 +305,12 @@ class Graph:
         return node.outputs[output] if len(node.outputs) else node
 
     def principled(self, inputs):
-        return self.node("BsdfPrincipled", inputs, subsurface_method="BURLEY")
+        """A surface. A base colour of nodes becomes a product with the plain colour: glTF's exporter takes the constant factor."""
+        colour = inputs["Base Color"]
+        if isinstance(colour, bpy.types.NodeSocket):
+            plain = self.colour(PLAINLY, OTHER[0])
+            colour = self.multiply(1.0, self.mix(1.0, colour, plain, "DIVIDE"), plain)
+        return self.node("BsdfPrincipled", {**inputs, "Base Color": colour}, subsurface_method="BURLEY")
 
     def attribute(self, name, output):
         return self.node("Attribute", output=output, attribute_name=name, label=name)

@@ -1,9 +1,13 @@
 """Materials, hair and studio of a head, played in every Blender (test_look.py); argument: a bundle of the built-in head."""
 
+import json
 import sys
+import tempfile
+from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras.node_shader_utils import PrincipledBSDFWrapper
 
 import addon
 
@@ -72,6 +76,25 @@ def scene_settings_show_on_this_head_alone():
     np.testing.assert_allclose(told(head, "iris", shaders.EYES)[:3], (0.3, 0.1, 0.0), atol=1e-6)
     np.testing.assert_allclose(told(head, "brow", shaders.HAIR)[:3], (0.5, 0.3, 0.1), atol=1e-6)
     assert sum(material(head, "skin").diffuse_color[:3]) < 0.5 * sum(material(other, "skin").diffuse_color[:3])
+
+
+def scene_files_for_other_programs_hold_the_plain_colours():
+    head = with_head()
+    head.utter.skin_tone, head.utter.eye_colour, head.utter.hair_colour = 0.9, (0.3, 0.1, 0.05), (0.5, 0.3, 0.1)
+    plain = {m.name: tuple(m.diffuse_color) for m in head.data.materials}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "head.glb")
+        bpy.ops.export_scene.gltf(filepath=path, export_format="GLB", export_morph=False, export_extras=False)
+        data = Path(path).read_bytes()
+    written = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])["materials"]
+    assert {m["name"] for m in written} == set(plain)
+    for told in written:
+        np.testing.assert_allclose(told["pbrMetallicRoughness"].get("baseColorFactor", (1, 1, 1, 1)), plain[told["name"]], atol=1e-4)
+        assert (told.get("alphaMode") == "BLEND") == (plain[told["name"]][3] < 1), "one looks through the cornea"
+    for m in head.data.materials:  # FBX and OBJ
+        np.testing.assert_allclose(PrincipledBSDFWrapper(m).base_color, plain[m.name][:3], atol=1e-6)
+    lips, skin = (np.array(material(head, kind).diffuse_color[:3]) for kind in ("lip", "skin"))
+    assert (lips < skin).all() and lips[0] / lips[1] > skin[0] / skin[1], "redder than this head's own skin"
 
 
 def scene_hair_is_hidden_by_a_switch():

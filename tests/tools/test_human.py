@@ -10,9 +10,9 @@ from model_runtime.flame.load import load_head
 from tools.human import actions, basis, source
 from tools.human import head as maker
 from tools.human.__main__ import HEAD, SOURCE, keep_zeros
+from tools.human.eyes import BALL
 from tools.human.head import COARSE, FINE
 from tools.human.jaw import Jaw
-from tools.human.eyes import BALL
 from tools.human.parts import Parts
 from tools.human.skin import EYE, Skin
 
