@@ -17,9 +17,23 @@ def builtin():
 def fields(builtin):
     """What a FLAME file holds, of a part of the built-in head: every eighth vertex is enough of its geometry."""
     some = np.unique(np.r_[np.arange(0, len(builtin.v_template), 8), np.flatnonzero(builtin.J_regressor.any(0))])
-    kept = {key: getattr(builtin, key)[some] for key in ("v_template", "shapedirs", "posedirs", "weights")}
+    kept = {key: getattr(builtin, key)[some] for key in ("v_template", "posedirs", "weights")}
+    kept["shapedirs"] = np.concatenate(
+        [as_flames(builtin.shapedirs[some, :, :300], 300), as_flames(builtin.shapedirs[some, :, 300:], 100)], 2
+    )
     faces = np.arange(3 * (len(some) // 3), dtype=np.int32).reshape(-1, 3)
     return kept | {"J_regressor": builtin.J_regressor[:, some], "f": faces, "kintree_table": builtin.kintree_table}
+
+
+def as_flames(shapes, count):
+    """count components [V,3,count] in the order of how much they move, none of them empty: as FLAME's files hold them."""
+    size = np.sqrt((shapes.astype(float) ** 2).sum((0, 1)))
+    own = shapes[..., np.argsort(-size)][..., : (size > 0).sum()]
+    more = np.random.default_rng(0).standard_normal((own.shape[2], count - own.shape[2])) / np.sqrt(own.shape[2])
+    fading = 0.5 * np.sqrt(np.sort(size[size > 0])[0] / size.max()) * 0.99 ** np.arange(more.shape[1])
+    more = own[..., -1:] * 0 + own @ more * fading
+    more *= np.linalg.norm(own[..., -1]) / max(np.linalg.norm(more[..., :1]), 1e-12) * 0.99
+    return np.concatenate([own, more], 2).astype(np.float32)
 
 
 def trimmed(fields, identity, expression):
