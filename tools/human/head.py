@@ -77,6 +77,8 @@ def make(source):
     found = find_landmarks(skin)
     margins = [lids.margin_lines(ring) for ring in skin.margins]
     strands = grow(skin)
+    bound = np.maximum(with_strands(strands, np.concatenate([weights, parts.weights])), 0)
+    bound /= bound.sum(1, keepdims=True)
     parts_shapes = with_strands(strands, shapedirs)
     parts_shapes[len(parts.rows) :, :, GROWN : GROWN + len(SHAPES)] += rounded(strands.shapes, COARSE)
     return {
@@ -106,7 +108,7 @@ def make(source):
         "parts_v": np.concatenate([parts.vertices, strands.vertices]).astype(np.float32),
         "parts_f": np.concatenate([parts.faces, strands.faces + len(parts.rows)]).astype(np.int32),
         "parts_face": np.concatenate([parts.face_part, strands.part + len(parts.names)]).astype(np.int32),
-        "parts_weights": with_strands(strands, np.concatenate([weights, parts.weights])).astype(np.float32),
+        "parts_weights": bound.astype(np.float32),
         "parts_shapedirs": parts_shapes,
         "parts_lids": with_strands(strands, blinks).astype(np.float32),
         "parts_tongue": np.pad(tongue_shapes(parts), ((0, len(strands.vertices)), (0, 0), (0, 0))).astype(np.float32),

@@ -19,6 +19,7 @@ from tools.human.source import MIRROR
 COURSE = np.array([(0.0105, 0.0498), (0.0170, 0.0516), (0.0260, 0.0533), (0.0360, 0.0540), (0.0460, 0.0515), (0.0555, 0.0455)])
 BROW_HAIRS = 220
 UPPER_LASHES, LOWER_LASHES = 74, 40
+SPAN = 0.002  # metres: how far the lid's vertices lie apart that a lash turns with
 SEED = 11
 SHAPES = ("Brow Fullness", "Brow Arch", "Brow Height", "Brow Tilt", "Brow Gap", "Lash Length")  # how people's brows and lashes differ
 
@@ -171,9 +172,10 @@ def lashes(skin):
     def add(points, triangles, c, root, move):
         nonlocal count
         near = np.unique(np.r_[ring[[c, c + 1]], outer[[c, c + 1]], inner[[c, c + 1]]])
-        corners = np.vstack([1000 * v[near].T, np.ones(len(near))])  # in millimetres both count alike
-        flat = np.column_stack([0 * points[:, 0] + root[0], points[:, 1:]])
-        row = (np.linalg.pinv(corners, 0.02) @ np.column_stack([1000 * flat, np.ones(len(flat))]).T).T
+        corners = np.vstack([v[near].T - root[:, None], np.full(len(near), SPAN)])
+        flat = np.column_stack([0 * points[:, 0], points[:, 1:] - root[1:], np.full(len(points), SPAN)])
+        row = (np.linalg.pinv(corners, 0.10) @ flat.T).T
+        row /= row.sum(1, keepdims=True)
         places.append(points)
         faces.append(triangles + count)
         on.append(csr_matrix((row.ravel(), np.tile(near, len(points)), len(near) * np.arange(len(points) + 1)), (len(points), len(v))))
@@ -182,7 +184,7 @@ def lashes(skin):
 
     half = size // 2
     for upper, number, first, last, lengths, thick in (
-        (True, UPPER_LASHES, 0.6, half - 4.0, (0.0062, 0.0078, 0.0074, 0.0062, 0.0038), 0.00014),
+        (True, UPPER_LASHES, 0.6, half - 6.0, (0.0062, 0.0078, 0.0074, 0.0062, 0.0038), 0.00014),
         (False, LOWER_LASHES, size - 1.2, half + 5.5, (0.0030, 0.0036, 0.0034, 0.0030, 0.0020), 0.00008),
     ):
         at = np.linspace(first, last, number) + rng.uniform(-0.15, 0.15, number)
@@ -213,7 +215,7 @@ def lashes(skin):
             points, move = cone(long), np.zeros((7, 3, len(SHAPES)))
             move[..., SHAPES.index("Lash Length")] = cone(1.15 * long) - points
             add(points, CONE, c, root, move)
-    for c in range(1, half - 4):  # the line of the upper roots
+    for c in range(1, half - 5):  # the line of the upper roots
         out = (v[ring[c : c + 2]] - EYE) * 0.006
         low, high = 0.35 * v[ring[c : c + 2]] + 0.65 * v[inner[c : c + 2]], 0.75 * v[ring[c : c + 2]] + 0.25 * v[outer[c : c + 2]]
         ribbon = np.vstack([high + out, low])
