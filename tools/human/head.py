@@ -77,6 +77,7 @@ def make(source):
     found = find_landmarks(skin)
     margins = [lids.margin_lines(ring) for ring in skin.margins]
     strands = grow(skin)
+    shutting = np.stack([strands.shut(skin, lid) for lid in np.moveaxis(blinks[:SKIN], 2, 0)], -1)
     bound = np.maximum(with_strands(strands, np.concatenate([weights, parts.weights])), 0)
     bound /= bound.sum(1, keepdims=True)
     parts_shapes = with_strands(strands, shapedirs)
@@ -110,7 +111,7 @@ def make(source):
         "parts_face": np.concatenate([parts.face_part, strands.part + len(parts.names)]).astype(np.int32),
         "parts_weights": bound.astype(np.float32),
         "parts_shapedirs": parts_shapes,
-        "parts_lids": with_strands(strands, blinks).astype(np.float32),
+        "parts_lids": np.concatenate([blinks[SKIN:], shutting]).astype(np.float32),
         "parts_tongue": np.pad(tongue_shapes(parts), ((0, len(strands.vertices)), (0, 0), (0, 0))).astype(np.float32),
         "lids_identity": rounded(ways[:SKIN], COARSE),
         "parts_lids_identity": rounded(with_strands(strands, ways), COARSE),

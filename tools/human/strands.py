@@ -19,6 +19,7 @@ from tools.human.source import MIRROR
 COURSE = np.array([(0.0105, 0.0498), (0.0170, 0.0516), (0.0260, 0.0533), (0.0360, 0.0540), (0.0460, 0.0515), (0.0555, 0.0455)])
 BROW_HAIRS = 220
 UPPER_LASHES, LOWER_LASHES = 74, 40
+NEAR = 6  # of the lid's vertices about a lash's root
 SPAN = 0.002  # metres: how far the lid's vertices lie apart that a lash turns with
 SEED = 11
 SHAPES = ("Brow Fullness", "Brow Arch", "Brow Height", "Brow Tilt", "Brow Gap", "Lash Length")  # how people's brows and lashes differ
@@ -27,7 +28,7 @@ SHAPES = ("Brow Fullness", "Brow Arch", "Brow Height", "Brow Tilt", "Brow Gap", 
 @dataclass(frozen=True)
 class Strands:
     """names [P]; vertices [N,3], faces [F,3], part [F] (index of names), on: sparse [N,V], shapes [N,3,len(SHAPES)]: metres at one
-    standard deviation."""
+    standard deviation; near [N,NEAR]: the lid's vertices about a lash's root, -1 for brows."""
 
     names: list
     vertices: np.ndarray
@@ -35,13 +36,30 @@ class Strands:
     part: np.ndarray
     on: csr_matrix
     shapes: np.ndarray
+    near: np.ndarray
+
+    def shut(self, skin, lid):
+        """[N,3]: the way of every vertex when a lid goes its way [V,3]: lashes turn with the lid about their roots and keep their length
+        (the rotation that carries the lid's vertices best: Kabsch 1976)."""
+        way = (self.on @ lid.reshape(len(lid), -1)).reshape(-1, 3)
+        own = np.flatnonzero(self.near[:, 0] >= 0)
+        before = skin.vertices[self.near[own]]
+        after = before + lid[self.near[own]]
+        p, q = (places - places.mean(1, keepdims=True) for places in (before, after))
+        u, _, vt = np.linalg.svd(np.einsum("nki,nkj->nij", p, q))
+        flip = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+        vt[:, 2] *= flip[:, None]
+        turn = np.einsum("nki,njk->nij", vt, u)
+        lever = self.vertices[own] - before.mean(1)
+        way[own] = after.mean(1) + np.einsum("nij,nj->ni", turn, lever) - self.vertices[own]
+        return way
 
 
 def grow(skin):
     """Strands of both brows and all lashes."""
     surface = Surface(skin)
-    names, places, faces, part, on, shapes, count = [], [], [], [], [], [], 0
-    for kind, (points, triangles, weights, moves) in (("brow", brow(surface)), ("lashes", lashes(skin))):
+    names, places, faces, part, on, shapes, near, count = [], [], [], [], [], [], [], 0
+    for kind, (points, triangles, weights, moves, lid) in (("brow", brow(surface)), ("lashes", lashes(skin))):
         for side, mirrored in (("left", False), ("right", True)):
             names.append(f"{kind}_{side}")
             places.append(points * MIRROR if mirrored else points)
@@ -49,8 +67,9 @@ def grow(skin):
             part.append(np.full(len(triangles), len(names) - 1))
             on.append(weights[:, np.argsort(skin.mirror)] if mirrored else weights)
             shapes.append(moves * np.array(MIRROR)[:, None] if mirrored else moves)
+            near.append(np.where(lid < 0, -1, skin.mirror[lid]) if mirrored else lid)
             count += len(points)
-    return Strands(names, *map(np.concatenate, (places, faces, part)), vstack(on).tocsr(), np.concatenate(shapes))
+    return Strands(names, *map(np.concatenate, (places, faces, part)), vstack(on).tocsr(), *map(np.concatenate, (shapes, near)))
 
 
 # Brows
@@ -92,12 +111,12 @@ class Surface:
 
 
 def brow(surface):
-    """(vertices, triangles, on, shapes) of the left brow: flat tapered hairs in a band along COURSE."""
+    """(vertices, triangles, on, shapes, near) of the left brow: flat tapered hairs in a band along COURSE."""
     places, on = brow_places(surface, {})
     shapes = np.stack([brow_places(surface, {name: 1})[0] - places for name in SHAPES], -1)
     hair = np.array([[0, 1, 3], [0, 3, 2], [2, 3, 4]])
     faces = (5 * np.arange(BROW_HAIRS)[:, None, None] + hair).reshape(-1, 3)
-    return places, faces, on, shapes
+    return places, faces, on, shapes, np.full((len(places), NEAR), -1)
 
 
 def brow_places(surface, shape):
@@ -149,8 +168,8 @@ def brow_places(surface, shape):
 
 
 def lashes(skin):
-    """(vertices, triangles, on, shapes) of the left eye's lashes: curved tapered cones from the lids' margins, in small tufts, and the
-    dark line that their roots make.
+    """(vertices, triangles, on, shapes, near) of the left eye's lashes: curved tapered cones from the lids' margins, in small tufts,
+    and the dark line that their roots make.
 
     A lash turns with its lid about the line along it: its weights are the affine coordinates of its vertices, at the root's x, in the
     lid's vertices near the root."""
@@ -167,7 +186,7 @@ def lashes(skin):
     outer, inner = (np.array([beside(c, outward) for c in range(size)]) for outward in (True, False))
     edge = 0.7 * v[ring] + 0.3 * v[inner]
     rng = np.random.default_rng(SEED)
-    places, faces, on, shapes, count = [], [], [], [], 0
+    places, faces, on, shapes, about, count = [], [], [], [], [], 0
 
     def add(points, triangles, c, root, move):
         nonlocal count
@@ -180,6 +199,7 @@ def lashes(skin):
         faces.append(triangles + count)
         on.append(csr_matrix((row.ravel(), np.tile(near, len(points)), len(near) * np.arange(len(points) + 1)), (len(points), len(v))))
         shapes.append(move)
+        about.append(np.tile(np.resize(near, NEAR), (len(points), 1)))
         count += len(points)
 
     half = size // 2
@@ -220,7 +240,7 @@ def lashes(skin):
         low, high = 0.35 * v[ring[c : c + 2]] + 0.65 * v[inner[c : c + 2]], 0.75 * v[ring[c : c + 2]] + 0.25 * v[outer[c : c + 2]]
         ribbon = np.vstack([high + out, low])
         add(ribbon, np.array([[0, 1, 3], [0, 3, 2]]), c, ribbon.mean(0), np.zeros((4, 3, len(SHAPES))))
-    return np.concatenate(places), np.concatenate(faces), vstack(on), np.concatenate(shapes)
+    return np.concatenate(places), np.concatenate(faces), vstack(on), *map(np.concatenate, (shapes, about))
 
 
 CONE = np.array([(0, 1, 4), (0, 4, 3), (1, 2, 5), (1, 5, 4), (2, 0, 3), (2, 3, 5), (3, 4, 6), (4, 5, 6), (5, 3, 6)])
