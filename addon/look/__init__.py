@@ -2,7 +2,7 @@
 
 from . import shaders
 
-HAIR = "Utter Hair"  # vertex group of the hair, and the modifier that hides it
+HAIR = "utter_hair"  # custom property of an object that is the hair of its parent: the style
 
 
 def changed(settings, _context):
@@ -11,40 +11,26 @@ def changed(settings, _context):
 
 
 def apply(obj):
-    """Carry the look of Object.utter over to the object's materials and its hair."""
-    settings, switch = obj.utter, obj.modifiers.get(HAIR)
-    if switch is not None:
-        switch.show_viewport = switch.show_render = not settings.show_hair
+    """Carry the look of Object.utter over to the materials of the head and of its hair."""
+    settings, hair = obj.utter, [child for child in obj.children if HAIR in child]
     values = {
         shaders.TONE: settings.skin_tone,
         shaders.EYES: (*settings.eye_colour, 1),
         shaders.HAIR: (*settings.hair_colour, 1),
-        shaders.SCALP: float(switch is not None and settings.show_hair),
+        shaders.GREY: settings.hair_grey,
+        shaders.SCALP: float(bool(hair)),
     }
-    for material in obj.data.materials:
+    for material in (material for part in (obj, *hair) for material in part.data.materials):
         if material is not None and material.node_tree is not None:
             for node in material.node_tree.nodes:
                 if node.name in values:
                     node.outputs[0].default_value = values[node.name]
             kind = material.get(shaders.KIND)
             if kind in shaders.STRANDS:
-                light = shaders.STRANDS[kind]
-                material.diffuse_color = (*(light * part for part in settings.hair_colour), 1)
+                light, grey = shaders.STRANDS[kind], settings.hair_grey
+                strands = ((1 - grey) * light * own + grey * white for own, white in zip(settings.hair_colour, shaders.WHITE))
+                material.diffuse_color = (*strands, 1)
             elif kind == "iris":
                 material.diffuse_color = (*settings.eye_colour, 1)
             elif kind == "skin":
                 material.diffuse_color = (*shaders.tone(settings.skin_tone), 1)
-
-
-def add_hair_switch(obj, kind="hair"):
-    """Give an object with faces of that kind a modifier that hides them; it is off: hair shows."""
-    slots = [i for i, material in enumerate(obj.data.materials) if material.get(shaders.KIND) == kind]
-    vertices = sorted({vertex for polygon in obj.data.polygons if polygon.material_index in slots for vertex in polygon.vertices})
-    if vertices:
-        obj.vertex_groups.new(name=HAIR).add(vertices, 1.0, "REPLACE")
-        switch = obj.modifiers.new(HAIR, "MASK")
-        switch.vertex_group, switch.invert_vertex_group = HAIR, True
-        switch.show_viewport = switch.show_render = False
-        for material in obj.data.materials:
-            if shaders.SCALP in material.node_tree.nodes:
-                material.node_tree.nodes[shaders.SCALP].outputs[0].default_value = 1.0
