@@ -106,7 +106,7 @@ def skin(graph):
     edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
     colour = graph.mix(graph.smooth(edge, 0.15, 0.85), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
-    colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, DEFAULT_HAIR))
+    colour = graph.mix(graph.smooth(shadow, 0.35, 1.0, 0, 0.80), colour, graph.colour(HAIR, DEFAULT_HAIR))
     colour = graph.mix(inside, colour, (0.34, 0.062, 0.055))
 
     oil = graph.add((nose, 0.13), (forehead, 0.07), (lids, 0.04), (blotch, -0.14), (lips, 0.15), (inside, 0.2), (None, 0.05))
@@ -245,11 +245,9 @@ def hair(graph):
     return graph.principled(
         {
             "Base Color": colour,
-            "Roughness": graph.math("MULTIPLY_ADD", strand, 0.18, 0.34),
-            "Specular IOR Level": 0.5,
-            "Specular Tint": (1.0, 0.88, 0.76, 1),
-            "Sheen Weight": 0.04,
-            "Sheen Roughness": 0.5,
+            "Roughness": graph.math("MULTIPLY_ADD", strand, 0.20, 0.38),
+            "Specular IOR Level": 0.32,
+            "Specular Tint": graph.mix(0.5, (1.0, 0.86, 0.72), graph.multiply(1.0, own, (3.0, 3.0, 3.0))),
         }
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 import numpy as np
+from mathutils.kdtree import KDTree
 
 from .. import look
 from ..look import shaders
@@ -133,7 +134,7 @@ def strands(style):
     first = guides[:, :1]
     offsets = np.einsum("nk,nkpc->npc", weight, (guides - first)[chosen])
     lengths = 1 - told["uneven"] * draw.random(count) ** 2
-    lengths *= 0.45 + 0.55 * np.clip(1.6 * vigour, 0, 1)
+    lengths *= 0.25 + 0.75 * np.clip(1.8 * vigour, 0, 1)  # baby hairs
     stray = draw.random(count) < told["stray"]
     points = guides.shape[1]
     along = np.linspace(0, 1, points)
@@ -141,7 +142,7 @@ def strands(style):
     # Tufts: hairs come together with a hair of theirs, wide tufts and within them narrow ones.
     for share, size in ((0.6, 55), (1.0, 9)):
         leaders = draw.choice(count, max(count // size, 1), replace=False)
-        own = leaders[_nearest(roots, roots[leaders])]
+        own = leaders[_nearest(roots, roots[leaders])[0][:, 0]]
         own = np.where(np.sum((line[own, 2] - line[own, 0]) * (line[:, 2] - line[:, 0]), 1) > 0, own, np.arange(count))
         pull = told["clump"] * share * along[None] ** 1.3 * np.where(stray, 0.1, draw.uniform(0.5, 1, count))[:, None]
         line = line + pull[..., None] * (line[own] - line)
@@ -165,7 +166,7 @@ def strands(style):
     roll = draw.normal(0, 0.35, (count, 1, 1))
     side, up = np.cos(roll) * side + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * side
     taper = np.interp(along, (0, 0.12, 0.55, 1), (0.55, 1, 1, 0.18))
-    wide = 0.5 * told["width"] * taper[None] * (np.where(stray, 0.45, draw.uniform(0.7, 1.3, count)) * (0.45 + 0.55 * vigour))[:, None]
+    wide = 0.5 * told["width"] * taper[None] * (np.where(stray, 0.45, draw.uniform(0.7, 1.3, count)) * (0.3 + 0.7 * vigour))[:, None]
     across = np.array([-1.0, 1.0])[:, None]
     vertices = line[:, :, None] + across * (side * wide[..., None])[:, :, None]
     normals = _unit(up[:, :, None] + 0.75 * across * side[:, :, None])  # round, although it is flat
@@ -196,11 +197,8 @@ def strands(style):
 
 def _between(guides, roots):
     """Three guides for each root [n,3], the nearest first, and their shares [n,3]: those that go another way than the first have none."""
-    starts = guides[:, 0]
-    far = np.concatenate([np.linalg.norm(part[:, None] - starts[None], axis=2) for part in np.array_split(roots, 16)])
-    chosen = np.argsort(far, axis=1)[:, :3]
-    far = np.take_along_axis(far, chosen, 1)
-    course = _unit(guides[:, min(4, guides.shape[1] - 1)] - starts)
+    chosen, far = _nearest(roots, guides[:, 0], 3)
+    course = _unit(guides[:, min(4, guides.shape[1] - 1)] - guides[:, 0])
     alike = np.einsum("nkc,nc->nk", course[chosen], course[chosen[:, 0]])
     weight = np.clip((alike - LIKE) / 0.3, 0, 1) / (far + 0.002) ** 2
     return chosen, weight / weight.sum(1, keepdims=True)
@@ -216,9 +214,15 @@ def _walked(offsets, lengths):
     return (1 - part) * take(low) + part * take(low + 1)
 
 
-def _nearest(places, among):
-    """Which of the places `among` [m,3] is nearest to each of places [n,3]."""
-    return np.concatenate([((part[:, None] - among[None]) ** 2).sum(2).argmin(1) for part in np.array_split(places, 16)])
+def _nearest(places, among, count=1):
+    """Which of the places `among` [m,3] are nearest to each of places [n,3], and how far: two arrays [n,count]."""
+    tree = KDTree(len(among))
+    for number, place in enumerate(among.tolist()):
+        tree.insert(place, number)
+    tree.balance()
+    found = [[(number, far) for _, number, far in tree.find_n(place, count)] for place in places.tolist()]
+    numbers, distances = np.moveaxis(np.array(found), 2, 0)
+    return numbers.astype(int), distances
 
 
 def _outwards(line):

@@ -14,11 +14,11 @@ from tools.human import styles
 MIDDLE = np.array([0.0, 0.055, -0.010])
 # The hairline: degrees round, degrees down; forehead, temple, sideburn, round the ear, nape.
 HAIRLINE = np.array(
-    [(0, 55), (14, 54.5), (26, 54.5), (34, 55.5), (42, 58.5), (50, 65), (57, 75), (62, 86), (66, 98), (70, 109), (74, 115), (78, 113)]
-    + [(81, 106), (86, 99), (95, 95), (104, 97), (112, 105), (118, 116), (124, 128), (138, 138), (160, 144), (180, 144)],
+    [(0, 57.5), (10, 57), (20, 55.5), (28, 54.5), (35, 55.5), (42, 59.5), (50, 66), (56, 74), (61, 86), (65.5, 99), (69, 111), (73, 117)]
+    + [(76, 115), (80, 107), (86, 100.5), (95, 98), (104, 99), (112, 104), (117, 112), (120, 122), (124, 133), (136, 142), (160, 146), (180, 146)],
     float,
 )
-SOFT = 0.011  # metres over which the hairline fades
+SOFT = 0.018  # metres over which the hairline fades
 APART = 0.00145, 0.0095  # metres between roots of hairs, and of guides
 STEP = 2.0**-17  # metres of one unit of the guides' whole numbers
 down = PchipInterpolator(*HAIRLINE.T)
@@ -36,11 +36,10 @@ def make(head):
         fields[f"guides_{name}"] = np.round(lines[name] / STEP).astype(np.int16)
     tree = cKDTree(skull.v[skull.bare])
     near = {name: skull.bare[tree.query(line)[1]] for name, line in lines.items()}
-    bound, number = np.unique(np.concatenate([corners.ravel(), *(rows.ravel() for rows in near.values())]), return_inverse=True)
+    bound = np.unique(np.concatenate([corners.ravel(), *(rows.ravel() for rows in near.values())]))
     compact = np.searchsorted(bound, corners).astype(np.uint16)
     fields |= {f"near_{name}": np.searchsorted(bound, rows).astype(np.uint16) for name, rows in near.items()}
     weights = head["weights"][bound]
-    del number
     return fields | {
         "styles": np.array(list(styles.STYLES)),
         "setting_names": np.array(styles.SETTINGS),
@@ -69,7 +68,11 @@ class Skull:
         area = np.cross(self.v[self.quads[:, 2]] - self.v[self.quads[:, 0]], self.v[self.quads[:, 3]] - self.v[self.quads[:, 1]])
         for corner in self.quads.T:
             np.add.at(n, corner, area)
-        self.ears = head["regions"][head["region_names"].tolist().index("ears")][:count]
+        ears = head["regions"][head["region_names"].tolist().index("ears")][:count]
+        above = (np.abs(self.v[:, 1] - 0.048) < 0.008) & (np.abs(self.v[:, 2]) < 0.08)  # a band round the skull over the ears
+        order = np.argsort(self.v[above, 2])
+        wide = np.poly1d(np.polyfit(self.v[above, 2][order], np.abs(self.v[above, 0])[order], 4))
+        self.ears = ears & (np.abs(self.v[:, 0]) > wide(self.v[:, 2]) - 0.001)
         n[self.ears] = np.sign(self.v[self.ears, :1]) * (1, 0, 0) + (0, 0, -0.15)  # an ear is something that hair lies over
         self.normals = unit(n)
         self.bare = np.flatnonzero(~self.ears)
@@ -112,7 +115,7 @@ def inside(p):
 
 def density(p, ears):
     """How thickly hair grows at places [n,3]: 0 to 1."""
-    return smooth(inside(p), -0.35 * SOFT, 0.65 * SOFT) * ~ears
+    return smooth(inside(p), -0.35 * SOFT, 0.65 * SOFT) ** 1.4 * ~ears
 
 
 def grow_roots(skull, draw):
@@ -127,7 +130,7 @@ def grow_roots(skull, draw):
     shares = np.stack([u[:, 0], u[:, 1] - u[:, 0], 1 - u[:, 1]], 1)
     p = place(skull.v, triangles[chosen], shares)
     thick = density(p, np.zeros(len(p), bool))
-    keep = thinned(p, APART[0], np.ones(len(p), bool)) & (draw.random(len(p)) < 0.02 + thick) & (thick > 0.01)
+    keep = thinned(p, APART[0], np.ones(len(p), bool)) & (draw.random(len(p)) < thick)
     keep = draw.permutation(np.flatnonzero(keep))
     return triangles[chosen][keep], shares[keep], thick[keep]
 

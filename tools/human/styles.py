@@ -178,6 +178,19 @@ def turned_in(skull, line):
     return keep_out(skull, moved, 0.004)
 
 
+def wavy(skull, line):
+    """Long hair falls in waves, of which neighbours share the beat."""
+    t = np.linspace(0, 1, line.shape[1])[None]
+    x, y, z = line[:, 0].T
+    beat = column(25 * x + 18 * z + 1.5 * np.sin(40 * z) + 9 * np.sign(x))
+    course = unit(np.gradient(line, axis=1))
+    out = unit((line - (0, 0, -0.02)) * (1, 0, 1))
+    side = np.cross(course, out)
+    grown = smooth(t, 0.15, 0.8) * np.sin(2 * np.pi * 2.3 * t + beat)
+    lift = smooth(t, 0.10, 0.6) * np.sin(2 * np.pi * 2.3 * t + beat + 1.3)
+    return keep_out(skull, line + side * (0.0075 * grown)[..., None] + out * (0.0045 * lift)[..., None], 0.003)
+
+
 def keep_out(skull, line, least):
     p = line[:, 1:].reshape(-1, 3)
     out, high = skull.over(p)
@@ -324,8 +337,8 @@ STYLES = {
         finish=turned_in,
     ),  # fmt: skip
     "long": Style(
-        16, falling(-0.185), curtain(-0.018), volume(0.010, 0.014), held=0.45, count=7500, width=0.0008, clump=0.55,
-        waves=0.0035, uneven=0.16,
+        16, falling(-0.185), curtain(-0.018), volume(0.012, 0.016), held=0.45, count=8500, width=0.0008, clump=0.35,
+        waves=0.004, uneven=0.2, finish=wavy,
     ),  # fmt: skip
     "ponytail": Style(
         16, way_to(TIE), tied(TIE), volume(0.006, 0.005), held=0.8, count=8000, clump=0.25, waves=0.0008, stray=0.025,
