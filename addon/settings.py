@@ -4,7 +4,6 @@ from typing import Any
 
 import bpy
 from bpy.props import (
-    BoolProperty,
     CollectionProperty,
     EnumProperty,
     FloatProperty,
@@ -18,6 +17,7 @@ from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
 from .panels import base, identity, takes, voice, words
+from .rigs import hair
 
 PROMPTS = (
     "happy",
@@ -167,7 +167,16 @@ class HeadSettings(bpy.types.PropertyGroup):
             default=shaders.DEFAULT_HAIR,
             update=look.changed,
         ),
-        "show_hair": BoolProperty(name="Show Hair", description="Hair on the scalp", default=True, update=look.changed),
+        "hair_grey": FloatProperty(
+            name="Grey", description="Share of hairs that have gone grey", subtype="FACTOR", min=0, max=1, default=0, update=look.changed
+        ),
+        "hair_style": EnumProperty(
+            name="Hair Style",
+            description="Hair on the scalp, an object of its own",
+            items=tuple((style, title, "") for style, title in hair.STYLES.items()),
+            default=hair.DEFAULT,
+            update=hair.changed,
+        ),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }

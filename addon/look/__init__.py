@@ -2,7 +2,7 @@
 
 from . import shaders
 
-HAIR = "Utter Hair"  # vertex group of the hair, and the modifier that hides it
+HAIR = "utter_hair"  # custom property of an object that is the hair of its parent: the style
 
 
 def changed(settings, _context):
@@ -11,17 +11,16 @@ def changed(settings, _context):
 
 
 def apply(obj):
-    """Carry the look of Object.utter over to the object's materials and its hair."""
-    settings, switch = obj.utter, obj.modifiers.get(HAIR)
-    if switch is not None:
-        switch.show_viewport = switch.show_render = not settings.show_hair
+    """Carry the look of Object.utter over to the materials of the head and of its hair."""
+    settings, hair = obj.utter, [child for child in obj.children if HAIR in child]
     values = {
         shaders.TONE: settings.skin_tone,
         shaders.EYES: (*settings.eye_colour, 1),
         shaders.HAIR: (*settings.hair_colour, 1),
-        shaders.SCALP: float(switch is not None and settings.show_hair),
+        shaders.GREY: settings.hair_grey,
+        shaders.SCALP: float(bool(hair)),
     }
-    for material in obj.data.materials:
+    for material in (material for part in (obj, *hair) for material in part.data.materials):
         if material is not None and material.node_tree is not None:
             for node in material.node_tree.nodes:
                 if node.name in values:
@@ -34,21 +33,8 @@ def apply(obj):
 def _plain(settings, kind):
     """The plain colour of a material of that kind; None if the artist's choices do not change it."""
     if kind in shaders.STRANDS:
-        return tuple(shaders.STRANDS[kind] * part for part in settings.hair_colour)
+        light, grey = shaders.STRANDS[kind], settings.hair_grey
+        return tuple((1 - grey) * light * own + grey * white for own, white in zip(settings.hair_colour, shaders.WHITE))
     skin = shaders.tone(settings.skin_tone)
     lips = tuple(part * red for part, red in zip(skin, shaders.LIPS))
     return {"iris": tuple(settings.eye_colour), "skin": skin, "lip": lips}.get(kind)
-
-
-def add_hair_switch(obj, kind="hair"):
-    """Give an object with faces of that kind a modifier that hides them; it is off: hair shows."""
-    slots = [i for i, material in enumerate(obj.data.materials) if material.get(shaders.KIND) == kind]
-    vertices = sorted({vertex for polygon in obj.data.polygons if polygon.material_index in slots for vertex in polygon.vertices})
-    if vertices:
-        obj.vertex_groups.new(name=HAIR).add(vertices, 1.0, "REPLACE")
-        switch = obj.modifiers.new(HAIR, "MASK")
-        switch.vertex_group, switch.invert_vertex_group = HAIR, True
-        switch.show_viewport = switch.show_render = False
-        for material in obj.data.materials:
-            if shaders.SCALP in material.node_tree.nodes:
-                material.node_tree.nodes[shaders.SCALP].outputs[0].default_value = 1.0

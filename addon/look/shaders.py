@@ -8,10 +8,11 @@ nodes with these names, in every material that needs it.
 import bpy
 import numpy as np
 
-TONE, EYES, HAIR, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Hair on Scalp"
+TONE, EYES, HAIR, GREY, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Grey Share", "Hair on Scalp"
 PLAINLY = "Plain Colour"  # node: the one colour that stands for a material where its nodes are not understood
 KIND = "utter_kind"  # custom property of a material: what it is made for
 DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.30, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
+WHITE = (0.52, 0.51, 0.49)  # of a hair that has gone grey
 STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the hair's colour
 
 # In the viewport and in files for other programs: colour, alpha, roughness.
@@ -60,7 +61,7 @@ def make(kind, kinds=()):
         surface = glass(graph, PLAIN[kind][1])
         material.surface_render_method = "BLENDED"
     elif kind in STRANDS:
-        surface = hair(graph, STRANDS[kind])
+        surface = hair(graph) if kind == "hair" else lash(graph, STRANDS[kind])
     elif kind == "teeth":
         surface = teeth(graph)
     elif kind in ("gums", "tongue", "caruncle"):
@@ -118,7 +119,7 @@ def skin(graph):
     edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
     colour = graph.mix(graph.smooth(edge, 0.05, 1.0), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
-    colour = graph.mix(graph.smooth(shadow, 0.3, 0.9, 0, 0.85), colour, graph.colour(HAIR, DEFAULT_HAIR))
+    colour = graph.mix(graph.smooth(shadow, 0.35, 1.0, 0, 0.80), colour, graph.colour(HAIR, DEFAULT_HAIR))
     colour = graph.mix(inside, colour, (0.34, 0.062, 0.055))
 
     oil = graph.add((nose, 0.13), (forehead, 0.08), (lids, 0.05), (blotch, -0.20), (lips, 0.08), (inside, 0.2), (None, 0.13))
@@ -242,25 +243,34 @@ def flesh(graph, colour, bumps):
     )
 
 
-def hair(graph, light):
-    """Strands: streaks of darker and lighter hair. light: against the artist's hair colour."""
-    rest = graph.attribute("rest", 1)
-    across = graph.node("CombineXYZ", {"X": graph.mask("strand"), "Y": graph.noise(rest, 60, 1)})  # with a wave, or it were combed
-    streak = graph.noise(graph.scale(across, (1.0, 0.001, 1.0)), 1300, 3, 0.65)
-    tuft = graph.noise(graph.scale(across, (1.0, 0.004, 1.0)), 240, 2)
+def hair(graph):
+    """Hairs of the scalp: no two alike, darker at the root, lighter at the tip; some grey."""
+    strand, along = graph.mask("strand"), graph.mask("along")
+    chance = graph.node("TexWhiteNoise", {"W": strand}, noise_dimensions="1D")
+    tuft = graph.noise(graph.attribute("rest", 1), 70, 2)
     own = graph.colour(HAIR, DEFAULT_HAIR)
-    dark, bright = (graph.multiply(1.0, own, (times * light,) * 3) for times in (0.45, 1.8))
-    colour = graph.mix(graph.smooth(streak, 0.30, 0.72), dark, bright)
-    colour = graph.multiply(graph.smooth(tuft, 0.35, 0.65, 0.5, 0), colour, (0.50, 0.47, 0.45))
+    dark, bright = (graph.multiply(1.0, own, (times,) * 3) for times in (0.55, 1.65))
+    colour = graph.mix(graph.smooth(graph.add((strand, 0.6), (tuft, 0.8), (None, -0.2)), 0.1, 0.9), dark, bright)
+    colour = graph.multiply(graph.smooth(along, 0.45, 0.0), colour, (0.50, 0.47, 0.45))
+    colour = graph.multiply(graph.smooth(along, 0.6, 1.0), colour, (1.28, 1.20, 1.10))
+    grey = graph.math("LESS_THAN", chance, graph.value(GREY, 0.0))
+    colour = graph.mix(grey, colour, graph.mix(strand, tuple(0.6 * part for part in WHITE), tuple(1.25 * part for part in WHITE)))
     return graph.principled(
         {
             "Base Color": colour,
-            "Roughness": graph.math("MULTIPLY_ADD", streak, 0.35, 0.34),
-            "Specular IOR Level": 0.35,
-            "Specular Tint": (1.0, 0.86, 0.74, 1),
-            "Normal": graph.bump(graph.add((streak, 0.7), (tuft, 1.0)), 0.8, 0.0012),
+            "Roughness": graph.math("MULTIPLY_ADD", strand, 0.20, 0.38),
+            "Specular IOR Level": 0.32,
+            "Specular Tint": graph.mix(0.5, (1.0, 0.86, 0.72), graph.multiply(1.0, own, (3.0, 3.0, 3.0))),
         }
     )
+
+
+def lash(graph, light):
+    """Brows and lashes. light: against the artist's hair colour."""
+    uneven = graph.noise(graph.attribute("rest", 1), 900, 1)
+    own = graph.multiply(1.0, graph.mix(graph.value(GREY, 0.0), graph.colour(HAIR, DEFAULT_HAIR), WHITE), (light,) * 3)
+    colour = graph.multiply(graph.smooth(uneven, 0.3, 0.7), own, (0.55, 0.55, 0.55))
+    return graph.principled({"Base Color": colour, "Roughness": 0.5, "Specular IOR Level": 0.3, "Specular Tint": (1.0, 0.86, 0.74, 1)})
 
 
 def backdrop(middle, edge, reach):

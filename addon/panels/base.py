@@ -43,6 +43,10 @@ def take_over(head: Any) -> None:
             if name not in group:
                 setattr(owner, name, group[earlier])
             del group[earlier]
+    if saved and "show_hair" in saved:
+        if not saved["show_hair"]:
+            head.utter.hair_style = "NONE"
+        del saved["show_hair"]
 
 
 def chosen(context: Any) -> Any:

@@ -16,8 +16,8 @@ import numpy as np
 
 from .. import rigs
 from ..contract import CHARACTERS, COEFFICIENTS, JAW, LIDS, SLIDERS, UtterError, draw_identity, find_character
-from ..rigs.base import armature, listed
-from ..rigs.flame import PROPERTY, FlameRig, place
+from ..rigs.base import PROPERTY, armature, listed
+from ..rigs.flame import FlameRig, place
 from ..rigs.reshape import reshape
 from ..work import jobs, paths
 from .base import HeadPanel, chosen, not_ready, settings_of

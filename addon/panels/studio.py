@@ -6,8 +6,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Vector
 
-from .. import compat, look, rigs
+from .. import compat, rigs
 from ..look import shaders
+from ..rigs import hair
 from ..rigs.base import neutral
 from ..work import jobs
 from .base import HeadPanel, chosen, not_ready, settings_of
@@ -162,8 +163,9 @@ class UTTER_PT_look(HeadPanel, bpy.types.Panel):
         column.prop(settings_of(head), "eye_colour")
         column.prop(settings_of(head), "hair_colour")
         row = column.row()
-        row.active = look.HAIR in head.modifiers
-        row.prop(settings_of(head), "show_hair")
+        row.active = hair.fits(head)
+        row.prop(settings_of(head), "hair_style")
+        column.prop(settings_of(head), "hair_grey", slider=True)
         self.layout.operator("utter.studio", icon="OUTLINER_OB_CAMERA")
 
 

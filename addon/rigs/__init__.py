@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from .. import look
 from ..contract import UtterError
 from .actions import ActionsRig
-from .base import Recognition, Rig, armature
-from .flame import PROPERTY, FlameRig
+from .base import PROPERTY, Recognition, Rig, armature
+from .flame import FlameRig
 
 KINDS: tuple[type[Rig], ...] = (FlameRig, ActionsRig)
 CERTAIN = 0.6  # from here on an object is taken for a head without being asked
@@ -22,6 +23,8 @@ def recognise(obj: Any) -> Recognition:
         return Recognition("none", reason)
     if obj.data.library and not obj.override_library:
         return Recognition("none", f"The mesh of {obj.name} is linked from another file; make it local to animate it.")
+    if look.HAIR in obj:
+        return Recognition("none", f"{obj.name} is the hair of a head; select the head.")
     found = [seen for kind in KINDS if (seen := kind.recognise(obj)) is not None]
     return max(found, key=lambda seen: (seen.state == "ready", seen.sure))
 

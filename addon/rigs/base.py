@@ -14,6 +14,7 @@ from ..animation import tracks
 from ..animation.tracks import Track
 from . import sharing
 
+PROPERTY = "utter_head"  # of a FLAME head; not "utter": that is where the settings of the panel lie
 WIDEST = 10.0  # Blender's limit for a shape key's slider
 
 

@@ -18,12 +18,11 @@ from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Track
 from ..contract import CHANNELS, EXPRESSION, EYES, FLAME_VERTICES, JAW, LIDS, NECK, TONGUE, UtterError
-from . import sharing
+from . import hair, sharing
 from .axes import align
-from .base import Recognition, Rig, armature, held_keys, key_points, key_track, listed, neutral, sampled_keys, unusable
+from .base import PROPERTY, Recognition, Rig, armature, held_keys, key_points, key_track, listed, neutral, sampled_keys, unusable
 from .likeness import group_weights, likeness, recall
 
-PROPERTY = "utter_head"  # not "utter": that is where the settings of the panel lie
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
 GROUPS = ((EXPRESSION, "Expression"), (JAW, "Jaw"), (LIDS, "Lids"), (TONGUE, "Tongue"))
 BONE_CHANNELS = {  # rotation about x, y, z
@@ -147,7 +146,10 @@ class FlameRig(Rig):
         said, obj, rig = super().separate(), self.obj, armature(self.obj)
         if rig:
             others = (other for other in bpy.data.objects if other.type == "MESH" and other != obj and not other.library)
-            said += sharing.own_armature(obj, rig, [other for other in others if PROPERTY in other and armature(other) == rig])
+            sharers = [other for other in others if PROPERTY in other and armature(other) == rig]
+            said += sharing.own_armature(obj, rig, sharers)
+            if sharers:
+                hair.twin(obj, sharers[0])
         return said
 
     def losses(self) -> list[str]:

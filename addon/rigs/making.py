@@ -6,10 +6,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from .. import look
 from ..contract import JOINTS, LIP_LANDMARKS, UtterError
 from ..look import shaders
-from . import PROPERTY, recognise
+from . import PROPERTY, hair, recognise
 from .axes import TO_BLENDER, align, guess
 from .base import armature, key_points, neutral, triangles
 from .flame import anchor, expression_keys, key_likeness
@@ -51,12 +50,12 @@ def build(bundle_path: Any, name: str | None = None, collection: Any = None, jaw
     collection.objects.link(armature)
     obj.parent = armature
     _bind(obj, armature, bundle["weights"])
-    look.add_hair_switch(obj)
     vertices = bundle["vertices"] @ TO_BLENDER.T
     shapes = [(key, vertices + delta @ TO_BLENDER.T) for key, delta in zip(bundle["key_names"], bundle["key_deltas"])]
     _add_keys(obj, shapes)
     channels, bones = dict(zip(bundle["key_names"], bundle["key_channels"])), {joint: joint for joint in JOINTS}
     _remember(obj, bundle, head_path, jaw, (TO_BLENDER, 1.0), channels, bones)
+    hair.dress(obj, hair.DEFAULT)
     return obj
 
 

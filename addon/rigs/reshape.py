@@ -8,8 +8,9 @@ import numpy as np
 from mathutils import Vector
 
 from ..contract import JOINTS
-from .base import armature
-from .flame import PROPERTY, FlameRig, anchor, place
+from . import hair
+from .base import PROPERTY, armature
+from .flame import FlameRig, anchor, place
 
 
 def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int, np.ndarray], identity: Any) -> None:
@@ -36,6 +37,7 @@ def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int
             _move(block.points, shift if more is None else shift + (more @ to_own).astype(np.float32))
         _move(obj.data.vertices, shift)
         obj.data.update()
+        hair.follow(obj, shift)
     anchor(obj, axes, scale)
     if len(identity):
         obj[PROPERTY]["identity"] = list(identity)

@@ -2,12 +2,9 @@
 
 import numpy as np
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from model_runtime.flame.fit import signs
-
-NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "scalp", "inside", "gum", "strand", "eye_x", "eye_y", "eye_z")
+NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "inside", "gum", "eye_x", "eye_y", "eye_z")
 APART = 0.065  # metres between the eyes of the head on which the lengths below were chosen
 LIMBUS = 0.48  # radius of the iris over that of the eyeball, where no part tells it
 
@@ -16,8 +13,8 @@ def masks(head):
     """Masks float32 [len(NAMES), V + Vp] of the neutral head, skin first; zero where the head has nothing of the kind.
 
     lips, ears, inside (of the mouth): the regions with a soft edge; for teeth and tongue `inside` is how deep they lie.
-    cheeks, nose, forehead, lids: 1 in the middle of each, fading over a centimetre or two. scalp: 1 under the hair, fading beyond
-    its edge. gum: 1 where a tooth leaves its gum. strand: metres across a lock of hair.
+    cheeks, nose, forehead, lids: 1 in the middle of each, fading over a centimetre or two.
+    gum: 1 where a tooth leaves its gum.
     eye_x, eye_y, eye_z: place about the eyeball's centre; the edge of the iris is at distance 1 from the axis; +x to the temple.
     """
     skin, parts = head.v_template, np.zeros((0, 3)) if head.parts_v is None else head.parts_v
@@ -38,8 +35,6 @@ def masks(head):
         if teeth.any() and gums.any():
             far = cKDTree(parts[gums]).query(parts[teeth])[0]
             found["gum"][len(skin) :][teeth] = np.exp(-far / (0.002 * unit))
-        if (kinds == "hair").any():
-            _comb(head, kinds, unit, found)
     return np.stack([found[name] for name in NAMES]).astype(np.float32)
 
 
@@ -69,32 +64,6 @@ def _soften_regions(head, found):
             for _ in range(rounds):
                 value = 0.5 * value + 0.5 * (edges @ value) / degree
             found[name][:count] = value
-
-
-def _comb(head, kinds, unit, found):
-    """scalp and strand, from the hair's own shape: a lock is a piece of its mesh, longest in the direction of its hairs."""
-    parts, faces = head.parts_v, head.parts_f[(kinds == "hair")[head.parts_f].all(1)]
-    weights = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)]) / 3
-    spread = np.einsum("wk,fkc->fwc", weights, parts[faces]).reshape(-1, 3)
-    skin = head.v_template
-    away = skin - spread[cKDTree(spread).query(skin)[1]]
-    up = (skin - spread.mean(0)) / np.linalg.norm(skin - spread.mean(0), axis=1, keepdims=True)
-    high = (away * up).sum(1, keepdims=True)  # how high the hair stands over the skin does not matter,
-    beside = np.linalg.norm(away - high * up, axis=1)  # only how far beside it lies
-    near = np.abs(high[:, 0]) < 0.03 * unit
-    found["scalp"][: len(skin)] = np.exp(-((np.maximum(beside - 0.003 * unit, 0) / (0.004 * unit)) ** 2)) * near
-
-    a, b = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]]).T
-    _, piece = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (len(parts),) * 2), directed=False)
-    strand = found["strand"][len(head.v_template) :]
-    for number, lock in enumerate(np.unique(piece[np.unique(faces)])):
-        own = np.flatnonzero(piece == lock)
-        place = parts[own] - parts[own].mean(0)
-        if np.ptp(place, axis=0).max() > 0.12 * unit:  # no lock but what lies under them: hair falls from the crown
-            strand[own] = 0.08 * np.arctan2(np.abs(place[:, 0]), place[:, 2])
-        else:
-            across = np.linalg.svd(place, full_matrices=False)[2][1]
-            strand[own] = place @ (across * signs(across[:, None])) + 0.05 * number
 
 
 def _fade_from_landmarks(head, joints, unit, found):
