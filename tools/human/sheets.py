@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from addon.panels import studio
-from addon.rigs import making
+from addon.rigs import hair, making
 from addon.rigs.axes import TO_BLENDER
 from contract import EYES
 from model_runtime.flame import bundle, identity, lbs, poses
@@ -21,6 +21,7 @@ TILE, WIDE = (216, 250), (250, 312)  # pixels: close on the face; head and shoul
 TURN = 14.0  # degrees: shows depth and both sides
 IRISES = ((0.060, 0.030, 0.014), (0.075, 0.125, 0.115), (0.050, 0.105, 0.165), (0.080, 0.100, 0.040))  # brown, grey, blue, green
 HAIR = np.array(((0.018, 0.012, 0.009), (0.420, 0.240, 0.095)))  # darkest, fairest
+STYLES = ("LONG", "BOB", "PONYTAIL", "BUN", "CURLY"), ("SHORT", "CROP", "BUZZ", "CURLY")
 BANNER = ("happy", "surprised", "ou", "angry", "aa", "sad")
 
 
@@ -59,20 +60,28 @@ def contents(head):
                 for strength in poses.STRENGTHS
             },
         ),
-        "identities": (
-            6,
-            {f"identity {seed}": {"beta": identity.random(head, seed)[1], "looks": looks(seed), "turn": 24} for seed in range(12)},
-        ),
+        "identities": (6, {f"identity {seed}": person(head, seed) | {"turn": 24} for seed in range(12)}),
     }
 
 
-def looks(seed):
-    """Skin, eyes and hair for a random identity, as Object.utter's properties; dark skin goes with dark eyes and hair."""
+def person(head, seed):
+    """What Stage.shoot takes of the random person of that seed."""
+    sliders, beta = identity.random(head, seed)
+    return {"beta": beta, "looks": looks(seed, sliders["Masculine"])}
+
+
+def looks(seed, masculine=0.0):
+    """Skin, eyes and hair (a man's or a woman's) for a random identity, as Object.utter's properties; dark skin goes with dark eyes and hair."""
     draw = np.random.default_rng(seed)
     tone = draw.uniform(0.05, 0.95)
     light = draw.uniform(0, 1) ** 2 * max(0, 1 - 1.6 * tone)
     eyes = IRISES[int(draw.integers(len(IRISES)))] if tone < 0.55 else IRISES[0]
-    return {"skin_tone": tone, "eye_colour": eyes, "hair_colour": HAIR[0] * (1 - light) + HAIR[1] * light}
+    return {
+        "skin_tone": tone,
+        "eye_colour": eyes,
+        "hair_colour": HAIR[0] * (1 - light) + HAIR[1] * light,
+        "hair_style": str(draw.choice(STYLES[int(masculine > 0)])),
+    }
 
 
 def write_banner(path, stage, head):
@@ -108,7 +117,7 @@ class Stage:
             self.obj.shape_key_remove(key)
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
         self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own
-        self.looks = {name: value if isinstance(value, float) else tuple(value) for name, value in self.looks.items()}
+        self.looks = {name: value if isinstance(value, float | str) else tuple(value) for name, value in self.looks.items()}
         self.smooth = self.obj.modifiers.new("Smooth", "SUBSURF")
         self.smooth.levels, self.smooth.render_levels = 0, 1
 
@@ -119,10 +128,11 @@ class Stage:
         self.obj.rotation_euler = (0, 0, 0)
         self._pose(np.zeros(65), beta)
         studio.build(scene, self.obj, turn, frame)
-        self._pose(np.zeros(65) if motion is None else motion, beta)
-        self.obj.rotation_euler = (0, 0, math.radians(-spin))
         for name, value in {**self.looks, **(looks or {})}.items():
             setattr(self.obj.utter, name, value)
+        hair.dress(self.obj, self.obj.utter.hair_style)  # it grows on the neutral face of this identity
+        self._pose(np.zeros(65) if motion is None else motion, beta)
+        self.obj.rotation_euler = (0, 0, math.radians(-spin))
         self.smooth.show_render = size is not None  # large pictures alone are worth the time
         render.choose_engine(scene, size or (TILE if frame == "FACE" else WIDE), samples)
         self.count += 1

@@ -227,7 +227,9 @@ def tail(skull, line):
     spin = np.random.default_rng(3)
     angle, radius = 2 * np.pi * spin.random(count), np.sqrt(spin.random(count))
     s = (t[first:] - t[first]) / (1 - t[first])
-    spine = np.stack([0 * s, TIE[1] + 0.020 * np.sin(np.pi * np.minimum(s * 2.2, 1)) - 0.185 * s**1.25, TIE[2] - 0.030 * np.minimum(3 * s, 1)], 1)
+    spine = np.stack(
+        [0 * s, TIE[1] + 0.020 * np.sin(np.pi * np.minimum(s * 2.2, 1)) - 0.185 * s**1.25, TIE[2] - 0.030 * np.minimum(3 * s, 1)], 1
+    )
     thick = 0.006 + 0.018 * np.sin(np.pi * np.clip(0.08 + 0.80 * s, 0, 1))
     around = np.stack([np.cos(angle), 0 * angle, np.sin(angle)], 1)
     tied_up[:, first:] = spine[None] + around[:, None] * (radius[:, None] * thick[None])[..., None]
@@ -310,7 +312,9 @@ STYLES = {
         7,
         lambda roots: top(roots) * 0.046 + (1 - top(roots)) * fade(roots, 0.006, 0.022),
         forwards,
-        lambda roots, along: (top(roots) * 0.011 + (1 - top(roots)) * 0.0025) * np.sin(np.pi * min(1, 0.2 + 0.5 * along)) * min(1, 3 * along),
+        lambda roots, along: (
+            (top(roots) * 0.011 + (1 - top(roots)) * 0.0025) * np.sin(np.pi * min(1, 0.2 + 0.5 * along)) * min(1, 3 * along)
+        ),
         held=0.5,
         count=9500,
         clump=0.7,
@@ -333,19 +337,54 @@ STYLES = {
         uneven=0.3,
     ),
     "bob": Style(
-        12, falling(-0.078), curtain(0.012), volume(0.011, 0.015), held=0.55, count=8500, clump=0.4, waves=0.0018, uneven=0.10,
+        12,
+        falling(-0.078),
+        curtain(0.012),
+        volume(0.011, 0.015),
+        held=0.55,
+        count=8500,
+        clump=0.4,
+        waves=0.0018,
+        uneven=0.10,
         finish=turned_in,
     ),  # fmt: skip
     "long": Style(
-        16, falling(-0.185), curtain(-0.018), volume(0.012, 0.016), held=0.45, count=8500, width=0.0008, clump=0.35,
-        waves=0.004, uneven=0.2, finish=wavy,
+        16,
+        falling(-0.185),
+        curtain(-0.018),
+        volume(0.012, 0.016),
+        held=0.45,
+        count=8500,
+        width=0.0008,
+        clump=0.35,
+        waves=0.004,
+        uneven=0.2,
+        finish=wavy,
     ),  # fmt: skip
     "ponytail": Style(
-        16, way_to(TIE), tied(TIE), volume(0.006, 0.005), held=0.8, count=8000, clump=0.25, waves=0.0008, stray=0.025,
-        uneven=0.08, finish=tail,
+        16,
+        way_to(TIE),
+        tied(TIE),
+        volume(0.006, 0.005),
+        held=0.8,
+        count=8000,
+        clump=0.25,
+        waves=0.0008,
+        stray=0.025,
+        uneven=0.08,
+        finish=tail,
     ),  # fmt: skip
     "bun": Style(
-        16, way_to(BUN), tied(BUN), volume(0.006, 0.005), held=0.8, count=8000, clump=0.25, waves=0.0008, stray=0.025,
-        uneven=0.05, finish=bun,
+        16,
+        way_to(BUN),
+        tied(BUN),
+        volume(0.006, 0.005),
+        held=0.8,
+        count=8000,
+        clump=0.25,
+        waves=0.0008,
+        stray=0.025,
+        uneven=0.05,
+        finish=bun,
     ),  # fmt: skip
 }
