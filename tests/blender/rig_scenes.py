@@ -278,7 +278,8 @@ def scene_the_lips_gap_is_told_from_the_keys():
 
 
 def scene_the_built_in_head_moves_as_the_model_says():
-    """Millimetres, by how the jaw is baked (a bone turns the throat, which in people gives way). argv: the head's bundle; an .npz of a talking motion [T,65], the model's own vertices
+    """Millimetres, by how the jaw is baked (a bone turns the throat, which in people gives way). argv: the head's bundle; an .npz of a
+    talking motion [T,65], the model's own vertices
     [T,V,3] and the frames where the jaw opens and nothing else moves."""
     with np.load(sys.argv[2]) as told:
         motion, posed, openings = told["motion"], told["posed"], told["openings"]
