@@ -12,8 +12,10 @@ def changed(settings, _context):
 
 
 def apply(obj):
-    """Carry the look of Object.utter over to the materials of the head and of its hair."""
-    settings, hair = obj.utter, [child for child in obj.children if HAIR in child]
+    """Carry the look of Object.utter, where the add-on is registered, over to the materials of the head and of its hair."""
+    settings, hair = getattr(obj, "utter", None), [child for child in obj.children if HAIR in child]
+    if settings is None:
+        return
     values = {
         shaders.TONE: settings.skin_tone,
         shaders.EYES: (*settings.eye_colour, 1),
