@@ -30,19 +30,22 @@ def apply(obj):
                 if node.name in values:
                     node.outputs[0].default_value = values[node.name]
                 if node.name in KEYED and material.library is None:
-                    _drive(node.outputs[0], obj, f"utter.{KEYED[node.name]}")
+                    _drive(material.node_tree, node.outputs[0], obj, f"utter.{KEYED[node.name]}")
             plain = _plain(settings, material.get(shaders.KIND))
             if plain is not None:
                 shaders.show_plainly(material, plain)
 
 
-def _drive(socket, obj, path):
-    """Let a property of obj drive a socket's value: a setting that is keyed tells nobody that it changes."""
-    socket.driver_remove("default_value")
-    driver = socket.driver_add("default_value").driver
-    driver.type = "AVERAGE"  # no Python, which a file that is not trusted must not run
-    target = driver.variables.new().targets[0]
-    target.id, target.data_path = obj, path
+def _drive(tree, socket, obj, path):
+    """Let a property of obj drive the value of a socket in the tree: a setting that is keyed tells nobody that it changes."""
+    driven = tree.animation_data.drivers.find(socket.path_from_id("default_value")) if tree.animation_data else None
+    if driven is None:
+        driven = socket.driver_add("default_value")
+        driven.driver.type = "AVERAGE"  # no Python, which a file that is not trusted must not run
+        driven.driver.variables.new()
+    target = driven.driver.variables[0].targets[0]
+    if (target.id, target.data_path) != (obj, path):
+        target.id, target.data_path = obj, path
 
 
 def _plain(settings, kind):
