@@ -152,7 +152,7 @@ def skin(graph):
             "Sheen Weight": 0.06,
             "Sheen Roughness": 0.45,
             "Sheen Tint": (1.0, 0.85, 0.75, 1),
-            "Normal": graph.bump(height, 0.35, 0.0006),
+            "Normal": graph.bump(height, 0.25, 0.0006),
         }
     )
 

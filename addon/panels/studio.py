@@ -64,6 +64,7 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     for name, (around, upwards, wide, strength, colour) in LIGHTS.items():
         light = bpy.data.lights.new(name, "AREA")
         light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room**2
+        light.use_shadow_jitter, light.shadow_jitter_overblur = True, 10.0  # else EEVEE's shadows let the rim through in specks
         lamp = add(name, light, around, upwards, LIGHT_DISTANCE * room)
         if name == "Fill":  # one light in each eye is enough
             lamp.visible_glossy, light.specular_factor = False, 0.2
