@@ -284,7 +284,7 @@ class Session:
             beta = beta + identity.draw_identity(directions, note["seed"])[1]
         with np.load(self.bundle) as arrays:
             vertices = arrays["vertices"].astype(float)
-        return (vertices + identity.model().shapes @ beta.astype(np.float32)) @ TO_BLENDER.T
+        return (vertices + identity.model().shapes @ beta[identity.model().used].astype(np.float32)) @ TO_BLENDER.T
 
 
 def takes_of(head):

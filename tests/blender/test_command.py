@@ -87,7 +87,7 @@ def test_a_folder_with_one_bad_voice(tmp_path):
     assert seen["passages"] == [[30, 55, "wütend"]]
     ((start, path),) = seen["strips"]
     assert start == 5 and Path(path).samefile(good)
-    assert seen["end"] > 5 + 25 and seen["objects"] == ["ARMATURE", "MESH"]
+    assert seen["end"] > 5 + 25 and seen["objects"] == ["ARMATURE", "MESH", "MESH"]
 
 
 BAD = [
@@ -140,4 +140,4 @@ def test_a_list_with_words(tmp_path):
     first, second = (blender.run(LOOK, tmp_path / "out" / name) for name in ("a.blend", "eins/zwei.blend"))
     assert first["moving"] > 30 and second["moving"] > 30 and (first["emotion"], second["emotion"]) == ("happy", "")
     assert (first["seed"], second["seed"], second["language"]) == (0, 7, "en") and second["words"] == str(lines / "a.srt")
-    assert first["objects"] == second["objects"] == ["ARMATURE", "MESH"]
+    assert first["objects"] == second["objects"] == ["ARMATURE", "MESH", "MESH"]
