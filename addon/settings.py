@@ -3,15 +3,7 @@
 from typing import Any
 
 import bpy
-from bpy.props import (
-    CollectionProperty,
-    EnumProperty,
-    FloatProperty,
-    FloatVectorProperty,
-    IntProperty,
-    PointerProperty,
-    StringProperty,
-)
+from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
 
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
@@ -177,6 +169,15 @@ class HeadSettings(bpy.types.PropertyGroup):
             default=hair.DEFAULT,
             update=hair.changed,
         ),
+        **{
+            name: FloatProperty(name=label, description=tooltip, subtype="FACTOR", min=0, max=1, default=default, update=look.changed)
+            for name, label, tooltip, default in (
+                ("age", "Aged Skin", "Mottled, dull, finely lined; pale lips, dark under the eyes. The face's own age is a slider", 0),
+                ("blush", "Blush", "Red that rises in cheeks, nose and ears; key it to let the head blush in a shot", 0),
+                ("stubble", "Stubble", "Shaved beard on upper lip, chin, jaw and throat", 0),
+                ("freckles", "Freckles", "On nose and cheeks and, fewer, all over the face", shaders.DEFAULT_FRECKLES),
+            )
+        },
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }

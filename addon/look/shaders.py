@@ -9,8 +9,10 @@ import bpy
 import numpy as np
 
 TONE, EYES, HAIR, GREY, SCALP = "Skin Tone", "Eye Colour", "Hair Colour", "Grey Share", "Hair on Scalp"
+AGE, BLUSH, STUBBLE, FRECKLES = "Age", "Blush", "Stubble", "Freckles"
 PLAINLY = "Plain Colour"  # node: the one colour that stands for a material where its nodes are not understood
 KIND = "utter_kind"  # custom property of a material: what it is made for
+DEFAULT_FRECKLES = 0.25
 DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.30, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
 WHITE = (0.52, 0.51, 0.49)  # of a hair that has gone grey
 STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the hair's colour
@@ -65,7 +67,7 @@ def make(kind, kinds=()):
     elif kind == "teeth":
         surface = teeth(graph)
     elif kind in ("gums", "tongue", "caruncle"):
-        surface = flesh(graph, PLAIN[kind][0], bumps=0.0006 if kind == "tongue" else 0.0002)
+        surface = flesh(graph, PLAIN[kind][0], bumps=0.0003 if kind == "tongue" else 0.0002)
     else:
         surface = graph.principled({"Base Color": OTHER[0], "Roughness": OTHER[2]})
     graph.node("OutputMaterial", {"Surface": surface})
@@ -102,33 +104,46 @@ def skin(graph):
     rest = graph.attribute("rest", 1)
     lips, inside = graph.smooth(graph.mask("lips"), 0.25, 0.75), graph.smooth(graph.mask("inside"), 0.3, 0.9)
     nose, forehead, ears, lids, cheeks = map(graph.mask, ("nose", "forehead", "ears", "lids", "cheeks"))
-    broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 900, 3)
+    age, blush = graph.value(AGE, 0.0), graph.value(BLUSH, 0.0)
+    broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 700, 2)
 
     colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, DEFAULT_TONE)}, stops=TONES)
     blood = graph.add((cheeks, 0.85), (nose, 0.75), (ears, 0.75), (lids, 0.10), (broad, 0.7), (blotch, 0.9), (None, -0.80))
     colour = graph.multiply(graph.math("MULTIPLY", blood, 0.70), colour, (1.0, 0.62, 0.56))
+    reddened = graph.mix(graph.value(TONE, DEFAULT_TONE), (1.04, 0.47, 0.46), (1.0, 0.82, 0.82))  # dark skin shows less of it
+    flushed = graph.add((cheeks, 1.15), (nose, 0.80), (ears, 0.95), (forehead, 0.10), (broad, 0.5), (None, -0.20))
+    colour = graph.multiply(graph.math("MULTIPLY", graph.smooth(flushed, 0.0, 1.1), blush), colour, reddened)
     colour = graph.multiply(graph.math("MULTIPLY", lids, 0.25), colour, (0.90, 0.85, 0.86))
+    colour = graph.multiply(graph.math("MULTIPLY", lids, graph.math("MULTIPLY", age, 0.75)), colour, (0.74, 0.63, 0.68))
     colour = graph.multiply(graph.math("MULTIPLY", forehead, 0.5), colour, (1.03, 1.07, 1.05))
-    freckled = graph.add((cheeks, 0.40), (nose, 0.40), (None, 0.10))
-    freckles = graph.math("MULTIPLY", graph.smooth(graph.noise(rest, 380, 2), 0.60, 0.74), freckled)
+    amount = graph.value(FRECKLES, DEFAULT_FRECKLES)  # more of them are darker, closer together and spread farther
+    freckled = graph.math("MULTIPLY", graph.add((cheeks, 1.6), (nose, 1.6), (None, 0.40)), amount)
+    grains = graph.math("MULTIPLY_ADD", amount, 0.08, graph.math("SUBTRACT", graph.noise(rest, 380, 2), 0.08 * DEFAULT_FRECKLES))
+    freckles = graph.math("MULTIPLY", graph.smooth(grains, 0.60, 0.74), freckled)
     colour = graph.multiply(freckles, colour, (0.78, 0.60, 0.48))
+    spots = graph.smooth(graph.noise(rest, 130, 3, 0.6), 0.48, 0.74)
+    colour = graph.multiply(graph.math("MULTIPLY", spots, graph.math("MULTIPLY", age, 0.60)), colour, (0.80, 0.66, 0.56))
+    dull = graph.node("RGBToBW", {"Color": colour})
+    colour = graph.mix(graph.math("MULTIPLY", age, 0.20), colour, graph.multiply(1.0, (0.97, 0.86, 0.74), dull))
+    colour = beard(graph, rest, colour)
     colour = graph.multiply(graph.smooth(fine, 0.3, 0.7, 0.12, 0), colour, (0.80, 0.68, 0.62))
     folds = graph.noise(graph.scale(rest, (1.0, 0.14, 0.30)), 1500, 2)  # the lips' fine lines run up and down
-    red = graph.multiply(1.0, colour, (0.84, 0.56, 0.56))
+    red = graph.multiply(graph.math("MULTIPLY_ADD", age, -0.30, 1.0), colour, LIPS)
     red = graph.multiply(graph.smooth(folds, 0.35, 0.7, 0.35, 0), red, (0.80, 0.64, 0.64))
-    edge = graph.math("MULTIPLY_ADD", graph.math("SUBTRACT", blotch, 0.5), 0.35, lips)  # no two lips have a drawn border
+    edge = graph.add((blotch, 0.35), (lips, 1.0), (age, -0.30), (None, -0.175))  # no two lips have a drawn border
     colour = graph.mix(graph.smooth(edge, 0.05, 1.0), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
     colour = graph.mix(graph.smooth(shadow, 0.35, 1.0, 0, 0.80), colour, graph.colour(HAIR, DEFAULT_HAIR))
-    colour = graph.mix(inside, colour, (0.34, 0.062, 0.055))
+    colour = graph.mix(inside, colour, (0.40, 0.070, 0.050))
 
-    oil = graph.add((nose, 0.13), (forehead, 0.08), (lids, 0.05), (blotch, -0.20), (lips, 0.08), (inside, 0.2), (None, 0.13))
-    height = graph.mix(lips, graph.add((fine, 0.6), (blotch, 0.8)), graph.math("MULTIPLY", folds, 1.1))
+    oil = graph.add((nose, 0.13), (forehead, 0.08), (lids, 0.05), (blotch, -0.20), (lips, 0.08), (age, -0.07), (None, 0.13))
+    creases = graph.math("MULTIPLY", graph.noise(graph.scale(rest, (0.5, 1.0, 0.7)), 520, 3, 0.6, 0.6), age)
+    height = graph.mix(lips, graph.add((fine, 0.5), (blotch, 0.8), (creases, 1.3)), graph.math("MULTIPLY", folds, 1.1))
     return graph.principled(
         {
             "Base Color": colour,
             "Roughness": graph.math("SUBTRACT", 0.52, oil),
-            "Specular IOR Level": 0.45,
+            "Specular IOR Level": graph.math("MULTIPLY_ADD", inside, -0.35, 0.45),
             "Subsurface Weight": 1.0,
             "Subsurface Radius": DEEP,
             "Subsurface Scale": DEPTH,
@@ -137,9 +152,20 @@ def skin(graph):
             "Sheen Weight": 0.06,
             "Sheen Roughness": 0.45,
             "Sheen Tint": (1.0, 0.85, 0.75, 1),
-            "Normal": graph.bump(height, 0.55, 0.0007),
+            "Normal": graph.bump(height, 0.25, 0.0006),
         }
     )
+
+
+def beard(graph, rest, colour):
+    """The skin's colour with the shaved hairs of the beard in it: dots, and a blue-grey that those below the surface give."""
+    grown = graph.math("MULTIPLY", graph.mask("beard"), graph.value(STUBBLE, 0.0))
+    patchy = graph.math("MULTIPLY", grown, graph.smooth(graph.noise(rest, 140, 2), 0.2, 0.6, 0.65, 1.0))
+    below = graph.multiply(graph.math("MULTIPLY", patchy, 0.90), colour, (0.46, 0.52, 0.60))
+    near = graph.node("TexVoronoi", {"Vector": rest, "Scale": 1500.0})  # hairs two thirds of a millimetre apart
+    dots = graph.math("MULTIPLY", graph.smooth(near, 0.48, 0.22), patchy)
+    hairs = graph.mix(graph.value(GREY, 0.0), graph.colour(HAIR, DEFAULT_HAIR), WHITE)
+    return graph.mix(graph.math("MULTIPLY", dots, 0.80), below, graph.mix(0.25, hairs, colour))
 
 
 def eye(graph, behind_glass):
@@ -175,6 +201,7 @@ def eye(graph, behind_glass):
     veins = graph.smooth(graph.math("ABSOLUTE", graph.math("SUBTRACT", web, 0.5)), 0.035, 0.0)
     white = graph.mix(graph.math("MULTIPLY", corner, 0.60), (0.70, 0.675, 0.64), (0.62, 0.38, 0.33))
     white = graph.mix(graph.math("MULTIPLY", veins, graph.smooth(corner, 0.0, 0.9, 0.02, 0.32)), white, (0.55, 0.10, 0.07))
+    white = graph.multiply(graph.value(TONE, DEFAULT_TONE), white, (0.62, 0.555, 0.49))
     white = graph.multiply(graph.smooth(radius, 1.22, 1.0, 0, 0.55), white, (0.55, 0.60, 0.66))
     white = graph.multiply(graph.smooth(y, 0.05, 0.75, 0, 0.75), white, (0.45, 0.38, 0.36))  # the upper lid's shadow
     iris = graph.math("MULTIPLY", graph.smooth(radius, 1.05, 0.94), front)
@@ -207,7 +234,7 @@ def teeth(graph):
     gum, deep = graph.mask("gum"), graph.mask("inside")
     colour = graph.mix(graph.smooth(graph.noise(rest, 300, 2), 0.3, 0.7, 0, 0.25), (0.78, 0.735, 0.635), (0.72, 0.655, 0.53))
     colour = graph.mix(graph.smooth(gum, 0.10, 0.75, 0, 0.75), colour, (0.66, 0.49, 0.33))
-    colour = graph.multiply(graph.smooth(deep, 0.3, 1.0, 0, 0.8), colour, (0.50, 0.32, 0.27))
+    colour = graph.multiply(graph.smooth(deep, 0.05, 0.80), colour, (0.30, 0.11, 0.065))  # what lies deep gets light from red walls
     return graph.principled(
         {
             "Base Color": colour,
@@ -215,7 +242,8 @@ def teeth(graph):
             "Subsurface Weight": 0.5,
             "Subsurface Radius": (1.0, 0.75, 0.5),
             "Subsurface Scale": 0.0015,
-            "Coat Weight": 0.5,
+            "Specular IOR Level": graph.smooth(deep, 0.1, 0.7, 0.5, 0.1),
+            "Coat Weight": graph.smooth(deep, 0.1, 0.6, 0.5, 0.0),
             "Coat Roughness": 0.08,
             "Normal": graph.bump(graph.noise(rest, 500, 2), 0.15, 0.0004),
         }
@@ -225,20 +253,21 @@ def teeth(graph):
 def flesh(graph, colour, bumps):
     """Gums, tongue and the corner of the eye: wet and uneven. bumps: metres."""
     rest = graph.attribute("rest", 1)
-    grain, blotch = graph.noise(rest, 1100, 2), graph.noise(rest, 220, 3)
+    grain, blotch, deep = graph.noise(rest, 800, 1), graph.noise(rest, 220, 3), graph.mask("inside")
     tint = graph.multiply(graph.smooth(blotch, 0.35, 0.7, 0, 0.5), (*colour, 1), (0.75, 0.60, 0.60))
-    tint = graph.mix(graph.smooth(grain, 0.5, 0.75, 0, 0.30), tint, tuple(min(1, 1.5 * c + 0.08) for c in colour))
-    tint = graph.multiply(graph.smooth(graph.mask("inside"), 0.4, 1.0, 0, 0.6), tint, (0.45, 0.32, 0.32))
+    tint = graph.mix(graph.smooth(grain, 0.5, 0.75, 0, 0.15), tint, tuple(min(1, 1.5 * c + 0.08) for c in colour))
+    tint = graph.multiply(graph.smooth(deep, 0.3, 1.0), tint, (0.62, 0.38, 0.32))
     return graph.principled(
         {
             "Base Color": tint,
-            "Roughness": 0.38,
+            "Roughness": 0.42,
+            "Specular IOR Level": graph.smooth(deep, 0.2, 0.8, 0.4, 0.1),
             "Subsurface Weight": 0.7,
             "Subsurface Radius": DEEP,
             "Subsurface Scale": DEPTH,
-            "Coat Weight": 0.55,
-            "Coat Roughness": 0.15,
-            "Normal": graph.bump(grain, 0.6, bumps),
+            "Coat Weight": graph.smooth(deep, 0.2, 0.8, 0.40, 0.05),
+            "Coat Roughness": 0.22,
+            "Normal": graph.bump(grain, 0.4, bumps),
         }
     )
 

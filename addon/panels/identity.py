@@ -119,8 +119,7 @@ def play(head: Any, name: str) -> None:
     set_sliders(head, character.sliders, character.seed)
     settings = settings_of(head)
     for part in LOOK:
-        if hasattr(settings, part):
-            setattr(settings, part, getattr(character, part))
+        setattr(settings, part, getattr(character, part))
 
 
 def changed(settings, _context):

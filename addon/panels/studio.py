@@ -16,11 +16,11 @@ from .base import HeadPanel, chosen, not_ready, settings_of
 MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
 TURN = 8.0  # degrees by which the camera stands to the subject's left: enough for depth
-FRAMES = {"PORTRAIT": (1.72, 0.30), "FACE": (1.02, 0.14)}  # height of the view and how far its middle is above the lips,
+FRAMES = {"PORTRAIT": (1.72, 0.30), "FACE": (1.10, 0.10)}  # height of the view and how far its middle is above the lips,
 #                                                            both over the lips' distance from the crown
 # Lights: degrees around the head from its front (to its left +), degrees up, size in view heights, strength, colour.
 LIGHTS = {
-    "Key": (-38, 30, 0.70, 1.10, (1.0, 0.92, 0.83)),
+    "Key": (-37, 21, 0.70, 1.10, (1.0, 0.92, 0.83)),
     "Fill": (46, -4, 1.6, 0.22, (0.90, 0.95, 1.0)),
     "Rim": (148, 28, 0.8, 1.0, (1.0, 0.95, 0.90)),
 }
@@ -64,6 +64,7 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     for name, (around, upwards, wide, strength, colour) in LIGHTS.items():
         light = bpy.data.lights.new(name, "AREA")
         light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room**2
+        light.use_shadow_jitter, light.shadow_jitter_overblur = True, 10.0  # else EEVEE's shadows let the rim through in specks
         lamp = add(name, light, around, upwards, LIGHT_DISTANCE * room)
         if name == "Fill":  # one light in each eye is enough
             lamp.visible_glossy, light.specular_factor = False, 0.2
@@ -160,6 +161,12 @@ class UTTER_PT_look(HeadPanel, bpy.types.Panel):
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(settings_of(head), "skin_tone", slider=True)
+        column.prop(settings_of(head), "age", slider=True)
+        column.prop(settings_of(head), "freckles", slider=True)
+        column.prop(settings_of(head), "stubble", slider=True)
+        row = column.row()
+        row.use_property_decorate = True  # to be keyed
+        row.prop(settings_of(head), "blush", slider=True)
         column.prop(settings_of(head), "eye_colour")
         column.prop(settings_of(head), "hair_colour")
         row = column.row()

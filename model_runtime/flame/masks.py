@@ -4,7 +4,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.spatial import cKDTree
 
-NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "inside", "gum", "eye_x", "eye_y", "eye_z")
+NAMES = ("lips", "cheeks", "nose", "forehead", "ears", "lids", "beard", "inside", "gum", "eye_x", "eye_y", "eye_z")
 APART = 0.065  # metres between the eyes of the head on which the lengths below were chosen
 LIMBUS = 0.48  # radius of the iris over that of the eyeball, where no part tells it
 
@@ -14,6 +14,7 @@ def masks(head):
 
     lips, ears, inside (of the mouth): the regions with a soft edge; for teeth and tongue `inside` is how deep they lie.
     cheeks, nose, forehead, lids: 1 in the middle of each, fading over a centimetre or two.
+    beard: where a man's grows, on upper lip, chin, jaw and throat and up to the ears.
     gum: 1 where a tooth leaves its gum.
     eye_x, eye_y, eye_z: place about the eyeball's centre; the edge of the iris is at distance 1 from the axis; +x to the temple.
     """
@@ -24,6 +25,7 @@ def masks(head):
     _soften_regions(head, found)
     if head.landmark_names is not None:
         _fade_from_landmarks(head, joints, unit, found)
+        _grow_beard(head, joints, unit, found)
     kinds = _kinds(head)
     _place_eyes(head, joints, kinds, found)
     if head.parts_v is not None:
@@ -82,6 +84,23 @@ def _fade_from_landmarks(head, joints, unit, found):
         radius = np.linalg.norm(lids - eye, axis=1).max()
         away = np.maximum(np.linalg.norm(skin - eye, axis=1) - radius, 0)
         found["lids"][: len(skin)] = np.maximum(found["lids"][: len(skin)], np.exp(-((away / (0.006 * unit)) ** 2)))
+
+
+def _grow_beard(head, joints, unit, found):
+    """Between a line that rises from the base of the nose over the corners of the mouth to the ears, and one on the throat."""
+    skin = head.v_template
+    at = lambda name: skin[head.landmark(name)]
+    rise = lambda value, low, high: np.clip((value - low * unit) / ((high - low) * unit), 0, 1)
+    corner = 0.5 * (at("lip_corner_left") + at("lip_corner_right"))
+    behind = np.maximum(corner[2] - skin[:, 2] - 0.004 * unit, 0)  # of the corners of the mouth
+    beside = np.maximum(np.abs(skin[:, 0] - corner[0]) - 0.016 * unit, 0)
+    base = 0.5 * (at("lip_outer_upper_mid") + at("nose_tip"))[1]
+    cheek = np.maximum(base - 1.1 * beside, corner[1] + 0.004 * unit) + 0.80 * np.maximum(behind - 0.020 * unit, 0)
+    top = np.minimum(cheek, 0.5 * (joints[3] + joints[4])[1])
+    ends = 0.5 * joints[2][2] + 0.5 * corner[2] - 0.030 * unit, at("chin")[1] - 0.040 * unit  # before the ears; on the throat
+    grown = rise(top - skin[:, 1], -0.003, 0.009) * rise(skin[:, 1] - ends[1], -0.012, 0.012) * rise(skin[:, 2] - ends[0], -0.014, 0.014)
+    bare = [found[name][: len(skin)] for name in ("lips", "inside", "ears")] + [1.6 * found["nose"][: len(skin)] - 0.4]
+    found["beard"][: len(skin)] = grown * np.prod([1 - np.clip(part, 0, 1) for part in bare], axis=0)
 
 
 def _place_eyes(head, joints, kinds, found):

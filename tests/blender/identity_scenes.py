@@ -247,6 +247,7 @@ def scene_a_character_brings_face_and_look():
         assert away(shape(head), neutral) > 0.003 and head.utter.identity.seed == character.seed
         assert abs(head.utter.identity.age - character.sliders["Age"]) < 1e-6
         assert abs(head.utter.skin_tone - character.skin_tone) < 1e-6
+        np.testing.assert_allclose((head.utter.age, head.utter.stubble), (character.age, character.stubble), atol=1e-6)
         np.testing.assert_allclose(head.utter.eye_colour, character.eye_colour, atol=1e-6)
     other = built_in("Other")
     command.take_identity(other, next(iter(CHARACTERS)).lower())
