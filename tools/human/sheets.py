@@ -71,7 +71,7 @@ def person(head, seed):
 
 
 def looks(seed, masculine=0.0):
-    """Skin, eyes and hair (a man's or a woman's) for a random identity, as Object.utter's properties; dark skin goes with dark eyes and hair."""
+    """Skin, eyes and hair (a man's or a woman's) for a random identity, as Object.utter's properties; dark skin has dark eyes and hair."""
     draw = np.random.default_rng(seed)
     tone = draw.uniform(0.05, 0.95)
     light = draw.uniform(0, 1) ** 2 * max(0, 1 - 1.6 * tone)
