@@ -3,15 +3,7 @@
 from typing import Any
 
 import bpy
-from bpy.props import (
-    CollectionProperty,
-    EnumProperty,
-    FloatProperty,
-    FloatVectorProperty,
-    IntProperty,
-    PointerProperty,
-    StringProperty,
-)
+from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
 
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
