@@ -143,7 +143,7 @@ def skin(graph):
         {
             "Base Color": colour,
             "Roughness": graph.math("SUBTRACT", 0.52, oil),
-            "Specular IOR Level": graph.math("MULTIPLY_ADD", inside, -0.35, 0.45),
+            "Specular IOR Level": graph.math("MULTIPLY_ADD", inside, -0.35, graph.smooth(shadow, 0.05, 0.4, 0.45, 0.05)),
             "Subsurface Weight": 1.0,
             "Subsurface Radius": DEEP,
             "Subsurface Scale": DEPTH,
@@ -282,13 +282,14 @@ def hair(graph):
     colour = graph.mix(graph.smooth(graph.add((strand, 0.6), (tuft, 0.8), (None, -0.2)), 0.1, 0.9), dark, bright)
     colour = graph.multiply(graph.smooth(along, 0.45, 0.0), colour, (0.50, 0.47, 0.45))
     colour = graph.multiply(graph.smooth(along, 0.6, 1.0), colour, (1.28, 1.20, 1.10))
+    edge = graph.node("LayerWeight", {"Blend": 0.5}, output=1)
     grey = graph.math("LESS_THAN", chance, graph.value(GREY, 0.0))
     colour = graph.mix(grey, colour, graph.mix(strand, tuple(0.6 * part for part in WHITE), tuple(1.25 * part for part in WHITE)))
     return graph.principled(
         {
             "Base Color": colour,
             "Roughness": graph.math("MULTIPLY_ADD", strand, 0.20, 0.38),
-            "Specular IOR Level": 0.32,
+            "Specular IOR Level": graph.smooth(edge, 0.10, 0.55, 0.20, 0.0),  # light from behind must not turn it to silver
             "Specular Tint": graph.mix(0.5, (1.0, 0.86, 0.72), graph.multiply(1.0, own, (3.0, 3.0, 3.0))),
         }
     )

@@ -33,6 +33,7 @@ STYLES = {  # as the property names them, and people; in the file they are writt
     "BUN": "Bun",
 }
 FAR = 0.03  # metres, root mean square: identities lie nearer to the template, other meshes do not
+TURNED = 0.15  # radians, or of the scale: more than identities differ from the template
 MIDDLE, FOOT = np.array([0.0, 0.055, -0.015]), np.array([0.0, -0.20, -0.03])  # hair looks away from the line between them
 LIKE = 0.35  # cosine between the courses of two guides from where on hair lies between them
 
@@ -244,7 +245,13 @@ def _lies(head):
     if len(own) <= file["bound"].max():
         return None
     axes, scale, offset, error = align(file["places"].astype(float), own[file["bound"]])
-    return (axes, scale, offset) if error < FAR * scale else None
+    if error > FAR * scale:
+        return None
+    if PROPERTY in head:  # which knows them better: an identity may be wider or lean a little
+        told = np.array(head[PROPERTY]["axes"]).reshape(3, 3), head[PROPERTY].get("scale", 1.0)
+        if np.abs(told[0] - axes).max() < TURNED and abs(told[1] / scale - 1) < TURNED:
+            axes, scale = told
+    return axes, scale, offset
 
 
 def _make(head, style, axes, scale, offset):

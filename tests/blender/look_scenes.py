@@ -1,4 +1,4 @@
-"""Materials, hair and studio of a head, played in every Blender (test_look.py); argument: a bundle of the built-in head."""
+"""Materials and studio of a head, played in every Blender (test_look.py); argument: a bundle of the built-in head."""
 
 import json
 import sys
@@ -115,20 +115,6 @@ def scene_files_for_other_programs_hold_the_plain_colours():
         np.testing.assert_allclose(PrincipledBSDFWrapper(m).base_color, plain[m.name][:3], atol=1e-6)
     lips, skin = (np.array(material(head, kind).diffuse_color[:3]) for kind in ("lip", "skin"))
     assert (lips < skin).all() and lips[0] / lips[1] > skin[0] / skin[1], "redder than this head's own skin"
-
-
-def scene_hair_is_hidden_by_a_switch():
-    head = with_head()
-    hair = len(head.vertex_groups) and head.modifiers[look.HAIR]
-    shown = lambda: len(head.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.vertices)
-    slot = [m[shaders.KIND] for m in head.data.materials].index("hair")
-    locks = {v for polygon in head.data.polygons if polygon.material_index == slot for v in polygon.vertices}
-    assert locks and shown() == len(head.data.vertices) and not hair.show_render
-    head.utter.show_hair = False
-    assert shown() == len(head.data.vertices) - len(locks) and hair.show_render
-    assert material(head, "skin").node_tree.nodes[shaders.SCALP].outputs[0].default_value == 0
-    head.utter.show_hair = True
-    assert shown() == len(head.data.vertices)
 
 
 def studio_of(scene):

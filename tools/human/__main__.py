@@ -1,4 +1,4 @@
-"""python build.py head [--sheets | --check]: make blender_assets/head/utter_head.npz, the built-in head; or only look at it."""
+"""python build.py head [--sheets | --check]: make the built-in head and its hair (blender_assets/head/), or only look at the head."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from model_runtime.motion import write_npz
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = ROOT / "blender_assets" / "head" / "utter_head.npz"
+HAIR = "hair.npz"  # beside the head
 SOURCE = Path(__file__).parent / "ict_facekit" / "ict_facekit.npz"
 
 
@@ -62,7 +63,7 @@ def run(parser, options):
         for path in sheets.draw(options.output, ROOT / "docs" / "pictures", options.sheets):
             print(path, flush=True)
         return 0
-    from tools.human import head, source
+    from tools.human import head, scalp, source
 
     fields = head.make(source.read(options.source))
     if HEAD.exists():
@@ -70,6 +71,9 @@ def run(parser, options):
             fields["shapedirs"] = keep_zeros(fields["shapedirs"], shipped["shapedirs"])
     write_npz(options.output, **{name: packed(field) for name, field in fields.items()})
     print(f"{options.output}: {len(fields['v_template'])} vertices, {options.output.stat().st_size / 1e6:.1f} MB")
+    hair = options.output.with_name(HAIR)
+    write_npz(hair, **scalp.make(fields))
+    print(f"{hair}: {hair.stat().st_size / 1e6:.2f} MB")
     return 0
 
 

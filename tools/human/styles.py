@@ -220,10 +220,10 @@ def way_to(point):
 
 def tail(skull, line):
     """From the tie the hairs rise a little, and fall down the back in one tail."""
-    tied_up = gathered(line, TIE, 0.62)
+    tied_up = keep_out(skull, gathered(line, TIE, 0.62), 0.002)
     count, points, _ = line.shape
     t = np.linspace(0, 1, points)
-    first = int(round(0.62 * (points - 1)))
+    first = round(0.62 * (points - 1))
     spin = np.random.default_rng(3)
     angle, radius = 2 * np.pi * spin.random(count), np.sqrt(spin.random(count))
     s = (t[first:] - t[first]) / (1 - t[first])
@@ -238,10 +238,10 @@ def tail(skull, line):
 
 def bun(skull, line):
     """From the tie the hairs wind round a ball."""
-    wound = gathered(line, BUN, 0.55)
+    wound = keep_out(skull, gathered(line, BUN, 0.55), 0.002)
     count, points, _ = line.shape
-    first = int(round(0.55 * (points - 1)))
-    s = np.linspace(0, 1, points - first)
+    first = round(0.55 * (points - 1))
+    s = np.linspace(0, 1, points - first + 1)[1:]
     spin = np.random.default_rng(4)
     axis = unit(np.array([0.0, 0.62, -0.78]))
     one = np.array([1.0, 0, 0])
@@ -260,7 +260,7 @@ def bun(skull, line):
 def gathered(line, point, share):
     """Lines whose first `share` is the way to the tie: each ends there, as far as it had come."""
     points = line.shape[1]
-    first = int(round(share * (points - 1)))
+    first = round(share * (points - 1))
     t = np.linspace(0, points - 1, first + 1)
     low = np.minimum(t.astype(int), points - 2)
     part = (t - low)[None, :, None]
@@ -347,7 +347,7 @@ STYLES = {
         waves=0.0018,
         uneven=0.10,
         finish=turned_in,
-    ),  # fmt: skip
+    ),
     "long": Style(
         16,
         falling(-0.185),
@@ -360,7 +360,7 @@ STYLES = {
         waves=0.004,
         uneven=0.2,
         finish=wavy,
-    ),  # fmt: skip
+    ),
     "ponytail": Style(
         16,
         way_to(TIE),
@@ -373,7 +373,7 @@ STYLES = {
         stray=0.025,
         uneven=0.08,
         finish=tail,
-    ),  # fmt: skip
+    ),
     "bun": Style(
         16,
         way_to(BUN),
@@ -386,5 +386,5 @@ STYLES = {
         stray=0.025,
         uneven=0.05,
         finish=bun,
-    ),  # fmt: skip
+    ),
 }
