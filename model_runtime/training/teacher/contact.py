@@ -22,7 +22,7 @@ from model_runtime.training.teacher.layout import APERTURE, CLOSURE, INDEX, LABI
 # What may move to shut the lips, and how easily (larger is easier).
 HELPERS = {
     "mouthClose": 1.0,
-    "jawOpen": 0.25,
+    "jawOpen": 0.1,
     "mouthShrugLower": 0.25,
     "mouthRollLower": 0.2,
     "mouthRollUpper": 0.2,

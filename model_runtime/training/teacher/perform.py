@@ -10,7 +10,7 @@ from model_runtime.training.teacher.phones import TRACK
 from model_runtime.training.teacher.styles import style as draw_style
 
 # Actions that part the lips: reduced where the lips must be shut.
-PARTING = {"mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "mouthFunnel": 0.75, "mouthStretch": 0.3, "mouthShrugUpper": 0.5}
+PARTING = {"mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "mouthFunnel": 0.75, "mouthStretch": 0.3, "mouthShrugUpper": 0.8, "noseSneer": 0.75}
 
 
 def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
