@@ -12,7 +12,7 @@ from bpy_extras.node_shader_utils import PrincipledBSDFWrapper
 import addon
 
 addon.register()
-from addon import compat  # noqa: E402
+from addon import compat, look  # noqa: E402
 from addon.look import shaders  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import studio  # noqa: E402
