@@ -173,7 +173,7 @@ class HeadSettings(bpy.types.PropertyGroup):
             name: FloatProperty(name=label, description=tooltip, subtype="FACTOR", min=0, max=1, default=default, update=look.changed)
             for name, label, tooltip, default in (
                 ("age", "Aged Skin", "Mottled, dull, finely lined; pale lips, dark under the eyes. The face's own age is a slider", 0),
-                ("blush", "Blush", "Red that rises in cheeks, nose and ears; key it to let the head blush in a shot", 0),
+                ("blush", "Blush", "Red that rises in cheeks, nose and ears", 0),
                 ("stubble", "Stubble", "Shaved beard on upper lip, chin, jaw and throat", 0),
                 ("freckles", "Freckles", "On nose and cheeks and, fewer, all over the face", shaders.DEFAULT_FRECKLES),
             )

@@ -2,7 +2,7 @@
 
 from . import shaders
 
-KEYED = {shaders.AGE: "age", shaders.BLUSH: "blush", shaders.STUBBLE: "stubble", shaders.FRECKLES: "freckles"}  # may change in a shot
+SKIN = {shaders.AGE: "age", shaders.BLUSH: "blush", shaders.STUBBLE: "stubble", shaders.FRECKLES: "freckles"}
 HAIR = "utter_hair"  # custom property of an object that is the hair of its parent: the style
 
 
@@ -22,30 +22,16 @@ def apply(obj):
         shaders.HAIR: (*settings.hair_colour, 1),
         shaders.GREY: settings.hair_grey,
         shaders.SCALP: float(bool(hair)),
-        **{name: getattr(settings, setting) for name, setting in KEYED.items()},
+        **{name: getattr(settings, setting) for name, setting in SKIN.items()},
     }
     for material in (material for part in (obj, *hair) for material in part.data.materials):
         if material is not None and material.node_tree is not None:
             for node in material.node_tree.nodes:
                 if node.name in values:
                     node.outputs[0].default_value = values[node.name]
-                if node.name in KEYED and material.library is None:
-                    _drive(material.node_tree, node.outputs[0], obj, f"utter.{KEYED[node.name]}")
             plain = _plain(settings, material.get(shaders.KIND))
             if plain is not None:
                 shaders.show_plainly(material, plain)
-
-
-def _drive(tree, socket, obj, path):
-    """Let a property of obj drive the value of a socket in the tree: a setting that is keyed tells nobody that it changes."""
-    driven = tree.animation_data.drivers.find(socket.path_from_id("default_value")) if tree.animation_data else None
-    if driven is None:
-        driven = socket.driver_add("default_value")
-        driven.driver.type = "AVERAGE"  # no Python, which a file that is not trusted must not run
-        driven.driver.variables.new()
-    target = driven.driver.variables[0].targets[0]
-    if (target.id, target.data_path) != (obj, path):
-        target.id, target.data_path = obj, path
 
 
 def _plain(settings, kind):

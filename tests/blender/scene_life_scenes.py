@@ -301,7 +301,7 @@ def overridden(make, instances=1):
     found = []
     for _ in range(instances):
         root = here.collections[0].override_hierarchy_create(bpy.context.scene, bpy.context.view_layer, do_fully_editable=not found)
-        found.append(next(obj for obj in root.all_objects if obj.type == "MESH"))
+        found.append(next(obj for obj in root.all_objects if obj.type == "MESH" and "utter_hair" not in obj))
     return found
 
 
