@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 
 from addon.work import client
+from tools.process import peak_memory, processor_time
 
 ROOT = Path(__file__).resolve().parent.parent
 VOICE = ROOT / "blender_assets" / "voices" / "moon.flac"
@@ -274,24 +275,6 @@ def write_voice(path, seconds):
             sound.write(samples[:left])
             left -= len(samples)
     return path
-
-
-def peak_memory(process):
-    """The most memory that a process has held, in MB; None where the system does not tell."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return None
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-def processor_time(process):
-    """Seconds of all its processors that a process has used; None where the system does not tell."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

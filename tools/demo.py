@@ -92,7 +92,7 @@ def show(scene, args, passages, blend):
         )
         print(f"[demo] {args.out / 'demo.png'}", flush=True)
         if not args.no_video:  # what the sheet shows is part of the film
-            pictures += shoot([i for i in range(len(frames)) if i not in set(picked)], "Rendering the film")
+            pictures += shoot(sorted(set(range(len(frames))) - set(picked)), "Rendering the film")
             render.write_film(sorted(pictures), fps, args.voice, args.out / "demo.mp4")
             print(f"[demo] {args.out / 'demo.mp4'}", flush=True)
 

@@ -164,9 +164,7 @@ class UTTER_PT_look(HeadPanel, bpy.types.Panel):
         column.prop(settings_of(head), "age", slider=True)
         column.prop(settings_of(head), "freckles", slider=True)
         column.prop(settings_of(head), "stubble", slider=True)
-        row = column.row()
-        row.use_property_decorate = True  # to be keyed
-        row.prop(settings_of(head), "blush", slider=True)
+        column.prop(settings_of(head), "blush", slider=True)
         column.prop(settings_of(head), "eye_colour")
         column.prop(settings_of(head), "hair_colour")
         row = column.row()

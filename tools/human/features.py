@@ -12,7 +12,6 @@ from tools.human.fields import smoothstep
 from tools.human.skin import EYE
 
 MM = 0.001
-MIRROR = np.array([-1, 1, 1])
 
 
 def bump(centre, radius, vector, odd=False):

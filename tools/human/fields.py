@@ -2,12 +2,18 @@
 
 import numpy as np
 from scipy.sparse import coo_matrix, diags
+from scipy.spatial import cKDTree
 
 
 def smoothstep(low, high, x):
     """0 .. 1 as x goes from low to high, with soft ends; low may be the greater."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def unit(v):
+    """Vectors [...,3] of length 1."""
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
 
 
 def rotation(vector):
@@ -40,6 +46,13 @@ def regressor(points, pools, places):
         even = np.full(len(pool), 1 / len(pool))
         row[pool] = even + np.linalg.pinv(system) @ (np.append(place, 1) - system @ even)
     return found
+
+
+def beside(vertices, places):
+    """(far [N,4], nearest [N,4], weights [N,4]): the skin [V,3] that places [N,3] lie on."""
+    far, nearest = cKDTree(vertices).query(places, k=4)
+    weight = 1 / np.maximum(far, 1e-5)
+    return far, nearest, weight / weight.sum(1, keepdims=True)
 
 
 def rounded(array, step):

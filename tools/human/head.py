@@ -10,7 +10,7 @@ from tools.human.fields import regressor, rounded, smoothstep
 from tools.human.jaw import OPEN, SIDE, Jaw
 from tools.human.parts import Parts
 from tools.human.skin import CONTACT, EYE, HALF, Skin
-from tools.human.source import MIRROR, SKIN
+from tools.human.source import EYE_SOCKETS, MIRROR, MOUTH_SOCKET, SKIN
 from tools.human.strands import SHAPES, grow
 from tools.human.tongue import tongue_shapes
 
@@ -36,7 +36,6 @@ def make(source):
     jaw = Jaw(source, skin, neck)
     parts = Parts(source, jaw)
     linear = linear_actions(source, skin, jaw, parts)  # {name: [V + Vp, 3]}
-    places = np.concatenate([skin.vertices, parts.vertices])
     basis, coefficients = expression(linear, SKIN)
     blink = lids.with_skin(source, skin, "eyeBlinkLeft", lids.shut(skin, source.actions["eyeBlinkLeft"][:SKIN]))
     blinks = both_sides(source, skin, parts, blink)
@@ -44,9 +43,10 @@ def make(source):
     weights[:, 0], weights[:, 2] = 1 - neck, jaw.weights
     weights[:, 1] = neck - weights[:, 2]
     people, ways, amounts = identity.basis(source, skin, parts, blinks)
-    rest = np.zeros((len(places), 3, 300 - people.shape[2]), np.float16)
+    rest = np.zeros((len(people), 3, 300 - people.shape[2]), np.float16)
     shapedirs = np.concatenate([rounded(people, COARSE), rest, rounded(basis, FINE)], 2)
 
+    opened = jaw.turned((OPEN, 0, 0))
     moves, motion = np.zeros((SKIN, 3, len(ACTIONS))), np.zeros((len(ACTIONS), 65))
     for k, name in enumerate(ACTIONS):
         side = 0 if name.endswith("Left") else 1
@@ -55,7 +55,7 @@ def make(source):
             moves[:, :, k] = linear[name][:SKIN]
         if name == "jawOpen":
             motion[k, 50] = OPEN
-            moves[:, :, k] = jaw.turned((OPEN, 0, 0)) - skin.vertices
+            moves[:, :, k] = opened - skin.vertices
         elif name in ("jawLeft", "jawRight"):
             motion[k, 51] = SIDE if name == "jawLeft" else -SIDE
             moves[:, :, k] = jaw.turned((0, motion[k, 51], 0), linear[name][:SKIN]) - skin.vertices
@@ -70,7 +70,6 @@ def make(source):
         elif name == "tongueOut":
             motion[k, 64] = 1
     upper, lower = skin.lips()
-    opened = jaw.turned((OPEN, 0, 0))
     middle = HALF // 2
     triangles = np.concatenate([skin.quads[:, [0, 1, 2]], skin.quads[:, [0, 2, 3]]])
     names, regions = find_regions(skin, jaw, weights)
@@ -177,13 +176,13 @@ def find_regions(skin, jaw, weights):
     regions = {name: np.zeros(len(v), bool) for name in names}
     regions["lips"][mouth[: CONTACT + 4]] = True
     regions["lips"][mouth[:LOWER_RED, HALF // 2 + 1 : 2 * HALF - HALF // 2]] = False
-    regions["mouth_inside"][11248:13294] = True
+    regions["mouth_inside"][MOUTH_SOCKET:EYE_SOCKETS] = True
     regions["mouth_inside"][mouth[CONTACT + 4 :]] = True
     regions["mouth"][mouth] = True
     regions["mouth"] |= regions["mouth_inside"]
     for sign in (1, -1):
         regions["eyes"] |= np.linalg.norm(v - EYE * (sign, 1, 1), axis=1) < 0.022
-    regions["eyes"][13294:SKIN] = True
+    regions["eyes"][EYE_SOCKETS:SKIN] = True
     regions["ears"] = (x > 0.069) & (y > -0.045) & (y < 0.035) & (z > -0.055) & (z < 0.006)
     regions["jaw"] = (weights[:, 2] > 0.3) & ~regions["lips"] & ~regions["mouth_inside"]
     regions["nose"] = (x < 0.019) & (y > -0.022) & (y < 0.034) & (z > 0.078) & ~regions["mouth"]

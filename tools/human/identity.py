@@ -7,15 +7,14 @@ tongue go with the lips and keep their places to each other.
 """
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from contract import COEFFICIENTS
 from model_runtime.flame.fit import signs
 from tools.human import features
 from tools.human.eyes import BALL
-from tools.human.fields import smoothstep
+from tools.human.fields import beside, smoothstep
 from tools.human.skin import CONTACT, EYE, HALF, shares
-from tools.human.source import PARTS, SKIN
+from tools.human.source import EYE_SOCKETS, MOUTH_SOCKET, PARTS, SKIN
 
 PEOPLE = 100  # columns of the package
 LIDS = (0.0045, 0.0115)  # metres from the eyeball: skin up to the first keeps its distance to the ball, less and less up to the second
@@ -25,7 +24,6 @@ MEET = 20  # how much more it counts that margins meet than where else a lid lie
 REACH = 0.006  # metres: how far what a lid's margin does reaches
 SOFT, CORNER, ROUNDS = 4, 0.0045, 10  # rings about the line where lips meet, metres about its ends, rounds of averaging over the mesh
 MOUTH = np.array([0, -0.0400, 0.0886])  # metres: where the incisors' edges stand
-SOCKETS = 13294  # skin from here on lines the eye sockets
 DEEP = (0.009, 0.003)  # metres before the eyeball's centre: from the second on backward a socket goes where its ball goes
 LINED = (
     CONTACT + 2,
@@ -108,7 +106,7 @@ def on_eye(v, body, sign, eyes):
 def in_socket(v, sign):
     """[V]: 1 where the skin lines the depth of an eye's socket, 0 outside it and towards its lids."""
     share = smoothstep(*DEEP, v[:, 2] - EYE[2])
-    share[:SOCKETS] = 0
+    share[:EYE_SOCKETS] = 0
     return share * (v[:, 0] * sign > 0)
 
 
@@ -143,7 +141,7 @@ def in_mouth(places, move):
 def lined(skin, body, mouth):
     """Fields [K,V,3] with the mouth's lining going with teeth and gums, more and more from the lips inward."""
     share = np.zeros(SKIN)
-    share[11248:13294] = 1
+    share[MOUTH_SOCKET:EYE_SOCKETS] = 1
     for k, ring in enumerate(skin.mouth):
         share[ring] = smoothstep(*LINED, k)
     rows = np.flatnonzero(share)
@@ -161,20 +159,13 @@ def behind_skin(source, skin, parts, given, change, body, mouth, *eyes):
         own = within(parts.rows, f"eye_{side}")
         out[own] = of_eye(parts.vertices[own], sign, eye)
     lying = within(parts.rows, "wet")
-    nearest, weight = beside(skin.vertices, parts.vertices[lying])
+    _, nearest, weight = beside(skin.vertices, parts.vertices[lying])
     out[lying] = given[lying] + (weight[..., None] * change[nearest]).sum(1)
     return out
 
 
 def within(rows, part):
     return (rows >= PARTS[part][0]) & (rows < PARTS[part][1])
-
-
-def beside(vertices, places):
-    """(nearest [N,4], weights [N,4]): the skin that places lie on."""
-    far, nearest = cKDTree(vertices).query(places, k=4)
-    weight = 1 / np.maximum(far, 1e-5)
-    return nearest, weight / weight.sum(1, keepdims=True)
 
 
 # Lids
@@ -189,7 +180,7 @@ def lid_ways(skin, parts, shapes, lids, eyes):
         own = shut(skin, rim, shapes[:, :SKIN], lids[:SKIN, :, side], eyes[side], sign)
         change[..., side][:, near] = own[:, near]
         lying = np.flatnonzero(within(parts.rows, "wet") & (parts.vertices[:, 0] * sign > 0))
-        nearest, weight = beside(skin.vertices, parts.vertices[lying])
+        _, nearest, weight = beside(skin.vertices, parts.vertices[lying])
         change[..., side][:, SKIN + lying] = (weight[..., None] * change[..., side][:, nearest]).sum(2)
     rows = np.flatnonzero(np.abs(change).max((0, 2, 3)) > 1e-7)
     parting = [MEET * rim.parting(change[..., side]) for side, rim in enumerate(rims)]

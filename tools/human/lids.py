@@ -1,15 +1,15 @@
 """Lids that shut along one line and keep clear of the eye on their way.
 
 The package's blink leaves the lids' margins a millimetre or two apart. A lid's way from open to shut is straight, as every shape key's:
-it would cut through a round eye, so the cornea is made as flat as a person's (the package's stands out twice as far) and the lids keep
-their distance at both ends.
+it would cut through a round eye, so the cornea is flat (eyes.CORNEA) and the lids keep their distance at both ends.
 """
 
 import numpy as np
 
 from tools.human.eyes import BALL
+from tools.human.fields import beside
 from tools.human.skin import EYE
-from tools.human.source import MIRROR, PARTS, SKIN
+from tools.human.source import PARTS, SKIN
 
 CLEAR = 0.0004  # metres that a lid keeps from the eye
 CORNER = 5  # places of each margin about the inner corner, where it turns back
@@ -58,20 +58,12 @@ def clear(points):
     return away / r * np.maximum(BALL + CLEAR + 0.0011 - r, 0)
 
 
-def both(skin, left):
-    """[V,3,2]: the left eye's field and its mirror image."""
-    return np.stack([left, left[skin.mirror] * MIRROR], -1)
-
-
 def with_skin(source, skin, name, field, near=0.004):
     """[N,3]: an action of all vertices, the wet line, which lies on the lids, following what was done to the skin."""
-    from scipy.spatial import cKDTree
-
     out = source.actions[name].copy()
     change = field - out[:SKIN]
     out[:SKIN] = field
     rows = np.arange(*PARTS["wet"])
-    far, nearest = cKDTree(skin.vertices).query(source.vertices[rows], k=4)
-    weight = 1 / np.maximum(far, 1e-5)
-    out[rows] += (weight[..., None] * change[nearest]).sum(1) / weight.sum(1, keepdims=True) * (far[:, :1] < near)
+    far, nearest, weight = beside(skin.vertices, source.vertices[rows])
+    out[rows] += (weight[..., None] * change[nearest]).sum(1) * (far[:, :1] < near)
     return out

@@ -10,6 +10,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
 from tools.human import styles
+from tools.human.fields import smoothstep, unit
 
 MIDDLE = np.array([0.0, 0.055, -0.010])
 # The hairline: degrees round, degrees down; forehead, temple, sideburn, round the ear, nape.
@@ -103,17 +104,8 @@ class Skull:
         return out, ((p - np.einsum("nk,nkc->nc", share, self.v[near])) * out).sum(1)
 
 
-def unit(v):
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
-
-
 def place(v, corners, shares):
     return np.einsum("nk,nkc->nc", shares, v[corners])
-
-
-def smooth(x, low, high):
-    x = np.clip((x - low) / (high - low), 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def inside(p):
@@ -128,7 +120,7 @@ def inside(p):
 
 def density(p, ears):
     """How thickly hair grows at places [n,3]: 0 to 1."""
-    return smooth(inside(p), -0.35 * SOFT, 0.65 * SOFT) ** 1.4 * ~ears
+    return smoothstep(-0.35 * SOFT, 0.65 * SOFT, inside(p)) ** 1.4 * ~ears
 
 
 def grow_roots(skull, draw):

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from addon.panels import studio
-from addon.rigs import hair, making
+from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
 from contract import EYES
 from model_runtime.flame import bundle, identity, lbs, poses
@@ -111,9 +111,7 @@ class Stage:
         bundle.write_bundle(head, folder / "bundle.npz")
         self.obj = making.build(folder / "bundle.npz")
         keys = self.obj.data.shape_keys.key_blocks
-        for key in [
-            key for key in keys if key.name not in ("Basis", "jaw_x")
-        ]:  # without any it would be no head, without that have no lips
+        for key in [key for key in keys if key.name not in ("Basis", "jaw_x")]:  # a head without that has no lips
             self.obj.shape_key_remove(key)
         self.obj.modifiers.remove(self.obj.modifiers["Utter"])  # the model poses the vertices here, exactly
         self.looks = {name: getattr(self.obj.utter, name) for name in looks(0)}  # its own
@@ -129,8 +127,7 @@ class Stage:
         self._pose(np.zeros(65), beta)
         studio.build(scene, self.obj, turn, frame)
         for name, value in {**self.looks, **(looks or {})}.items():
-            setattr(self.obj.utter, name, value)
-        hair.dress(self.obj, self.obj.utter.hair_style)  # it grows on the neutral face of this identity
+            setattr(self.obj.utter, name, value)  # its hair grows anew, on the neutral face of this identity
         self._pose(np.zeros(65) if motion is None else motion, beta)
         self.obj.rotation_euler = (0, 0, math.radians(-spin))
         self.smooth.show_render = size is not None  # large pictures alone are worth the time

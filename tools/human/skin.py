@@ -18,13 +18,12 @@ MOUTH_RINGS = 29
 CONTACT = 7  # the ring where the lips meet; ring 0 is the border of the red
 HALF = 37  # places on a ring from the middle of the upper lip to the middle of the lower one
 MARGIN = 2810  # on the ring of the left eye's lids that is seen from the front: where the lashes grow
-INNER_MARGIN = 3753  # on the ring behind it, where the lids lie on the eye
 EYE = np.array([0.0310, 0.0300, 0.0620])  # centre of the left eyeball
 
 
 class Skin:
     """vertices [V,3], quads [Q,4], mirror [V]; mouth [29,74]: rings from the lips' border into the mouth, each from the middle of the
-    upper lip over the subject's left round; margins, inner_margins: rings of the left and the right eye, from the outer corner up."""
+    upper lip over the subject's left round; margins: rings of the left and the right eye, from the outer corner up."""
 
     def __init__(self, source):
         self.vertices, self.mirror = source.vertices[:SKIN].copy(), source.mirror[:SKIN]
@@ -35,14 +34,11 @@ class Skin:
         to_left = lambda v: next(n for n in edges.near[v] if self.vertices[n, 0] > 1e-6)
         self.mouth = np.array([edges.ring(v, to_left(v)) for v in column])
         self.pair = (HALF - np.arange(2 * HALF)) % (2 * HALF)
-        self.margins = self.both_eyes(eye_ring(edges, self.vertices, MARGIN))
-        self.inner_margins = self.both_eyes(eye_ring(edges, self.vertices, INNER_MARGIN))
+        margin = np.array(eye_ring(edges, self.vertices, MARGIN))
+        self.margins = margin, self.mirror[margin]
         self.stiffness, self.mass = laplacian(self.vertices, self.quads)
         self.solved = {}
         self.close_lips()
-
-    def both_eyes(self, ring):
-        return np.array(ring), self.mirror[ring]
 
     # ---- fields
 

@@ -19,10 +19,10 @@ from scipy.spatial import cKDTree
 from contract import COEFFICIENTS, SLIDERS
 from tools.human.features import NAMES
 from tools.human.skin import CONTACT, HALF
+from tools.human.source import MOUTH_SOCKET
 
 FAR = 2.5  # standard deviations of a slider at 1
 NEARER = {"Eye Size": 2.0}  # lids would shut
-OUTSIDE = 11248  # skin before this one is seen from without
 UNSURE = 0.4  # millimetres: how exactly measures are met that people cannot have together
 HELD = 0.15  # of a measure's variance: how exactly other sliders' measures are held
 
@@ -164,7 +164,7 @@ def gradient(skin, shapes, name):
 def landmark(skin, place):
     if place in LIPS:
         return skin.mouth[LIPS[place]]
-    return cKDTree(skin.vertices[:OUTSIDE]).query(PLACES[place])[1]
+    return cKDTree(skin.vertices[:MOUTH_SOCKET]).query(PLACES[place])[1]
 
 
 def one(measured, shares):

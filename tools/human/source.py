@@ -15,6 +15,7 @@ from contract import ACTIONS, UtterError
 FIELDS = ("neutral", "faces", "face_uv", "uv", "material", "material_names", "identity", "expression", "expression_names")
 ORIGIN = np.array([0, 0.0060, 0.0168])  # metres, in the package's axes
 SKIN = 14062  # vertices of face, head, neck, mouth socket and eye sockets: one surface, cut only at the foot of the bust
+MOUTH_SOCKET, EYE_SOCKETS = 11248, 13294  # of the skin: what lines the mouth begins at the first, what lines the eyes at the second
 PARTS = {  # vertex ranges behind the skin
     "gums_tongue": (14062, 17039),
     "teeth": (17039, 21451),

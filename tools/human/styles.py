@@ -5,17 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tools.human.fields import smoothstep, unit
+
 SETTINGS = ("count", "width", "clump", "waves", "curl", "turns", "stray", "uneven")
 TIE, BUN = np.array([0.0, 0.068, -0.121]), np.array([0.0, 0.100, -0.118])
-
-
-def unit(v):
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
-
-
-def smooth(x, low, high):
-    x = np.clip((x - low) / (high - low), 0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def column(x):
@@ -62,7 +55,7 @@ class Style:
             out, high = skull.over(p, ears=over_ears)
             wanted = self.height(roots, along)
             missing = wanted - high
-            near = 1 - smooth(high, 0.03, 0.05)
+            near = 1 - smoothstep(0.03, 0.05, high)
             p = p + out * column(np.where(missing > 0, missing, self.held * near * missing))
             course = unit(p - line[-1])
             line.append(p)
@@ -78,18 +71,18 @@ def along_skin(way, out):
 
 
 def top(p):
-    return smooth(p[:, 1], 0.088, 0.122)
+    return smoothstep(0.088, 0.122, p[:, 1])
 
 
 def fade(roots, low, high):
     """Length at the sides: low at nape and sideburns, high where the top begins."""
-    return low + (high - low) * smooth(roots[:, 1], -0.03, 0.095)
+    return low + (high - low) * smoothstep(-0.03, 0.095, roots[:, 1])
 
 
 def downwards(p):
     """How hair of sides and back lies: back and down, round the ears."""
     x, y, z = p.T
-    back = column(smooth(-z, 0.03, 0.085))
+    back = column(smoothstep(0.03, 0.085, -z))
     return np.array([0.0, -0.75, -0.55]) * (1 - back) + back * np.stack([-3 * x, -1 + 0 * x, 0 * x], 1)
 
 
@@ -102,10 +95,10 @@ def from_whorl(p, twist=0.9):
 
 def side_parting(p, out, _along, roots):
     x, z = roots[:, 0], roots[:, 2]
-    over = column(smooth(0.030 - x, -0.004, 0.004))
-    front = column(smooth(z, 0.030, 0.068))
+    over = column(smoothstep(-0.004, 0.004, 0.030 - x))
+    front = column(smoothstep(0.030, 0.068, z))
     swept = over * ((1 - front) * np.array([-0.9, 0.0, -0.35]) + front * np.array([-0.80, 0.35, -0.25])) + (1 - over) * (0.9, -0.3, -0.45)
-    crown = column(smooth(-z, 0.000, 0.045))
+    crown = column(smoothstep(0.000, 0.045, -z))
     swept = swept * (1 - crown) + crown * from_whorl(p)
     t = column(top(roots))
     return along_skin(t * swept + (1 - t) * downwards(p), out)
@@ -113,8 +106,8 @@ def side_parting(p, out, _along, roots):
 
 def short_height(roots, along):
     x, z = roots[:, 0], roots[:, 2]
-    front = smooth(z, 0.010, 0.065)
-    over = smooth(0.030 - x, -0.010, 0.020)
+    front = smoothstep(0.010, 0.065, z)
+    over = smoothstep(-0.010, 0.020, 0.030 - x)
     lift = 0.006 + 0.009 * over + 0.010 * front * over
     lift = top(roots) * lift + (1 - top(roots)) * 0.0028
     return lift * np.sin(np.pi * min(1, 0.12 + 0.62 * along)) * (1 - np.exp(-5 * along))
@@ -124,10 +117,10 @@ def forwards(p, out, along, roots):
     x, _, z = roots.T
     t = column(top(roots))
     ahead = np.stack([-1.5 * x, -0.35 + 0 * x, 1 + 0 * x], 1)
-    behind = column(smooth(-z, 0.050, 0.075))
+    behind = column(smoothstep(0.050, 0.075, -z))
     over = ahead * (1 - behind) + behind * from_whorl(p)
     temple = np.array([0.0, -0.8, 0.35])
-    sides = column(smooth(z, -0.02, 0.03)) * temple + (1 - column(smooth(z, -0.02, 0.03))) * downwards(p)
+    sides = column(smoothstep(-0.02, 0.03, z)) * temple + (1 - column(smoothstep(-0.02, 0.03, z))) * downwards(p)
     return along_skin(t * over + (1 - t) * sides, out) + 0.10 * (1 - along) * out
 
 
@@ -140,10 +133,10 @@ def curtain(parting, back=0.35):
     def way(p, out, along, roots):
         x, y, z = p.T
         side = np.sign(roots[:, 0] - parting - 0.004 * np.sin(60 * roots[:, 2]))
-        behind = smooth(-roots[:, 2], 0.035, 0.075)
-        falls = smooth(0.105 - y, 0.0, 0.05)
+        behind = smoothstep(0.035, 0.075, -roots[:, 2])
+        falls = smoothstep(0.0, 0.05, 0.105 - y)
         lying = np.stack([side, -0.25 + 0 * x, -back + 0 * x], 1) * column(1 - behind) + column(behind) * from_whorl(p, 0.3)
-        drop = np.stack([0 * x, -1 + 0 * x, -0.30 * smooth(z, 0.02, 0.07) * smooth(y, -0.03, 0.03)], 1)
+        drop = np.stack([0 * x, -1 + 0 * x, -0.30 * smoothstep(0.02, 0.07, z) * smoothstep(-0.03, 0.03, y)], 1)
         w = column(falls)
         return along_skin(lying, out) * (1 - w) + w * drop
 
@@ -155,7 +148,7 @@ def falling(end, over=0.035):
 
     def length(roots):
         x, y, z = roots.T
-        return np.maximum(y - end, 0.02) + over * smooth(y, 0.06, 0.135)
+        return np.maximum(y - end, 0.02) + over * smoothstep(0.06, 0.135, y)
 
     return length
 
@@ -163,7 +156,7 @@ def falling(end, over=0.035):
 def volume(top_height, side_height):
     def height(roots, along):
         t = top(roots)
-        inner = 0.35 + 0.65 * smooth(roots[:, 1], -0.02, 0.12)  # hair from below lies under that from above
+        inner = 0.35 + 0.65 * smoothstep(-0.02, 0.12, roots[:, 1])  # hair from below lies under that from above
         return inner * (t * top_height + (1 - t) * side_height) * (1 - np.exp(-6 * along))
 
     return height
@@ -174,7 +167,7 @@ def turned_in(skull, line):
     t = np.linspace(0, 1, line.shape[1])[None, :, None]
     centre = np.array([0, 0, -0.02])
     inwards = unit((centre - line) * (1, 0, 1))
-    moved = line + inwards * 0.014 * smooth(t, 0.72, 1.0) ** 1.5
+    moved = line + inwards * 0.014 * smoothstep(0.72, 1.0, t) ** 1.5
     return keep_out(skull, moved, 0.004)
 
 
@@ -186,8 +179,8 @@ def wavy(skull, line):
     course = unit(np.gradient(line, axis=1))
     out = unit((line - (0, 0, -0.02)) * (1, 0, 1))
     side = np.cross(course, out)
-    grown = smooth(t, 0.15, 0.8) * np.sin(2 * np.pi * 2.3 * t + beat)
-    lift = smooth(t, 0.10, 0.6) * np.sin(2 * np.pi * 2.3 * t + beat + 1.3)
+    grown = smoothstep(0.15, 0.8, t) * np.sin(2 * np.pi * 2.3 * t + beat)
+    lift = smoothstep(0.10, 0.6, t) * np.sin(2 * np.pi * 2.3 * t + beat + 1.3)
     return keep_out(skull, line + side * (0.0075 * grown)[..., None] + out * (0.0045 * lift)[..., None], 0.003)
 
 
@@ -204,7 +197,7 @@ def keep_out(skull, line, least):
 def tied(point):
     def way(p, out, along, roots):
         to = point - p
-        low = column(smooth(0.03 - roots[:, 1], 0, 0.05))
+        low = column(smoothstep(0, 0.05, 0.03 - roots[:, 1]))
         return along_skin(to + low * (0, 0.03, -0.01), out)
 
     return way
@@ -252,7 +245,7 @@ def bun(skull, line):
     lat = 0.95 * tilt[:, None] + 0.25 * np.sin(2 * turn)
     ring = np.cos(lat)[..., None] * (np.cos(turn)[..., None] * one + np.sin(turn)[..., None] * two) + 0.72 * np.sin(lat)[..., None] * axis
     ball = BUN + 0.018 * axis + layer[..., None] * ring
-    grown = smooth(s, 0, 0.22)[None, :, None]
+    grown = smoothstep(0, 0.22, s)[None, :, None]
     wound[:, first:] = (1 - grown) * wound[:, first - 1 : first] + grown * ball
     return wound
 
@@ -269,6 +262,23 @@ def gathered(line, point, share):
     out = line.copy()
     out[:, : first + 1] = way + miss[:, None] * (np.linspace(0, 1, first + 1) ** 2)[None, :, None] * 0.93
     return out
+
+
+def tied_back(point, finish, uneven):
+    """A style whose hairs go to that point and on from there as finish says."""
+    return Style(
+        16,
+        way_to(point),
+        tied(point),
+        volume(0.006, 0.005),
+        held=0.8,
+        count=8000,
+        clump=0.25,
+        waves=0.0008,
+        stray=0.025,
+        uneven=uneven,
+        finish=finish,
+    )
 
 
 # Round
@@ -361,30 +371,6 @@ STYLES = {
         uneven=0.2,
         finish=wavy,
     ),
-    "ponytail": Style(
-        16,
-        way_to(TIE),
-        tied(TIE),
-        volume(0.006, 0.005),
-        held=0.8,
-        count=8000,
-        clump=0.25,
-        waves=0.0008,
-        stray=0.025,
-        uneven=0.08,
-        finish=tail,
-    ),
-    "bun": Style(
-        16,
-        way_to(BUN),
-        tied(BUN),
-        volume(0.006, 0.005),
-        held=0.8,
-        count=8000,
-        clump=0.25,
-        waves=0.0008,
-        stray=0.025,
-        uneven=0.05,
-        finish=bun,
-    ),
+    "ponytail": tied_back(TIE, tail, uneven=0.08),
+    "bun": tied_back(BUN, bun, uneven=0.05),
 }

@@ -22,6 +22,7 @@ from scipy import sparse
 from contract import UtterError
 from model_runtime.flame.head import Head, read_head
 from tests.model_runtime.flame import stand_ins
+from tools.process import peak_memory
 
 MEMORY = 4 << 30
 HUGE = (1 << 16, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 40, (1 << 63) - 1, (1 << 64) - 1)
@@ -154,7 +155,7 @@ def run(count, folder):
             watching[0] = False
 
     read()
-    print(json.dumps({**outcomes, "ran": sorted(ran), "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}))
+    print(json.dumps({**outcomes, "ran": sorted(ran), "megabytes": round(peak_memory("self"))}))
 
 
 if __name__ == "__main__":

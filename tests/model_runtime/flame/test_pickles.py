@@ -204,6 +204,7 @@ import resource, sys, pickle
 from pathlib import Path
 from contract import UtterError
 from model_runtime.flame.files import read_fields
+from tools.process import peak_memory
 folder = Path(sys.argv[1])
 bombs = pickle.loads((folder / "bombs.pickle").read_bytes())
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
@@ -212,7 +213,7 @@ for name, data in bombs.items():
     try:
         read_fields(folder / "head.pkl", lambda name: True)
     except UtterError as error:
-        print(name, "MemoryError" in error.detail, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+        print(name, "MemoryError" in error.detail, round(peak_memory("self")))
     else:
         print(name, "loaded", 0)
 """
