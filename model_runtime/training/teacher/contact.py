@@ -3,7 +3,7 @@
 The same face actions move every face, but identities differ: what shuts one mouth leaves another slightly open. Here the pairs of
 inner-lip vertices of the posed identity itself are brought together, by Gauss-Newton on a few directions of motion.
 
-Measured on the present head at 30 fps: 160 other identities, sliders far out among them, the eight emotions at strength 1: each
+Measured on the head before this one, at 30 fps: 160 other identities, sliders far out among them, the eight emotions at strength 1: each
 of 1,440 p, b, m shut (lip gap under 0.03), each of 640 f, v within 2 mm of the teeth and not shut, 800 of 800 open vowels
 open. EmoDB's hand labels, train and dev speakers: recall 1.000, false closures 0.000, speech precision 0.99, f and v 1.000,
 rounded 1.000, onsets 6 ms off in the median; the same when happy or angry, on other identities, and nearly so on LJSpeech.
