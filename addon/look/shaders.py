@@ -21,7 +21,7 @@ STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the ha
 PLAIN = {
     "skin": ((0.72, 0.40, 0.27), 1, 0.5),
     "lip": ((0.61, 0.23, 0.15), 1, 0.35),
-    "mouth": ((0.20, 0.04, 0.035), 1, 0.3),
+    "mouth": ((0.36, 0.10, 0.085), 1, 0.3),
     "eye": ((0.80, 0.78, 0.74), 1, 0.1),
     "iris": (DEFAULT_EYES, 1, 0.1),
     "pupil": ((0.005, 0.005, 0.005), 1, 0.1),
@@ -134,7 +134,7 @@ def skin(graph):
     colour = graph.mix(graph.smooth(edge, 0.05, 1.0), colour, red)
     shadow = graph.math("MULTIPLY", graph.mask("scalp"), graph.value(SCALP, 0.0))
     colour = graph.mix(graph.smooth(shadow, 0.35, 1.0, 0, 0.80), colour, graph.colour(HAIR, DEFAULT_HAIR))
-    colour = graph.mix(inside, colour, (0.40, 0.070, 0.050))
+    colour = graph.mix(inside, colour, (0.60, 0.190, 0.150))
 
     oil = graph.add((nose, 0.13), (forehead, 0.08), (lids, 0.05), (blotch, -0.20), (lips, 0.08), (age, -0.07), (None, 0.13))
     creases = graph.math("MULTIPLY", graph.noise(graph.scale(rest, (0.5, 1.0, 0.7)), 520, 3, 0.6, 0.6), age)
@@ -234,7 +234,7 @@ def teeth(graph):
     gum, deep = graph.mask("gum"), graph.mask("inside")
     colour = graph.mix(graph.smooth(graph.noise(rest, 300, 2), 0.3, 0.7, 0, 0.25), (0.78, 0.735, 0.635), (0.72, 0.655, 0.53))
     colour = graph.mix(graph.smooth(gum, 0.10, 0.75, 0, 0.75), colour, (0.66, 0.49, 0.33))
-    colour = graph.multiply(graph.smooth(deep, 0.05, 0.80), colour, (0.30, 0.11, 0.065))  # what lies deep gets light from red walls
+    colour = graph.multiply(graph.smooth(deep, 0.05, 0.80), colour, (0.50, 0.25, 0.18))  # what lies deep gets light from red walls
     return graph.principled(
         {
             "Base Color": colour,
@@ -256,7 +256,7 @@ def flesh(graph, colour, bumps):
     grain, blotch, deep = graph.noise(rest, 800, 1), graph.noise(rest, 220, 3), graph.mask("inside")
     tint = graph.multiply(graph.smooth(blotch, 0.35, 0.7, 0, 0.5), (*colour, 1), (0.75, 0.60, 0.60))
     tint = graph.mix(graph.smooth(grain, 0.5, 0.75, 0, 0.15), tint, tuple(min(1, 1.5 * c + 0.08) for c in colour))
-    tint = graph.multiply(graph.smooth(deep, 0.3, 1.0), tint, (0.62, 0.38, 0.32))
+    tint = graph.multiply(graph.smooth(deep, 0.3, 1.0), tint, (0.85, 0.66, 0.60))
     return graph.principled(
         {
             "Base Color": tint,

@@ -22,6 +22,7 @@ FRAMES = {"PORTRAIT": (1.72, 0.30), "FACE": (1.10, 0.10)}  # height of the view 
 LIGHTS = {
     "Key": (-37, 21, 0.70, 1.10, (1.0, 0.92, 0.83)),
     "Fill": (46, -4, 1.6, 0.22, (0.90, 0.95, 1.0)),
+    "Mouth": (4, -7, 0.3, 0.10, (1.0, 0.96, 0.92)),  # low beside the camera: it sees into an open mouth
     "Rim": (148, 28, 0.8, 1.0, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2
@@ -66,7 +67,7 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
         light.shape, light.size, light.color, light.energy = "DISK", wide * room, colour, LIGHT_WATTS * strength * room**2
         light.use_shadow_jitter, light.shadow_jitter_overblur = True, 10.0  # else EEVEE's shadows let the rim through in specks
         lamp = add(name, light, around, upwards, LIGHT_DISTANCE * room)
-        if name == "Fill":  # one light in each eye is enough
+        if name in ("Fill", "Mouth"):  # one light in each eye is enough
             lamp.visible_glossy, light.specular_factor = False, 0.2
     backdrop = add("Backdrop", _make_backdrop(room), turn, 3.0, -2.5 * room)
     backdrop.visible_diffuse = backdrop.visible_glossy = backdrop.visible_shadow = False  # a picture, it lights nothing

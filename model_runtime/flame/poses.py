@@ -18,14 +18,14 @@ STRENGTHS = (1 / 3, 2 / 3, 1.0)
 # What each phone asks for; vowels as when spoken loud and stressed. After JALI (Edwards et al. 2016, section 4.2): bilabials
 # close, labiodentals put the lower lip on the upper teeth, sibilants narrow the jaw, rounded phones gather the lips.
 PHONES = {
-    "AA": dict(jawOpen=0.95, mouthLowerDown=0.16, mouthUpperUp=0.10),
-    "AE": dict(jawOpen=0.88, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.22, mouthUpperUp=0.14),
-    "AH": dict(jawOpen=0.66, mouthLowerDown=0.14, mouthUpperUp=0.07),
-    "AO": dict(jawOpen=0.72, mouthFunnel=0.42, mouthPucker=0.16, mouthLowerDown=0.06, tongue_back_up=0.2),
-    "EH": dict(jawOpen=0.68, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.20, mouthUpperUp=0.12, tongue_tip_up=0.1),
+    "AA": dict(jawOpen=0.95, mouthLowerDown=0.16, mouthUpperUp=0.30),
+    "AE": dict(jawOpen=0.88, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.22, mouthUpperUp=0.36),
+    "AH": dict(jawOpen=0.66, mouthLowerDown=0.14, mouthUpperUp=0.24),
+    "AO": dict(jawOpen=0.72, mouthFunnel=0.42, mouthPucker=0.16, mouthLowerDown=0.06, mouthUpperUp=0.10, tongue_back_up=0.2),
+    "EH": dict(jawOpen=0.68, mouthSmile=0.14, mouthStretch=0.08, mouthLowerDown=0.20, mouthUpperUp=0.32, tongue_tip_up=0.1),
     "ER": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.18, mouthLowerDown=0.10, tongue_tip_up=0.45),
-    "IH": dict(jawOpen=0.40, mouthSmile=0.16, mouthStretch=0.10, mouthLowerDown=0.18, mouthUpperUp=0.08, tongue_tip_up=0.2),
-    "IY": dict(jawOpen=0.26, mouthSmile=0.34, mouthStretch=0.34, mouthLowerDown=0.22, mouthUpperUp=0.14, tongue_tip_up=0.3),
+    "IH": dict(jawOpen=0.40, mouthSmile=0.16, mouthStretch=0.10, mouthLowerDown=0.18, mouthUpperUp=0.20, tongue_tip_up=0.2),
+    "IY": dict(jawOpen=0.26, mouthSmile=0.34, mouthStretch=0.34, mouthLowerDown=0.22, mouthUpperUp=0.26, tongue_tip_up=0.3),
     "UH": dict(jawOpen=0.40, mouthFunnel=0.34, mouthPucker=0.26, mouthLowerDown=0.06, tongue_back_up=0.35),
     "UW": dict(jawOpen=0.20, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.84, tongue_back_up=0.5),
     "P": dict(jawOpen=0.07, mouthShrugLower=0.10),
@@ -41,12 +41,12 @@ PHONES = {
     "ZH": dict(jawOpen=0.06, mouthFunnel=0.54, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.6),
     "CH": dict(jawOpen=0.06, mouthFunnel=0.55, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
     "JH": dict(jawOpen=0.06, mouthFunnel=0.52, mouthPucker=0.25, mouthLowerDown=0.14, mouthUpperUp=0.12, tongue_tip_up=0.8),
-    "T": dict(jawOpen=0.12, mouthLowerDown=0.26, mouthUpperUp=0.10, tongue_tip_up=1.0),
-    "D": dict(jawOpen=0.14, mouthLowerDown=0.26, mouthUpperUp=0.10, tongue_tip_up=1.0),
+    "T": dict(jawOpen=0.12, mouthLowerDown=0.26, mouthUpperUp=0.18, tongue_tip_up=1.0),
+    "D": dict(jawOpen=0.14, mouthLowerDown=0.26, mouthUpperUp=0.18, tongue_tip_up=1.0),
     "N": dict(jawOpen=0.13, tongue_tip_up=1.0),
-    "L": dict(jawOpen=0.22, mouthLowerDown=0.08, mouthUpperUp=0.06, tongue_tip_up=0.9),
-    "K": dict(jawOpen=0.22, mouthStretch=0.08, mouthUpperUp=0.05, tongue_back_up=1.0),
-    "G": dict(jawOpen=0.22, mouthStretch=0.08, mouthUpperUp=0.05, tongue_back_up=1.0),
+    "L": dict(jawOpen=0.22, mouthLowerDown=0.12, mouthUpperUp=0.20, tongue_tip_up=0.9),
+    "K": dict(jawOpen=0.22, mouthStretch=0.08, mouthUpperUp=0.14, tongue_back_up=1.0),
+    "G": dict(jawOpen=0.22, mouthStretch=0.08, mouthUpperUp=0.14, tongue_back_up=1.0),
     "NG": dict(jawOpen=0.20, tongue_back_up=0.9),
     "R": dict(jawOpen=0.16, mouthFunnel=0.36, mouthPucker=0.28, tongue_tip_up=0.5),
     "W": dict(jawOpen=0.07, jawForward=0.04, mouthFunnel=0.12, mouthPucker=0.90, tongue_back_up=0.4),
@@ -66,11 +66,11 @@ SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 FACES = {
     "neutral": {},
     "happy": dict(
-        mouthSmile=0.86, cheekSquint=0.45, eyeSquint=0.12, mouthDimple=0.10, mouthUpperUp=0.24, browOuterUp=0.10, browInnerUp=0.06
+        mouthSmile=0.86, cheekSquint=0.45, eyeSquint=0.12, mouthDimple=0.10, mouthUpperUp=0.55, browOuterUp=0.10, browInnerUp=0.06
     ),
     "sad": dict(browInnerUp=0.90, browDown=0.18, eyeSquint=0.15, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
     "angry": dict(
-        browDown=0.95, eyeWide=0.25, eyeSquint=0.45, noseSneer=0.34, mouthFrown=0.22, mouthPress=0.30, mouthLowerDown=0.10, jawForward=0.14
+        browDown=1.0, eyeWide=0.30, eyeSquint=0.40, noseSneer=0.26, mouthFrown=0.25, mouthPress=0.50, mouthRollLower=0.12, jawForward=0.14
     ),
     "surprised": dict(browInnerUp=0.88, browOuterUp=0.95, eyeWide=0.85, jawOpen=0.30, mouthFunnel=0.06),
     "afraid": dict(

@@ -34,6 +34,7 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, help="train that many steps instead: the same bits every time")
     parser.add_argument("--output", type=Path, help="write the weights there (sync, generator)")
     parser.add_argument("--start", type=Path, help="go on from these weights (generator)")
+    parser.add_argument("--start-head", type=Path, metavar="HEAD", help="the head that --start was trained on, where it is another one")
     parser.add_argument("--variant", default="full", help="an ablation of training/variants.py (generator; default: %(default)s)")
     parser.add_argument(
         "--recordings",
@@ -57,6 +58,8 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.step == "all" and (args.output or args.start):
         parser.error("--output and --start need one step")
+    if args.start_head and not args.start:
+        parser.error("--start-head needs --start")
     if args.only and not args.recordings:
         parser.error("--only needs --recordings FOLDER")
     if args.encoder and args.recordings:

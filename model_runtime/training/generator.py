@@ -22,6 +22,7 @@ from model_runtime.flame.teeth import incisors
 from model_runtime.speech.content import COLUMNS as CONTENT
 from model_runtime.speech.content import SHIPPED
 from model_runtime.training import sync
+from model_runtime.training.carry import carried
 from model_runtime.training.dataset import load_dataset
 from model_runtime.training.together import agree, half, rank, world
 
@@ -349,7 +350,8 @@ def main(args):
     from model_runtime.training.variants import variant
 
     head, made = load_head(), variant(args.variant)
-    start = load(args.start) if args.start else None
+    before = load_head(args.start_head) if args.start_head else head  # the head that `start` was trained on
+    start = load(args.start, basis=before.basis) if args.start else None
     device = "cuda" if args.device != "cpu" and torch.cuda.is_available() else "cpu"
     encoder, path = None, PATH
     if args.encoder:
@@ -359,6 +361,8 @@ def main(args):
     ensure(args.cache, head, encoder=encoder)
     kind = encoder.kind if encoder else SHIPPED
     data, feelings = load_dataset(args.cache, kind), load_feelings("cpu")
+    if start and before.basis != head.basis:
+        start = carried(start, before, head, data.values[:: max(1, len(data.values) // 200_000)])
     expert = sync.load_expert(device=device) if made.sync and data.content.shape[1] == CONTENT else None  # it hears no hidden states
     felt = feelings.space.motion.requires_grad_(False).to(device) if made.emotion else None
     train(
