@@ -26,6 +26,10 @@ SLIDERS = {  # the names are the built-in head's own (identity_names)
     "Eye Size": "Small or large eyes",
     "Eye Distance": "Eyes close together or far apart",
     "Brow": "Smooth or heavy brow",
+    "Eyebrow Fullness": "Thin or thick eyebrows",
+    "Eyebrow Arch": "Straight or arched eyebrows",
+    "Eyebrow Tilt": "Eyebrows that fall or rise outwards",
+    "Lash Length": "Short or long lashes",
     "Ears": "Small or large ears",
     "Asymmetry": "One side unlike the other, one way or the other",
 }

@@ -10,7 +10,7 @@ import sys
 
 import bpy
 
-WIDTH, HEIGHT = 384, 480
+WIDTH, HEIGHT = 320, 400
 SAMPLES = 4
 
 

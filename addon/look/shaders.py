@@ -15,7 +15,7 @@ KIND = "utter_kind"  # custom property of a material: what it is made for
 DEFAULT_FRECKLES = 0.25
 DEFAULT_TONE, DEFAULT_EYES, DEFAULT_HAIR = 0.30, (0.075, 0.125, 0.115), (0.055, 0.030, 0.018)
 WHITE = (0.52, 0.51, 0.49)  # of a hair that has gone grey
-STRANDS = {"hair": 1.0, "brow": 0.8, "lashes": 0.3}  # brightness against the hair's colour
+STRANDS = {"hair": 1.0, "brow": 0.6, "lashes": 0.3}  # brightness against the hair's colour
 
 # In the viewport and in files for other programs: colour, alpha, roughness.
 PLAIN = {
@@ -35,7 +35,7 @@ PLAIN = {
 }
 OTHER = ((0.6, 0.6, 0.6), 1, 0.5)
 FAMILIES = ("skin", "lip", "mouth"), ("eye", "iris", "pupil")  # look alike but in the viewport: their borders are masks
-TONES = ((0.0, (0.86, 0.59, 0.47)), (0.35, (0.70, 0.37, 0.24)), (0.68, (0.38, 0.18, 0.105)), (1.0, (0.095, 0.042, 0.025)))
+TONES = ((0.0, (0.82, 0.53, 0.41)), (0.35, (0.70, 0.37, 0.24)), (0.68, (0.38, 0.18, 0.105)), (1.0, (0.095, 0.042, 0.025)))
 LIPS = (0.84, 0.56, 0.56)  # red against the skin
 DEEP = (1.0, 0.36, 0.20)  # how far red, green and blue light go in flesh, of the distance below
 DEPTH = 0.0035  # metres
@@ -108,8 +108,8 @@ def skin(graph):
     broad, blotch, fine = graph.noise(rest, 45, 3), graph.noise(rest, 190, 4, 0.6), graph.noise(rest, 700, 2)
 
     colour = graph.node("ValToRGB", {"Fac": graph.value(TONE, DEFAULT_TONE)}, stops=TONES)
-    blood = graph.add((cheeks, 0.85), (nose, 0.75), (ears, 0.75), (lids, 0.10), (broad, 0.7), (blotch, 0.9), (None, -0.80))
-    colour = graph.multiply(graph.math("MULTIPLY", blood, 0.70), colour, (1.0, 0.62, 0.56))
+    blood = graph.add((cheeks, 0.85), (nose, 0.75), (ears, 0.75), (lids, 0.10), (broad, 0.7), (blotch, 1.2), (None, -0.92))
+    colour = graph.multiply(graph.math("MULTIPLY", blood, 0.85), colour, (1.0, 0.57, 0.50))
     reddened = graph.mix(graph.value(TONE, DEFAULT_TONE), (1.04, 0.47, 0.46), (1.0, 0.82, 0.82))  # dark skin shows less of it
     flushed = graph.add((cheeks, 1.15), (nose, 0.80), (ears, 0.95), (forehead, 0.10), (broad, 0.5), (None, -0.20))
     colour = graph.multiply(graph.math("MULTIPLY", graph.smooth(flushed, 0.0, 1.1), blush), colour, reddened)
@@ -142,7 +142,7 @@ def skin(graph):
     return graph.principled(
         {
             "Base Color": colour,
-            "Roughness": graph.math("SUBTRACT", 0.52, oil),
+            "Roughness": graph.math("SUBTRACT", 0.56, oil),
             "Specular IOR Level": graph.math("MULTIPLY_ADD", inside, -0.35, graph.smooth(shadow, 0.05, 0.4, 0.45, 0.05)),
             "Subsurface Weight": 1.0,
             "Subsurface Radius": DEEP,

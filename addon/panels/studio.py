@@ -22,7 +22,7 @@ FRAMES = {"PORTRAIT": (1.72, 0.30), "FACE": (1.10, 0.10)}  # height of the view 
 LIGHTS = {
     "Key": (-37, 21, 0.70, 1.10, (1.0, 0.92, 0.83)),
     "Fill": (46, -4, 1.6, 0.22, (0.90, 0.95, 1.0)),
-    "Mouth": (4, -7, 0.3, 0.10, (1.0, 0.96, 0.92)),  # low beside the camera: it sees into an open mouth
+    "Mouth": (4, -7, 0.3, 0.07, (1.0, 0.96, 0.92)),  # low beside the camera: it sees into an open mouth
     "Rim": (148, 28, 0.8, 1.0, (1.0, 0.95, 0.90)),
 }
 LIGHT_DISTANCE = 2.2

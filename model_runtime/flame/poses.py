@@ -66,7 +66,7 @@ SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 FACES = {
     "neutral": {},
     "happy": dict(
-        mouthSmile=0.86, cheekSquint=0.45, eyeSquint=0.12, mouthDimple=0.10, mouthUpperUp=0.55, browOuterUp=0.10, browInnerUp=0.06
+        mouthSmile=0.80, cheekSquint=0.55, eyeSquint=0.14, mouthDimple=0.10, mouthUpperUp=0.85, browOuterUp=0.10, browInnerUp=0.06
     ),
     "sad": dict(browInnerUp=0.90, browDown=0.18, eyeSquint=0.15, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
     "angry": dict(

@@ -17,7 +17,7 @@ GAIN = {"browInnerUp": 1.5, "browOuterUp": 1.15, "mouthFrown": 1.6}
 # FROWN: the gain from the inner end on and from the outer end on, and where these are; then the place, the reach and the way of what the
 # procerus adds, in metres.
 FROWN = (1.6, 0.55), (0.016, 0.046)
-PROCERUS, REACH, FALL = np.array([0.0105, 0.0500]), (0.011, 0.016, 0.009), np.array([-0.0006, -0.0048, 0.0004])  # across, up, down
+PROCERUS, REACH, FALL = np.array([0.0105, 0.0500]), (0.013, 0.017, 0.013), np.array([-0.0008, -0.0042, 0.0])  # across, up, down
 # What comes along: zygomatic smiles lift cheeks and lower lids (Duchenne 1862); a sneer widens the nostril.
 ALONG = {"mouthSmile": {"cheekRaiser": 0.45, "cheekSquint": 0.10}, "mouthStretch": {"mouthFrown": 0.10}}
 

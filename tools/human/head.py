@@ -11,7 +11,7 @@ from tools.human.jaw import OPEN, SIDE, Jaw
 from tools.human.parts import Parts
 from tools.human.skin import CONTACT, EYE, HALF, Skin
 from tools.human.source import EYE_SOCKETS, MIRROR, MOUTH_SOCKET, SKIN
-from tools.human.strands import SHAPES, grow
+from tools.human.strands import GROWN, SHAPES, grow
 from tools.human.tongue import tongue_shapes
 
 ROOT, NECK = np.array([0.0, -0.1650, -0.0350]), np.array([0.0, -0.1000, -0.0300])
@@ -23,7 +23,6 @@ LANDMARKS = (
 MPIE = [int(vertex) for vertex in LANDMARKS.split()]
 NOSE_TIP, CHIN = MPIE[30], MPIE[8]
 LOWER_RED = 2  # the ring of the mouth where the red of the lower lip begins; of the upper one it is the first
-GROWN = 140  # the first column of identity that tells of brows and lashes
 EYE_PITCH, EYE_YAW = 0.40, 0.55  # radians of eyeLookUp and eyeLookOut at 1
 # Displacements are rounded to so many metres (two micrometres and half of one), so that the file stays small.
 COARSE, FINE = 2.0**-19, 2.0**-21

@@ -20,6 +20,7 @@ from contract import COEFFICIENTS, SLIDERS
 from tools.human.features import NAMES
 from tools.human.skin import CONTACT, HALF
 from tools.human.source import MOUTH_SOCKET
+from tools.human.strands import GROWN, SHAPES
 
 FAR = 2.5  # standard deviations of a slider at 1
 NEARER = {"Eye Size": 2.0}  # lids would shut
@@ -110,6 +111,9 @@ ONES = {
     "Ears": {"ear length": 1, "ear out": 0.8},
     "Asymmetry": {"chin aside": 1, "nose aside": 1, "mouth tilt": 0.7, "brow tilt": 0.7, "jaw aside": 0.6},
 }
+# Of brows and lashes, which no measure tells of: the shape that grows them, standard deviations of it at 1.
+GROWING = {"Eyebrow Fullness": "Brow Fullness", "Eyebrow Arch": "Brow Arch", "Eyebrow Tilt": "Brow Tilt", "Lash Length": "Lash Length"}
+STRONG = 2.0
 # Of others: millimetres of many measures at 1, and standard deviations of columns of ours.
 MANY = {
     "Masculine": (
@@ -143,8 +147,13 @@ def directions(skin, shapes):
     measured = {name: gradient(skin, shapes, name) for name in MEASURES}
     found = {name: NEARER.get(name, FAR) * one(measured, shares) for name, shares in ONES.items()}
     found |= {name: many(measured, *told) for name, told in MANY.items()}
-    rows = np.stack([found[name] for name in SLIDERS])
-    return np.pad(rows, ((0, 0), (0, COEFFICIENTS - rows.shape[1])))
+    rows = np.zeros((len(SLIDERS), COEFFICIENTS))
+    for row, name in zip(rows, SLIDERS):
+        if name in GROWING:
+            row[GROWN + SHAPES.index(GROWING[name])] = STRONG
+        else:
+            row[: len(found[name])] = found[name]
+    return rows
 
 
 def gradient(skin, shapes, name):

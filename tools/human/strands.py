@@ -22,6 +22,7 @@ UPPER_LASHES, LOWER_LASHES = 74, 40
 NEAR = 6  # of the lid's vertices about a lash's root
 SPAN = 0.002  # metres: how far the lid's vertices lie apart that a lash turns with
 SEED = 11
+GROWN = 140  # the first column of identity that tells of them
 SHAPES = ("Brow Fullness", "Brow Arch", "Brow Height", "Brow Tilt", "Brow Gap", "Lash Length")  # how people's brows and lashes differ
 
 
@@ -150,7 +151,7 @@ def brow_places(surface, shape):
 
     rise = np.interp(t, [0, 0.07, 0.2, 0.45, 0.75, 1], [88, 70, 46, 26, 12, 4]) - 18 * across * np.clip(t / 0.2, 0, 1) + 9 * turned
     length = np.interp(t, [0, 0.1, 0.4, 0.75, 1], [0.0062, 0.0082, 0.0086, 0.0072, 0.0050]) * (1 + 0.22 * vary) * (1 + 0.12 * full)
-    thick = 0.00013 * (1 + 0.25 * full) * np.interp(t, [0, 0.1, 0.9, 1], [0.75, 1, 1, 0.7])
+    thick = 0.00017 * (1 + 0.25 * full) * np.interp(t, [0, 0.1, 0.9, 1], [0.75, 1, 1, 0.7])
     found = []
     for part, width in ((0.0, 0.8), (0.5, 1.0), (1.0, 0.0)):
         heading = np.radians(rise - 22 * part)

@@ -88,7 +88,7 @@ def test_a_slider_does_what_it_says(builtin, measured, slider, what, sign, least
 def test_sliders_at_rest_are_the_template(builtin):
     beta = identity.beta(builtin, {})
     assert beta.dtype == np.float32 and beta.shape == (300,) and not beta.any()
-    assert 12 <= len(identity.names(builtin)) <= 16 and len(set(identity.names(builtin))) == len(identity.names(builtin))
+    assert 12 <= len(identity.names(builtin)) <= 20 and len(set(identity.names(builtin))) == len(identity.names(builtin))
     assert np.abs(lbs.pose(builtin, NEUTRAL, beta)[0] - builtin.v_template).max() < 1e-7
 
 
