@@ -16,6 +16,7 @@ CERTAIN = (0.3, 0.45)  # of the posterior: begins at the first value, full from 
 NEAR = (0.5, 0.35)  # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
 BITTEN = (0.06, 0.12)  # of the labiodental posterior
 CLEAR = 0.07  # of the gap: f and v stay at least that far from shut, as the teacher's do
+EXACT = 1e-4  # metres: how far from its goal a lip may stay
 NUDGE = 0.01  # of a channel, for slopes
 SHAPES = slice(EXPRESSION.start, JAW.stop)
 
@@ -68,9 +69,9 @@ def seal(generator, values, content, beta, pins):
     pose = lambda values: lbs.pose_torch(tensors, values * still, beta)  # [..., 2, 3]: upper, lower
     ramp = lambda x, low, high: ((x - low) / (high - low)).clamp(0, 1)
 
-    def parting(values):
+    def parting(values):  # up and forward: lips of a jaw that is slid aside meet beside their middles
         upper, lower = pose(values).unbind(-2)
-        return lower - upper
+        return (lower - upper)[..., 1:]
 
     apart = parting(values)
     shut = ramp(content[:, BILABIAL], *CERTAIN) * ramp(apart.norm(dim=-1) / opening, *NEAR)
@@ -93,7 +94,8 @@ def seal(generator, values, content, beta, pins):
 def bring(generator, values, place, goal, wanted, pins):
     """values [T, 65] changed where wanted [T] is above 0, so that place(values) [T, d], in metres, becomes goal [T, d].
 
-    Two steps of Gauss-Newton along the channels as they move together in the training Motion: the most probable correction.
+    Two steps of Gauss-Newton along the channels as they move together in the training Motion: the most probable correction, which
+    misses the goal rather than move what hardly moved in training.
     """
     frames = torch.nonzero(wanted > 0)[:, 0]
     if not len(frames):
@@ -107,7 +109,7 @@ def bring(generator, values, place, goal, wanted, pins):
             nudged = here + NUDGE * torch.eye(here.shape[1])[SHAPES, None]  # [53, n, 65]
             slope = (place(nudged) - place(here)).permute(1, 2, 0) / NUDGE  # [n, d, 53]
             along = torch.einsum("nic,cd->nid", slope * free[:, None], spread) * free[:, None]
-            square = torch.einsum("nic,njc->nij", along, slope) + 1e-10 * torch.eye(slope.shape[1])
+            square = torch.einsum("nic,njc->nij", along, slope) + EXACT**2 * torch.eye(slope.shape[1])
             change = torch.einsum("nic,ni->nc", along, torch.linalg.solve(square, goal[part] - place(here)))
             values[part, SHAPES] += change
     return values

@@ -65,3 +65,17 @@ def test_a_pinned_channel_is_not_moved(generator, head):
     sealed = lips.seal(generator, values, content, beta, HeldPins(Pins(values.numpy(), mask), 4, generator.mean, generator.std))
     torch.testing.assert_close(sealed[:, JAW], values[:, JAW])
     assert biting(head, sealed, beta)[1:3].max() < 2
+
+
+def test_a_jaw_that_is_slid_aside_keeps_the_face_whole(generator, head):
+    """An artist's key on jaw_y beside a p: the lips shut where they are, nothing is thrown."""
+    beta = torch.zeros(300)
+    values, content = slightly_open(head, beta, lips.BILABIAL)
+    values[:, JAW.start + 1] = 0.02
+    mask = np.zeros((4, 65), bool)
+    mask[0, JAW.start + 1] = True
+    sealed = lips.seal(generator, values, content, beta, HeldPins(Pins(values.numpy(), mask), 4, generator.mean, generator.std))
+    upper, lower = (lbs.pose(head, sealed.numpy(), None, [head.landmark(f"lip_inner_{lip}_mid")])[1:3, 0] for lip in ("upper", "lower"))
+    assert np.abs(upper - lower)[:, 1:].max() < 0.0005
+    moved = lbs.pose(head, sealed.numpy()) - lbs.pose(head, values.numpy())
+    assert np.linalg.norm(moved, axis=-1).max() < 0.012  # no farther than shutting a mouth that is a fifth open
