@@ -7,7 +7,10 @@ In the cache, as .npy, in three layers. Each can be made again without those bef
     share.npy [N, 8], strength.npy [N]          and the feeling it plays
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
 
-After training the encoder the first layer is made again, after changing the teacher the second, after changing the head the third.
+After training the encoder the first two layers are made again, after changing the teacher the second, after changing the head the third.
+
+A recognition's phone times are off by some hundredths of a second, and sometimes by a word. So where a clip's words fit what the encoder
+hears, the teacher performs them when they are heard: the generator then learns to do what it hears when it hears it.
 
 content-*.npy [M, C] is the same heard by a plug-in encoder (speech/plugin.py), where a generator is to learn from it.
 
@@ -34,7 +37,11 @@ from model_runtime.speech import content as content_module
 from model_runtime.speech.content import SHIPPED
 from model_runtime.speech.features import loudness
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES, bare
+from model_runtime.speech.words import align as align_words
+from model_runtime.speech.words import fits
 from model_runtime.training import align, teacher
+from model_runtime.training.speech import LANGUAGES, TRUSTED
+from model_runtime.training.speech import spoken as spoken_phones
 from model_runtime.training.teacher import prosody, rhythm
 
 SEED = 11
@@ -156,6 +163,8 @@ def listed(records):
     rng, out = np.random.default_rng(SEED), []
     for record in choose(records):
         clip = {name: record[name] for name in ("clip", "split", "path", "phones")} | {"noise": None}
+        if record.get("words") and record.get("source") not in TRUSTED and record.get("language", "en") in LANGUAGES:
+            clip["said"] = [word for _, _, word in record["words"]], LANGUAGES[record.get("language", "en")]
         if rng.random() < PADDED:
             before, after, seed = rng.uniform(0, 1.5), rng.uniform(0.2, 2.5), int(rng.integers(1 << 31))
             end = min(clip["phones"][-1][1], LONGEST / FPS)
@@ -197,19 +206,28 @@ def write_content(cache, encoder, report=print):
         T = min(T, 2 * LONGEST)
         if T < SHORTEST:
             continue
-        spoken.append(content_module.resample(said(clip["phones"], melody), FPS, T).astype(np.float16))
         listened = encoder.encode(samples) if encoder and samples is not None else None
+        if listened is not None and "said" in clip:
+            clip["phones"] = retimed(clip["phones"], listened, *clip["said"])
+        spoken.append(content_module.resample(said(clip["phones"], melody), FPS, T).astype(np.float16))
         heard.append(spoken[-1] if listened is None else content_module.resample(listened, FPS, T).astype(np.float16))
-        rows.append(clip | {"start": at, "length": T})
+        rows.append({name: value for name, value in clip.items() if name != "said"} | {"start": at, "length": T})
         at += T
         if number % 100 == 0:
             report(f"{number} of {len(clips)} clips heard")
     np.save(cache / "content.npy", np.concatenate(heard))
     np.save(cache / "spoken.npy", np.concatenate(spoken))
-    known, where = cache / "clips.json", lambda clips: [(clip["clip"], clip["start"], clip["length"]) for clip in clips]
-    if not known.exists() or where(json.loads(known.read_text())) != where(rows):
-        (cache / "performances.json").unlink(missing_ok=True)  # of other clips
+    known, where = cache / "clips.json", lambda clips: [(clip["clip"], clip["start"], clip["phones"]) for clip in clips]
+    if not known.exists() or where(json.loads(known.read_text())) != where(json.loads(json.dumps(rows))):
+        (cache / "performances.json").unlink(missing_ok=True)  # of other clips, or at other times
     known.write_text(json.dumps(rows))
+
+
+def retimed(phones, content, words, language):
+    """phones [[start, end, phone], ...] of these words at the times when they are heard in Content [Tc, 55]; unchanged where the words do
+    not fit it."""
+    found = align_words(content, words, language)
+    return spoken_phones(found.phones, len(content) / content_module.FPS)["phones"] if fits(found) else phones
 
 
 def heard_by(encoder):

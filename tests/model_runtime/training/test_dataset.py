@@ -123,3 +123,14 @@ def test_other_clips_are_performed_anew(cache):
 def test_a_rehearsal_takes_clips_from_all_over():
     assert corpus.spread(list(range(101)), 3) == [0, 50, 100]
     assert corpus.spread([1, 2], 3) == [1, 2] and corpus.spread([1, 2, 3, 4]) == [1, 2, 3, 4]
+
+
+def test_the_teacher_performs_words_when_they_are_heard():
+    sounds = ["sil", "M", "AY", "B", "EY", "B", "IY", "M", "EH", "T", "P", "AH", "P", "AH", "sil"]  # my baby met papa
+    heard = [[0.12 * k, 0.12 * (k + 1), sound] for k, sound in enumerate(sounds)]
+    content = dataset.said(heard, np.full((round(0.12 * len(sounds) * CONTENT_FPS), 3), 0.5, np.float32))
+    early = [[max(0, start - 0.1), end - 0.1, sound] for start, end, sound in heard]
+    found = dataset.retimed(early, content, ["my", "baby", "met", "papa"], "en-us")
+    shut = lambda phones: np.array([[start, end] for start, end, sound in phones if sound in ("M", "B", "P")])
+    assert len(shut(found)) == 6 and np.abs(shut(found) - shut(heard)).max() < 0.035
+    assert dataset.retimed(early, content, "something quite else about elephants and oranges".split(), "en-us") == early
