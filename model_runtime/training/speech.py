@@ -49,7 +49,7 @@ SHARD, SHARDS = 60_000, 9  # frames in each file of what it heard: 20 minutes; f
 FRAMES, BATCH = 200, 16  # Content frames in a crop, crops a step
 GRID = 200  # Hz at which labels are kept
 RELEASE = 0.3  # the last part of a stop that counts as its release, where none is marked
-ROUNDS = (1000, 4000)  # steps
+ROUNDS = (300, 1500)  # steps
 SHARES = {
     "librispeech": 3.0,
     "dbspeech": 1.0,
@@ -90,18 +90,17 @@ def main(args):
     network.head = Head().to(device)
     voices = Voices(records, args, np.random.default_rng(args.seed))
     listen(voices, network, args)
+    heard = Heard(voices, args)
     first = Path(args.cache) / f"encoder{VERSION}_round1.safetensors"
     if not first.exists():
-        fit(network.head, Heard(voices, args), steps[0], minutes[0], device)
+        fit(network.head, heard, steps[0], minutes[0], device)
         save_network(network, first)
         report(Encoder(network, device), records, args)
     encoder = load_encoder(device, first)
-    voices.label_again(encoder, args)
-    network.head = Head().to(device)
-    fit(network.head, Heard(voices, args), steps[1], minutes[1], device)
-    encoder = Encoder(network, device)
+    voices.label_again(encoder, heard.clips(), args)
+    fit(encoder.network.head, heard, steps[1], minutes[1], device)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
-    save_network(network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
+    save_network(encoder.network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
     (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what another encoder heard is of no use now
 
 
@@ -213,11 +212,11 @@ class Voices:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
-    def label_again(self, encoder, args):
-        """Label again what has no times that are trusted, from all that is known of it by now (opinions)."""
+    def label_again(self, encoder, numbers, args):
+        """Label those clips again that have no times that are trusted, from all that is known of them by now (opinions)."""
         path = Path(args.cache) / f"opinions{VERSION}.npz"
         told = dict(np.load(path)) if path.exists() else {}
-        for record in self.clips:
+        for record in (self.clips[number] for number in numbers):
             if record.get("source") not in TRUSTED and record["clip"] not in told:
                 samples = corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768
                 told[record["clip"]] = opinions(encoder, record, samples)
@@ -387,6 +386,10 @@ class Heard:
             number = np.array([voices.number[name] for name in names] + [-1])
             source = number[np.load(folder / "source.npy")]
             self.shards.append((np.load(folder / "heard.npy", mmap_mode="r"), source, np.load(folder / "moment.npy")))
+
+    def clips(self):
+        """The numbers of the clips that were listened to."""
+        return sorted(set(np.concatenate([source for _, source, _ in self.shards]).tolist()) - {-1})
 
     def batch(self, device):
         columns = []
