@@ -99,8 +99,10 @@ def main(args):
     encoder = load_encoder(device, first)
     voices.label_again(encoder, heard.clips(), args)
     fit(encoder.network.head, heard, steps[1], minutes[1], device)
+    about = {"trained": "model_runtime/training/speech.py", "seed": str(args.seed)}
+    save_network(encoder.network, WEIGHTS, **about)
     figures = {split: report(encoder, records, args, split) for split in ("dev", "test")}
-    save_network(encoder.network, WEIGHTS, trained="model_runtime/training/speech.py", seed=str(args.seed), figures=json.dumps(figures))
+    save_network(encoder.network, WEIGHTS, **about, figures=json.dumps(figures))
     (Path(args.cache) / "content.npy").unlink(missing_ok=True)  # what another encoder heard is of no use now
 
 
