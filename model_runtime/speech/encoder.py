@@ -30,7 +30,8 @@ CHUNK, EDGE = 8 * FPS, 1 * FPS  # Content frames heard at once, and beside them
 BANDS, FFT, STEP = 80, 400, HOP // 2  # Whisper's: windows of 25 ms every 10 ms; mel frame j is centred on j / 100 s
 LOUD = -20.0  # dB: the level that a voice's loud moments are brought to, before ...
 FLOOR = -7.2  # ... powers (log10) below this are silence, as for Whisper all that is 80 dB under the loudest
-WIDTH, LAYERS, HEARD = 512, 4, (2, 3, 4)  # of Whisper's encoder
+WIDTH, HEAD, LAYERS, HEARD = 512, 64, 4, (2, 3, 4)  # of Whisper's encoder
+READ = len(HEARD) * WIDTH + 2 * BANDS  # what the head reads of a frame
 INNER, KERNEL, DILATIONS, DROPOUT = 256, 5, (1, 2, 4), 0.1  # of the head
 
 
@@ -74,12 +75,11 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """What Network.listen gives [B, T, len(heard) * width + 2 * BANDS] -> logits [B, T, 52]."""
+    """What Network.listen gives [B, T, READ] -> logits [B, T, 52]."""
 
-    def __init__(self, width=WIDTH, heard=HEARD):
+    def __init__(self):
         super().__init__()
-        self.width = width
-        self.read = nn.Linear(len(heard) * width + 2 * BANDS, INNER)
+        self.read = nn.Linear(READ, INNER)
         self.blocks = nn.ModuleList(Block(dilation) for dilation in DILATIONS)
         self.norm, self.drop = nn.LayerNorm(INNER), nn.Dropout(DROPOUT)
         self.out = nn.Linear(INNER, ARTICULATORY.stop)
@@ -91,36 +91,68 @@ class Head(nn.Module):
         return self.out(self.drop(self.norm(x)))
 
 
-class Network(nn.Module):
-    """log_mel [B, 2 T, BANDS], T at most CHUNK + 2 EDGE -> logits [B, T, 52]."""
+class Attention(nn.Module):
+    """Every frame of a window with all of them: [B, T, width] -> the same."""
 
-    def __init__(self, width=WIDTH, layers=LAYERS, heard=HEARD):
-        from transformers import WhisperConfig
-        from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
+    def __init__(self, width):
         super().__init__()
-        config = WhisperConfig(
-            d_model=width,
-            encoder_layers=layers,
-            encoder_attention_heads=width // 64,
-            encoder_ffn_dim=4 * width,
-            max_source_positions=CHUNK + 2 * EDGE,
-            attn_implementation="sdpa",
-        )
-        self.heard, self.whisper, self.head = heard, WhisperEncoder(config).requires_grad_(False), Head(width, heard)
-        self.whisper.layer_norm = nn.Identity()  # of the last layer, which is not among ours
+        self.q_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(3))
+        self.k_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x):
+        heads = (project(x).unflatten(-1, (-1, HEAD)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
+        return self.out_proj(F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2))
+
+
+class Layer(nn.Module):
+    """One of Whisper's: [B, T, width] -> the same."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.self_attn_layer_norm, self.final_layer_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.self_attn = Attention(width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        x = x + self.self_attn(self.self_attn_layer_norm(x))
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+
+
+class Whisper(nn.Module):
+    """The beginning of Whisper's encoder: log_mel [B, 2 T, BANDS] -> the hidden states after each layer, [B, T, width] each.
+
+    Its parts have the names that transformers' WhisperEncoder gives them. Importing that one takes longer than all the rest of loading.
+    """
+
+    def __init__(self, width=WIDTH, layers=LAYERS):
+        super().__init__()
+        self.conv1 = nn.Conv1d(BANDS, width, 3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)  # output i is centred on mel frame 2 i
+        self.embed_positions = nn.Embedding(CHUNK + 2 * EDGE, width)
+        self.layers = nn.ModuleList(Layer(width) for _ in range(layers))
+
+    def forward(self, mel):
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2))))).transpose(1, 2)
+        x = x + self.embed_positions.weight[: x.shape[1]]
+        states = []
+        for layer in self.layers:
+            x = layer(x)
+            states.append(x)
+        return states
+
+
+class Network(nn.Module):
+    """log_mel [B, 2 T, BANDS], T at most CHUNK + 2 EDGE -> logits [B, T, 52]. Only the head learns."""
+
+    def __init__(self):
+        super().__init__()
+        self.whisper, self.head = Whisper().requires_grad_(False), Head()
 
     def listen(self, mel):
-        """What the head reads, [B, T, len(heard) * width + 2 * BANDS]: hidden states, each frame's normalised, and the sound itself."""
-        x = F.gelu(self.whisper.conv1(mel.transpose(1, 2)))
-        x = F.gelu(self.whisper.conv2(x)).transpose(1, 2)  # [B, T, width]
-        x = x + self.whisper.embed_positions.weight[: x.shape[1]]
-        states = []
-        for number, layer in enumerate(self.whisper.layers, 1):
-            x = layer(x, None)
-            if number in self.heard:
-                states.append(F.layer_norm(x, x.shape[-1:]))
-        return torch.cat([*states, mel.reshape(*x.shape[:2], -1)], -1)
+        """What the head reads, [B, T, READ]: hidden states, each frame's normalised, and the sound itself."""
+        states = self.whisper(mel)
+        heard = [F.layer_norm(states[number - 1], states[0].shape[-1:]) for number in HEARD]
+        return torch.cat([*heard, mel.reshape(*states[0].shape[:2], -1)], -1)
 
     def forward(self, mel):
         return self.head(self.listen(mel))

@@ -31,6 +31,7 @@ from model_runtime.speech.encoder import (
     EDGE,
     FLOOR,
     LOUD,
+    READ,
     VERSION,
     WEIGHTS,
     Encoder,
@@ -362,7 +363,7 @@ def listen(voices, network, args):
             continue
         voices.rng = np.random.default_rng((args.seed, number))
         size, at = SHARD if not args.clips else 2000, 0
-        heard = np.empty((size, network.head.read.in_features), np.float16)
+        heard = np.empty((size, READ), np.float16)
         source, moment = np.empty(size, np.int32), np.empty(size, np.float32)
         while at < size:
             frames = min(int(voices.rng.integers(WINDOW[0], WINDOW[1] + 1)), size - at)

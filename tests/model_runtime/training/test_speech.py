@@ -9,7 +9,7 @@ import torch
 
 from model_runtime.audio import RATE
 from model_runtime.speech.content import NAMES
-from model_runtime.speech.encoder import Encoder, Network
+from model_runtime.speech.encoder import READ, Encoder, Network
 from model_runtime.training import speech
 
 SOUNDS = {
@@ -96,7 +96,7 @@ def test_a_head_learns_to_tell_them_apart(material, monkeypatch, capsys):
     speech.listen(voices, network, args)
     heard = speech.Heard(voices, args)
     x, told, known = heard.batch(torch.device("cpu"))
-    assert x.shape == (3, speech.FRAMES, network.head.read.in_features) and told.shape == (3, speech.FRAMES, 52) and known.all()
+    assert x.shape == (3, speech.FRAMES, READ) and told.shape == (3, speech.FRAMES, 52) and known.all()
     speech.fit(network.head, heard, 60, float("inf"), torch.device("cpu"))
     figures = speech.report(Encoder(network, torch.device("cpu")), records, args)
     assert figures["librispeech phone"] > 0.8 and figures["librispeech sil"] > 0.8
