@@ -1,12 +1,15 @@
-"""The shipped speech encoder: a small network that hears phones in any voice.
+"""The shipped speech encoder: Whisper's, which has heard 680,000 hours of speech, under a small head that says what the mouth does.
 
-Log-mel bands at 100 Hz -> two convolutions (the second halves the rate) -> residual blocks of a dilated depthwise convolution
-and a two-layer perceptron (Liu et al. 2022, "A ConvNet for the 2020s", section 2) -> two gated recurrent layers that read forwards
-and backwards -> logits of 40 phones and 12 articulatory facts at 50 Hz. A long voice is heard in chunks that overlap by EDGE on
-either side. What lies further away hardly counts: in chunks of 5 s with 4 s beside them a posterior of six dev clips moved by 0.1 at
-most, in 99 frames of 100 by less than 0.04.
+Log-mel bands at 100 Hz as Whisper reads them -> its two convolutions (the second halves the rate) and its first LAYERS layers
+(Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", section 2.2), unchanged -> the hidden states after
+the layers HEARD, side by side -> residual blocks of a dilated depthwise convolution and a two-layer perceptron (Liu et al. 2022, "A
+ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory facts at 50 Hz.
+
+Whisper pads every voice to 30 s. Here its table of positions is cut to the longest window, and a short voice costs what it lasts. A
+long one is heard in windows that overlap by EDGE on either side.
 """
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,60 +19,143 @@ from torch.nn import functional as F
 
 from contract import UtterError
 from model_runtime import checkpoints
+from model_runtime.audio import RATE
 from model_runtime.speech import features
 from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES, PHONES, PROSODY, SHIPPED, frames_of
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "encoder.safetensors"
 FORMAT = 1
-VERSION = "2"
-WIDTH, KERNEL, DILATIONS = 256, 5, (1, 2, 4)
-MEMORY, DROPOUT = 256, 0.2  # of the recurrent layers, each way
-CHUNK, EDGE = 60 * FPS, 5 * FPS  # Content frames heard at once, and beside them
+VERSION = "3"
+CHUNK, EDGE = 8 * FPS, 1 * FPS  # Content frames heard at once, and beside them
+BANDS, FFT, STEP = 80, 400, HOP // 2  # Whisper's: windows of 25 ms every 10 ms; mel frame j is centred on j / 100 s
+LOUD = -20.0  # dB: the level that a voice's loud moments are brought to, before ...
+FLOOR = -7.2  # ... powers (log10) below this are silence, as for Whisper all that is 80 dB under the loudest
+WIDTH, HEAD, LAYERS, HEARD = 512, 64, 4, (2, 3, 4)  # of Whisper's encoder
+READ = len(HEARD) * WIDTH + 2 * BANDS  # what the head reads of a frame
+INNER, KERNEL, DILATIONS, DROPOUT = 256, 5, (1, 2, 4), 0.1  # of the head
+
+
+@cache
+def mel_filters():
+    """Whisper's triangular filters, torch [FFT // 2 + 1, BANDS]."""
+    from transformers.audio_utils import mel_filter_bank
+
+    filters = mel_filter_bank(FFT // 2 + 1, BANDS, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(filters.astype(np.float32))
+
+
+def log_mel(samples, level=LOUD):
+    """What Whisper reads of torch [..., N] samples whose loud moments have that level (dB): [..., (N - FFT) // STEP + 1, BANDS].
+
+    The first window begins with the samples, so its frame is the moment FFT / 2 samples later (`around` cuts pieces for it). The level
+    is the whole voice's, so that a window of it looks the same as all of it.
+    """
+    windows = samples.unfold(-1, FFT, STEP) * torch.hann_window(FFT, device=samples.device)
+    power = torch.fft.rfft(windows).abs().square() @ mel_filters().to(samples.device)
+    return (power.clamp(min=1e-20).log10() + (LOUD - level) / 10).clamp(min=FLOOR) / 4 + 1
+
+
+def around(samples, start, stop):
+    """The samples of which log_mel makes the 2 (stop - start) mel frames of the Content frames from start to before stop."""
+    return features.cut(samples, start * HOP - FFT // 2, stop * HOP - STEP + FFT // 2)
 
 
 class Block(nn.Module):
-    """[B, T, WIDTH] -> the same."""
+    """[B, T, INNER] -> the same."""
 
     def __init__(self, dilation):
         super().__init__()
-        self.mix = nn.Conv1d(WIDTH, WIDTH, KERNEL, padding=KERNEL // 2 * dilation, dilation=dilation, groups=WIDTH)
-        self.norm = nn.LayerNorm(WIDTH)
-        self.up, self.down = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
+        self.mix = nn.Conv1d(INNER, INNER, KERNEL, padding=KERNEL // 2 * dilation, dilation=dilation, groups=INNER)
+        self.norm = nn.LayerNorm(INNER)
+        self.up, self.down = nn.Linear(INNER, 2 * INNER), nn.Linear(2 * INNER, INNER)
 
     def forward(self, x):
-        y = self.mix(x.transpose(1, 2)).transpose(1, 2)  # [B, T, WIDTH]
+        y = self.mix(x.transpose(1, 2)).transpose(1, 2)  # [B, T, INNER]
         return x + self.down(F.gelu(self.up(self.norm(y))))
 
 
-class Network(nn.Module):
-    """Log-mel [B, 2 T, BANDS], already levelled -> logits [B, T, 52]."""
+class Head(nn.Module):
+    """What Network.listen gives [B, T, READ] -> logits [B, T, 52]."""
 
     def __init__(self):
         super().__init__()
-        self.first = nn.Conv1d(features.BANDS, 192, 5, padding=2)
-        self.second = nn.Conv1d(192, WIDTH, 5, stride=2, padding=2)  # output i is centred on mel frame 2 i
+        self.read = nn.Linear(READ, INNER)
         self.blocks = nn.ModuleList(Block(dilation) for dilation in DILATIONS)
-        self.norm = nn.LayerNorm(WIDTH)
-        self.context = nn.GRU(WIDTH, MEMORY, 2, batch_first=True, dropout=DROPOUT, bidirectional=True)
-        self.drop = nn.Dropout(DROPOUT)
-        self.out = nn.Linear(WIDTH + 2 * MEMORY, ARTICULATORY.stop)
+        self.norm, self.drop = nn.LayerNorm(INNER), nn.Dropout(DROPOUT)
+        self.out = nn.Linear(INNER, ARTICULATORY.stop)
 
-    def forward(self, mel):
-        x = F.gelu(self.first(mel.transpose(1, 2)))  # [B, 192, 2 T]
-        x = F.gelu(self.second(x)).transpose(1, 2)  # [B, T, WIDTH]
+    def forward(self, x):
+        x = self.read(self.drop(x))
         for block in self.blocks:
             x = block(x)
-        x = self.drop(self.norm(x))
-        around, _ = self.context(x)  # [B, T, 2 MEMORY]
-        return self.out(torch.cat([x, self.drop(around)], -1))  # [B, T, 52]
+        return self.out(self.drop(self.norm(x)))
 
 
-def levelled(mel, level):
-    """Log-mel of a voice whose loud moments have that level (dB): shifted so that every voice is equally loud, and scaled.
+class Attention(nn.Module):
+    """Every frame of a window with all of them: [B, T, width] -> the same."""
 
-    The floor is about 85 dB below that, so that digital silence between takes looks like the silence of a studio.
+    def __init__(self, width):
+        super().__init__()
+        self.q_proj, self.v_proj, self.out_proj = (nn.Linear(width, width) for _ in range(3))
+        self.k_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x):
+        heads = (project(x).unflatten(-1, (-1, HEAD)).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj))
+        return self.out_proj(F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2))
+
+
+class Layer(nn.Module):
+    """One of Whisper's: [B, T, width] -> the same."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.self_attn_layer_norm, self.final_layer_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.self_attn = Attention(width)
+        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        x = x + self.self_attn(self.self_attn_layer_norm(x))
+        return x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+
+
+class Whisper(nn.Module):
+    """The beginning of Whisper's encoder: log_mel [B, 2 T, BANDS] -> the hidden states after each layer, [B, T, width] each.
+
+    Its parts have the names that transformers' WhisperEncoder gives them. Importing that one takes longer than all the rest of loading.
     """
-    return ((mel - level * (np.log(10) / 10) - 3.0) / 4.0).clamp(min=-5.0)
+
+    def __init__(self, width=WIDTH, layers=LAYERS):
+        super().__init__()
+        self.conv1 = nn.Conv1d(BANDS, width, 3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)  # output i is centred on mel frame 2 i
+        self.embed_positions = nn.Embedding(CHUNK + 2 * EDGE, width)
+        self.layers = nn.ModuleList(Layer(width) for _ in range(layers))
+
+    def forward(self, mel):
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel.transpose(1, 2))))).transpose(1, 2)
+        x = x + self.embed_positions.weight[: x.shape[1]]
+        states = []
+        for layer in self.layers:
+            x = layer(x)
+            states.append(x)
+        return states
+
+
+class Network(nn.Module):
+    """log_mel [B, 2 T, BANDS], T at most CHUNK + 2 EDGE -> logits [B, T, 52]. Only the head learns."""
+
+    def __init__(self):
+        super().__init__()
+        self.whisper, self.head = Whisper().requires_grad_(False), Head()
+
+    def listen(self, mel):
+        """What the head reads, [B, T, READ]: hidden states, each frame's normalised, and the sound itself."""
+        states = self.whisper(mel)
+        heard = [F.layer_norm(states[number - 1], states[0].shape[-1:]) for number in HEARD]
+        return torch.cat([*heard, mel.reshape(*states[0].shape[:2], -1)], -1)
+
+    def forward(self, mel):
+        return self.head(self.listen(mel))
 
 
 class Encoder:
@@ -90,9 +176,8 @@ class Encoder:
         for first in range(0, len(heard), CHUNK):
             last = min(first + CHUNK, len(heard))
             start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
-            piece = torch.from_numpy(samples[start * HOP : stop * HOP]).to(self.device)
-            mel = features.log_mel(piece)[None, : 2 * (stop - start)]
-            logits = self.network(levelled(mel, level))[0, first - start : last - start]
+            piece = torch.from_numpy(around(samples, start, stop)).to(self.device)
+            logits = self.network(log_mel(piece, level)[None])[0, first - start : last - start]
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
             progress(last / len(heard))

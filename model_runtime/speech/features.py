@@ -1,43 +1,17 @@
-"""What is measured of a sound before anything is learned: log-mel bands at 100 Hz, loudness, voicing and pitch at 50 Hz.
+"""What is measured of a sound before anything is learned: loudness, voicing and pitch at 50 Hz.
 
 Everything here takes float32 [N] at 16 kHz and works block by block, so that an hour needs little more memory than a minute.
 """
-
-from functools import cache
 
 import numpy as np
 
 from model_runtime.audio import RATE
 from model_runtime.speech.content import HOP, frames_of
 
-BANDS = 64
-MEL_HOP = HOP // 2  # 10 ms: two mel frames for each frame of Content; mel frame j is centred on j / 100 s
-WINDOW, FFT = 400, 512  # 25 ms
-FLOOR = 1e-10  # of the power spectrum, so that digital silence has a logarithm
+FLOOR = 1e-10  # of power, so that digital silence has a logarithm
 BLOCK = 60 * RATE  # samples worked on at once
 PITCH_RANGE = 60.0, 500.0  # Hz
 RANGE_DB = 50.0  # `energy` is 1 at the voice's loud level and 0 this far below
-
-
-@cache
-def mel_filters():
-    """Triangular filters [BANDS, FFT // 2 + 1] between 40 and 7800 Hz on O'Shaughnessy's mel scale, each of unit sum."""
-    from transformers.audio_utils import mel_filter_bank
-
-    filters = mel_filter_bank(FFT // 2 + 1, BANDS, 40.0, 7800.0, RATE, mel_scale="htk").T
-    return (filters / filters.sum(1, keepdims=True)).astype(np.float32)
-
-
-def log_mel(samples):
-    """Natural log of mel power, torch [..., 2 * Tc, BANDS] of torch samples [..., N]; batched, on the samples' device."""
-    import torch
-
-    frames = 2 * frames_of(samples.shape[-1])
-    padded = torch.nn.functional.pad(samples, (FFT // 2, FFT // 2 + frames * MEL_HOP - samples.shape[-1]))
-    window = torch.hann_window(WINDOW, device=samples.device)
-    window = torch.nn.functional.pad(window, ((FFT - WINDOW) // 2, (FFT - WINDOW) // 2))
-    power = torch.fft.rfft(padded.unfold(-1, FFT, MEL_HOP)[..., :frames, :] * window).abs().square()
-    return (power @ torch.from_numpy(mel_filters()).to(samples.device).T + FLOOR).log()
 
 
 def cut(samples, start, stop):

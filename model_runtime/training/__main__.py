@@ -52,6 +52,12 @@ def main(argv=None):
         help="learn from what this speech model hears (speech/plugin.py), and write into its "
         "folder, where perform --encoder finds it (generator)",
     )
+    parser.add_argument(
+        "--whisper",
+        metavar="FOLDER",
+        help="take Whisper's part of the encoder from this folder, model.bin of its base model as CTranslate2 stores it "
+        "(speech; default: from the shipped weights, which have it unchanged)",
+    )
     parser.add_argument("--layer", type=int, help="learn from this layer's hidden states, also where the model hears phones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")

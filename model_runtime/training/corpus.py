@@ -129,6 +129,36 @@ def odd_voices(folder):
         yield Clip(f"odd_voices/{path.stem}", path, "odd_voices", "en", "sound")
 
 
+def emogator(folder):
+    for row in rows(folder):
+        emotion = row["emotion"].lower()
+        yield Clip(
+            f"emogator/{row['clip'].removesuffix('.opus')}",
+            folder / "audio" / row["clip"],
+            f"emogator_{row['speaker']}",
+            "en",
+            "sound",
+            emotion=EMOTIONS.get(emotion, emotion),
+        )
+
+
+def grid_film(folder):
+    """Sentences of a few words, put together of the words with their times."""
+    said = {}
+    for row in read_table(folder / "words.csv", strict=False)[1:] if (folder / "words.csv").exists() else []:
+        if row and row[3] not in ("sil", "sp"):
+            said.setdefault(row[0], []).append(row[3])
+    for row in rows(folder):
+        text = " ".join(said.get(row["clip"], []))
+        path = folder / "audio" / f"{row['clip']}.opus"
+        yield Clip(f"grid_film/{row['clip']}", path, f"grid_{row['speaker']}", "en", "text" if text else "sound", text)
+
+
+def singing(folder):
+    for path in sorted(folder.glob("*.flac")):
+        yield Clip(f"singing/{path.stem}", path, "vocadito", "en", "sound")
+
+
 def facegood(folder):
     for path in sorted(folder.glob("audio/*.opus")):
         yield Clip(f"facegood_mocap/{path.stem}", path, "facegood_shirley", "zh", "sound")
@@ -164,6 +194,9 @@ FOLDERS = {
     "picovoice_coffee": listed,
     "odd_voices": odd_voices,
     "facegood_mocap": facegood,
+    "emogator": emogator,
+    "grid_film": grid_film,
+    "singing": singing,
 }
 
 

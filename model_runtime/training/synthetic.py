@@ -26,7 +26,7 @@ from model_runtime.speech import pronounce
 from model_runtime.speech.phones import PHONES, VOWELS, bare
 from model_runtime.training import align, corpus
 
-RATE, MINUTES = 16000, 60
+RATE, MINUTES, KEPT_MINUTES = 16000, 60, 10  # of each split that is kept for measuring
 # How often each language speaks. English and German have texts in the material; the others those of sentences.txt.
 LANGUAGES = {
     "en-us": 5,
@@ -49,14 +49,19 @@ LANGUAGES = {
     "hu": 1,
     "fi": 0.7,
     "ro": 0.7,
-    "ru": 1,
+    "ru": 1.5,
+    "ja": 1.5,
+    "cmn": 1.5,
 }
 VARIANTS = (
-    "m1 m2 m3 m4 m5 m6 m7 m8 f1 f2 f3 f4 f5 adam anika antonio aunty belinda benjamin boris caleb david ed "
-    "edward grandma grandpa gustave ian iven john kaukovalta klatt klatt2 klatt3 klatt4 linda marcelo max "
-    "michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph steph2 travis victor zac "
+    "m1 m2 m3 m4 m5 m6 m7 f1 f2 f3 f4 adam anika antonio aunty belinda benjamin boris caleb david ed "
+    "edward grandma grandpa gustave ian iven john kaukovalta marcelo max "
+    "michel miguel norbert pablo paul pedro quincy rob sandro shelby steph travis victor "
     "croak whisper whisperf"
 ).split()
+# Voices that are kept for measuring, with sentences of their own: the klatt ones are of another synthesizer within espeak-ng.
+KEPT = {"dev": ("m8", "f5", "linda", "zac"), "test": ("klatt", "klatt2", "klatt3", "klatt4", "robert", "steph2")}
+MEASURED = dict.fromkeys(("en-us", "de", "fr", "es", "it", "ja", "cmn", "ru"), 1)  # in these languages
 FLITE, FLITE_SHARE = {"rms": 0, "slt": 0, "awb": 0, "kal16": 0.008}, 0.2  # voice: how early its marks are, seconds, measured
 FESTIVAL_SHARE = 0.05
 STILL = 30  # 16-bit steps: below it espeak-ng is silent
@@ -89,26 +94,33 @@ def write_synthetic(cache, minutes=MINUTES, seed=0, data="../shared/data"):
         old.unlink()
     texts, spoken = texts_of(data), {}
     with beside(path_of(cache)) as part, open(part, "w", encoding="utf-8") as stream:
-        for number, (maker, samples, record) in enumerate(voices(texts, rng, minutes * 60)):
+        for number, (maker, split, samples, record) in enumerate(voices(texts, rng, minutes * 60)):
             samples, kept = recorded(samples, rng), folder / f"{number:05d}.npy"
             np.save(kept, samples)
-            about = {"clip": f"synthetic/{kept.stem}", "path": str(kept), "split": "train", "emotion": "", "source": "synthetic"}
+            about = {"clip": f"synthetic/{kept.stem}", "path": str(kept), "split": split, "emotion": "", "source": "synthetic"}
             stream.write(json.dumps(about | {"words": []} | record, ensure_ascii=False) + "\n")
             spoken[maker] = spoken.get(maker, 0) + len(samples) / RATE
     return "spoken by " + ", ".join(f"{maker} ({seconds / 60:.0f} min)" for maker, seconds in spoken.items())
 
 
 def voices(texts, rng, seconds):
-    """Yields (maker, samples float32 [N] at RATE, part of a record) until those seconds are full."""
+    """Yields (maker, split, samples float32 [N] at RATE, part of a record): those seconds to learn from, then what is KEPT."""
     found = [
         maker for maker in (("flite", flite_clips, FLITE_SHARE), ("festival", festival_clips, FESTIVAL_SHARE)) if shutil.which(maker[0])
     ]
-    for name, speak, share in [("espeak-ng", espeak_clips, 1 - sum(share for *_, share in found)), *found]:
-        left = share * seconds
-        for samples, record in speak(texts, rng):
+    plan = [
+        (name, "train", speak(texts, rng), share * seconds)
+        for name, speak, share in [("espeak-ng", espeak_clips, 1 - sum(share for *_, share in found)), *found]
+    ]
+    unheard = {language.removesuffix(" kept"): lines for language, lines in texts.items() if language.endswith(" kept")}
+    for split, variants in KEPT.items():
+        kept = espeak_clips(unheard, rng, MEASURED, variants)
+        plan.append(("espeak-ng", split, kept, min(seconds / 6, KEPT_MINUTES * 60)))
+    for name, split, clips, left in plan:
+        for samples, record in clips:
             if record is None or not align.sane(record["phones"]):
                 continue
-            yield name, samples, record
+            yield name, split, samples, record
             left -= len(samples) / RATE
             if left <= 0:
                 break
@@ -127,7 +139,8 @@ def recorded(samples, rng):
 
 
 def texts_of(data):
-    """{language: sentences} of the material's texts (English, German) and of sentences.txt (all languages)."""
+    """{language: sentences} of the material's texts (English, German) and of sentences.txt (all languages); under "LANGUAGE kept" those
+    that are kept for measuring."""
     texts, language = {}, None
     for line in (Path(__file__).parent / "sentences.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("# "):
@@ -212,12 +225,12 @@ def espeak(text, voice, speed=175, pitch=50, spread=50):
     return np.concatenate(parts), marks
 
 
-def espeak_clips(texts, rng):
-    names = list(LANGUAGES)
-    shares = np.array(list(LANGUAGES.values())) / sum(LANGUAGES.values())
+def espeak_clips(texts, rng, languages=LANGUAGES, variants=VARIANTS):
+    names = list(languages)
+    shares = np.array(list(languages.values())) / sum(languages.values())
     while True:
         language = str(rng.choice(names, p=shares))
-        variant = str(rng.choice(VARIANTS))
+        variant = str(rng.choice(variants))
         text, manner = sentence(texts, language, rng), (rng.integers(115, 240), rng.integers(15, 85), rng.integers(20, 90))
         samples, marks = espeak(text, f"{language}+{variant}", *manner)
         if len(samples) < ESPEAK_RATE or np.abs(samples).max() < 1000:

@@ -8,9 +8,8 @@ import soundfile
 import torch
 
 from model_runtime.audio import RATE
-from model_runtime.speech import phones
 from model_runtime.speech.content import NAMES
-from model_runtime.speech.encoder import Encoder, Network
+from model_runtime.speech.encoder import READ, Encoder, Network
 from model_runtime.training import speech
 
 SOUNDS = {
@@ -39,10 +38,11 @@ def material(tmp_path):
                 "path": str(path),
                 "speaker": f"s{number}",
                 "phones": spoken,
+                "language": "en",
                 "split": "dev" if number >= 10 else "train",
             }
         )
-    return records, argparse.Namespace(data=tmp_path, cache=tmp_path / "cache", clips=None)
+    return records, argparse.Namespace(data=tmp_path, cache=tmp_path / "cache", clips=4, seed=0)
 
 
 def test_labels_stay_on_their_sounds_at_every_speed(material):
@@ -50,32 +50,54 @@ def test_labels_stay_on_their_sounds_at_every_speed(material):
     voices = speech.Voices(records, args, np.random.default_rng(1))
     agree = []
     for _ in range(60):
-        samples, phone, made = voices.piece(100)
-        assert len(samples) == len(phone) * 320 and len(phone) == len(made)
+        samples, source, moments = voices.piece(100)
+        told, known = voices.told(source, moments)
+        assert len(samples) == len(told) * 320 and known.all()
         around = np.pad(samples, (160, 160))  # a frame is centred on its moment
-        loud = np.array([np.sqrt(np.mean(around[i * 320 : i * 320 + 320] ** 2)) for i in range(len(phone))]) > 0.02
-        silent = phone[:, phones.PHONES.index("sil")] > 0.5
-        assert (made[:, phones.ARTICULATORY.index("pause")] == silent).all()
+        loud = np.array([np.sqrt(np.mean(around[i * 320 : i * 320 + 320] ** 2)) for i in range(len(told))]) > 0.02
+        silent = told[:, NAMES.index("sil")] > 0.5
+        assert (told[:, NAMES.index("pause")] == silent).all()
         agree.append(np.mean(loud != silent))
     assert np.mean(agree) > 0.95
 
 
-def test_batches_are_what_the_network_reads(material):
+def test_nothing_is_learned_of_a_clip_that_nobody_knows(material):
     records, args = material
-    mel, phone, made = speech.Voices(records, args, np.random.default_rng(2)).batch(torch.device("cpu"))
-    assert mel.shape == (speech.BATCH, 2 * speech.FRAMES, 64) and torch.isfinite(mel).all()
-    assert phone.shape == (speech.BATCH, speech.FRAMES, 40) and made.shape == (speech.BATCH, speech.FRAMES, 12)
-    assert torch.allclose(phone.sum(-1), torch.ones(()))
-    with torch.no_grad():
-        assert Network()(mel).shape == (speech.BATCH, speech.FRAMES, 52)
+    del records[0]["phones"]
+    voices = speech.Voices(records, args, np.random.default_rng(1))
+    told, known = voices.told(np.array([0, -1, 1], np.int32), np.array([0.1, 0.2, 0.3], np.float32))
+    assert known.tolist() == [0, 1, 1] and told[1, NAMES.index("sil")] == 1
 
 
-def test_a_network_learns_to_tell_them_apart(material, monkeypatch, capsys):
+def test_windows_last_as_long_as_asked(material):
+    records, args = material
+    voices = speech.Voices(records, args, np.random.default_rng(2))
+    for frames in (100, 333, 500):
+        samples, source, moments = voices.window(frames)
+        assert len(samples) == frames * 320 and len(source) == len(moments) == frames
+        assert samples.dtype == np.float32 and np.isfinite(samples).all()
+
+
+def test_a_codec_moves_nothing(material):
+    samples = np.sin(np.arange(2 * RATE) / 20).astype(np.float32) * np.repeat(np.arange(40) % 2, RATE // 20) * 0.1
+    for seed in range(4):
+        coded = speech.coded(samples, np.random.default_rng(seed))
+        assert len(coded) == len(samples)
+        assert np.abs(np.correlate(coded, samples, "same")).argmax() == pytest.approx(RATE, abs=16)
+
+
+def test_a_head_learns_to_tell_them_apart(material, monkeypatch, capsys):
+    """From what is heard once: the layers below are as they come, and know nothing."""
     records, args = material
     monkeypatch.setattr(speech, "BATCH", 3)
+    monkeypatch.setattr(speech.Voices, "disturb", lambda self, samples, noisy: samples)
     torch.manual_seed(0)
-    voices = speech.Voices(records, args, np.random.default_rng(3))
-    network = speech.fit(Network(), voices, 40, float("inf"), torch.device("cpu"))
+    voices, network = speech.Voices(records, args, np.random.default_rng(3)), Network().eval()
+    speech.listen(voices, network, args)
+    heard = speech.Heard(voices, args)
+    x, told, known = heard.batch(torch.device("cpu"))
+    assert x.shape == (3, speech.FRAMES, READ) and told.shape == (3, speech.FRAMES, 52) and known.all()
+    speech.fit(network.head, heard, 60, float("inf"), torch.device("cpu"))
     figures = speech.report(Encoder(network, torch.device("cpu")), records, args)
     assert figures["librispeech phone"] > 0.8 and figures["librispeech sil"] > 0.8
 
