@@ -258,7 +258,9 @@ def built(tensors, name):
         state = {name: torch.from_numpy(value) for name, value in whisper.whole_state(tensors).items()}
         network.load_state_dict(state, assign=True)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise UtterError(f"The model.bin of {name} is damaged, or another kind of Whisper; copy the speech model again.", repr(error)) from error
+        raise UtterError(
+            f"The model.bin of {name} is damaged, or another kind of Whisper; copy the speech model again.", repr(error)
+        ) from error
     network.tie_weights()
     return network
 
