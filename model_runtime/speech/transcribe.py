@@ -31,7 +31,7 @@ SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"  # o
 
 # In seconds. Shorter pauses are part of what is said; heard before and after a stretch; stretches up to JOINED are one where the pause is
 # short; Whisper knows windows up to 30.
-GAP, MARGIN, JOINED, JOIN, SHORTEST, LONGEST = 0.6, 0.24, 10.0, 1.2, 0.12, 24.0
+GAP, MARGIN, JOINED, JOIN, SHORTEST, LONGEST = 0.6, 0.24, 20.0, 1.6, 0.12, 24.0
 AFTER = 3.0  # seconds of silence after each window (30 dev clips each of LibriSpeech, dbspeech, Kerstin: WER .27 .01 .22; 30 s of it
 # .24 .01 .21 at three times the cost; 1 s .61 .20 .47; none 1.6 2.6 1.3, by words that have no end)
 TOGETHER, ALIKE = 60.0, 0.6  # windows decoded at once: seconds in all; the shortest, against the longest
@@ -252,9 +252,10 @@ def built(tensors, name):
     """The network of what whisper.read() gave."""
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
+    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"))  # decode() has its own
     try:
         with torch.device("meta"):
-            network = WhisperForConditionalGeneration(WhisperConfig(**whisper.sizes(tensors)))
+            network = WhisperForConditionalGeneration(WhisperConfig(**whisper.sizes(tensors), **tokens))
         state = {name: torch.from_numpy(value) for name, value in whisper.whole_state(tensors).items()}
         network.load_state_dict(state, assign=True)
     except (KeyError, ValueError, RuntimeError) as error:
