@@ -252,7 +252,7 @@ def built(tensors, name):
     """The network of what whisper.read() gave."""
     from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"))  # decode() has its own
+    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 0)  # decode() has its own
     try:
         with torch.device("meta"):
             network = WhisperForConditionalGeneration(WhisperConfig(**whisper.sizes(tensors), **tokens))
