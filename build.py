@@ -101,6 +101,10 @@ def install_project(python, blender=True):
     groups = table["project"]["optional-dependencies"]
     install(python, table["project"]["dependencies"] + (groups["blender"] if blender else []) + groups["test"] + groups["train"])
     install(python, [table["tool"]["utter"]["sentence-encoder"]], "--no-deps")
+    try:
+        install(python, table["tool"]["utter"]["transcriber"], "--no-deps")
+    except subprocess.CalledProcessError:
+        print("build.py: the transcriber cannot be had here; voices are performed without words.", file=sys.stderr)
     if blender:
         check_bpy(python)
 

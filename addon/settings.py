@@ -68,6 +68,17 @@ class Passage(bpy.types.PropertyGroup):
 
 
 @overridable
+class Word(bpy.types.PropertyGroup):
+    """A word that was found in the voice; start and end in seconds from the voice's beginning."""
+
+    text: StringProperty(name="Word", description="What is said; the artist's change becomes the words of the next performance")
+    heard: StringProperty(options={"HIDDEN"})  # as it was found: another text is the artist's
+    start: FloatProperty(name="Start", unit="TIME_ABSOLUTE", options={"HIDDEN"})
+    end: FloatProperty(name="End", unit="TIME_ABSOLUTE", options={"HIDDEN"})
+    confidence: FloatProperty(name="Confidence", description="How sure Utter is of the word", subtype="FACTOR", min=0, max=1)
+
+
+@overridable
 class Take(bpy.types.PropertyGroup):
     """A performance that was made; before Blender 4.4 it takes two Actions, one for the keys and one for the bones."""
 
@@ -136,6 +147,9 @@ class HeadSettings(bpy.types.PropertyGroup):
         "refusal": StringProperty(options={"HIDDEN"}),  # why the voice cannot be used, ""
         "frames": IntProperty(options={"HIDDEN"}),  # 30-fps frames of the last performance
         "identity": PointerProperty(type=Identity),
+        "transcript": CollectionProperty(type=Word),
+        "transcript_of": StringProperty(options={"HIDDEN"}),  # the voice in which its words were found
+        "word": IntProperty(name="Word", update=words.chosen_word),
         "passages": CollectionProperty(type=Passage),
         "passage": IntProperty(name="Passage"),
         "skin_tone": FloatProperty(
@@ -241,4 +255,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Take, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, Take, Identity, HeadSettings, SceneSettings)

@@ -26,7 +26,7 @@ from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
-from .language import LANGUAGES, language_code, offered_language
+from .language import LANGUAGES, UNSPOKEN, language_code, language_name, offered_language, whisper_code
 from .layout import (
     ACTIONS,
     CHANNEL_NAMES,
@@ -59,10 +59,12 @@ from .protocol import (
     PerformResult,
     ProgressEvent,
     ResultEvent,
+    Word,
     check_protocol,
 )
 from .request import DEVICES, LAST_FRAME, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
+from .subtitles import subtitles, text_of, to_srt, to_vtt
 from .text import (
     check_words_file,
     even,
@@ -116,6 +118,7 @@ __all__ = [
     "SLIDER_LIMIT",
     "SOUND_SUFFIXES",
     "TONGUE",
+    "UNSPOKEN",
     "VERSION",
     "WORDS_SUFFIXES",
     "BakeOptions",
@@ -142,6 +145,7 @@ __all__ = [
     "Task",
     "UtterError",
     "VerbParser",
+    "Word",
     "add_arguments",
     "beside",
     "brief",
@@ -167,6 +171,7 @@ __all__ = [
     "is_text",
     "lacking",
     "language_code",
+    "language_name",
     "located",
     "name_output",
     "names_file",
@@ -187,7 +192,12 @@ __all__ = [
     "same_place",
     "say",
     "seconds_at",
+    "subtitles",
     "tasks_of",
+    "text_of",
+    "to_srt",
+    "to_vtt",
     "usable",
+    "whisper_code",
     "words_for",
 ]

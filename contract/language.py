@@ -3,8 +3,20 @@
 from .errors import UtterError
 
 LANGUAGES = (
+    ("af", "Afrikaans"),
+    ("sq", "Albanian"),
+    ("am", "Amharic"),
     ("ar", "Arabic"),
+    ("hy", "Armenian"),
+    ("as", "Assamese"),
+    ("az", "Azerbaijani"),
+    ("ba", "Bashkir"),
+    ("eu", "Basque"),
+    ("be", "Belarusian"),
+    ("bn", "Bengali"),
+    ("bs", "Bosnian"),
     ("bg", "Bulgarian"),
+    ("my", "Burmese"),
     ("yue", "Cantonese"),
     ("ca", "Catalan"),
     ("hr", "Croatian"),
@@ -15,8 +27,12 @@ LANGUAGES = (
     ("et", "Estonian"),
     ("fi", "Finnish"),
     ("fr", "French"),
+    ("ka", "Georgian"),
     ("de", "German"),
     ("el", "Greek"),
+    ("gu", "Gujarati"),
+    ("ht", "Haitian Creole"),
+    ("haw", "Hawaiian"),
     ("he", "Hebrew"),
     ("hi", "Hindi"),
     ("hu", "Hungarian"),
@@ -25,19 +41,32 @@ LANGUAGES = (
     ("ga", "Irish"),
     ("it", "Italian"),
     ("ja", "Japanese"),
+    ("kn", "Kannada"),
+    ("kk", "Kazakh"),
     ("ko", "Korean"),
+    ("la", "Latin"),
     ("lv", "Latvian"),
     ("lt", "Lithuanian"),
+    ("lb", "Luxembourgish"),
+    ("mk", "Macedonian"),
     ("ms", "Malay"),
+    ("ml", "Malayalam"),
+    ("mt", "Maltese"),
     ("cmn", "Mandarin"),
+    ("mi", "Maori"),
+    ("mr", "Marathi"),
+    ("ne", "Nepali"),
     ("nb", "Norwegian"),
     ("fa", "Persian"),
     ("pl", "Polish"),
     ("pt", "Portuguese"),
     ("pt-br", "Portuguese (Brazil)"),
+    ("pa", "Punjabi"),
     ("ro", "Romanian"),
     ("ru", "Russian"),
     ("sr", "Serbian"),
+    ("sd", "Sindhi"),
+    ("si", "Sinhala"),
     ("sk", "Slovak"),
     ("sl", "Slovenian"),
     ("es", "Spanish"),
@@ -45,13 +74,41 @@ LANGUAGES = (
     ("sw", "Swahili"),
     ("sv", "Swedish"),
     ("ta", "Tamil"),
+    ("tt", "Tatar"),
+    ("te", "Telugu"),
     ("th", "Thai"),
     ("tr", "Turkish"),
+    ("tk", "Turkmen"),
     ("uk", "Ukrainian"),
     ("ur", "Urdu"),
+    ("uz", "Uzbek"),
     ("vi", "Vietnamese"),
     ("cy", "Welsh"),
-)  # codes as espeak-ng has them
+)  # codes as espeak-ng has them; all that it speaks and Whisper knows, and some more
+UNSPOKEN = {  # languages that a transcript may be in, and espeak-ng does not speak, by Whisper's codes
+    "br": "Breton",
+    "fo": "Faroese",
+    "gl": "Galician",
+    "ha": "Hausa",
+    "jw": "Javanese",
+    "km": "Khmer",
+    "lo": "Lao",
+    "ln": "Lingala",
+    "mg": "Malagasy",
+    "mn": "Mongolian",
+    "oc": "Occitan",
+    "ps": "Pashto",
+    "sa": "Sanskrit",
+    "sn": "Shona",
+    "so": "Somali",
+    "su": "Sundanese",
+    "tl": "Tagalog",
+    "tg": "Tajik",
+    "bo": "Tibetan",
+    "yi": "Yiddish",
+    "yo": "Yoruba",
+}
+WHISPERS = {"cmn": "zh", "yue": "zh", "nb": "no"}  # codes that Whisper has otherwise
 _ALIASES = {  # codes of ISO 639, of systems and of other tools -> espeak-ng's
     **dict.fromkeys("zh zh-cn zh-hans zh-hans-cn zh-sg zh-tw zh-hant zh-hant-tw zho chi zh-cmn cmn-hans cmn-hant cmn-cn".split(), "cmn"),
     **dict.fromkeys("zh-hk zh-mo zh-hant-hk zh-yue".split(), "yue"),
@@ -82,3 +139,15 @@ def offered_language(given: str) -> str:
     if found is None:
         raise UtterError(f'"{given}" is no language that Utter offers; give a code such as en, de or pt-br.')
     return found
+
+
+def whisper_code(given: str) -> str:
+    """A code such as DE, pt-br or cmn as Whisper has it."""
+    code = language_code(given)
+    return WHISPERS.get(code) or code.partition("-")[0]
+
+
+def language_name(given: str) -> str:
+    """What a language is called; its code where nobody knows."""
+    code = language_code(given)
+    return UNSPOKEN.get(given) or dict(LANGUAGES).get(code) or dict(LANGUAGES).get(code.partition("-")[0]) or given

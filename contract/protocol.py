@@ -7,6 +7,15 @@ PROTOCOL = 2
 JobId = str | int | None  # as the request had it; None: it had none
 
 
+class Word(TypedDict):
+    """A word that was found in a voice."""
+
+    start: float  # seconds
+    end: float
+    text: str
+    confidence: float  # 0 to 1: of a script, how well the word fits what is heard; of a transcript, how probable it is
+
+
 class HelloEvent(TypedDict):
     event: Literal["hello"]
     protocol: int
@@ -39,6 +48,8 @@ class PerformResult(ResultEvent):
     frames: int
     fps: float
     seconds: float
+    words: list[Word]  # in order of time
+    transcribed: bool  # whether Utter found some of them out itself
 
 
 class ErrorEvent(TypedDict):

@@ -203,6 +203,25 @@ class PerformRequest(Request):
         column=False,
         aliases=("ears",),
     )
+    transcribe: str = option(
+        "auto",
+        label="Transcribe",
+        help="Whether Utter finds out what is said, where no words are given or they do not fit",
+        choices={
+            "auto": ("Automatic", "In final quality"),
+            "on": ("On", "In every quality"),
+            "off": ("Off", "Never: where no words are given the voice alone is heard"),
+        },
+    )
+    transcriber: str | None = option(
+        None,
+        label="Transcriber",
+        help="Folder of another Whisper, in the format of transformers or as a model.bin of CTranslate2. Empty: the installed one, "
+        "multilingual base",
+        metavar="FOLDER",
+        panel=False,
+        column=False,
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -25,6 +25,7 @@ from contract import (
     UtterError,
     VerbParser,
     add_arguments,
+    beside,
     check_output,
     check_task,
     complain,
@@ -44,6 +45,8 @@ from contract import (
     same_place,
     say,
     tasks_of,
+    to_srt,
+    to_vtt,
     words_for,
 )
 from model_runtime.cache import cache_folder
@@ -82,6 +85,10 @@ def parser():
     sub = verb("listen", listen, "what is heard in a voice: Content at 50 Hz", "words", "language", "encoder", device=True)
     sub.add_argument("voice")
     sub.add_argument("-o", "--output", required=True, metavar="C.npz")
+
+    sub = verb("transcribe", transcribe, "what is said in a voice, with times", "language", "transcriber", device=True)
+    sub.add_argument("voice")
+    sub.add_argument("-o", "--output", metavar="W.srt|W.vtt|W.json", help="default: subtitles on the console")
 
     sub = verb("mesh", mesh, "vertices or landmarks of a Motion", "identity")
     sub.add_argument("motion")
@@ -271,6 +278,25 @@ def listen(args):
         args.voice, words_for(args.voice, args.words), args.language, args.encoder, note=noting(args.voice)
     )
     save_content(content, args.output)
+
+
+def transcribe(args):
+    from model_runtime.pipeline import Performer
+
+    kinds = {".srt": to_srt, ".vtt": to_vtt, ".json": lambda words: json.dumps(words, ensure_ascii=False, indent=1) + "\n"}
+    kind = Path(args.output).suffix.lower() if args.output else ".srt"
+    if kind not in kinds:
+        raise UtterError(f"{args.output} is no {', '.join(kinds)}; words are written as one of these.")
+    if args.output:
+        reads(args, "voice", "transcriber")
+    words = Performer(args.device).transcript(args.voice, args.language, args.transcriber, noting(args.voice))
+    text = kinds[kind](words)
+    if not args.output:
+        for line in text.splitlines():
+            say(line)
+        return
+    with beside(args.output) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def mesh(args):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, PERFORMANCE, UtterError, beside
+from contract import ACTIONS, CHANNELS, PERFORMANCE, UtterError, Word, beside
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Motion:
     """A performance: values float32 [T, 65], fps, and basis, the SHA-256 of the head's shapedirs (hex).
 
     actions: the same performance as face actions float32 [T, 52] in 0..1 (contract.ACTIONS), for heads that move by those.
+    words: what was found to be said in the voice, in order of time; transcribed: whether Utter found some of it out itself.
     """
 
     values: np.ndarray
@@ -25,6 +26,8 @@ class Motion:
     seed: int = 0
     voice: str = ""
     actions: np.ndarray | None = None
+    words: tuple[Word, ...] = ()
+    transcribed: bool = False
 
 
 def save_motion(motion: Motion, path: str | Path) -> None:
@@ -34,9 +37,15 @@ def save_motion(motion: Motion, path: str | Path) -> None:
     actions: dict[str, Any] = (
         {} if motion.actions is None else {"actions": motion.actions.astype(np.float32), "action_names": np.array(ACTIONS)}
     )
+    said: dict[str, Any] = {
+        "words": np.array([word["text"] for word in motion.words], np.str_),
+        "word_times": np.array([[word["start"], word["end"]] for word in motion.words], np.float32).reshape(-1, 2),
+        "word_confidence": np.array([word["confidence"] for word in motion.words], np.float32),
+    }
     write_npz(
         path,
         **actions,
+        **said,
         motion=values,
         fps=np.float64(motion.fps),
         basis=np.str_(motion.basis),
@@ -61,7 +70,16 @@ def load_motion(path: str | Path) -> Motion:
             int(arrays["seed"]) if "seed" in arrays.files else 0,
             str(arrays["voice"]) if "voice" in arrays.files else "",
             arrays["actions"].astype(np.float32) if "actions" in arrays.files else None,
+            read_words(arrays) if "words" in arrays.files else (),
         )
+
+
+def read_words(arrays: Any) -> tuple[Word, ...]:
+    """The words that a Motion file holds."""
+    rows = zip(arrays["words"], arrays["word_times"], arrays["word_confidence"])
+    return tuple(
+        Word(start=float(start), end=float(end), text=str(text), confidence=float(confidence)) for text, (start, end), confidence in rows
+    )
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,25 @@
 """From a voice to a Motion, step by step (docs/architecture.md, "The way of the data")."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from contract import CHANNELS, FACE_ACTIONS, FPS, SOUND_SUFFIXES, Cancelled, NotInstalled, Passage, PerformRequest, UtterError
+from contract import (
+    CHANNELS,
+    FACE_ACTIONS,
+    FPS,
+    SOUND_SUFFIXES,
+    Cancelled,
+    NotInstalled,
+    Passage,
+    PerformRequest,
+    UtterError,
+    Word,
+    whisper_code,
+)
 from model_runtime.audio import RATE, load_voice
 from model_runtime.flame.actions import from_motion, on_builtin, to_motion
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
 
     from model_runtime.diffusion.generator import Generator
     from model_runtime.emotion.feelings import Feelings
+    from model_runtime.speech.transcribe import Line, Transcriber
 
 
 class Encoder(Protocol):
@@ -38,6 +51,9 @@ class Performer:
         # What plug() and fit() keep, and of which version of which files it is.
         self.plugged: tuple[object, tuple[Encoder, Generator]] | None = None
         self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
+        self.loaded: tuple[object, Transcriber] | None = None  # the transcriber, and of which folder
+        self.heard: tuple[object, list[Line]] | None = None  # the last transcript, and of what
+        self.missing: set[str] = set()  # why there is no transcript, said once
 
     @cached_property
     def device(self) -> "torch.device":
@@ -115,6 +131,68 @@ class Performer:
             )
         return self.fitted[1]
 
+    def transcriber(self, folder: str | Path | None) -> "Transcriber":
+        """The installed Whisper, or that of a folder. UtterError, NotInstalled: speech/transcribe.py. The last one is kept."""
+        from model_runtime.speech.transcribe import load_transcriber
+
+        if self.loaded is None or self.loaded[0] != folder:
+            self.loaded = folder, load_transcriber(self.device, folder)
+        return self.loaded[1]
+
+    def lines(
+        self,
+        voice: str | Path,
+        samples: np.ndarray,
+        content: np.ndarray,
+        language: str | None = None,
+        folder: str | Path | None = None,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> "list[Line]":
+        """What is said in a voice, by its stretches: the last answer is kept, for a voice is performed again and again."""
+        path = Path(voice)
+        asked = path, path.stat().st_mtime_ns, len(samples), language, folder
+        if self.heard is None or self.heard[0] != asked:
+            code = whisper_code(language) if language else None
+            self.heard = asked, self.transcriber(folder).transcribe(samples, content, code, progress)
+        return self.heard[1]
+
+    def understand(
+        self,
+        request: PerformRequest,
+        samples: np.ndarray,
+        content: np.ndarray,
+        progress: Callable[[float], None],
+        note: Callable[[str], None] | None,
+    ) -> "list[Line] | None":
+        """What is said in the voice of a request, or None where there can be no transcript; note, if any, hears why, once."""
+        from model_runtime.speech.transcript import without
+
+        try:
+            return self.lines(request.voice, samples, content, request.language, request.transcriber, progress)
+        except UtterError as error:
+            if note is not None and str(error) not in self.missing:
+                note(without(error))
+                self.missing.add(str(error))
+            return None
+
+    def transcript(
+        self,
+        voice: str | Path,
+        language: str | None = None,
+        folder: str | Path | None = None,
+        note: Callable[[str], None] = lambda sentence: None,
+    ) -> list[Word]:
+        """The words that are said in a voice file, with their times. UtterError where there can be no transcript."""
+        from model_runtime.speech.transcript import lines_in
+
+        samples = load_voice(voice)
+        self.transcriber(folder)
+        content = self.encoder.encode(samples)
+        _, said, sentences = lines_in(content, self.lines(voice, samples, content, language, folder))
+        for sentence in sentences:
+            note(sentence)
+        return said
+
     def content(
         self,
         voice: str | Path,
@@ -155,7 +233,8 @@ class Performer:
         from model_runtime.diffusion import sample
         from model_runtime.emotion.timeline import compose
         from model_runtime.speech.content import resample
-        from model_runtime.speech.script import read_script, sharpen
+        from model_runtime.speech.script import read_script
+        from model_runtime.speech.transcript import use
 
         def step(stage: str, fraction: float) -> None:
             if cancelled():
@@ -183,12 +262,16 @@ class Performer:
             beta = np.array(request.identity, np.float32)
 
         step("Listening", 0.05)
-        content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.2 * f))
+        content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.1 * f))
         states = None
         if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
             states, content = resample(content, FPS, frames), self.encoder.encode(samples)
-        content, sentence = sharpen(content, script, request.language, lambda: step("Listening", 0.25))
-        if sentence:
+        listening = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
+        understand = partial(self.understand, request, samples, content, listening, note if not script else None)
+        asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
+        content, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, listening)
+        del understand
+        for sentence in sentences:
             note(sentence)
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
@@ -228,7 +311,7 @@ class Performer:
             values, own = generate_on_other_head(generate, head_map, beta, pins)
         step("Writing", 0.98)
         actions = from_motion(self.builtin, own) if actions is None else actions
-        return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions)
+        return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions, tuple(words), transcribed)
 
     def readable(self, request: PerformRequest, note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
         """The request's prompt and passages; without the package that reads them, those alone that are names of emotions."""

@@ -202,6 +202,8 @@ class Worker:
             fps=motion.fps,
             basis=motion.basis,
             seconds=round(time.monotonic() - began, 3),
+            words=list(motion.words),
+            transcribed=motion.transcribed,
             notes=notes,
         )
 

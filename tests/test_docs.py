@@ -162,7 +162,7 @@ def test_signatures_are_found():
         ("bake.Baked(actions, set_aside)", ""),
         ("HeadMap.apply(values, beta=None)", ""),
         ("Performer.feel(subject)", ""),
-        ("tools.zip.build(output, platform=None, python=None, torch='cpu')", ""),
+        ("tools.zip.build(output, platform=None, python=None, torch='cpu', transcriber=True)", ""),
         ("flame.load.load_head(path)", "takes (path=None)"),
         ("flame.load.load_head(path='x')", "takes (path=None)"),
         ("flame.load.load_head(file=None)", "takes (path=None)"),

@@ -130,23 +130,24 @@ def bench_perform(args):
     """Voices of growing length in draft and final, each in a worker of its own that has performed a short one before: warm."""
     short, middle, long = (seconds / (10 if args.quick else 1) for seconds in (10, 60, 600))
     with tempfile.TemporaryDirectory() as folder:
-        for quality, enough in (("draft", 20), ("final", 5)):
+        for asked, enough in (("draft", 20), ("draft with a transcript", 6), ("final", 5)):
+            quality, _, more = asked.partition(" ")
             took, held = {}, {}
             for length in (short, middle, long):
-                took[length], busy, held[length] = performed(folder, length, quality)
-                yield f"{quality}, {length:g} s of voice", length / took[length], "x real time", f">= {enough}"
+                took[length], busy, held[length] = performed(folder, length, quality, "on" if more else "auto")
+                yield f"{asked}, {length:g} s of voice", length / took[length], "x real time", f">= {enough}"
                 if busy:
-                    yield f"{quality}, {length:g} s of voice, in processor time of one core", length / busy, "x real time", ""
+                    yield f"{asked}, {length:g} s of voice, in processor time of one core", length / busy, "x real time", ""
             yield (
-                f"{quality}, a second's time at {long:g} s over that at {middle:g} s",
+                f"{asked}, a second's time at {long:g} s over that at {middle:g} s",
                 (took[long] / long / (took[middle] / middle)),
                 "x",
                 "<= 1.2 (linear)",
             )
             if held[long]:
-                yield f"{quality}, {long:g} s of voice, peak memory", held[long], "MB", ""
-                yield f"{quality}, the same over that at {middle:g} s", held[long] / held[middle], "x", "<= 1.5"
-                yield f"{quality}, memory for ten minutes more", (held[long] - held[middle]) / (long - middle) * 600, "MB", ""
+                yield f"{asked}, {long:g} s of voice, peak memory", held[long], "MB", ""
+                yield f"{asked}, the same over that at {middle:g} s", held[long] / held[middle], "x", "<= 1.5"
+                yield f"{asked}, memory for ten minutes more", (held[long] - held[middle]) / (long - middle) * 600, "MB", ""
         if args.full:
             took, _, held = performed(folder, 3600, "draft")
             yield "draft, an hour of voice", 3600 / took, "x real time", ">= 20"
@@ -154,15 +155,15 @@ def bench_perform(args):
                 yield "draft, an hour of voice, peak memory", held, "MB", "< 2000"
 
 
-def performed(folder, length, quality):
+def performed(folder, length, quality, transcribe="auto"):
     """(seconds, seconds of processor time, peak memory in MB) of a worker that has warmed up and performs a voice that long; the last
     two None where the system does not tell."""
     short, voice = write_voice(Path(folder) / "short.wav", 2.0), write_voice(Path(folder) / "voice.flac", length)
     with running_worker(folder) as worker:
         process = worker.hello["pid"]
-        ask(worker, "perform", voice=str(short), output=f"{folder}/m.npz", seed=0, quality=quality)
+        ask(worker, "perform", voice=str(short), output=f"{folder}/m.npz", seed=0, quality=quality, transcribe=transcribe)
         began, busy = time.perf_counter(), processor_time(process)
-        ask(worker, "perform", voice=str(voice), output=f"{folder}/m.npz", seed=0, quality=quality)
+        ask(worker, "perform", voice=str(voice), output=f"{folder}/m.npz", seed=0, quality=quality, transcribe=transcribe)
         return time.perf_counter() - began, busy and processor_time(process) - busy, peak_memory(process)
 
 

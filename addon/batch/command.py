@@ -109,10 +109,11 @@ def _perform(args):
     open_scene(args)
     if bool(args.voices) == bool(args.list):
         raise UtterError("Name voices with --voice, or a list of them with --list.")
-    if args.encoder:
-        if not is_folder(args.encoder):
-            raise UtterError(f"The folder {args.encoder} does not exist; choose the folder of a speech model.")
-        args.encoder = str(Path(args.encoder).absolute())
+    for name in ("encoder", "transcriber"):
+        if given := getattr(args, name):
+            if not is_folder(given):
+                raise UtterError(f"The folder {given} does not exist; choose the folder of a speech model.")
+            setattr(args, name, str(Path(given).absolute()))
     for name, option in OPTIONS.items():
         if option.path and getattr(args, name, None):
             setattr(args, name, located(name, getattr(args, name)))
@@ -138,7 +139,7 @@ def _perform(args):
         scene.frame_start, scene.frame_end = frames
         settings = base.settings_of(head)
         settings.voice, settings.words = task.voice, absolute_words(task.voice, task.options.words) or own
-        for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder):
+        for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber):
             complain(f"utter: {title}: {note}")
         save(task.output)
         say(f"{title}: {task.output}")

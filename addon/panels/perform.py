@@ -17,15 +17,15 @@ from ..work import jobs, paths
 from . import identity, passages, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
-ELSEWHERE = ("voice", "words", "language", "prompt", "start")  # options that another panel shows
+ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
 
 
-def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None) -> jobs.Job:
+def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None, transcriber: str | None = None) -> jobs.Job:
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result.
 
-    rediffuse: keep the artist's keys exactly and renew what lies between them. encoder: folder of a speech model to hear with, None:
-    the preferences' one. UtterError if it cannot start.
+    rediffuse: keep the artist's keys exactly and renew what lies between them. encoder, transcriber: folders of speech models, None: the
+    preferences' ones. UtterError if it cannot start.
     """
     take_over(head)
     settings, fps, rig = settings_of(head), bake.scene_fps(scene), rigs.rig_of(head)
@@ -54,6 +54,7 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
             "head": rig.head,
             "identity": rig.identity or None,
             "encoder": encoder or paths.encoder(),
+            "transcriber": transcriber or paths.transcriber(),
         }
     )
     folder = jobs.temporary_folder()
@@ -83,6 +84,7 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
                 raise
         takes.remember(head)
         settings = settings_of(head)
+        words.keep(settings, result.get("words", ()), asked.voice)
         settings.frames = len(performance)
         voice.fit(scene, head, len(performance) / result["fps"])
         voice.include(scene, settings)
@@ -105,10 +107,11 @@ def perform_now(
     progress: Callable[[str, float], None] = lambda stage, fraction: None,
     rediffuse: bool = False,
     encoder: str | None = None,
+    transcriber: str | None = None,
 ) -> tuple[str, ...]:
     """Perform and bake before returning, calling progress(stage, fraction) on the way; returns the worker's notes (sentences).
     UtterError if it fails."""
-    job = perform_job(scene, head, rediffuse, encoder)
+    job = perform_job(scene, head, rediffuse, encoder, transcriber)
     jobs.run(job, progress)
     return job.notes
 

@@ -9,7 +9,7 @@ from .. import compat
 from ..animation import bake
 from ..contract import FPS, SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
-from . import sequencer, takes
+from . import sequencer, takes, words
 from .base import HeadPanel, chosen, settings_of
 
 
@@ -85,6 +85,7 @@ def follow(scene, head):
         for passage in settings.passages:
             passage.start, passage.end = (round(place + (frame - was) * scale) for frame in (passage.start, passage.end))
             passage.fade = round(passage.fade * scale)
+        words.move_markers(scene, head)
     if settings.start != place:
         settings.start = place
     takes.keep_time(head, begin, fps, was)

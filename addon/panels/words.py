@@ -1,4 +1,8 @@
-"""Words: what is said in the voice, where somebody has written it down. They make the lips sharper, and may be wrong."""
+"""Words: what is said in the voice, written down by the artist or found out by Utter. They make the lips sharper, and may be wrong.
+
+The words that a performance found are a list with their times. What the artist changes there is theirs: it is kept, and the list is then
+what the next performance takes the voice to say.
+"""
 
 import re
 import zlib
@@ -8,7 +12,8 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
-from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, check_words_file, is_file, names_file
+from ..animation import bake
+from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, Word, check_words_file, frame_at, is_file, names_file, to_srt
 from ..work import jobs
 from . import sequencer
 from .base import HeadPanel, chosen, settings_of
@@ -18,6 +23,9 @@ ITEMS = (
     ("auto", "Automatic", "Found out from the words and the voice", "NONE", 0),
     *((code, name, f"The words are {name}", "NONE", zlib.crc32(code.encode()) >> 1) for code, name in LANGUAGES),
 )
+DOUBTED = 0.5  # confidence below which a word is marked
+MARKER = "utter_word"  # custom property of our markers: the second of the voice; MARKER_OF: the head that speaks
+MARKER_OF = "utter_head"
 
 
 def suggest(settings, _context, _typed):
@@ -35,9 +43,12 @@ def of(head):
     """What the head's words field means to the worker: the words themselves, the absolute path of a file of them, or None.
 
     The field holds words, the name of one of the file's texts, or the path of a .txt, .srt or .vtt file. UtterError if it is not there,
-    or of another kind. Words that only mention a file are words.
+    or of another kind. Words that only mention a file are words. Where it is empty, a transcript that the artist has changed is meant, as
+    subtitles.
     """
     given = settings_of(head).words.strip()
+    if not given:
+        return script_of(settings_of(head)) if changed(settings_of(head)) else None
     if given in bpy.data.texts:
         return bpy.data.texts[given].as_string().strip() or None
     path = bpy.path.abspath(given, library=head.library)
@@ -47,6 +58,65 @@ def of(head):
         check_words_file(path)
         return str(Path(path).absolute())
     return given or None
+
+
+def changed(settings):
+    """Whether the artist has changed a word of the transcript."""
+    return any(word.text != word.heard for word in settings.transcript)
+
+
+def script_of(settings):
+    """The transcript as subtitles, or None where it is another voice's, or nothing is left of it."""
+    if settings.transcript_of != bpy.path.abspath(settings.voice, library=settings.id_data.library):
+        return None
+    said = [Word(start=w.start, end=w.end, text=w.text.strip(), confidence=w.confidence) for w in settings.transcript if w.text.strip()]
+    return to_srt(said) or None
+
+
+def keep(settings, found, voice):
+    """Show the contract's Words that a performance found in a voice, unless the artist has changed the transcript."""
+    if changed(settings):
+        return
+    settings.transcript.clear()
+    settings.transcript_of = voice
+    for each in found:
+        word = settings.transcript.add()
+        word.text = word.heard = each["text"]
+        word.start, word.end, word.confidence = each["start"], each["end"], each["confidence"]
+
+
+def chosen_word(settings, _context):
+    """The artist chose a word of the list: show the frame at which it begins."""
+    if 0 <= settings.word < len(settings.transcript):
+        scene = sequencer.scene_of(settings.id_data)
+        scene.frame_set(frame_at(settings.transcript[settings.word].start, bake.scene_fps(scene), settings.start))
+
+
+def markers(scene, head):
+    """The markers of the words that a head speaks."""
+    return [marker for marker in scene.timeline_markers if MARKER in marker and marker.get(MARKER_OF) == head.name]
+
+
+def put_markers(scene, head):
+    """A marker for each word, in place of earlier ones; returns how many."""
+    remove_markers(scene, head)
+    settings, fps = settings_of(head), bake.scene_fps(scene)
+    said = [word for word in settings.transcript if word.text.strip()]
+    for word in said:
+        marker = scene.timeline_markers.new(word.text.strip(), frame=frame_at(word.start, fps, settings.start))
+        marker[MARKER], marker[MARKER_OF] = word.start, head.name
+    return len(said)
+
+
+def remove_markers(scene, head):
+    for marker in markers(scene, head):
+        scene.timeline_markers.remove(marker)
+
+
+def move_markers(scene, head):
+    """Put the markers where the voice is now."""
+    for marker in markers(scene, head):
+        marker.frame = frame_at(marker[MARKER], bake.scene_fps(scene), settings_of(head).placed)
 
 
 def name_of(head):
@@ -125,6 +195,73 @@ class UTTER_OT_words_from_strip(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class UTTER_OT_put_word_markers(bpy.types.Operator):
+    bl_idname = "utter.put_word_markers"
+    bl_label = "Put Word Markers"
+    bl_description = "Put a marker on the timeline for each word that was found in the voice, in place of earlier ones"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        head = chosen(context)
+        found = head is not None and len(settings_of(head).transcript)
+        return jobs.allowed(cls, "Add a head first." if head is None else "" if found else "Perform first: no words were found yet.")
+
+    def execute(self, context):
+        self.report({"INFO"}, f"{put_markers(context.scene, chosen(context))} markers.")
+        return {"FINISHED"}
+
+
+class UTTER_OT_remove_word_markers(bpy.types.Operator):
+    bl_idname = "utter.remove_word_markers"
+    bl_label = "Remove Word Markers"
+    bl_description = "Take the markers of this head's words off the timeline; others stay"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        head = chosen(context)
+        there = head is not None and markers(context.scene, head)
+        return jobs.allowed(cls, "Add a head first." if head is None else "" if there else "There are no markers of words.")
+
+    def execute(self, context):
+        remove_markers(context.scene, chosen(context))
+        return {"FINISHED"}
+
+
+class UTTER_OT_clear_transcript(bpy.types.Operator):
+    bl_idname = "utter.clear_transcript"
+    bl_label = "Clear Transcript"
+    bl_description = "Forget the words of the list and what was changed in it; the next performance finds them out anew"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        head = chosen(context)
+        found = head is not None and len(settings_of(head).transcript)
+        return jobs.allowed(cls, "Add a head first." if head is None else "" if found else "There are no words in the list.")
+
+    def execute(self, context):
+        settings_of(chosen(context)).transcript.clear()
+        return {"FINISHED"}
+
+
+class UTTER_UL_transcript(bpy.types.UIList):
+    bl_idname = "UTTER_UL_transcript"
+
+    def draw_item(self, _context, layout, _settings, word, _icon, _active, _property, _index=0, _flag=0):
+        split = layout.split(factor=0.28, align=True)
+        time = split.row()
+        time.active = False
+        time.label(text=f"{int(word.start) // 60}:{word.start % 60:05.2f}")
+        row = split.row(align=True)
+        row.prop(word, "text", text="", emboss=False)
+        if word.text != word.heard:
+            row.label(text="", icon="GREASEPENCIL")
+        else:
+            row.label(text=f"{word.confidence:.0%}", icon="ERROR" if word.confidence < DOUBTED else "NONE")
+
+
 class UTTER_PT_words(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_words"
     bl_label = "Words"
@@ -140,6 +277,26 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
             layout.prop(settings, "language")
         elif sentence_in(name_of(head)):
             layout.operator("utter.words_from_strip")
+        layout.prop(settings, "transcribe")
+        if not settings.transcript:
+            return
+        if changed(settings):
+            mine = not settings.words.strip() and script_of(settings)
+            layout.label(text="Your changes are used" if mine else "Your changes are kept, not used", icon="GREASEPENCIL")
+        row = layout.row()
+        row.template_list("UTTER_UL_transcript", "", settings, "transcript", settings, "word", rows=4)
+        column = row.column(align=True)
+        column.operator("utter.put_word_markers", text="", icon="MARKER_HLT")
+        column.operator("utter.remove_word_markers", text="", icon="MARKER")
+        column.operator("utter.clear_transcript", text="", icon="X")
 
 
-CLASSES = (UTTER_OT_choose_words, UTTER_OT_words_from_strip, UTTER_PT_words)
+CLASSES = (
+    UTTER_OT_choose_words,
+    UTTER_OT_words_from_strip,
+    UTTER_OT_put_word_markers,
+    UTTER_OT_remove_word_markers,
+    UTTER_OT_clear_transcript,
+    UTTER_UL_transcript,
+    UTTER_PT_words,
+)

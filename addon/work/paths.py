@@ -32,6 +32,11 @@ def encoder() -> str | None:
     return bpy.path.abspath(preferences.encoder or compat.saved(preferences, "ears") or "") or None
 
 
+def transcriber() -> str | None:
+    """Path of the folder of another Whisper; None: the installed one."""
+    return bpy.path.abspath(getattr(get(), "transcriber", "")) or None
+
+
 def python() -> str:
     """Path of the interpreter for the worker: the preference, UTTER_PYTHON, or Blender's own."""
     chosen = bpy.path.abspath(getattr(get(), "python", ""))

@@ -1,4 +1,4 @@
-"""Preferences: which Python runs the worker, on which device, with which speech model; and the cache."""
+"""Preferences: which Python runs the worker, on which device, with which speech models; and the cache."""
 
 import contextlib
 
@@ -18,6 +18,7 @@ class Preferences(bpy.types.AddonPreferences):
         "It needs torch and Utter's other requirements, which the full extension brings for Blender's own",
     )
     encoder: bpy.props.StringProperty(name=OPTIONS["encoder"].label, subtype="DIR_PATH", description=OPTIONS["encoder"].help)
+    transcriber: bpy.props.StringProperty(name=OPTIONS["transcriber"].label, subtype="DIR_PATH", description=OPTIONS["transcriber"].help)
     device: bpy.props.EnumProperty(
         name="Device", description="What the worker computes on", items=tuple((name, *told) for name, told in DEVICES.items())
     )
@@ -28,6 +29,7 @@ class Preferences(bpy.types.AddonPreferences):
         layout.prop(self, "python")
         layout.prop(self, "device")
         layout.prop(self, "encoder")
+        layout.prop(self, "transcriber")
         column = layout.column(heading="Worker")
         column.label(text=jobs.describe_worker())
         size = sum(path.stat().st_size for path in paths.cache().glob("*") if path.is_file())
@@ -44,7 +46,11 @@ class UTTER_OT_clear_cache(bpy.types.Operator):
     bl_description = "Remove what Utter remembers about heads other than its own; it is computed again when needed"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        for pattern in ("registration-*.npz", ".utter-*.part"):  # UTTER_CACHE may name a folder that holds more than ours
+        for pattern in (
+            "registration-*.npz",
+            "transcriber-checked.json",
+            ".utter-*.part",
+        ):  # UTTER_CACHE may name a folder that holds more than ours
             for path in paths.cache().glob(pattern):
                 with contextlib.suppress(OSError):
                     path.unlink()

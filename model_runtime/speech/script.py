@@ -115,43 +115,68 @@ def seconds(minus, hours, minutes, whole, thousandths):
     return 3600 * int(hours or 0) + 60 * int(minutes) + int(whole) + int((thousandths or "0").ljust(3, "0")) / 1000
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Where a script is said in a voice. phones: [start, end, Sound, fit]; words: [start, end, word, fit], both in seconds; sentence: what
+    does not fit, or ""."""
+
+    phones: list
+    words: list
+    sentence: str = ""
+
+
 def sharpen(content, script, language=None, step=lambda: None):
     """Content [Tc,55] and the [Cue] said -> (Content [Tc,55], a sentence about what does not fit or ""). Without the packages that
     tell how words are spoken the Content stays as it is.
 
     language: as words.find() takes it. step() is called before every cue."""
+    placed = place(content, script, language, step)
+    return words.blend(content, placed.phones) if placed.phones else content, placed.sentence
+
+
+def place(content, script, language=None, step=lambda: None):
+    """The Placed of a [Cue] in Content; arguments as sharpen() has them."""
     if not script:
-        return content, ""
+        return Placed([], [])
     try:
-        return sharpened(content, script, language, step)
+        return placed(content, script, language, step)
     except NotInstalled as error:
-        return content, f"The words were left out, because {error.package} is not installed; the voice alone is heard."
+        return Placed([], [], f"The words were left out, because {error.package} is not installed; the voice alone is heard.")
 
 
-def sharpened(content, script, language, step):
+def placed(content, script, language, step):
+    whole = " ".join(cue.text for cue in script)
     if all(cue.start is None for cue in script):
-        found, note = words.find(content, " ".join(cue.text for cue in script), language)
-        return words.blend(content, found.phones) if found else content, note
+        found, note = words.find(content, whole, language)
+        return Placed(found.phones, found.words, note) if found else Placed([], [], note)
     cues = [(number, cue, words.words_of(cue.text)) for number, cue in enumerate(script, 1)]
     cues = [cue for cue in cues if cue[2]]
     language = language or spoken_in(content, cues)
-    phones, missed, done = [], [], 0
-    for number, cue, said in cues:
+    phones, said, missed, done = [], [], [], 0
+    for number, cue, text in cues:
         step()
-        window = window_of(cue, done)
-        found = words.align(content[window], said, language)
-        if not words.fits(found):
+        found = in_window(content, window_of(cue, done), text, language)
+        if found is None:
             missed.append((number, cue))
             continue
-        shift = window.start / layout.FPS
-        phones += [[start + shift, end + shift, sound, fit] for start, end, sound, fit in found.phones]
-        done = window.start + round(found.words[-1][1] * layout.FPS)
+        phones += found.phones
+        said += found.words
+        done = round(said[-1][1] * layout.FPS)
     if phones:
-        return words.blend(content, phones), tell(missed, len(cues))
-    found, note = words.find(content, " ".join(cue.text for _, cue, _ in cues), language)
+        return Placed(phones, said, tell(missed, len(cues)))
+    found, note = words.find(content, whole, language)
     if found is None:
-        return content, note
-    return words.blend(content, found.phones), "The times of the subtitles do not fit the voice, so their words were used without them."
+        return Placed([], [], note)
+    return Placed(found.phones, found.words, "The times of the subtitles do not fit the voice, so their words were used without them.")
+
+
+def in_window(content, window, said, language):
+    """The Placed of words in a window (frames) of Content, in seconds of the whole; None where they do not fit."""
+    found = words.align(content[window], said, language)
+    if not words.fits(found):
+        return None
+    shift = window.start / layout.FPS
+    return Placed(*([[start + shift, end + shift, *rest] for start, end, *rest in each] for each in (found.phones, found.words)))
 
 
 def window_of(cue, done=0):

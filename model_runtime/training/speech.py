@@ -109,7 +109,8 @@ def main(args):
 
 def pretrained(folder):
     """A Network with Whisper's weights of that folder (speech/whisper.py), whose head knows nothing yet."""
-    state = whisper.encoder_state(whisper.read(folder))
+    whole, parts = Path(folder) / "model.bin", sorted(Path(folder).glob("model.bin.part*"))
+    state = whisper.encoder_state(whisper.read(parts if parts and not whole.exists() else whole))
     network = Network()
     own = network.whisper.state_dict()
     if any(name not in state or state[name].shape[1:] != tensor.shape[1:] for name, tensor in own.items()):

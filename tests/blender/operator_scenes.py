@@ -245,6 +245,66 @@ def scene_words_that_do_not_fit_are_said_and_nothing_is_lost():
     assert jobs.Message.notes == ()
 
 
+FOUND = [
+    {"start": 0.25, "end": 0.5, "text": "Bake", "confidence": 0.97},
+    {"start": 0.5, "end": 0.75, "text": "a", "confidence": 0.91},
+    {"start": 1.0, "end": 1.5, "text": "plump", "confidence": 0.4},
+]
+
+
+def texts(head):
+    return [word.text for word in head.utter.transcript]
+
+
+def scene_the_words_that_were_found_are_shown_and_what_the_artist_changes_stays():
+    head = with_head()
+    slow_job(head)
+    finish_with_motion(jobs.current, words=FOUND)
+    assert texts(head) == ["Bake", "a", "plump"] and asked(head)[0] is None, "nobody typed them: they are found out again"
+    assert [word.confidence < words.DOUBTED for word in head.utter.transcript] == [False, False, True]
+    slow_job(head)
+    finish_with_motion(jobs.current, words=FOUND[:2])
+    assert texts(head) == ["Bake", "a"], "of the newest performance"
+    slow_job(head)
+    finish_with_motion(jobs.current, words=FOUND)
+
+    head.utter.transcript[2].text = "plum"
+    assert asked(head)[0].split("\n")[:3] == ["1", "00:00:00,250 --> 00:00:01,500", "Bake a plum"]
+    slow_job(head)
+    finish_with_motion(jobs.current, words=FOUND)
+    assert texts(head) == ["Bake", "a", "plum"], "what was typed is kept"
+    head.utter.words = "Something else"
+    assert asked(head)[0] == "Something else" and texts(head) == ["Bake", "a", "plum"]
+    head.utter.words = ""
+    head.utter.voice = VOICE
+    assert asked(head)[0] is None and texts(head) == ["Bake", "a", "plum"], "it was said in another voice"
+    bpy.ops.utter.clear_transcript()
+    assert not texts(head) and "no words in the list" in refusal(bpy.ops.utter.clear_transcript)
+
+
+def scene_markers_of_words_come_go_and_follow_the_voice():
+    head, scene = with_head(), bpy.context.scene
+    scene.render.fps = 24
+    assert "no words were found yet" in refusal(bpy.ops.utter.put_word_markers)
+    slow_job(head)
+    finish_with_motion(jobs.current, words=FOUND)
+    scene.timeline_markers.new("mine", frame=7)
+    bpy.ops.utter.put_word_markers()
+    bpy.ops.utter.put_word_markers()  # in place of the first
+    told = lambda: sorted((marker.frame, marker.name) for marker in scene.timeline_markers)
+    start = head.utter.start
+    assert told() == [(start + 6, "Bake"), (7, "mine"), (start + 12, "a"), (start + 24, "plump")]
+    head.utter.start = start + 100
+    assert told() == [(7, "mine"), (start + 106, "Bake"), (start + 112, "a"), (start + 124, "plump")]
+    scene.render.fps = 48
+    voice.follow(scene, head)
+    assert told()[1] == (head.utter.start + 12, "Bake")
+    head.utter.word = 2
+    assert scene.frame_current == head.utter.start + 48, "the chosen word is shown"
+    bpy.ops.utter.remove_word_markers()
+    assert told() == [(7, "mine")] and "no markers of words" in refusal(bpy.ops.utter.remove_word_markers)
+
+
 def scene_death_of_the_worker_changes_nothing():
     head = with_head()
     head.utter.voice = named_voice("die.wav")
@@ -326,11 +386,11 @@ def scene_another_file_during_a_job():
     assert "holds no sound" in refusal(bpy.ops.utter.perform), "the late end of the old job is not taken for the new one's"
 
 
-def finish_with_motion(job, frames=60, notes=()):
+def finish_with_motion(job, frames=60, notes=(), words=()):
     """Apply the job's result as if the worker had sent it."""
     values = 0.2 * np.random.default_rng(1).normal(size=(frames, 65)).astype(np.float32)
     np.savez(job.asked.output, motion=values, actions=np.zeros((frames, 52), np.float32))
-    jobs._finish({"output": job.asked.output, "fps": 30.0, "seconds": 0.1, "notes": list(notes)})
+    jobs._finish({"output": job.asked.output, "fps": 30.0, "seconds": 0.1, "notes": list(notes), "words": list(words)})
     return values
 
 

@@ -46,12 +46,13 @@ def index(tmp_path, monkeypatch):
     return folder
 
 
-def gathered(tmp_path, monkeypatch, *dependencies, platform="linux-x64", python="3.11", torch="cpu"):
+def gathered(tmp_path, monkeypatch, *dependencies, platform="linux-x64", python="3.11", torch="cpu", transcriber=False):
     """{name: version} of the wheels that are taken for those dependencies."""
-    table = {"project": {"dependencies": list(dependencies)}, "tool": {"utter": {"sentence-encoder": "made-up-sentences==1.0"}}}
+    own = {"sentence-encoder": "made-up-sentences==1.0", "transcriber": ["made-up-whisper-1==1.0", "made-up-whisper-2==1.0"]}
+    table = {"project": {"dependencies": list(dependencies)}, "tool": {"utter": own}}
     monkeypatch.setattr(zip_tool, "pyproject", lambda: table)
     folder = tmp_path / f"wheels-{len(list(tmp_path.iterdir()))}"
-    names = zip_tool.download_wheels(folder, platform, python, torch)
+    names = zip_tool.download_wheels(folder, platform, python, torch, transcriber)
     assert sorted(path.name for path in folder.iterdir()) == names
     return {name: version for name, version, *_ in (item.split("-") for item in names) if name != "made_up_sentences"}
 
@@ -83,6 +84,14 @@ def test_markers_speak_of_where_the_zip_goes(tmp_path, index, quick, monkeypatch
     assert taken("linux-x64", "3.11") == {"for_linux", "for_old"}
     assert taken("windows-x64", "3.13") == {"for_windows", "for_new"}
     assert taken("macos-arm64", "3.13") == {"for_mac", "for_new"}
+
+
+def test_the_transcriber_is_taken_whole_or_not_at_all(tmp_path, index, quick, monkeypatch):
+    wheel(index, "first")
+    for part in (1, 2):
+        wheel(index, f"made-up-whisper-{part}", requires=["never-there"])
+    assert set(gathered(tmp_path, monkeypatch, "first")) == {"first"}
+    assert set(gathered(tmp_path, monkeypatch, "first", transcriber=True)) == {"first", "made_up_whisper_1", "made_up_whisper_2"}
 
 
 @pytest.fixture

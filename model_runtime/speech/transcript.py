@@ -1,0 +1,141 @@
+"""Which words of a voice are used: the script's where they fit what the encoder hears, elsewhere those of the transcript that fit.
+
+Each line of a transcript has its stretch of the voice, as a cue of subtitles has. One that does not fit what the encoder hears is left
+out, and there the voice alone is heard: so noise, songs and languages that are heard badly do no harm.
+"""
+
+from contract import UNSPOKEN, NotInstalled, Word, brief, language_name
+from model_runtime.speech import words
+from model_runtime.speech.script import Cue, clock, in_window, place, window_of
+
+WORTH = 1.0  # seconds from which a stretch without words is told of
+TAKEN = 0.5  # of a stretch: where the script has words for so much of it, those stay
+SURE = 0.25  # fit from which a script's word counts as found there
+SHOWN = 90  # letters of what the recording says, in a sentence
+
+
+def use(content, script, transcribe=None, language=None, step=lambda: None):
+    """(Content [Tc,55] sharpened by the words, [Word], whether some are the transcript's, [sentence about what does not fit]).
+
+    script: [Cue].  transcribe(): the voice's [transcribe.Line], asked for where there is no script, or one that does not fit, or None if it
+    cannot be had; None: nobody is asked.  language, step: as script.sharpen() has them.
+    """
+    placed = place(content, script, language, step)
+    phones, said, notes = placed.phones, [word(*found) for found in placed.words], [placed.sentence] if placed.sentence else []
+    transcribed = False
+    if transcribe is not None and (placed.sentence or not script):
+        lines = transcribe()
+        if lines is not None:
+            more, heard, told = lines_in(content, lines, placed.words, step)
+            phones, transcribed = phones + more, bool(heard)
+            said = sorted(said + heard, key=lambda each: each["start"])
+            if not script:
+                notes += told
+            elif heard:
+                notes.append(instead(heard, lines))
+    return (words.blend(content, phones) if phones else content), said, transcribed, notes
+
+
+def without(error):
+    """The sentence where there can be no transcript, by the UtterError that says why."""
+    if isinstance(error, NotInstalled):
+        return f"Performed without words, because {error.package} is not installed; install it, or write down what is said."
+    return f"Performed without words: {error}"
+
+
+def word(start, end, text, confidence):
+    return Word(start=round(float(start), 3), end=round(float(end), 3), text=text, confidence=round(float(confidence), 3))
+
+
+def lines_in(content, lines, taken=(), step=lambda: None):
+    """(phones, [Word], [sentence]) of the lines of a transcript that fit; taken: words [start, end, word, fit] that stay as they are."""
+    phones, said, missed, unspoken, spoken, lacking = [], [], [], {}, {}, []
+    for line in lines:
+        step()
+        if share(line, taken) > TAKEN:
+            continue
+        if line.refused:
+            missed.append(line)
+            continue
+        try:
+            found = None if line.language in UNSPOKEN else heard_in(content, line)
+        except NotInstalled as error:
+            lacking = [f"The words are shown, and the voice alone is heard, because {error.package} is not installed."]
+        if lacking or line.language in UNSPOKEN:
+            unspoken.setdefault(line.language, line)
+            said += spread(line)
+        elif found is None:
+            missed.append(line)
+        else:
+            spoken.setdefault(line.language, line)
+            phones += found.phones
+            said += written(found.words, line.words)
+    return phones, said, [*languages(spoken), *(lacking or without_voice(unspoken)), *gaps(missed, bool(said))]
+
+
+def heard_in(content, line):
+    """The Placed of a line in its stretch; None where it does not fit."""
+    return in_window(content, window_of(Cue("", line.start, line.end)), [plain for _, plain, _ in line.words], line.language)
+
+
+def share(line, taken):
+    """How much of a line's stretch words that fit already take."""
+    inside = [min(end, line.end) - max(start, line.start) for start, end, _, fit in taken if fit > SURE]
+    return sum(length for length in inside if length > 0) / (line.end - line.start)
+
+
+def written(found, known):
+    """The [Word] of aligned words [start, end, word, fit], as the transcript writes them: [(as written, word, probability)] in the same
+    order, of which some were not found."""
+    said, rest = [], iter(known)
+    for start, end, plain, _ in found:
+        text, _, probability = next(each for each in rest if each[1] == plain)
+        said.append(word(start, end, text, probability))
+    return said
+
+
+def spread(line):
+    """The [Word] of a line whose sounds nobody knows: evenly over its stretch, by their letters."""
+    letters, at, said = sum(len(text) for text, _, _ in line.words), line.start, []
+    for text, _, probability in line.words:
+        end = at + (line.end - line.start) * len(text) / letters
+        said.append(word(at, end, text, probability))
+        at = end
+    return said
+
+
+def languages(spoken):
+    """A sentence where there are several languages {code: its first line}."""
+    if len(spoken) < 2:
+        return []
+    return [
+        "The voice changes its language: "
+        + ", ".join(f"{language_name(code)} ({clock(line.start)})" for code, line in spoken.items())
+        + "; each stretch is heard in its own."
+    ]
+
+
+def without_voice(unspoken):
+    """A sentence where there are languages that espeak-ng does not speak."""
+    if not unspoken:
+        return []
+    named = " and ".join(language_name(code) for code in unspoken)
+    return [f"How {named} is spoken nobody here knows: its words are shown, and the voice alone is heard."]
+
+
+def gaps(missed, any_found):
+    """A sentence about the lines that were not believed or do not fit."""
+    missed = [line for line in missed if line.end - line.start >= WORTH]
+    if not missed:
+        return []
+    if not any_found:
+        return ["No words were understood in the voice; the voice alone is heard."]
+    named = ", ".join(f"{clock(line.start)} to {clock(line.end)}" for line in missed[:4]) + (", ..." if len(missed) > 4 else "")
+    return [f"No words were understood from {named}; there the voice alone is heard."]
+
+
+def instead(heard, lines):
+    """The sentence that says what the voice says where a script does not fit."""
+    code = max(dict.fromkeys(line.language for line in lines), key=[line.language for line in lines].count)
+    text = brief(" ".join(each["text"] for each in heard), SHOWN)
+    return f"The recording says “{text}” instead ({language_name(code)})."
