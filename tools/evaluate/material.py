@@ -16,6 +16,7 @@ from model_runtime.pipeline import frame_count
 from model_runtime.speech.content import resample
 from model_runtime.speech.phones import bare
 from model_runtime.speech.script import Cue, sharpen
+from model_runtime.speech.transcript import use
 from model_runtime.training import align, corpus
 from tools.evaluate import closures
 
@@ -23,7 +24,15 @@ RATE = 16000
 SNR = 10  # dB
 LANGUAGES = {"English": ("librispeech", "timit"), "German": ("emodb", "emodb")}  # folder, spelling of its labels
 QUIET = "voice only"
-CONDITIONS = {"voice": QUIET, "words": "with its words", "noise": f"{QUIET}, noise", "words-noise": "with its words, noise"}
+TRANSCRIPT, WORDS = "with its transcript", "with its words"  # the words found out by Utter, and those that were written down
+CONDITIONS = {
+    "voice": QUIET,
+    "transcript": TRANSCRIPT,
+    "words": WORDS,
+    "noise": f"{QUIET}, noise",
+    "transcript-noise": f"{TRANSCRIPT}, noise",
+    "words-noise": f"{WORDS}, noise",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +132,7 @@ class Heard:
 def hear(performer, voice, condition, seed, noise, number):
     """What the encoder hears; kept with the voice, because it is the same for every model. number: of the voice, so that noises take turns.
 
-    With its words the text is given as a studio would, with its language."""
+    With its words the text is given as a studio would, with its language; with its transcript neither is."""
     kind = list(noise)[(number + seed) % len(noise)] if "noise" in condition else ""
     key = condition, kind
     if key not in voice.heard:
@@ -135,7 +144,12 @@ def hear(performer, voice, condition, seed, noise, number):
             voice.heard[base] = Heard(content, resample(content, FPS, voice.frames), feeling)
         if key != base:
             first = voice.heard[base]
-            code = "de" if voice.language == "German" else "en"
-            content, _ = sharpen(first.content, [Cue(voice.text)], code)
+            if condition.startswith(TRANSCRIPT):
+                samples = disturbed(voice, noise[kind], number) if kind else voice.samples
+                lines = performer.transcriber(None).transcribe(samples, first.content)
+                content, *_ = use(first.content, [], lambda: lines)
+            else:
+                code = "de" if voice.language == "German" else "en"
+                content, _ = sharpen(first.content, [Cue(voice.text)], code)
             voice.heard[key] = Heard(content, resample(content, FPS, voice.frames), first.feeling)
     return voice.heard[key]
