@@ -155,6 +155,9 @@ def pronounce(words, language=ENGLISH):
     ways = []
     for word in words:
         spoken = [arpabet(way) for way in known.get(word.lower().replace("’", "'"), ())]
+        if language == "ja" and re.search(r"[\u4e00-\u9fff]", word):
+            ways.append([])  # espeak-ng reads kana alone, and says "Chinese letter"
+            continue
         ways.append(spoken or [sounds for sounds in [from_ipa(_espeak(word, voice))] if sounds])
     return ways
 
@@ -205,7 +208,14 @@ def _espeak(text, language):
         while rest.value:
             parts.append((espeak.espeak_TextToPhonemes(ctypes.byref(rest), utf8, ipa) or b"").decode())
     text = re.sub(r"\([a-z-]+\)", "", "".join(parts))  # "(en)": espeak-ng changed its mind about the language for a word
-    return throaty(text, language)
+    return mandarin(text) if language == "cmn" else throaty(text, language)
+
+
+def mandarin(ipa):
+    """espeak-ng writes Mandarin's tones as digits and, where it means 3, as a vowel; its retroflex sounds with a dot."""
+    for theirs, ours in (("ɜ", ""), ("s.", "ʂ"), ("z.", "ʐ"), ("i.", "ɨ")):
+        ipa = ipa.replace(theirs, ours)
+    return re.sub("(?<=[ptkɕʂs])h", "", ipa)  # breathed on, which no mouth shows
 
 
 def throaty(ipa, language):

@@ -63,13 +63,13 @@ def lines_in(content, lines, taken=(), step=lambda: None):
             lacking = [f"The words are shown, and the voice alone is heard, because {error.package} is not installed."]
         if lacking or line.language in UNSPOKEN:
             unspoken.setdefault(line.language, line)
-            said += spread(line)
+            said += spread([(text, probability) for text, _, probability in line.words], line.start, line.end)
         elif found is None:
             missed.append(line)
         else:
             spoken.setdefault(line.language, line)
             phones += found.phones
-            said += written(found.words, line.words)
+            said += written(found.words, line)
     return phones, said, [*languages(spoken), *(lacking or without_voice(unspoken)), *gaps(missed, bool(said))]
 
 
@@ -84,23 +84,28 @@ def share(line, taken):
     return sum(length for length in inside if length > 0) / (line.end - line.start)
 
 
-def written(found, known):
-    """The [Word] of aligned words [start, end, word, fit], as the transcript writes them: [(as written, word, probability)] in the same
-    order, of which some were not found."""
-    said, rest = [], iter(known)
-    for start, end, plain, _ in found:
-        text, _, probability = next(each for each in rest if each[1] == plain)
-        said.append(word(start, end, text, probability))
-    return said
+def written(found, line):
+    """The [Word] of a line, of which those of found [start, end, word, fit] have their times. Those between that were not found share the
+    time that is left there, and are half as sure."""
+    said, waiting, rest, last = [], [], iter(found), line.start
+    each = next(rest, None)
+    for text, plain, probability in line.words:
+        if each is None or each[2] != plain:
+            waiting.append((text, probability / 2))
+            continue
+        said += [*spread(waiting, last, each[0]), word(*each[:2], text, probability)]
+        waiting, last, each = [], each[1], next(rest, None)
+    return said + spread(waiting, last, max(line.end, last))
 
 
-def spread(line):
-    """The [Word] of a line whose sounds nobody knows: evenly over its stretch, by their letters."""
-    letters, at, said = sum(len(text) for text, _, _ in line.words), line.start, []
-    for text, _, probability in line.words:
-        end = at + (line.end - line.start) * len(text) / letters
-        said.append(word(at, end, text, probability))
-        at = end
+def spread(texts, start, end):
+    """The [Word] of (text, confidence) that nobody found: evenly from start to end, by their letters."""
+    letters, said = sum(len(text) for text, _ in texts), []
+    for text, confidence in texts:
+        until = start + (end - start) * len(text) / letters
+        letters -= len(text)
+        said.append(word(start, until, text, confidence))
+        start = until
     return said
 
 

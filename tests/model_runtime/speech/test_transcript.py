@@ -102,6 +102,15 @@ def test_words_whose_sounds_nobody_knows_are_shown():
     assert notes == ["How Tagalog is spoken nobody here knows: its words are shown, and the voice alone is heard."]
 
 
+def test_words_that_are_not_found_stand_between_those_that_are():
+    heard, _ = voice(TEXT)
+    text = TEXT.replace("bag", "bag Wolverhampton")
+    _, said, _, _ = used(heard, [line(text, heard)])
+    assert [word["text"] for word in said] == text.split()
+    bag, other, after = said[5:8]
+    assert other["confidence"] == 0.45 and bag["end"] <= other["start"] + 0.001 and other["end"] <= after["start"] + 0.021
+
+
 def test_without_what_says_words_they_are_shown(monkeypatch):
     heard, _ = voice(TEXT)
     for cache in (pronounce._dictionary, pronounce.library, pronounce._espeak):

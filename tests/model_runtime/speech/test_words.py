@@ -189,3 +189,9 @@ def test_long_voices_are_walked_in_a_beam():
     found = words.align(heard, words_of(long))
     mine = np.array([start for start, _, _, _ in found.phones])
     assert found.found == 1 and np.median(np.abs(mine - np.array([s for s, _, _ in told])[: len(mine)])) <= 0.03
+
+
+def test_mandarins_tones_are_no_vowels_and_its_dots_no_letters():
+    (way,) = pronounce(["直"], "cmn")[0]
+    assert [sound.phone for sound in way] == ["CH", "IH"]
+    assert pronounce(["興", "ベ"], "ja")[0] == [], "espeak-ng reads kana alone"
