@@ -1,20 +1,24 @@
 """Sealing the lips: where a bilabial is clearly heard and the lips nearly meet, they are made to meet; where an f or v is heard, the
-lower lip is made to touch the upper teeth.
+lower lip is made to touch the upper teeth; and where somebody speaks and neither is heard, lips that shut are kept apart.
 
 Diffusion misses its goal by a few hundredths of a jaw opening. Elsewhere nobody sees that; between the lips of an /m/ everybody does.
 """
 
 import torch
+from torch.nn import functional as F
 
 from contract import CHANNELS, EXPRESSION, JAW, NECK
 from model_runtime.speech.content import NAMES
 
-BILABIAL, LABIODENTAL = NAMES.index("bilabial"), NAMES.index("labiodental")
+BILABIAL, LABIODENTAL, PAUSE = (NAMES.index(name) for name in ("bilabial", "labiodental", "pause"))
 # Chosen on 24 dev clips of LibriSpeech and EmoDB: .946 of p, b, m shut (.857 without), 0.5 % of the open vowels (0); f and v that
 # touch the teeth: .71 of 35 (.63 without; the others are not heard); open vowels that do: 1 % (0.5). A CERTAIN from .2 shuts no more.
 CERTAIN = (0.3, 0.45)  # of the posterior: begins at the first value, full from the second
 NEAR = (0.5, 0.35)  # of the gap (1: jawOpen = 1): untouched beyond the first, wholly sealed within the second
 BITTEN = (0.06, 0.12)  # of the labiodental posterior
+UNHEARD, SPEAKS = (0.25, 0.1), (0.4, 0.15)  # of the posteriors of bilabial and of pause: begins at the first value, full from the second
+LASTS = 2  # frames of a pause at either end in which the lips do not shut yet
+PARTED = 0.045  # of the gap: lips are kept at least that far apart
 CLEAR = 0.07  # of the gap: f and v stay at least that far from shut, as the teacher's do
 EXACT = 1e-4  # metres: how far from its goal a lip may stay
 NUDGE = 0.01  # of a channel, for slopes
@@ -77,6 +81,14 @@ def seal(generator, values, content, beta, pins):
     shut = ramp(content[:, BILABIAL], *CERTAIN) * ramp(apart.norm(dim=-1) / opening, *NEAR)
     shut = shut * (content[:, BILABIAL] >= content[:, LABIODENTAL])  # of b and v only the likelier counts
     values = bring(generator, values, parting, apart * (1 - shut[:, None]), shut, pins)
+
+    apart = parting(values)
+    gap = apart.norm(dim=-1) / opening
+    lasting = -F.max_pool1d(-content[None, :, PAUSE], 2 * LASTS + 1, 1, LASTS)[0]  # the least of the frames around
+    open = ramp(content[:, BILABIAL], *UNHEARD) * ramp(lasting, *SPEAKS) * (1 - ramp(content[:, LABIODENTAL], *BITTEN))
+    down = apart - apart.new_tensor([0.0003, 0])  # lips that touch part downwards
+    wider = down / down.norm(dim=-1, keepdim=True) * (PARTED * opening)
+    values = bring(generator, values, parting, apart + open[:, None] * (wider - apart), open * (gap < PARTED), pins)
 
     edge = teeth_edge(head, beta.numpy())
     if edge is None:

@@ -79,3 +79,14 @@ def test_a_jaw_that_is_slid_aside_keeps_the_face_whole(generator, head):
     assert np.abs(upper - lower)[:, 1:].max() < 0.0005
     moved = lbs.pose(head, sealed.numpy()) - lbs.pose(head, values.numpy())
     assert np.linalg.norm(moved, axis=-1).max() < 0.012  # no farther than shutting a mouth that is a fifth open
+
+
+def test_lips_that_shut_where_nothing_shuts_them_are_kept_apart(generator, head):
+    beta = torch.zeros(300)
+    values, content = torch.zeros(10, 65), torch.zeros(10, 55)
+    content[:5, lips.BILABIAL] = torch.tensor([0.0, 0.05, 0.15, 0.3, 0.9])
+    content[5:, lips.PAUSE] = 0.9
+    sealed = lips.seal(generator, values, content, beta, HeldPins(None, 10, generator.mean, generator.std))
+    gap = lbs.lip_gap(head, sealed.numpy(), beta.numpy())
+    assert gap[:2].min() > 0.04 and gap[1] > gap[2] > 0.01  # less where it is doubted
+    assert gap[3:5].max() < 0.01 and gap[7:].max() < 0.01 < gap[5]  # p, b, m, and a pause that lasts
