@@ -32,7 +32,7 @@ def use(content, script, transcribe=None, language=None, step=lambda: None):
             if not script:
                 notes += told
             elif heard:
-                notes.append(instead(heard, lines))
+                notes = [instead(placed.sentence, heard, lines)]
     return (words.blend(content, phones) if phones else content), said, transcribed, notes
 
 
@@ -139,8 +139,8 @@ def gaps(missed, any_found):
     return [f"No words were understood from {named}; there the voice alone is heard."]
 
 
-def instead(heard, lines):
-    """The sentence that says what the voice says where a script does not fit."""
+def instead(sentence, heard, lines):
+    """The sentence about a misfit, with what the recording says where the script does not fit."""
     code = max(dict.fromkeys(line.language for line in lines), key=[line.language for line in lines].count)
     text = brief(" ".join(each["text"] for each in heard), SHOWN)
-    return f"The recording says “{text}” instead ({language_name(code)})."
+    return f"{sentence.rstrip('.').partition(';')[0]}; the recording says “{text}” instead ({language_name(code)})."
