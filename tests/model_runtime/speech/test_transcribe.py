@@ -82,7 +82,7 @@ def test_stretches_are_where_somebody_speaks():
 
 def test_windows_of_similar_length_go_together():
     assert transcribe.batched([]) == []
-    batches = transcribe.batched([2, 20, 1.9, 24, 1, 23])
+    batches = transcribe.batched([2, 13, 1.9, 15, 1, 14.5])
     assert batches == [[3, 5], [1], [0, 2], [4]]
 
 
