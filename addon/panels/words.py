@@ -257,7 +257,7 @@ class UTTER_UL_transcript(bpy.types.UIList):
         row = split.row(align=True)
         row.prop(word, "text", text="", emboss=False)
         if word.text != word.heard:
-            row.label(text="", icon="GREASEPENCIL")
+            row.label(text="", icon="USER")
         else:
             row.label(text=f"{word.confidence:.0%}", icon="ERROR" if word.confidence < DOUBTED else "NONE")
 
@@ -282,7 +282,7 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
             return
         if changed(settings):
             mine = not settings.words.strip() and script_of(settings)
-            layout.label(text="Your changes are used" if mine else "Your changes are kept, not used", icon="GREASEPENCIL")
+            layout.label(text="Your changes are used" if mine else "Your changes are kept, not used", icon="USER")
         row = layout.row()
         row.template_list("UTTER_UL_transcript", "", settings, "transcript", settings, "word", rows=4)
         column = row.column(align=True)

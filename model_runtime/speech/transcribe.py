@@ -34,7 +34,7 @@ SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"  # o
 GAP, MARGIN, JOINED, JOIN, SHORTEST, LONGEST = 0.6, 0.24, 20.0, 1.6, 0.12, 24.0
 AFTER = 3.0  # seconds of silence after each window (30 dev clips each of LibriSpeech, dbspeech, Kerstin: WER .27 .01 .22; 30 s of it
 # .24 .01 .21 at three times the cost; 1 s .61 .20 .47; none 1.6 2.6 1.3, by words that have no end)
-TOGETHER, ALIKE = 60.0, 0.6  # windows decoded at once: seconds in all; the shortest, against the longest
+TOGETHER, ALIKE = 30.0, 0.6  # windows decoded at once: seconds in all; the shortest, against the longest
 PER_SECOND, AT_MOST = 14, 220  # tokens: who says more than that says it again and again
 UNLIKELY, REPETITIVE, NO_SPEECH = -0.7, 2.4, 0.6  # mean log-likelihood of a token; how far zlib packs a text; probability
 OWN, TELLING = 0.8, 3.0  # probability, and seconds, from which a stretch has a language of its own

@@ -4,7 +4,10 @@ Each line of a transcript has its stretch of the voice, as a cue of subtitles ha
 out, and there the voice alone is heard: so noise, songs and languages that are heard badly do no harm.
 """
 
+import numpy as np
+
 from contract import UNSPOKEN, NotInstalled, Word, brief, language_name
+from model_runtime.speech import content as layout
 from model_runtime.speech import words
 from model_runtime.speech.script import Cue, clock, in_window, place, window_of
 
@@ -26,13 +29,17 @@ def use(content, script, transcribe=None, language=None, step=lambda: None):
     if transcribe is not None and (placed.sentence or not script):
         lines = transcribe()
         if lines is not None:
-            more, heard, told = lines_in(content, lines, placed.words, step)
+            taken = np.zeros(len(content), bool)
+            for start, end, _, fit in placed.words:
+                taken[frames(start, end)] |= fit > SURE
+            more, heard, told = lines_in(content, lines, taken, step)
             phones, transcribed = phones + more, bool(heard)
-            said = sorted(said + heard, key=lambda each: each["start"])
+            if heard:
+                said = sorted([each for each in said if each["confidence"] > SURE] + heard, key=lambda each: each["start"])
             if not script:
                 notes += told
             elif heard:
-                notes.append(instead(heard, lines))
+                notes = [instead(placed.sentence, heard, lines)]
     return (words.blend(content, phones) if phones else content), said, transcribed, notes
 
 
@@ -47,12 +54,18 @@ def word(start, end, text, confidence):
     return Word(start=round(float(start), 3), end=round(float(end), 3), text=text, confidence=round(float(confidence), 3))
 
 
-def lines_in(content, lines, taken=(), step=lambda: None):
-    """(phones, [Word], [sentence]) of the lines of a transcript that fit; taken: words [start, end, word, fit] that stay as they are."""
+def frames(start, end):
+    """The frames of Content between two seconds, one at least."""
+    return slice(max(round(start * layout.FPS), 0), max(round(end * layout.FPS), round(start * layout.FPS) + 1))
+
+
+def lines_in(content, lines, taken=None, step=lambda: None):
+    """(phones, [Word], [sentence]) of the lines of a transcript that fit; taken: bool [Tc], where a script's words stay as they are."""
+    taken = np.zeros(len(content), bool) if taken is None else taken
     phones, said, missed, unspoken, spoken, lacking = [], [], [], {}, {}, []
     for line in lines:
         step()
-        if share(line, taken) > TAKEN:
+        if taken[frames(line.start, line.end)].mean() > TAKEN:
             continue
         if line.refused:
             missed.append(line)
@@ -68,20 +81,14 @@ def lines_in(content, lines, taken=(), step=lambda: None):
             missed.append(line)
         else:
             spoken.setdefault(line.language, line)
-            phones += found.phones
-            said += written(found.words, line)
+            phones += [each for each in found.phones if not taken[frames(*each[:2])].any()]
+            said += [each for each in written(found.words, line) if not taken[frames(each["start"], each["end"])].any()]
     return phones, said, [*languages(spoken), *(lacking or without_voice(unspoken)), *gaps(missed, bool(said))]
 
 
 def heard_in(content, line):
     """The Placed of a line in its stretch; None where it does not fit."""
     return in_window(content, window_of(Cue("", line.start, line.end)), [plain for _, plain, _ in line.words], line.language)
-
-
-def share(line, taken):
-    """How much of a line's stretch words that fit already take."""
-    inside = [min(end, line.end) - max(start, line.start) for start, end, _, fit in taken if fit > SURE]
-    return sum(length for length in inside if length > 0) / (line.end - line.start)
 
 
 def written(found, line):
@@ -139,8 +146,8 @@ def gaps(missed, any_found):
     return [f"No words were understood from {named}; there the voice alone is heard."]
 
 
-def instead(heard, lines):
-    """The sentence that says what the voice says where a script does not fit."""
+def instead(sentence, heard, lines):
+    """The sentence about a misfit, with what the recording says where the script does not fit."""
     code = max(dict.fromkeys(line.language for line in lines), key=[line.language for line in lines].count)
     text = brief(" ".join(each["text"] for each in heard), SHOWN)
-    return f"The recording says “{text}” instead ({language_name(code)})."
+    return f"{sentence.rstrip('.').partition(';')[0]}; the recording says “{text}” instead ({language_name(code)})."

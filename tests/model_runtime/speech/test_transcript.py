@@ -77,10 +77,10 @@ def test_where_a_script_does_not_fit_the_recording_is_quoted():
     heard, told = voice(TEXT)
     content, said, transcribed, notes = used(heard, [line(TEXT, heard)], OTHER)
     assert transcribed and sure(content, told) > sure(heard, told)
-    assert notes[-1] == f"The recording says “{TEXT}” instead (English)." and notes[0].startswith("The words do not fit")
+    assert notes == [f"The words do not fit the voice; the recording says “{TEXT}” instead (English)."]
     german, _ = voice(GERMAN, "de")
     *_, notes = used(german, [line(GERMAN, german, language="de")], OTHER)
-    assert notes[-1] == f"The recording says “{GERMAN}” instead (German)."
+    assert notes == [f"The words do not fit the voice; the recording says “{GERMAN}” instead (German)."]
 
 
 def test_subtitles_that_fit_stay_where_another_does_not():
