@@ -3,8 +3,8 @@
 Whisper's part is frozen, so it hears every window once: up to 10 s of speech, changed by speed (with pitch and formants), rooms, noise,
 other voices, colouring, telephone bands, codecs, clipping and masks. What it hears is kept in the cache, with which moment of which
 clip each frame was, and the head learns from that many times over. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary
-cross-entropy of the twelve articulatory facts, where a missed lip contact counts three times. Round one learns from aligned clips. Then
-every clip is labelled again, clean, by the aligner, by the network and by its words aligned with what the network hears, and
+cross-entropy of the twelve articulatory facts, where a missed lip contact counts more than a false one. Round one learns from aligned
+clips. Then every clip is labelled again, clean, by the aligner, by the network and by its words aligned with what the network hears, and
 round two learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet
 classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 
@@ -46,11 +46,11 @@ from model_runtime.training import align, corpus, synthetic
 from model_runtime.training.together import agree, half, rank
 
 WINDOW = (2 * FPS, CHUNK + 2 * EDGE)  # Content frames that Whisper hears at once: the fewest, the most
-SHARD, SHARDS = 60_000, 9  # frames in each file of what it heard: 20 minutes; files
+SHARD, SHARDS = 60_000, 18  # frames in each file of what it heard: 20 minutes; files
 FRAMES, BATCH = 200, 16  # Content frames in a crop, crops a step
 GRID = 200  # Hz at which labels are kept
 RELEASE = 0.3  # the last part of a stop that counts as its release, where none is marked
-ROUNDS = (300, 1500)  # steps
+ROUNDS = (300, 3500)  # steps
 SHARES = {
     "librispeech": 3.0,
     "dbspeech": 1.0,
@@ -72,6 +72,7 @@ SHARES = {
 FEW = 200  # ... if it has that many clips; one with fewer is drawn from less often, in proportion
 TRUSTED = ("hand", "mfa", "synthetic")  # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
+CONTACT = 1.5  # how much more a missed lip contact counts than a false one: more makes closures longer than they are
 NOTHING = 0.03  # share of windows in which nobody speaks
 
 
@@ -411,7 +412,7 @@ def fit(head, heard, steps, minutes, device, rate=2e-3, report_every=50):
     """Train a Head for that many steps, or fewer if the minutes are over; it ends with averaged weights, in eval mode."""
     optimizer = torch.optim.AdamW(head.parameters(), rate, weight_decay=0.02, betas=(0.9, 0.98))
     averaged = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
-    contacts = torch.tensor([3.0 if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
+    contacts = torch.tensor([CONTACT if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
     began, step, recent, done = time.monotonic(), 0, [], 0.0
     head.train()
     while done < 1:
