@@ -3,8 +3,8 @@
 Whisper's part is frozen, so it hears every window once: up to 10 s of speech, changed by speed (with pitch and formants), rooms, noise,
 other voices, colouring, telephone bands, codecs, clipping and masks. What it hears is kept in the cache, with which moment of which
 clip each frame was, and the head learns from that many times over. Loss: cross-entropy of the phone (labels smoothed by 0.1) and binary
-cross-entropy of the twelve articulatory facts, where a missed lip contact counts three times. Round one learns from aligned clips. Then
-every clip is labelled again, clean, by the aligner, by the network and by its words aligned with what the network hears, and
+cross-entropy of the twelve articulatory facts, where a missed lip contact counts more than a false one. Round one learns from aligned
+clips. Then every clip is labelled again, clean, by the aligner, by the network and by its words aligned with what the network hears, and
 round two learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet
 classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 
@@ -72,6 +72,7 @@ SHARES = {
 FEW = 200  # ... if it has that many clips; one with fewer is drawn from less often, in proportion
 TRUSTED = ("hand", "mfa", "synthetic")  # whose phone times are left as they are
 LANGUAGES = {"en": "en-us", "de": "de"}  # of clips with a text, as espeak-ng names them
+CONTACT = 3.0  # how much more a missed lip contact counts than a false one: the more, the longer closures are heard
 NOTHING = 0.03  # share of windows in which nobody speaks
 
 
@@ -412,7 +413,7 @@ def fit(head, heard, steps, minutes, device, rate=2e-3, report_every=50):
     """Train a Head for that many steps, or fewer if the minutes are over; it ends with averaged weights, in eval mode."""
     optimizer = torch.optim.AdamW(head.parameters(), rate, weight_decay=0.02, betas=(0.9, 0.98))
     averaged = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
-    contacts = torch.tensor([3.0 if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
+    contacts = torch.tensor([CONTACT if name in ("bilabial", "labiodental") else 1.0 for name in phones.ARTICULATORY], device=device)
     began, step, recent, done = time.monotonic(), 0, [], 0.0
     head.train()
     while done < 1:
@@ -455,19 +456,15 @@ def closed(content, threshold=0.5):
     return out
 
 
-def report(encoder, records, args, split="dev", noise=None):
-    """Frame accuracies and lip closures on clips that were never trained on, {"folder figure": value}; printed too. noise: in decibels
-    below the voice's loud moments."""
-    right, onsets, rng = {}, {}, np.random.default_rng(0)
+def report(encoder, records, args, split="dev"):
+    """Frame accuracies and lip closures on clips that were never trained on, {"folder figure": value}; printed too."""
+    right, onsets = {}, {}
     for record in records:
         folder = folder_of(record)
         if (record["split"] == "test") != (split == "test") or (record["split"] == "train" and folder != "emodb"):
             continue
         folder += f" {record['language']}" if folder == "synthetic" else ""
         samples = corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768
-        if noise is not None:
-            loud = 10 ** ((features.loud_level(features.loudness(samples)) - noise) / 20)
-            samples = samples + loud * rng.standard_normal(len(samples)).astype(np.float32)
         content = encoder.hear(samples)
         phone_of, made = labels(record, len(content) / 50)
         row = np.minimum(np.arange(len(content)) * GRID // 50, len(phone_of) - 1)
