@@ -79,6 +79,15 @@ class Word(bpy.types.PropertyGroup):
 
 
 @overridable
+class WordMarker(bpy.types.PropertyGroup):
+    """A marker that was put on the timeline for a word: its name and frame, by which it is known, and the second of the voice."""
+
+    text: StringProperty()
+    frame: IntProperty()
+    time: FloatProperty()
+
+
+@overridable
 class Take(bpy.types.PropertyGroup):
     """A performance that was made; before Blender 4.4 it takes two Actions, one for the keys and one for the bones."""
 
@@ -148,6 +157,7 @@ class HeadSettings(bpy.types.PropertyGroup):
         "frames": IntProperty(options={"HIDDEN"}),  # 30-fps frames of the last performance
         "identity": PointerProperty(type=Identity),
         "transcript": CollectionProperty(type=Word),
+        "word_markers": CollectionProperty(type=WordMarker),
         "transcript_of": StringProperty(options={"HIDDEN"}),  # the voice in which its words were found
         "word": IntProperty(name="Word", update=words.chosen_word),
         "passages": CollectionProperty(type=Passage),
@@ -255,4 +265,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, Take, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Identity, HeadSettings, SceneSettings)

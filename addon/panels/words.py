@@ -24,8 +24,6 @@ ITEMS = (
     *((code, name, f"The words are {name}", "NONE", zlib.crc32(code.encode()) >> 1) for code, name in LANGUAGES),
 )
 DOUBTED = 0.5  # confidence below which a word is marked
-MARKER = "utter_word"  # custom property of our markers: the second of the voice; MARKER_OF: the head that speaks
-MARKER_OF = "utter_head"
 
 
 def suggest(settings, _context, _typed):
@@ -93,8 +91,11 @@ def chosen_word(settings, _context):
 
 
 def markers(scene, head):
-    """The markers of the words that a head speaks."""
-    return [marker for marker in scene.timeline_markers if MARKER in marker and marker.get(MARKER_OF) == head.name]
+    """[(marker, what the head knows of it)] of the words that a head speaks. A marker has no custom properties from Blender 5.0 on, so it
+    is known by its name and frame; one that the artist has moved or renamed is theirs."""
+    there = {(marker.name, marker.frame): marker for marker in scene.timeline_markers}
+    put = settings_of(head).word_markers
+    return [(there[known.text, known.frame], known) for known in put if (known.text, known.frame) in there]
 
 
 def put_markers(scene, head):
@@ -104,19 +105,21 @@ def put_markers(scene, head):
     said = [word for word in settings.transcript if word.text.strip()]
     for word in said:
         marker = scene.timeline_markers.new(word.text.strip(), frame=frame_at(word.start, fps, settings.start))
-        marker[MARKER], marker[MARKER_OF] = word.start, head.name
+        known = settings.word_markers.add()
+        known.text, known.frame, known.time = marker.name, marker.frame, word.start
     return len(said)
 
 
 def remove_markers(scene, head):
-    for marker in markers(scene, head):
+    for marker, _ in markers(scene, head):
         scene.timeline_markers.remove(marker)
+    settings_of(head).word_markers.clear()
 
 
 def move_markers(scene, head):
     """Put the markers where the voice is now."""
-    for marker in markers(scene, head):
-        marker.frame = frame_at(marker[MARKER], bake.scene_fps(scene), settings_of(head).placed)
+    for marker, known in markers(scene, head):
+        marker.frame = known.frame = frame_at(known.time, bake.scene_fps(scene), settings_of(head).placed)
 
 
 def name_of(head):
