@@ -55,7 +55,7 @@ def test_the_camera_faces_the_head_and_sees_it_move(seen):
 
 @pytest.mark.blender
 def test_the_film_holds_every_frame_and_the_voice(seen):
-    assert [seen["film_frames"], seen["film_fps"], *seen["film_size"]] == [12, 24, 96, 120]
+    assert [seen["film_frames"], seen["film_fps"], *seen["film_size"]] == [12, 24, 80, 100]
     assert seen["sound_start"] < 0.05 < 0.3 < seen["sound_end"], "silence first, then the tone, as in the voice"
     assert seen["scenes"] == 1, "the film's scene is gone"
 
