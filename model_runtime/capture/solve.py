@@ -12,19 +12,19 @@ from scipy.signal import find_peaks, peak_widths
 from scipy.spatial.transform import Rotation
 
 from contract import ACTIONS, FPS, LIDS, NECK
-from model_runtime.capture.track import BLENDSHAPES, OPEN_LID, PAIRS, ROW, SHUT_LID, TOUCH, in_face, measures, rotations
+from model_runtime.capture.track import BLENDSHAPES, BROWS, OPEN_LID, PAIRS, ROW, SHUT_LID, TOUCH, in_face, measures, rotations
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import bounded, to_motion
 from model_runtime.motion import Motion
 
-MOUTH = [
-    k for k, name in enumerate(ACTIONS) if name.startswith("mouth") or name in ("jawOpen", "jawLeft", "jawRight")
-]  # what the points decide; all else is as the blendshapes say
+SOLVED = [  # what the points decide; all else is as the blendshapes say
+    k for k, name in enumerate(ACTIONS) if name.startswith(("mouth", "brow")) or name in ("jawOpen", "jawLeft", "jawRight")
+]
 TRUST = 0.25  # how far an action may lie from its blendshape, standard deviation ...
 LOOSE = {"mouthClose": 0.5, "mouthPucker": 0.4, "mouthFunnel": 0.4, "jawOpen": 0.4}  # ... more where the tracker's names mean other shapes
 UNNAMED = ("mouthClose",)  # the tracker's goes with its jawOpen, not ours
 # Standard deviations in mm of what is compared (rows()): lips that touch count for most.
-SURE = {"gap": 0.15, "pairs": 0.5, "middle": 1.0, "width": 0.4, "corners": 1.0, "lips": 1.0, "protrusion": 1.0, "chin": 1.0}
+SURE = {"gap": 0.15, "pairs": 0.5, "middle": 1.0, "width": 0.4, "corners": 1.0, "lips": 1.0, "protrusion": 1.0, "chin": 1.0, "brows": 0.7}
 ROUNDS = 4  # of Gauss-Newton: opening is nearly linear in the actions
 STEP = 0.3  # of an action, for slopes
 NOISE = (0.1, 0.4)  # mm (of lids and gaze: percent) a frame: what moves slower is smoothed, what moves faster is not
@@ -46,20 +46,21 @@ def fit(track, neutral, head, frames):
     shapes = (track.blendshapes[track.seen] - neutral.blendshapes) / (1 - neutral.blendshapes)
     named = dict(zip(BLENDSHAPES, np.clip(shapes, 0, 1).T))
     prior = np.stack([np.zeros(len(times)) if name in UNNAMED else named.get(name, np.zeros(len(times))) for name in ACTIONS], 1)
+    lids = np.stack([shutting(found[f"lid_{side}"], neutral.lids[k]) for k, side in enumerate(("left", "right"))], 1)
+    eyes_do = [k for k, name in enumerate(ACTIONS) if name.startswith("eye")]
+    prior[:, eyes_do] = across_blinks(prior[:, eyes_do], lids.mean(1), times)
     for name in ("Down", "Up"):  # both eyes look the same way, and the mean of both is calmer
-        prior[:, index(f"eyeLook{name}Left", f"eyeLook{name}Right")] = np.mean([named[f"eyeLook{name}{s}"] for s in ("Left", "Right")], 0)[
-            :, None
-        ]
-    yaw = np.mean([named["eyeLookOutLeft"] - named["eyeLookInLeft"], named["eyeLookInRight"] - named["eyeLookOutRight"]], 0)
-    prior[:, index("eyeLookOutLeft", "eyeLookInRight")] = np.maximum(yaw, 0)[:, None]
-    prior[:, index("eyeLookInLeft", "eyeLookOutRight")] = np.maximum(-yaw, 0)[:, None]
+        both = index(f"eyeLook{name}Left", f"eyeLook{name}Right")
+        prior[:, both] = prior[:, both].mean(1, keepdims=True)
+    to_left, to_right = index("eyeLookOutLeft", "eyeLookInRight"), index("eyeLookInLeft", "eyeLookOutRight")
+    yaw = (prior[:, to_left] - prior[:, to_right]).mean(1, keepdims=True)
+    prior[:, to_left], prior[:, to_right] = np.maximum(yaw, 0), np.maximum(-yaw, 0)
 
     if neutral.points is None:  # one picture tells the lips' gap, and for the rest what they look like
         film, sure = np.zeros((len(times), len(deviations()))), np.where(np.arange(len(deviations())) < 1, deviations(), np.inf)
     else:
         film, sure = eyes * (rows(points) - rows(neutral.points[None])), deviations()
     film[:, 0] = eyes * contact(found["gap"], neutral.shut)
-    lids = np.stack([shutting(found[f"lid_{side}"], neutral.lids[k]) for k, side in enumerate(("left", "right"))], 1)
 
     moments = np.arange(frames) / FPS
     film = smooth(on_frames(film, times, moments, least=(0,)))
@@ -71,7 +72,7 @@ def fit(track, neutral, head, frames):
 
     actions = np.clip(prior, 0, 1).astype(np.float32)
     actions[:, index("eyeBlinkLeft", "eyeBlinkRight")] = 0
-    actions[:, MOUTH] = mouth(head, actions, film, sure)
+    actions[:, SOLVED] = solved(head, actions, film, sure)
     actions[:, index("eyeBlinkLeft", "eyeBlinkRight")] = lowered(head, actions, lids)
     values = to_motion(head, actions[:, order(head)])
     values[:, NECK] = turns
@@ -94,11 +95,13 @@ def rows(points):
     """Points [n, 47, 3] in the face's frame -> what is compared with the mesh [n, K]: `compared` of them."""
     at = lambda point: points[:, ROW[point]]
     upper, lower = (np.stack([at(pair[side]) for pair in PAIRS], 1) for side in (0, 1))
-    return compared(upper, lower, at(291), at(61), at(0), at(17), at(152))
+    brows = np.stack([at(point) for point in BROWS], 1)
+    return compared(upper, lower, brows, at(291), at(61), at(0), at(17), at(152))
 
 
-def compared(upper, lower, left, right, above, below, chin):
-    """Inner lips upper and lower [n, 3, 3], corners, outer lips' midpoints and chin [n, 3] -> [n, K] in the unit of the points."""
+def compared(upper, lower, brows, left, right, above, below, chin):
+    """Inner lips upper and lower [n, 3, 3], brows [n, 6, 3], corners, outer lips' midpoints and chin [n, 3] -> [n, K] in the unit of the
+    points."""
     gaps = (upper - lower)[:, :, 1]
     middle = (upper[:, 0, 1] + lower[:, 0, 1]) / 2
     return np.concatenate(
@@ -113,6 +116,7 @@ def compared(upper, lower, left, right, above, below, chin):
             (lower[:, 0] - below)[:, 1:2],
             (above + below)[:, 2:] / 2,
             chin[:, 1:2],
+            brows[:, :, 1],
         ],
         1,
     )
@@ -121,18 +125,19 @@ def compared(upper, lower, left, right, above, below, chin):
 def deviations():
     """[K] standard deviations in mm of compared()."""
     names = "gap pairs pairs middle width corners corners corners lips lips protrusion chin".split()
-    return np.array([SURE[name] for name in names])
+    return np.array([SURE[name] for name in names + ["brows"] * len(BROWS)])
 
 
 def on_mesh(head, values):
     """compared() of Motion values [T, 65] in mm, with the head at rest and beyond the neutral face."""
     pairs = inner_pairs(head)
     names = ("lip_corner_left", "lip_corner_right", "lip_outer_upper_mid", "lip_outer_lower_mid", "chin")
-    places = [*pairs[0], *pairs[1], *(head.landmark(name) for name in names)]
+    brows = [f"brow_{part}_{side}" for side in ("left", "right") for part in ("inner", "mid", "outer")]
+    places = [*pairs[0], *pairs[1], *(head.landmark(name) for name in (*brows, *names))]
     still = np.concatenate([np.zeros((1, values.shape[1]), np.float32), values])
     still[:, NECK] = 0
     posed = 1000 * lbs.pose(head, still, None, places).astype(float)
-    found = compared(posed[:, :3], posed[:, 3:6], *posed[:, 6:].transpose(1, 0, 2))
+    found = compared(posed[:, :3], posed[:, 3:6], posed[:, 6:12], *posed[:, 12:].transpose(1, 0, 2))
     return found[1:] - found[0]
 
 
@@ -188,6 +193,21 @@ def smooth(values):
     return moves * values + (1 - moves) * gaussian_filter1d(values, QUIET, axis=0, mode="nearest")
 
 
+def across_blinks(seen, lid, times):
+    """What the eyes do [n, K], straight on where a blink hides them; lid [n]: 0 open to 1 shut. (The tracker sees shut eyes look down and
+    squint.)"""
+    hidden = lid > 0.35
+    edges = np.flatnonzero(np.diff(np.r_[0, hidden, 0]))
+    for first, last in zip(edges[::2], edges[1::2]):
+        if times[last - 1] - times[first] > BLINKING:
+            hidden[first:last] = False
+    if hidden.all():
+        return seen
+    wider = maximum_filter1d(hidden, 3)
+    hidden = hidden if wider.all() else wider
+    return np.stack([np.interp(times, times[~hidden], column[~hidden]) for column in seen.T], 1)
+
+
 def blinking(lid):
     """A lid [T] at 30 fps, 0 open to 1 shut, with blinks that shut: the film's frames may miss the moment at which they did. Each keeps
     its length: what is less than a third of it shut stays as it is."""
@@ -206,24 +226,24 @@ def blinking(lid):
 # ---- the mesh
 
 
-def mouth(head, actions, film, sure):
-    """The actions MOUTH [T, 24] that come nearest to those given in actions [T, 52] and bring compared() of the mesh to film [T, K]; sure
+def solved(head, actions, film, sure):
+    """The actions SOLVED [T, 29] that come nearest to those given in actions [T, 52] and bring compared() of the mesh to film [T, K]; sure
     [K]: standard deviations. Bounded Gauss-Newton, all frames at once."""
     face = actions.copy()
     motion = lambda: to_motion(head, face[:, order(head)])
-    probe = np.zeros((1 + len(MOUTH), len(ACTIONS)), np.float32)
-    probe[1:, MOUTH] = STEP * np.eye(len(MOUTH))
+    probe = np.zeros((1 + len(SOLVED), len(ACTIONS)), np.float32)
+    probe[1:, SOLVED] = STEP * np.eye(len(SOLVED))
     seen = on_mesh(head, to_motion(head, probe[:, order(head)]))
-    slope = ((seen[1:] - seen[0]) / STEP / sure).T  # [K, 24]
-    loose = np.array([1 / LOOSE.get(ACTIONS[k], TRUST) ** 2 for k in MOUTH])
+    slope = ((seen[1:] - seen[0]) / STEP / sure).T  # [K, 29]
+    loose = np.array([1 / LOOSE.get(ACTIONS[k], TRUST) ** 2 for k in SOLVED])
     hessian = slope.T @ slope + np.diag(loose)
-    prior = actions[:, MOUTH].astype(float)
+    prior = actions[:, SOLVED].astype(float)
     for _ in range(ROUNDS):
-        now = face[:, MOUTH].astype(float)
+        now = face[:, SOLVED].astype(float)
         miss = (film - on_mesh(head, motion())) / sure
         target = slope.T @ (miss.T + slope @ now.T) + loose[:, None] * prior.T
-        face[:, MOUTH] = bounded(hessian, target).T
-    return face[:, MOUTH]
+        face[:, SOLVED] = bounded(hessian, target).T
+    return face[:, SOLVED]
 
 
 def lowered(head, actions, shut):
@@ -231,9 +251,10 @@ def lowered(head, actions, shut):
     places = [head.landmark(f"lid_{part}_{side}") for side in ("left", "right") for part in ("upper", "lower")]
     motion = to_motion(head, actions[:, order(head)])
     motion[:, NECK] = 0
-    closed = motion.copy()
-    closed[:, LIDS] = 1
+    neutral = np.zeros_like(motion[:1])
     opening = lambda posed: np.stack([np.linalg.norm(posed[:, k] - posed[:, k + 1], axis=1) for k in (0, 2)], 1)
-    rest, now, then = (opening(lbs.pose(head, values, None, places)) for values in (np.zeros_like(motion[:1]), motion, closed))
-    wanted = rest * (1 - np.clip(shut, 0, 1))
+    opened, now = (opening(lbs.pose(head, values, None, places)) for values in (neutral, motion))
+    neutral[:, LIDS] = motion[:, LIDS] = 1
+    closed, then = (opening(lbs.pose(head, values, None, places)) for values in (neutral, motion))
+    wanted = closed + (opened - closed) * (1 - np.clip(shut, 0, 1))
     return np.where(shut > 0.97, 1, np.clip((now - wanted) / np.maximum(now - then, 1e-4), 0, 1))

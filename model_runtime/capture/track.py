@@ -23,6 +23,7 @@ mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerL
 )
 STILL = (33, 263, 133, 362, 168, 1, 4, 10)  # points that expressions hardly move: eye corners, nose, forehead
 PAIRS = ((13, 14), (81, 178), (311, 402))  # inner lips, upper and lower: the middle, the subject's right and left
+BROWS = (336, 334, 300, 107, 105, 70)  # the left from the nose outwards, the right
 LIDS = ((386, 374), (159, 145))  # upper and lower, of the subject's left and right eye
 
 # In distances of the outer eye corners, over the three speakers of grid_film:

@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from contract import ACTIONS, FPS, NECK
 from model_runtime.capture.solve import inner_pairs
-from model_runtime.capture.track import BLENDSHAPES, PAIRS, POINTS, ROW, Track
+from model_runtime.capture.track import BLENDSHAPES, BROWS, PAIRS, POINTS, ROW, Track
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
 from model_runtime.motion import read_npz
@@ -30,8 +30,9 @@ NAMED = {
     1: "nose_tip",
     4: "nose_tip",
     152: "chin",
-    10: "brow_inner_left",
-    168: "brow_inner_right",
+    **dict(zip(BROWS, (f"brow_{part}_{side}" for side in ("left", "right") for part in ("inner", "mid", "outer")))),
+    10: "nose_tip",
+    168: "nose_tip",
 }
 
 
