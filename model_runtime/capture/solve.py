@@ -43,9 +43,7 @@ def fit(track, neutral, head, frames):
     times = track.times[track.seen]
     points = in_face(track, neutral.points)
     found = measures(points)
-    shapes = (track.blendshapes[track.seen] - neutral.blendshapes) / (1 - neutral.blendshapes)
-    named = dict(zip(BLENDSHAPES, np.clip(shapes, 0, 1).T))
-    prior = np.stack([np.zeros(len(times)) if name in UNNAMED else named.get(name, np.zeros(len(times))) for name in ACTIONS], 1)
+    prior = acted(track.blendshapes[track.seen], neutral)
     lids = np.stack([shutting(found[f"lid_{side}"], neutral.lids[k]) for k, side in enumerate(("left", "right"))], 1)
     eyes_do = [k for k, name in enumerate(ACTIONS) if name.startswith("eye")]
     prior[:, eyes_do] = across_blinks(prior[:, eyes_do], lids.mean(1), times)
@@ -59,7 +57,8 @@ def fit(track, neutral, head, frames):
     if neutral.points is None:  # one picture tells the lips' gap, and for the rest what they look like
         film, sure = np.zeros((len(times), len(deviations()))), np.where(np.arange(len(deviations())) < 1, deviations(), np.inf)
     else:
-        film, sure = eyes * (rows(points) - rows(neutral.points[None])), deviations()
+        resting = to_motion(head, acted(neutral.blendshapes[None], neutral)[:, order(head)])
+        film, sure = eyes * (rows(points) - rows(neutral.points[None])) + on_mesh(head, resting), deviations()
     film[:, 0] = eyes * contact(found["gap"], neutral.shut)
 
     moments = np.arange(frames) / FPS
@@ -86,6 +85,13 @@ def index(*names):
 def order(head):
     """[52] which of ACTIONS each of the head's actions is."""
     return index(*map(str, head.action_names))
+
+
+def acted(blendshapes, neutral):
+    """The tracker's blendshapes [n, 52] as face actions [n, 52], of somebody with that Neutral."""
+    named = dict(zip(BLENDSHAPES, np.clip((blendshapes - neutral.face) / (1 - neutral.face), 0, 1).T))
+    nothing = np.zeros(len(blendshapes))
+    return np.stack([nothing if name in UNNAMED else named.get(name, nothing) for name in ACTIONS], 1)
 
 
 # ---- what is compared

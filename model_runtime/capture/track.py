@@ -31,7 +31,9 @@ TOUCH = 0.019  # of the inner lips in the middle of words' b and p, more than 90
 OPEN_LID = 0.105  # median of the lids' distance while somebody looks ahead
 SHUT_LID = 0.012  # the same at the bottom of blinks that fall on a frame
 CALM = 5  # frames at least that tell a neutral face
-LIMIT = 0.6  # of a blendshape: what is more than this at rest is no property of a face, but its expression
+# Of a blendshape at rest: so much is the tracker's view of a face, what is more is its expression (somebody smiles throughout).
+LIMIT = np.array([0.3 if name.startswith(("mouth", "jaw", "cheek")) else 0.6 for name in BLENDSHAPES])
+USUAL = {"eyeSquint": 0.4, "eyeLook": 0.1, "browDown": 0.1}  # of the three speakers at rest
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,20 @@ class Neutral:
     shut: float
     turned: np.ndarray
 
+    @property
+    def face(self):
+        """[52] how the tracker sees a face without expression, of BLENDSHAPES."""
+        return np.minimum(self.blendshapes, LIMIT)
 
-UNKNOWN = Neutral(None, np.zeros(len(BLENDSHAPES)), np.full(2, OPEN_LID), 0.008, np.eye(3))  # of somebody of whom there is one picture
+
+# Of somebody of whom there is one picture.
+UNKNOWN = Neutral(
+    None,
+    np.array([sum(amount for start, amount in USUAL.items() if name.startswith(start)) for name in BLENDSHAPES]),
+    np.full(2, OPEN_LID),
+    0.008,
+    np.eye(3),
+)
 
 
 def rotations(matrix):
@@ -127,7 +141,6 @@ def neutral_of(tracks):
         return Neutral(None, UNKNOWN.blendshapes, lids, UNKNOWN.shut, turned)
     # Eyes and brows rest when the mouth does not, too: what they mostly are is neutral.
     rest = np.where(np.isin(np.arange(len(BLENDSHAPES)), mouth), np.median(seen[calm], 0), np.median(seen, 0))
-    rest = np.where(rest < LIMIT, rest, 0)
     shut = float(np.clip(np.median(found["gap"][calm]), 0, TOUCH))
     return Neutral(np.median(points[calm], 0), rest, lids, shut, turned)
 
