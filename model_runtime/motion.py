@@ -17,6 +17,7 @@ class Motion:
     """A performance: values float32 [T, 65], fps, and basis, the SHA-256 of the head's shapedirs (hex).
 
     actions: the same performance as face actions float32 [T, 52] in 0..1 (contract.ACTIONS), for heads that move by those.
+    filmed: captured from a film, on which no tongue is seen.
     """
 
     values: np.ndarray
@@ -25,6 +26,7 @@ class Motion:
     seed: int = 0
     voice: str = ""
     actions: np.ndarray | None = None
+    filmed: bool = False
 
 
 def save_motion(motion: Motion, path: str | Path) -> None:
@@ -34,9 +36,11 @@ def save_motion(motion: Motion, path: str | Path) -> None:
     actions: dict[str, Any] = (
         {} if motion.actions is None else {"actions": motion.actions.astype(np.float32), "action_names": np.array(ACTIONS)}
     )
+    filmed: dict[str, Any] = {"filmed": np.bool_(True)} if motion.filmed else {}
     write_npz(
         path,
         **actions,
+        **filmed,
         motion=values,
         fps=np.float64(motion.fps),
         basis=np.str_(motion.basis),
@@ -61,6 +65,7 @@ def load_motion(path: str | Path) -> Motion:
             int(arrays["seed"]) if "seed" in arrays.files else 0,
             str(arrays["voice"]) if "voice" in arrays.files else "",
             arrays["actions"].astype(np.float32) if "actions" in arrays.files else None,
+            "filmed" in arrays.files and bool(arrays["filmed"]),
         )
 
 

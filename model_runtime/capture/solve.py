@@ -75,7 +75,7 @@ def fit(track, neutral, head, frames):
     actions[:, index("eyeBlinkLeft", "eyeBlinkRight")] = lowered(head, actions, lids)
     values = to_motion(head, actions[:, order(head)])
     values[:, NECK] = turns
-    return Motion(values.astype(np.float32), FPS, head.basis, actions=actions)
+    return Motion(values.astype(np.float32), FPS, head.basis, actions=actions, filmed=True)
 
 
 def index(*names):
@@ -248,7 +248,7 @@ def solved(head, actions, film, sure):
         now = face[:, SOLVED].astype(float)
         miss = (film - on_mesh(head, motion())) / sure
         target = slope.T @ (miss.T + slope @ now.T) + loose[:, None] * prior.T
-        face[:, SOLVED] = bounded(hessian, target).T
+        face[:, SOLVED] = bounded(hessian, target, now.T).T
     return face[:, SOLVED]
 
 

@@ -139,8 +139,9 @@ def neutral_of(tracks):
     turned = rotations(np.median(matrices, 0))
     if len(calm) < CALM:
         return Neutral(None, UNKNOWN.blendshapes, lids, UNKNOWN.shut, turned)
-    # Eyes and brows rest when the mouth does not, too: what they mostly are is neutral.
-    rest = np.where(np.isin(np.arange(len(BLENDSHAPES)), mouth), np.median(seen[calm], 0), np.median(seen, 0))
+    # Eyes and brows rest when the mouth does not, too: what they mostly are is neutral. Lips that are shut for a b may be rounded as well.
+    rest = np.median(seen, 0)
+    rest[mouth] = np.minimum(rest, np.median(seen[calm], 0))[mouth]
     shut = float(np.clip(np.median(found["gap"][calm]), 0, TOUCH))
     return Neutral(np.median(points[calm], 0), rest, lids, shut, turned)
 

@@ -2,9 +2,9 @@
 
 FOLDER is facegood_mocap or grid_film.
 
-grid_film (CC BY 4.0; films.py) holds what a face tracker saw of three talkers: put on the built-in head (model_runtime/capture) and written
-as ARKit's actions with the head's turns, all but tongueOut, which no camera sees: recordings.py lets the teacher move the tongue, and lips
-meet where the encoder hears p, b or m. What is held out for evaluation is marked `test`.
+grid_film (CC BY 4.0; films.py) holds what a face tracker saw of three talkers: put on the built-in head (model_runtime/capture), as
+`python -m model_runtime capture` does it. recordings.py lets the teacher move the tongue, which no camera sees, and lips meet where the
+encoder hears p, b or m. What is held out for evaluation is marked `test`.
 
 facegood_mocap (MIT; one woman, Mandarin) holds the weights of a film rig, in which 24 channels of the mouth move. RIG says which of
 ARKit's actions each one looks like; jaw and lips only, so recordings.py lets the teacher do the rest. Two of the five takes are
@@ -18,13 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import ACTIONS, FPS, NECK, UtterError
+from contract import ACTIONS, FPS, UtterError
 from model_runtime.audio import RATE
 from model_runtime.capture import fit, neutral_of
 from model_runtime.flame.load import load_head
-from model_runtime.motion import read_npz, write_npz
+from model_runtime.motion import read_npz, save_motion, write_npz
 from model_runtime.training import films
-from model_runtime.training.recordings import HEAD
 from model_runtime.training.teacher import layout
 
 RIG = {  # channel -> {action: share}; a channel's side stands at its end, as an action's does
@@ -67,16 +66,14 @@ def convert(source, output, report=print):
 def filmed(clips, output, report=print):
     """[films.Film] -> the same; a speaker's neutral face is looked for in all of his clips."""
     output.mkdir(parents=True, exist_ok=True)
-    head, seen = load_head(), [k for k, name in enumerate(ACTIONS) if name != "tongueOut"]
-    names = np.array([*(ACTIONS[k] for k in seen), *HEAD])
+    head = load_head()
     neutrals = {
         speaker: neutral_of([clip.track for clip in clips if clip.speaker == speaker])
         for speaker in dict.fromkeys(clip.speaker for clip in clips)
     }
     for number, clip in enumerate(clips):
         motion = fit(clip.track, neutrals[clip.speaker], head, -(-round(clip.seconds * RATE) * FPS // RATE))
-        weights = np.concatenate([motion.actions[:, seen], motion.values[:, NECK] * (1, -1, -1)], 1).astype(np.float32)
-        write_npz(output / f"{clip.name}.npz", weights=weights, names=names, fps=np.float64(FPS))
+        save_motion(motion, output / f"{clip.name}.npz")
         shutil.copyfile(clip.sound, output / clip.sound.name)
         if clip.text:
             (output / f"{clip.name}.txt").write_text(clip.text + "\n", encoding="utf-8")
