@@ -29,6 +29,8 @@ LARGEST = 1280  # pixels of a picture's longer side that the tracker needs at mo
 FASTEST = 65  # frames a second; of more some are left out
 FACES = 4  # that are told apart
 NEAREST = 1.0  # in sizes of a face: how far it may go from frame to frame and still be the same
+LOOK = 1.0  # seconds after which it looks around for other faces
+AROUND = 0.3  # of a face's size: how much more than its points is painted over
 GAP = 0.25  # seconds without a face from which it is said
 LEAST = 0.1  # share of the frames that must show a face
 ASIDE = 50  # degrees from which a face is seen from the side
@@ -50,12 +52,14 @@ class Film:
 def capture(path, head, model=None, progress=lambda fraction: None):
     """A video or photo -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's. UtterError in a sentence for
     what cannot be used."""
-    with tracker(model) as detect:
-        film = watch(path, detect, progress)
+    with opened(path):  # what cannot be read is said before the tracker starts
+        pass
+    with contextlib.closing(Tracker(model)) as tracker:
+        film = watch(path, tracker, progress)
     neutral = UNKNOWN if film.photo else neutral_of([film.track])
     if not film.photo and neutral.points is None:
         film.notes.append("No frame shows the mouth shut and calm, so how this face rests is not known; shut lips in the film help.")
-    return fit(film.track, neutral, head, 1 if film.photo else max(1, round(film.seconds * FPS))), film.notes
+    return fit(film.track, neutral, head, 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))), film.notes
 
 
 # ---- the tracker
@@ -75,38 +79,50 @@ def find_model(path=None):
     return found
 
 
-@contextlib.contextmanager
-def tracker(model):
-    """`with tracker(model) as detect:` detect(image [H, W, 3] uint8, milliseconds) -> faces, [(points [47, 3] pixels, blendshapes [52],
-    matrix [4, 4]), ...]; milliseconds rise. model: as find_model takes it. NeedsTracker without mediapipe, UtterError if the model cannot
-    be used."""
-    try:
-        import mediapipe
-        from mediapipe.tasks.python import BaseOptions, vision
-    except ImportError as error:
-        raise NeedsTracker(error) from error
-    model = find_model(model)
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_buffer=model.read_bytes()),
-        running_mode=vision.RunningMode.VIDEO,
-        num_faces=FACES,
-        output_face_blendshapes=True,
-        output_facial_transformation_matrixes=True,
-    )
+class Tracker:
+    """MediaPipe's face landmarker, twice: it smooths what it follows only where it looks for one face. A face is (points [47, 3] in
+    pixels, blendshapes [52], matrix [4, 4]); images are RGB [H, W, 3] uint8. NeedsTracker without mediapipe, UtterError if the model (as
+    find_model takes it) cannot be used."""
 
-    def look(image, milliseconds):
-        return landmarker.detect_for_video(mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image), milliseconds)
+    def __init__(self, model=None):
+        try:
+            import mediapipe
+            from mediapipe.tasks.python import BaseOptions, vision
+        except ImportError as error:
+            raise NeedsTracker(error) from error
+        path = find_model(model)
 
-    try:
-        with hushed():  # it logs how it starts, and when it first looks
-            landmarker = vision.FaceLandmarker.create_from_options(options)
-            look(np.zeros((64, 64, 3), np.uint8), 0)
-    except Exception as error:
-        raise UtterError(f"{model.name} is not MediaPipe's {MODEL}; choose that file.", str(error)) from error
+        def landmarker(mode, faces):
+            return vision.FaceLandmarker.create_from_options(
+                vision.FaceLandmarkerOptions(
+                    base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+                    running_mode=mode,
+                    num_faces=faces,
+                    output_face_blendshapes=True,
+                    output_facial_transformation_matrixes=True,
+                )
+            )
 
-    def detect(image, milliseconds):
+        self.picture = lambda image: mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
+        try:
+            with hushed():  # it logs how it starts, and when it first looks
+                self.one, self.all = landmarker(vision.RunningMode.VIDEO, 1), landmarker(vision.RunningMode.IMAGE, FACES)
+                nothing = np.zeros((64, 64, 3), np.uint8)
+                self.around(nothing), self.follow(nothing, -1)
+        except Exception as error:
+            raise UtterError(f"{path.name} is not MediaPipe's {MODEL}; choose that file.", str(error)) from error
+
+    def around(self, image):
+        """All faces in an image."""
+        return self.faces(self.all.detect(self.picture(image)), image)
+
+    def follow(self, image, milliseconds):
+        """The face in the next image of a film, or None; milliseconds rise."""
+        return next(iter(self.faces(self.one.detect_for_video(self.picture(image), 1 + milliseconds), image)), None)
+
+    @staticmethod
+    def faces(seen, image):
         height, width = image.shape[:2]
-        seen = look(image, 1 + milliseconds)
         return [
             (
                 np.array([[marks[k].x * width, marks[k].y * height, marks[k].z * width] for k in POINTS]),
@@ -116,8 +132,9 @@ def tracker(model):
             for marks, shapes, matrix in zip(seen.face_landmarks, seen.face_blendshapes, seen.facial_transformation_matrixes)
         ]
 
-    with contextlib.closing(landmarker):
-        yield detect
+    def close(self):
+        self.one.close()
+        self.all.close()
 
 
 @contextlib.contextmanager
@@ -145,18 +162,20 @@ class NeedsTracker(NotInstalled):
 # ---- following one face
 
 
-def watch(path, detect, progress=lambda fraction: None):
-    """A video or photo as a Film; detect: a tracker. The largest face of the first frame with one is followed; where it is lost, the
-    largest again. UtterError for a file without pictures, damaged, or without a face."""
+def watch(path, tracker, progress=lambda fraction: None):
+    """A video or photo as a Film; tracker: a Tracker. The largest face of the first frame with one is followed, then the nearest to where
+    it was: the others are painted over. UtterError for a file without pictures, damaged, or without a face."""
     name = Path(path).name
     with opened(path) as reel:
-        times, found, several, last = [], [], 0, None
+        times, found, others, last, crowd, looked = [], [], [], None, 0, -np.inf
         for seconds, image in reel.pictures():
             if times and seconds - times[-1] < 1 / FASTEST:
                 continue
-            faces = detect(image, round(1000 * (seconds - reel.first)))
-            several += len(faces) > 1
-            face = choose(faces, last)
+            if seconds - looked > LOOK or not found or found[-1] is None:
+                faces, looked = tracker.around(image), seconds
+                chosen, crowd = choose(faces, last), max(crowd, len(faces))
+                others = [face for face in faces if face is not chosen]
+            face = tracker.follow(without(image, others), round(1000 * (seconds - reel.first)))
             last = face if face is not None else last
             times.append(seconds)
             found.append(face)
@@ -169,7 +188,7 @@ def watch(path, detect, progress=lambda fraction: None):
     nothing = np.full((len(POINTS), 3), np.nan), np.full(len(BLENDSHAPES), np.nan), np.full((4, 4), np.nan)
     points, blendshapes, matrix = (np.stack([(face or nothing)[k] for face in found]) for k in range(3))
     film = Film(Track(np.array(times), points, blendshapes, matrix), reel.seconds, photo)
-    film.notes += notes(film, several, reel.silent)
+    film.notes += notes(film, crowd, reel.silent)
     return film
 
 
@@ -189,11 +208,23 @@ def size(face):
     return np.ptp(face[0][:, :2], 0).max()
 
 
-def notes(film, several, silent):
-    """What an artist should know of a Film, a sentence each; several: frames with more than one face."""
+def without(image, faces):
+    """The image with those faces painted over."""
+    if not faces:
+        return image
+    image = image.copy()
+    for face in faces:
+        (left, top), (right, bottom) = face[0][:, :2].min(0), face[0][:, :2].max(0)
+        edge = AROUND * size(face)
+        image[max(0, int(top - edge)) : max(0, int(bottom + edge)), max(0, int(left - edge)) : max(0, int(right + edge))] = 0
+    return image
+
+
+def notes(film, crowd, silent):
+    """What an artist should know of a Film, a sentence each; crowd: how many faces there are at once."""
     track, seen = film.track, film.track.seen
-    if several:
-        yield f"There are several faces, in {several} of {len(seen)} frames; the largest is followed."
+    if crowd > 1:
+        yield f"There are {crowd} faces; the largest is followed."
     if film.photo:
         return
     if silent:
