@@ -6,6 +6,7 @@ The tracker's model is a file of Google's, which Utter does not bring: face_land
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from model_runtime.audio import reachable
 from model_runtime.cache import cache_folder
 from model_runtime.capture.solve import fit
 from model_runtime.capture.track import BLENDSHAPES, POINTS, UNKNOWN, Track, neutral_of, rotations
+from model_runtime.flame.head import Head
+from model_runtime.motion import Motion
 
 PACKAGE = "mediapipe==1.2.3"
 MODEL = "face_landmarker.task"
@@ -46,10 +49,12 @@ class Film:
     track: Track
     seconds: float
     photo: bool
-    notes: list = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def capture(path, head, model=None, progress=lambda fraction: None):
+def capture(
+    path: str | Path, head: Head, model: str | Path | None = None, progress: Callable[[float], None] = lambda fraction: None
+) -> tuple[Motion, list[str]]:
     """A video or photo -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's. UtterError in a sentence for
     what cannot be used."""
     with opened(path):  # what cannot be read is said before the tracker starts
@@ -65,7 +70,7 @@ def capture(path, head, model=None, progress=lambda fraction: None):
 # ---- the tracker
 
 
-def find_model(path=None):
+def find_model(path: str | Path | None = None) -> Path:
     """The path of the tracker's model: that one, else VARIABLE's, else the one in Utter's cache. UtterError says how to get it."""
     own = cache_folder() / MODEL
     named = path or os.environ.get(VARIABLE)
@@ -162,12 +167,14 @@ class NeedsTracker(NotInstalled):
 # ---- following one face
 
 
-def watch(path, tracker, progress=lambda fraction: None):
+def watch(path: str | Path, tracker: Tracker, progress: Callable[[float], None] = lambda fraction: None) -> Film:
     """A video or photo as a Film; tracker: a Tracker. The largest face of the first frame with one is followed, then the nearest to where
     it was: the others are painted over. UtterError for a file without pictures, damaged, or without a face."""
     name = Path(path).name
     with opened(path) as reel:
-        times, found, others, last, crowd, looked = [], [], [], None, 0, -np.inf
+        times: list[float] = []
+        found: list = []  # a face or None for each of times
+        others, last, crowd, looked = [], None, 0, -np.inf
         for seconds, image in reel.pictures():
             if times and seconds - times[-1] < 1 / FASTEST:
                 continue
@@ -304,7 +311,7 @@ class Reel:
     def pictures(self):
         """(seconds on the sound's clock, rising; RGB [H, W, 3] uint8, upright and at most LARGEST wide) of every picture; then `seconds` is
         known. UtterError if the film breaks off, or is damaged."""
-        zero = None if self.silent else self.begins()
+        zero = np.nan if self.silent else self.begins()
         count, lost, end, last, heard = 0, 0, 0.0, -np.inf, 0.0
         for packet in self.container.demux([stream for stream in (self.video, self.sound) if stream]):
             if packet.pts is not None:
@@ -319,7 +326,7 @@ class Reel:
                 continue
             for frame in frames:
                 time = frame.time if frame.time is not None else count / float(self.video.average_rate or FPS)
-                zero = time if zero is None else zero
+                zero = time if np.isnan(zero) else zero
                 count += 1
                 if time - zero <= last:
                     continue

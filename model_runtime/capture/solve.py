@@ -12,9 +12,23 @@ from scipy.signal import find_peaks, peak_widths
 from scipy.spatial.transform import Rotation
 
 from contract import ACTIONS, FPS, LIDS, NECK
-from model_runtime.capture.track import BLENDSHAPES, BROWS, OPEN_LID, PAIRS, ROW, SHUT_LID, TOUCH, in_face, measures, rotations
+from model_runtime.capture.track import (
+    BLENDSHAPES,
+    BROWS,
+    OPEN_LID,
+    PAIRS,
+    ROW,
+    SHUT_LID,
+    TOUCH,
+    Neutral,
+    Track,
+    in_face,
+    measures,
+    rotations,
+)
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import bounded, to_motion
+from model_runtime.flame.head import Head
 from model_runtime.motion import Motion
 
 SOLVED = [  # what the points decide; all else is as the blendshapes say
@@ -34,7 +48,7 @@ BLINK = 0.55  # a lid that falls so far, and opens again within BLINKING seconds
 BLINKING = 0.6
 
 
-def fit(track, neutral, head, frames):
+def fit(track: Track, neutral: Neutral, head: Head, frames: int) -> Motion:
     """Track of a clip, its speaker's Neutral -> Motion of that many frames at 30 fps on the built-in head, with its face actions.
 
     Frames between those that show a face are on a smooth way from one to the other; before the first and after the last the face stands

@@ -86,7 +86,7 @@ def rotations(matrix):
     return u @ vt
 
 
-def in_face(track, template=None):
+def in_face(track: Track, template: np.ndarray | None = None) -> np.ndarray:
     """The seen frames' points [n, 47, 3] in the face's frame: x to the subject's left, y up, z out of the face, in distances of the outer
     eye corners. With a template [47, 3] each frame is laid over it by the points that stay STILL (Umeyama 1991, as flame.fit.kabsch does
     for one), else turned back by the tracker's matrix."""
@@ -105,7 +105,7 @@ def in_face(track, template=None):
     return factor[:, None, None] * (points - centre) @ np.swapaxes(u @ vt, 1, 2) + template[rows].mean(0)
 
 
-def measures(points):
+def measures(points: np.ndarray) -> dict[str, np.ndarray]:
     """points [n, 47, 3] in the face's frame -> {"gap": of the inner lips' midpoints, "width": of the mouth's corners, "jaw": of the chin
     from the eyes, downwards, "protrusion": of the outer lips' midpoints out of the face, "lid_left", "lid_right": of the lids}, each [n]
     in distances of the outer eye corners."""
@@ -120,7 +120,7 @@ def measures(points):
     return found | {f"lid_{side}": np.linalg.norm(at(up) - at(low), axis=1) for side, (up, low) in zip(("left", "right"), LIDS)}
 
 
-def neutral_of(tracks):
+def neutral_of(tracks: list[Track]) -> Neutral:
     """A speaker's Neutral: of Tracks of the same person, from the frames in which the mouth is shut, at rest and does not move."""
     points = [in_face(track) for track in tracks]
     seen = np.concatenate([track.blendshapes[track.seen] for track in tracks]).astype(float)

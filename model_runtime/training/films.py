@@ -45,7 +45,7 @@ def films(folder, split=None):
     if not (folder / "index.csv").is_file():
         raise UtterError(f"{folder} holds no tracked films; name the folder grid_film.")
     rows = table(folder / "index.csv")
-    said = {}
+    said: dict[str, list] = {}
     for row in table(folder / "words.csv") if (folder / "words.csv").is_file() else ():
         said.setdefault(row["clip"], []).append((read_number(row["start"]), read_number(row["end"]), row["word"]))
     tracks = {speaker: read_tracks(folder / f"tracks_{speaker}.npz") for speaker in dict.fromkeys(row["speaker"] for row in rows)}

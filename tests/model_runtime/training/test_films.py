@@ -7,6 +7,7 @@ import pytest
 
 from contract import LIDS, NECK, UtterError
 from model_runtime.capture import fit, neutral_of
+from model_runtime.emotion import LABELS
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
 from model_runtime.training import captures, films, recordings
@@ -34,6 +35,7 @@ def test_films_become_recordings(clips, tmp_path):
     with open(tmp_path / "index.csv", newline="") as stream:
         assert [row["split"] for row in csv.DictReader(stream)] == ["train", "test", "test"]
     (recording,) = recordings.read(tmp_path, head)
+    assert recording.share.argmax() == LABELS.index("neutral")
     assert recording.name == chosen[0].name and recording.text == chosen[0].text + "\n"
     assert "tongueOut" not in recording.captured and {"jawOpen", "eyeBlinkLeft", "browInnerUp", "neck"} <= recording.captured
     motion = fit(chosen[0].track, neutral_of([clip.track for clip in chosen[:2]]), head, len(recording.values)).values
