@@ -62,8 +62,8 @@ def capture(
     with contextlib.closing(Tracker(model)) as tracker:
         film = watch(path, tracker, progress)
     neutral = UNKNOWN if film.photo else neutral_of([film.track])
-    if not film.photo and neutral.points is None:
-        film.notes.append("No frame shows the mouth shut and calm, so how this face rests is not known; shut lips in the film help.")
+    if neutral.parted:
+        film.notes.append("No frame shows the mouth shut, so how this face rests is guessed; shut lips at the film's beginning help.")
     return fit(film.track, neutral, head, 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))), film.notes
 
 
@@ -176,8 +176,6 @@ def watch(path: str | Path, tracker: Tracker, progress: Callable[[float], None] 
         found: list = []  # a face or None for each of times
         others, last, crowd, looked = [], None, 0, -np.inf
         for seconds, image in reel.pictures():
-            if times and seconds - times[-1] < 1 / FASTEST:
-                continue
             if seconds - looked > LOOK or not found or found[-1] is None:
                 faces, looked = tracker.around(image), seconds
                 chosen, crowd = choose(faces, last), max(crowd, len(faces))
@@ -309,8 +307,8 @@ class Reel:
         return 0.0
 
     def pictures(self):
-        """(seconds on the sound's clock, rising; RGB [H, W, 3] uint8, upright and at most LARGEST wide) of every picture; then `seconds` is
-        known. UtterError if the film breaks off, or is damaged."""
+        """(seconds on the sound's clock, rising; RGB [H, W, 3] uint8, upright and at most LARGEST wide) of the pictures, at most FASTEST a
+        second; then `seconds` is known. UtterError if the film breaks off, or is damaged."""
         zero = np.nan if self.silent else self.begins()
         count, lost, end, last, heard = 0, 0, 0.0, -np.inf, 0.0
         for packet in self.container.demux([stream for stream in (self.video, self.sound) if stream]):
@@ -328,7 +326,7 @@ class Reel:
                 time = frame.time if frame.time is not None else count / float(self.video.average_rate or FPS)
                 zero = time if np.isnan(zero) else zero
                 count += 1
-                if time - zero <= last:
+                if time - zero - last < 1 / FASTEST:
                     continue
                 last = time - zero
                 self.first = last if count == 1 else self.first

@@ -68,12 +68,14 @@ def fit(track: Track, neutral: Neutral, head: Head, frames: int) -> Motion:
     yaw = (prior[:, to_left] - prior[:, to_right]).mean(1, keepdims=True)
     prior[:, to_left], prior[:, to_right] = np.maximum(yaw, 0), np.maximum(-yaw, 0)
 
-    if neutral.points is None:  # one picture tells the lips' gap, and for the rest what they look like
-        film, sure = np.zeros((len(times), len(deviations()))), np.where(np.arange(len(deviations())) < 1, deviations(), np.inf)
-    else:
-        resting = to_motion(head, acted(neutral.blendshapes[None], neutral)[:, order(head)])
-        film, sure = eyes * (rows(points) - rows(neutral.points[None])) + on_mesh(head, resting), deviations()
-    film[:, 0] = eyes * contact(found["gap"], neutral.shut)
+    gap = eyes * contact(found["gap"], neutral.shut)[:, None]
+    film, sure = pictured(gap)
+    if neutral.points is not None:  # else there is but one picture
+        resting = acted(neutral.blendshapes[None], neutral).astype(np.float32)
+        own_gap = eyes * contact(measures(neutral.points[None])["gap"], neutral.shut)[:, None]
+        resting[:, SOLVED] = solved(head, resting, *pictured(own_gap))
+        film = eyes * (rows(points) - rows(neutral.points[None])) + on_mesh(head, to_motion(head, resting[:, order(head)]))
+        film[:, :1], sure = gap, deviations()
 
     moments = np.arange(frames) / FPS
     film = smooth(on_frames(film, times, moments, least=(0,)))
@@ -146,6 +148,12 @@ def deviations():
     """[K] standard deviations in mm of compared()."""
     names = "gap pairs pairs middle width corners corners corners lips lips protrusion chin".split()
     return np.array([SURE[name] for name in names + ["brows"] * len(BROWS)])
+
+
+def pictured(gap):
+    """(film [n, K], sure [K]) of single pictures, which tell the lips' gap [n, 1] in mm and nothing of how the face rests."""
+    known = np.arange(len(deviations())) == 0
+    return gap * known, np.where(known, deviations(), np.inf)
 
 
 def on_mesh(head, values):

@@ -28,6 +28,7 @@ LIDS = ((386, 374), (159, 145))  # upper and lower, of the subject's left and ri
 
 # In distances of the outer eye corners, over the three speakers of grid_film:
 TOUCH = 0.019  # of the inner lips in the middle of words' b and p, more than 90 % of them
+PARTED = 2 * TOUCH  # from here on lips do not touch
 OPEN_LID = 0.105  # median of the lids' distance while somebody looks ahead
 SHUT_LID = 0.012  # the same at the bottom of blinks that fall on a frame
 CALM = 5  # frames at least that tell a neutral face
@@ -54,8 +55,8 @@ class Track:
 
 @dataclass(frozen=True)
 class Neutral:
-    """A speaker's face at rest. points [47, 3] in the face's frame, None where no frame shows the mouth shut and calm; blendshapes [52]
-    as the tracker reads them then; lids [2] left and right eye's opening while open; shut: distance of lips that touch; turned [3, 3]
+    """A speaker's face at rest, or as near to it as he comes. points [47, 3] in the face's frame, None of a single picture; blendshapes
+    [52] as the tracker reads them then; lids [2] left and right eye's opening while open; shut: distance of lips that touch; turned [3, 3]
     how the head mostly is. Lengths in distances of the outer eye corners."""
 
     points: np.ndarray | None
@@ -63,6 +64,11 @@ class Neutral:
     lids: np.ndarray
     shut: float
     turned: np.ndarray
+
+    @property
+    def parted(self):
+        """Whether the mouth is not shut even at rest."""
+        return self.points is not None and measures(self.points[None])["gap"][0] >= PARTED
 
     @property
     def face(self):
@@ -121,7 +127,8 @@ def measures(points: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def neutral_of(tracks: list[Track]) -> Neutral:
-    """A speaker's Neutral: of Tracks of the same person, from the frames in which the mouth is shut, at rest and does not move."""
+    """A speaker's Neutral: of Tracks of the same person, from the frames in which the mouth is shut, at rest and does not move, or nearest
+    to it."""
     points = [in_face(track) for track in tracks]
     seen = np.concatenate([track.blendshapes[track.seen] for track in tracks]).astype(float)
     matrices = np.concatenate([track.matrix[track.seen] for track in tracks])
@@ -133,17 +140,16 @@ def neutral_of(tracks: list[Track]) -> Neutral:
     mouth = [k for k, name in enumerate(BLENDSHAPES) if name.startswith(("mouth", "jaw", "cheek"))]
     effort = found["gap"] / TOUCH + 2 * seen[:, mouth].sum(1) + speed / TOUCH
     calm = np.argsort(effort, kind="stable")[: max(CALM, len(points) // 50)]
-    calm = calm[found["gap"][calm] < 2 * TOUCH]
     lids = np.stack([found["lid_left"], found["lid_right"]], 1)
     lids = np.median(lids[lids.min(1) > OPEN_LID / 2], 0) if (lids.min(1) > OPEN_LID / 2).any() else UNKNOWN.lids
     turned = rotations(np.median(matrices, 0))
-    if len(calm) < CALM:
+    if len(points) < CALM:
         return Neutral(None, UNKNOWN.blendshapes, lids, UNKNOWN.shut, turned)
     # Eyes and brows rest when the mouth does not, too: what they mostly are is neutral. Lips that are shut for a b may be rounded as well.
     rest = np.median(seen, 0)
     rest[mouth] = np.minimum(rest, np.median(seen[calm], 0))[mouth]
-    shut = float(np.clip(np.median(found["gap"][calm]), 0, TOUCH))
-    return Neutral(np.median(points[calm], 0), rest, lids, shut, turned)
+    gap = float(np.median(found["gap"][calm]))
+    return Neutral(np.median(points[calm], 0), rest, lids, min(gap, TOUCH) if gap < PARTED else UNKNOWN.shut, turned)
 
 
 def moving(points):
