@@ -103,6 +103,13 @@ def parser():
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
 
+    sub = verb("capture", capture, "a filmed face to a Motion file: a video, or a photo (one frame)")
+    sub.add_argument("film", metavar="VIDEO|PHOTO")
+    sub.add_argument("-o", "--output", required=True, metavar="M.npz")
+    sub.add_argument(
+        "--model", metavar="FILE", help="face_landmarker.task, the tracker's model (default: UTTER_FACE_MODEL, else Utter's cache)"
+    )
+
     verb("worker", work, "serve JSON lines (docs/protocol.md)", device=True)
     return top
 
@@ -355,6 +362,22 @@ def feel(args):
     if Path(args.subject).suffix:
         args.subject = str(find_file(args.subject))
     say(json.dumps(Performer(args.device).feel(args.subject)))
+
+
+def capture(args):
+    from dataclasses import replace
+
+    from model_runtime.capture import film
+    from model_runtime.flame.load import load_head
+    from model_runtime.motion import save_motion
+
+    reads(args, "film", "model")
+    shown = show(args.film)
+    motion, notes = film.capture(args.film, load_head(), args.model, lambda fraction: shown("following", fraction))
+    for note in notes:
+        complain(f"{args.film}: {note}")
+    save_motion(replace(motion, voice=args.film), args.output)
+    say(f"{args.film} -> {args.output}")
 
 
 def work(args):

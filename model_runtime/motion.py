@@ -18,6 +18,7 @@ class Motion:
 
     actions: the same performance as face actions float32 [T, 52] in 0..1 (contract.ACTIONS), for heads that move by those.
     words: what was found to be said in the voice, in order of time; transcribed: whether Utter found some of it out itself.
+    filmed: captured from a film, on which no tongue is seen.
     """
 
     values: np.ndarray
@@ -28,6 +29,7 @@ class Motion:
     actions: np.ndarray | None = None
     words: tuple[Word, ...] = ()
     transcribed: bool = False
+    filmed: bool = False
 
 
 def save_motion(motion: Motion, path: str | Path) -> None:
@@ -42,10 +44,12 @@ def save_motion(motion: Motion, path: str | Path) -> None:
         "word_times": np.array([[word["start"], word["end"]] for word in motion.words], np.float32).reshape(-1, 2),
         "word_confidence": np.array([word["confidence"] for word in motion.words], np.float32),
     }
+    filmed: dict[str, Any] = {"filmed": np.bool_(True)} if motion.filmed else {}
     write_npz(
         path,
         **actions,
         **said,
+        **filmed,
         motion=values,
         fps=np.float64(motion.fps),
         basis=np.str_(motion.basis),
@@ -71,6 +75,7 @@ def load_motion(path: str | Path) -> Motion:
             str(arrays["voice"]) if "voice" in arrays.files else "",
             arrays["actions"].astype(np.float32) if "actions" in arrays.files else None,
             read_words(arrays) if "words" in arrays.files else (),
+            filmed="filmed" in arrays.files and bool(arrays["filmed"]),
         )
 
 

@@ -25,6 +25,7 @@ ORDER = {
     "model_runtime": (
         ("cache", "checkpoints", "motion"),  # files: they know where they lie and what arrays they hold, not what for
         ("flame", "audio"),  # heads and voices: each can be read, posed or heard with nothing else there
+        ("capture",),  # what a camera saw, put on a head; needs the head, and the sound's time
         ("speech",),  # what is heard in a voice; needs the voice
         ("emotion",),  # hears a voice as well, by speech's features
         ("diffusion",),  # learned from Content and feelings, and poses lips to seal them

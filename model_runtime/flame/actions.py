@@ -46,7 +46,7 @@ def from_motion(head, values):
     out = np.empty((len(motions), len(values)), np.float32)
     for start in range(0, len(values), _CHUNK):
         part = slice(start, start + _CHUNK)
-        out[:, part] = _bounded(hessian, weighted @ (values[part] * weight).T)
+        out[:, part] = bounded(hessian, weighted @ (values[part] * weight).T)
     return np.ascontiguousarray(out.T)
 
 
@@ -66,10 +66,10 @@ def on_builtin(builtin, motion):
     return replace(motion, values=values, basis=builtin.basis)
 
 
-def _bounded(hessian, target):
-    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T]: cyclic coordinate descent, all frames at
-    once; frames that stand still leave the sweep."""
-    x = np.zeros_like(target)
+def bounded(hessian, target, start=None):
+    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T]: cyclic coordinate descent from start (or 0), all
+    frames at once; frames that stand still leave the sweep."""
+    x = np.zeros_like(target) if start is None else start.copy()
     moving = np.arange(target.shape[1])
     for _ in range(_SWEEPS):
         now, before = x[:, moving], x[:, moving]

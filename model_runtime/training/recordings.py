@@ -3,17 +3,17 @@
 FOLDER holds a voice and its curves under one name, both starting at the same moment:
 
     NAME.wav (or another sound file)
-    NAME.npz    a Motion of ours (motion, fps, basis); or FLAME curves: expression [T, 50 or more], jaw_pose [T, 3] and, where
-                there are, neck_pose [T, 3], eye_pose [T, 6] (axis-angle; left, right), eyelids [T, 2], at fps; or weights
-                [T, K] with names (ARKit's face actions) at fps
+    NAME.npz    a Motion of ours (motion, fps, basis), also one that was captured from a film; or FLAME curves: expression [T, 50 or
+                more], jaw_pose [T, 3] and, where there are, neck_pose [T, 3], eye_pose [T, 6] (axis-angle; left, right),
+                eyelids [T, 2], at fps; or weights [T, K] with names (ARKit's face actions) at fps
     NAME.csv    ARKit curves: a row a frame, columns named as the actions are, with Timecode (Live Link Face), time or fps
     NAME.txt    the words said; optional
     index.csv   clip, emotion, strength, split: all but clip optional. What is `test` is not learned from; without an emotion a
                 recording's feeling is that of its voice
 
-FLAME curves are in the basis of the head that they were solved with, which --flame names. What ARKit curves do not hold (gaze,
-blinks, brows, head turns) is performed by the teacher to the same voice. Lips meet where the encoder hears
-p, b or m: trackers leave them slightly open.
+FLAME curves are in the basis of the head that they were solved with, which --flame names. What ARKit curves and films do not hold (the
+tongue; of some curves gaze, blinks, brows, head turns) is performed by the teacher to the same voice. Lips meet where the encoder hears p,
+b or m: trackers leave them slightly open.
 
 With the teacher's performances, or alone, they make a dataset of dataset.py's layers in CACHE/recordings.
 """
@@ -63,6 +63,7 @@ SHARE = 0.3  # share of the frames that are recorded, where the teacher performs
 SEED = 17
 SHUT = 0.03  # lip gap of shut lips
 BROWS = ("browDown", "browInnerUp", "browOuterUp")
+SEEN = [name for name in ACTIONS if name != "tongueOut"]  # of a face on film
 HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")  # Live Link Face, radians: down, to the subject's right, mirrored likewise
 
 
@@ -158,7 +159,11 @@ def read_curves(path, head):
     if not isinstance(fps, (int, float)) or not 1 <= fps <= 1000:
         raise UtterError(f"{path.name} lacks fps; store the frames a second beside the curves.")
     kind, names = "flame", None
-    if "motion" in stored:
+    if "motion" in stored and "actions" in stored and stored.get("filmed"):
+        motion, acted = matrix(stored, "motion", path, CHANNELS), matrix(stored, "actions", path, len(ACTIONS))
+        kind, names = "actions", [*SEEN, *HEAD]
+        rows = np.concatenate([acted[:, [layout.INDEX[name] for name in SEEN]], motion[:, NECK] * (1, -1, -1)], 1)
+    elif "motion" in stored:
         kind, rows = str(stored.get("basis", "flame")), matrix(stored, "motion", path, CHANNELS)
     elif "weights" in stored and "names" in stored:
         kind, rows, names = "actions", matrix(stored, "weights", path), [str(name) for name in stored["names"]]

@@ -242,7 +242,11 @@ def test_summary_is_the_mean_over_seeds_and_its_interval_is_over_clips():
 
 def test_targets_and_what_meets_them():
     tally = table.Tally()
-    for section, hits in (("English, with its transcript", 96), ("English, with its transcript, noise", 92), ("German, with its words", 80)):
+    for section, hits in (
+        ("English, with its transcript", 96),
+        ("English, with its transcript, noise", 92),
+        ("German, with its words", 80),
+    ):
         tally.add(section, "recall", "shipped", "clip", 0, hits, 100)
     rows = {row["section"]: row for row in table.figures(tally)}
     assert [row["values"]["shipped"]["met"] for row in rows.values()] == [True, False, False]
@@ -348,3 +352,57 @@ def test_ablations_that_are_missing_are_trained_two_at_a_time(tmp_path, monkeypa
     with pytest.raises(verb.UtterError, match="no_mask could not be trained"):
         verb.train_ablations(verb.parse(["--ablations", "70", "--ablated", str(tmp_path), "--models", "no_mask"]))
     assert not (tmp_path / "no_mask.safetensors").exists()
+
+
+# ---- against film
+
+
+def test_a_curve_is_compared_at_its_best_lag_and_its_own_size(rng):
+    from tools.evaluate import film
+
+    times = np.arange(75) / 25
+    wave = lambda t: 5 * np.sin(7 * t) + 2 * np.sin(11 * t)
+    r, lag, error, spread = film.against(2 * wave(np.arange(90) / 30 - 0.05), times, wave(times))
+    assert r > 0.99 and lag == pytest.approx(-0.05, abs=0.011) and error > 2 and spread == pytest.approx(2, abs=0.1)
+    assert film.against(np.zeros(90), times, wave(times))[0] == 0
+
+
+def test_contacts_on_film_and_lips_that_meet_elsewhere():
+    from tools.evaluate import film
+
+    times, moments = np.arange(75) / 25, np.arange(90) / 30
+    gap = np.where((np.abs(times - 1) < 0.05) | (np.abs(times - 2) < 0.05), 0.005, 0.1)
+    shut = np.where(np.abs(moments - 1.07) < 0.03, 0.0, 0.5)
+    assert film.closures(shut, times, gap)[0] == (1, 2) and film.closures(shut, times, gap)[1][0] <= 2
+    assert film.closures(np.zeros(90), times, gap) == ((2, 2), ((gap > 0.05).sum(),) * 2)
+
+
+@needs_shared
+def test_the_captured_film_itself_is_nearly_the_film(tmp_path):
+    """The whole verb on a clip of each speaker: what is captured follows the film, and the table says so of all that is compared."""
+    if not (SHARED / "data" / "grid_film").is_dir():
+        pytest.skip("needs the tracked films of ../shared/data/grid_film")
+    command = [
+        sys.executable,
+        "-m",
+        "tools.evaluate",
+        "--film",
+        "--clips",
+        "1",
+        "--seeds",
+        "1",
+        "--quality",
+        "draft",
+        "--models",
+        "shipped",
+    ]
+    command += ["--out", str(tmp_path), "--data", str(SHARED / "data")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "film.json").read_text())
+    rows = {row["figure"]: row["values"] for row in kept["figures"] if row["section"] == "Film"}
+    assert kept["clips"] == 3 and "lip gap, best lag of 0.12 s" in done.stdout
+    gap = rows["lip gap, best lag of 0.12 s"]
+    assert set(gap) == {"shipped", "loudness", "captured", "teacher"} and gap["captured"]["value"] > 0.95
+    assert rows["lip gap, mean error about the means"]["captured"]["value"] < 0.5
+    assert rows["the film's contacts that meet"]["captured"]["value"] > 95

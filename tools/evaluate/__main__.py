@@ -4,6 +4,8 @@ Voices are of speakers that nothing was trained on (dev: the generator's trainin
 LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB with hand labels; the lips are
 compared with labels, not with faces. Motion is compared with several of the teacher's performances of the same labels, because
 captured FLAME motion is not available; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
+
+With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices.
 """
 
 import argparse
@@ -53,6 +55,7 @@ def parse(argv):
         metavar="CONDITION",
         help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only",
     )
+    parser.add_argument("--film", action="store_true", help="against the tracked films of grid_film instead; writes film.json")
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
@@ -83,6 +86,8 @@ def run(args):
         train_ablations(args)
     performer = Performer(args.device)
     models = load_models(args, performer)
+    if args.film:
+        return run_film(args, performer, models)
     bench = measure.Bench(
         args, performer, models, table.Tally(), material.voices(args.split, args.data, args.cache, args.clips), material.noises(args.data)
     )
@@ -113,6 +118,18 @@ def run(args):
     write(args.out / "evaluate.json", json.dumps(record, indent=1))
     for path in (args.out / "evaluate.json", *plots.write(bench, rows, args.out)):
         say(str(path))
+    return 0
+
+
+def run_film(args, performer, models):
+    from tools.evaluate import film
+
+    began = time.monotonic()
+    kept = film.run(args, performer, models, lambda line: complain(f"{time.monotonic() - began:6.0f} s  {line}"))
+    args.out.mkdir(parents=True, exist_ok=True)
+    about = {"split": args.split, "quality": args.quality, "seeds": args.seeds, "models": list(models)}
+    write(args.out / "film.json", json.dumps(about | {"seconds": round(time.monotonic() - began, 1)} | kept, indent=1))
+    say(str(args.out / "film.json"))
     return 0
 
 

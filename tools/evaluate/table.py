@@ -131,7 +131,30 @@ CAPTURE = (
     Figure("gap", "lip gap, lag 0", "r", "more"),
     Figure("gap, best lag", "lip gap, best lag of 2 frames", "r", "more"),
 )
-LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE}  # else SPOKEN
+FILM = (
+    Figure("r gap", "lip gap, best lag of 0.12 s", "r", "more"),
+    Figure("r width", "mouth width, best lag", "r", "more"),
+    Figure("r jaw", "jaw, best lag", "r", "more"),
+    Figure("r protrusion", "protrusion, best lag", "r", "more"),
+    Figure("lag", "lip gap's best lag, median, + early", "ms", how="median", scale=1000),
+    Figure("error gap", "lip gap, mean error about the means", "mm", "less"),
+    Figure("error width", "mouth width, the same", "mm", "less"),
+    Figure("error jaw", "jaw, the same", "mm", "less"),
+    Figure("error protrusion", "protrusion, the same", "mm", "less"),
+    Figure("spread gap", "lip gap, spread over the film's, median", "x", how="median"),
+    Figure("spread width", "mouth width, the same", "x", how="median"),
+    Figure("spread jaw", "jaw, the same", "x", how="median"),
+    Figure("spread protrusion", "protrusion, the same", "x", how="median"),
+    Figure("closures", "the film's contacts that meet", "%", "more", scale=100),
+    Figure("false closures", "shut where the film is well open", "%", "less", scale=100),
+    Figure("blinks", "blink rate", "1/s"),
+    Figure("head", "head speed", "deg/s"),
+    Figure("brows", "brow height, std over the clip", "mm"),
+    Figure("apart lids", "Wasserstein distance from film, lids", "1", "less"),
+    Figure("apart head", "the same, head speed", "deg/s", "less"),
+    Figure("apart brows", "the same, brow height", "mm", "less"),
+)
+LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE, "Film": FILM}  # else SPOKEN
 
 # Targets: (section, name) -> (least, most); None is no bound.
 TARGETS = {
@@ -163,7 +186,7 @@ TARGETS |= {
     ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None),
 }
 NAME = 44  # characters
-BESIDE = {"encoder": 1, "teacher": 2, "loudness": 2}  # columns that are not a model come last
+BESIDE = {"encoder": 1, "captured": 2, "teacher": 2, "loudness": 2}  # columns that are not a model come last
 NOISE = 3  # points that a rate may be worse at 10 dB than in quiet
 
 
@@ -172,7 +195,7 @@ def figures(tally):
     most), "met"}}}."""
     rows = []
     for section in tally.counts:
-        for figure in LAYOUT.get(section, SPOKEN):
+        for figure in LAYOUT.get(section.partition(",")[0], SPOKEN):
             row = {"section": section, "figure": figure.name, "unit": figure.unit, "better": figure.better, "values": {}}
             for model, clips in tally.counts[section].get(figure.key, {}).items():
                 found = summary(clips, figure.how)
