@@ -26,6 +26,7 @@ from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES,
 WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "encoder.safetensors"
 FORMAT = 1
 VERSION = "3"
+EARLY = 128  # samples: the network hears closures begin so early (dev speakers: 9 ms by EmoDB's hand labels, 4 in synthetic voices)
 CHUNK, EDGE = 8 * FPS, 1 * FPS  # Content frames heard at once, and beside them
 BANDS, FFT, STEP = 80, 400, HOP // 2  # Whisper's: windows of 25 ms every 10 ms; mel frame j is centred on j / 100 s
 LOUD = -20.0  # dB: the level that a voice's loud moments are brought to, before ...
@@ -55,9 +56,10 @@ def log_mel(samples, level=LOUD):
     return (power.clamp(min=1e-20).log10() + (LOUD - level) / 10).clamp(min=FLOOR) / 4 + 1
 
 
-def around(samples, start, stop):
-    """The samples of which log_mel makes the 2 (stop - start) mel frames of the Content frames from start to before stop."""
-    return features.cut(samples, start * HOP - FFT // 2, stop * HOP - STEP + FFT // 2)
+def around(samples, start, stop, before=0):
+    """The samples of which log_mel makes the 2 (stop - start) mel frames of the Content frames from start to before stop; before: so many
+    samples earlier."""
+    return features.cut(samples, start * HOP - FFT // 2 - before, stop * HOP - STEP + FFT // 2 - before)
 
 
 class Block(nn.Module):
@@ -176,7 +178,7 @@ class Encoder:
         for first in range(0, len(heard), CHUNK):
             last = min(first + CHUNK, len(heard))
             start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
-            piece = torch.from_numpy(around(samples, start, stop)).to(self.device)
+            piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
             logits = self.network(log_mel(piece, level)[None])[0, first - start : last - start]
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
