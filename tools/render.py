@@ -26,7 +26,7 @@ def choose_engine(scene, size=(WIDTH, HEIGHT), samples=SAMPLES):
     cycles.max_bounces, cycles.use_light_tree = (
         2,
         False,
-    )  # three lights need no light tree, and one head needs little more than direct light
+    )  # a few lights need no light tree, and one head needs little more than direct light
     cycles.use_denoising, cycles.denoiser, cycles.denoising_quality = True, "OPENIMAGEDENOISE", "FAST"
     cycles.denoising_prefilter = "FAST"
     cycles.use_animated_seed = False  # the noise that remains is the same in every frame

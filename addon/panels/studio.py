@@ -1,4 +1,4 @@
-"""Portrait Studio: three soft lights, a backdrop and a portrait camera round a head, in a collection of their own."""
+"""Portrait Studio: four soft lights, a backdrop and a portrait camera round a head, in a collection of their own."""
 
 import math
 
@@ -120,7 +120,7 @@ def _make_backdrop(view):
 class UTTER_OT_studio(bpy.types.Operator):
     bl_idname = "utter.studio"
     bl_label = "Portrait Studio"
-    bl_description = "Put three lights, a backdrop and a portrait camera round the head, in place of an earlier studio"
+    bl_description = "Put four lights, a backdrop and a portrait camera round the head, in place of an earlier studio"
     bl_options = {"REGISTER", "UNDO"}
 
     turn: bpy.props.FloatProperty(

@@ -95,7 +95,7 @@ def command_lines(checkout, folder):
         "draft": [pie, *draft, "--seed", 0],
         "passages": [door, *draft, "--seed", 1, "--passages", folder / "passages.json"],  # longer than the sampler's window
         "words": [pie, *draft, "--seed", 2, "--words", LINE],
-        "prompt": [cut, "--quality", "final", "--seed", 3, "--emotion", "devastated, holding back tears"],
+        "prompt": [cut, "--quality", "final", "--seed", 3, "--emotion", "devastated, holding back tears", "--transcribe", "off"],
         "identity": [cut, *draft, "--seed", 4, "--identity", 7],
         "pins": [cut, *draft, "--seed", 5, *pins],
         "other head": [cut, *draft, "--seed", 5, *other],
