@@ -65,7 +65,7 @@ def changed(settings):
 
 def script_of(settings):
     """The transcript as subtitles, or None where it is another voice's, or nothing is left of it."""
-    if settings.transcript_of != bpy.path.abspath(settings.voice, library=settings.id_data.library):
+    if settings.transcript_of != jobs.legible(bpy.path.abspath(settings.voice, library=settings.id_data.library)):
         return None
     said = [Word(start=w.start, end=w.end, text=w.text.strip(), confidence=w.confidence) for w in settings.transcript if w.text.strip()]
     return to_srt(said) or None
@@ -76,7 +76,7 @@ def keep(settings, found, voice):
     if changed(settings):
         return
     settings.transcript.clear()
-    settings.transcript_of = voice
+    settings.transcript_of = jobs.legible(voice)  # a property takes no other letters
     for each in found:
         word = settings.transcript.add()
         word.text = word.heard = each["text"]

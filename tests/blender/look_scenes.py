@@ -124,7 +124,7 @@ def scene_the_studio_stands_once_and_leaves_what_was_there():
         assert bpy.ops.utter.studio(turn=turn) == {"FINISHED"}
         (collection,) = studio_of(scene)
         types = sorted(obj.type for obj in collection.objects)
-        assert types == ["CAMERA", "LIGHT", "LIGHT", "LIGHT", "MESH"], types
+        assert types == ["CAMERA", *4 * ["LIGHT"], "MESH"], types
         assert scene.camera in list(collection.objects) and scene.camera != camera
         assert (scene.camera.location.x > 0.05) == (turn > 0), "the camera goes round to the head's left"
     assert {lamp, camera} <= set(scene.objects) and (scene.render.engine, scene.world) == (engine, world)
