@@ -128,7 +128,7 @@ def scene_the_studio_stands_once_and_leaves_what_was_there():
         assert scene.camera in list(collection.objects) and scene.camera != camera
         assert (scene.camera.location.x > 0.05) == (turn > 0), "the camera goes round to the head's left"
     assert {lamp, camera} <= set(scene.objects) and (scene.render.engine, scene.world) == (engine, world)
-    assert (len(bpy.data.lights), len(bpy.data.cameras)) == (4, 2)
+    assert (len(bpy.data.lights), len(bpy.data.cameras)) == (5, 2)
     assert len([m for m in bpy.data.materials if "backdrop" in m.name]) == 1
     assert all(obj.data.use_shadow_jitter for obj in collection.objects if obj.type == "LIGHT"), "no specks in EEVEE"
     from bpy_extras.object_utils import world_to_camera_view
