@@ -9,6 +9,7 @@ from model_runtime.diffusion import generator as g
 from model_runtime.diffusion import sampler
 from model_runtime.diffusion.pins import HeldPins
 from model_runtime.motion import Pins
+from model_runtime.speech.content import NAMES
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,9 @@ def test_a_prompt_is_emphasised_where_it_holds(generator, monkeypatch):
     monkeypatch.setattr(sampler, "steady", lambda clean: clean)
     content, feeling, _, beta = scene(300)
     prompted = np.linspace(0, 1, 300, dtype=np.float32)
-    values = sampler.sample(generator, content * 0, feeling, prompted, beta)
+    silence = content * 0
+    silence[:, NAMES.index("pause")] = 1  # nothing seals the lips or parts them
+    values = sampler.sample(generator, silence, feeling, prompted, beta)
     expected = (sampler.guidance(torch.from_numpy(prompted)) @ said * generator.std[0]).numpy()
     np.testing.assert_allclose(values[:, 0], expected, atol=1e-5)
 
