@@ -63,7 +63,8 @@ SHARE = 0.3  # share of the frames that are recorded, where the teacher performs
 SEED = 17
 SHUT = 0.03  # lip gap of shut lips
 BROWS = ("browDown", "browInnerUp", "browOuterUp")
-SEEN = [name for name in ACTIONS if name != "tongueOut"]  # of a face on film
+# What is learned of a face on film. The tracker's lids half shut so often that a generator that learns them blinks 1.5 times a second.
+SEEN = [name for name in ACTIONS if name != "tongueOut" and not name.startswith("eyeBlink")]
 HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")  # Live Link Face, radians: down, to the subject's right, mirrored likewise
 
 
