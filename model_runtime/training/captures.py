@@ -4,8 +4,8 @@ FOLDER is facegood_mocap or grid_film.
 
 grid_film (CC BY 4.0; films.py) holds what a face tracker saw of three talkers: put on the built-in head (model_runtime/capture), as
 `python -m model_runtime capture` does it. recordings.py lets the teacher move the tongue, which no camera sees, and lips meet where the
-encoder hears p, b or m. The sentences are read calmly, so their emotion is neutral (Feelings hear one of the voices as sad). What is held
-out for evaluation is marked `test`.
+encoder hears p, b or m. The sentences are read calmly, so the emotion of every second one is neutral; the others are felt as their voice,
+as a performance without a prompt is (Feelings hear one of the voices as sad). What is held out for evaluation is marked `test`.
 
 facegood_mocap (MIT; one woman, Mandarin) holds the weights of a film rig, in which 24 channels of the mouth move. RIG says which of
 ARKit's actions each one looks like; jaw and lips only, so recordings.py lets the teacher do the rest. Two of the five takes are
@@ -80,7 +80,8 @@ def filmed(clips, output, report=print):
             (output / f"{clip.name}.txt").write_text(clip.text + "\n", encoding="utf-8")
         if number % 100 == 0:
             report(f"{number} of {len(clips)} films put on the head")
-    write_index(output, {clip.name: "train" if clip.split == "train" else "test" for clip in clips}, emotion="neutral")
+    splits = {clip.name: "train" if clip.split == "train" else "test" for clip in clips}
+    write_index(output, splits, {clip.name: "neutral" for clip in clips[::2]})
     return len(clips)
 
 
@@ -107,12 +108,12 @@ def facegood(source, output):
     return len(takes)
 
 
-def write_index(output, splits, emotion=""):
-    """index.csv of {clip: split}; emotion: of all of them, where it is known."""
+def write_index(output, splits, emotions=None):
+    """index.csv of {clip: split}; emotions: {clip: emotion} of those of whom it is known."""
     with open(output / "index.csv", "w", newline="", encoding="utf-8") as stream:
         rows = csv.writer(stream)
         rows.writerow(("clip", "split", "emotion"))
-        rows.writerows((clip, split, emotion) for clip, split in splits.items())
+        rows.writerows((clip, split, (emotions or {}).get(clip, "")) for clip, split in splits.items())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from contract import LIDS, NECK, UtterError
+from contract import NECK, UtterError
 from model_runtime.capture import fit, neutral_of
 from model_runtime.emotion import LABELS
 from model_runtime.flame import lbs
@@ -37,10 +37,9 @@ def test_films_become_recordings(clips, tmp_path):
     (recording,) = recordings.read(tmp_path, head)
     assert recording.share.argmax() == LABELS.index("neutral")
     assert recording.name == chosen[0].name and recording.text == chosen[0].text + "\n"
-    assert "tongueOut" not in recording.captured and {"jawOpen", "eyeBlinkLeft", "browInnerUp", "neck"} <= recording.captured
+    assert not {"tongueOut", "eyeBlinkLeft"} & recording.captured and {"jawOpen", "browInnerUp", "neck"} <= recording.captured
     motion = fit(chosen[0].track, neutral_of([clip.track for clip in chosen[:2]]), head, len(recording.values)).values
     assert lbs.lip_gap(head, recording.values) == pytest.approx(lbs.lip_gap(head, motion), abs=0.02)
-    assert np.abs(recording.values[:, LIDS] - motion[:, LIDS]).max() < 0.01
     assert np.abs(recording.values[:, NECK] - motion[:, NECK]).max() < 0.01
 
 
