@@ -219,6 +219,8 @@ def espeak(text, voice, speed=175, pitch=50, spread=50):
             raise UtterError(f'"{voice}" is no voice of espeak-ng.')
         for parameter, value in ((SPEED, speed), (PITCH, pitch), (RANGE, spread)):
             library.espeak_SetParameter(parameter, int(value), 0)
+        library.espeak_SetSynthCallback(_CALLBACK(0))
+        library.espeak_Synth(b"a", 2, 0, 1, 0, UTF8, None, None)  # after words in other languages the first sounds have no marks
         library.espeak_SetSynthCallback(callback)
         library.espeak_Synth(text, len(text) + 1, 0, 1, 0, UTF8, None, None)
         library.espeak_SetSynthCallback(_CALLBACK(0))
