@@ -21,7 +21,7 @@ from .batch import (
     words_for,
 )
 from .characters import CHARACTERS, Character, find_character
-from .console import brief, complain, say
+from .console import brief, complain, muted, say
 from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
@@ -173,6 +173,7 @@ __all__ = [
     "language_code",
     "language_name",
     "located",
+    "muted",
     "name_output",
     "names_file",
     "offered_language",

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import unicodedata
+from collections.abc import Iterator
 from typing import TextIO
 
 
@@ -30,6 +31,22 @@ def complain(line: str) -> None:
     """Print a line to stderr, as say() does."""
     if sys.stderr is not None:
         say(line, sys.stderr)
+
+
+@contextlib.contextmanager
+def muted(descriptor: int) -> Iterator[None]:
+    """`with muted(2):` what libraries write to the process's stdout (1) or stderr (2) by themselves goes nowhere."""
+    stream = sys.stdout if descriptor == 1 else sys.stderr
+    if stream is not None:
+        stream.flush()
+    kept, nowhere = os.dup(descriptor), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def brief(value: object, length: int = 60) -> str:

@@ -4,11 +4,9 @@ Cycles on the processor is the one engine that works on every machine. A few sam
 because the studio holds nothing but a head and soft lights.
 """
 
-import contextlib
-import os
-import sys
-
 import bpy
+
+from contract import muted
 
 WIDTH, HEIGHT = 320, 400
 SAMPLES = 4
@@ -43,7 +41,7 @@ def render_frames(scene, frames, folder, progress=lambda fraction: None):
         scene.frame_set(frame)
         paths.append(folder / f"{frame:05d}.png")
         scene.render.filepath = str(paths[-1])
-        with quiet():
+        with muted(1):  # Blender tells of every sample
             bpy.ops.render.render(write_still=True, scene=scene.name)
     progress(1.0)
     return paths
@@ -69,21 +67,7 @@ def write_film(pictures, fps, voice, path):
         render.ffmpeg.format, render.ffmpeg.codec, render.ffmpeg.constant_rate_factor = "MPEG4", "H264", "HIGH"
         render.ffmpeg.audio_codec, render.ffmpeg.audio_bitrate, render.ffmpeg.audio_mixrate = "AAC", 160, 48000
         render.filepath, render.use_file_extension = str(path), False
-        with quiet():
+        with muted(1):  # Blender tells of every sample
             bpy.ops.render.render(animation=True, scene=scene.name)
     finally:
         bpy.data.scenes.remove(scene)
-
-
-@contextlib.contextmanager
-def quiet():
-    """Keep Blender's messages about every sample off stdout."""
-    sys.stdout.flush()
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)

@@ -5,14 +5,13 @@ The tracker's model is a file of Google's, which Utter does not bring: face_land
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from contract import FPS, NotInstalled, UtterError
+from contract import FPS, NotInstalled, UtterError, muted
 from model_runtime.audio import reachable
 from model_runtime.cache import cache_folder
 from model_runtime.capture.solve import fit
@@ -110,7 +109,7 @@ class Tracker:
 
         self.picture = lambda image: mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=image)
         try:
-            with hushed():  # it logs how it starts, and when it first looks
+            with muted(2):  # it logs how it starts, and when it first looks
                 self.one, self.all = landmarker(vision.RunningMode.VIDEO, 1), landmarker(vision.RunningMode.IMAGE, FACES)
                 nothing = np.zeros((64, 64, 3), np.uint8)
                 self.around(nothing), self.follow(nothing, -1)
@@ -140,20 +139,6 @@ class Tracker:
     def close(self):
         self.one.close()
         self.all.close()
-
-
-@contextlib.contextmanager
-def hushed():
-    """What libraries write to the process's stderr by themselves goes nowhere."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 class NeedsTracker(NotInstalled):

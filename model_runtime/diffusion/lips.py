@@ -85,10 +85,10 @@ def seal(generator, values, content, beta, pins):
     apart = parting(values)
     gap = apart.norm(dim=-1) / opening
     lasting = -F.max_pool1d(-content[None, :, PAUSE], 2 * LASTS + 1, 1, LASTS)[0]  # the least of the frames around
-    open = ramp(content[:, BILABIAL], *UNHEARD) * ramp(lasting, *SPEAKS) * (1 - ramp(content[:, LABIODENTAL], *BITTEN))
+    parted = ramp(content[:, BILABIAL], *UNHEARD) * ramp(lasting, *SPEAKS) * (1 - ramp(content[:, LABIODENTAL], *BITTEN))
     down = apart - apart.new_tensor([0.0003, 0])  # lips that touch part downwards
     wider = down / down.norm(dim=-1, keepdim=True) * (PARTED * opening)
-    values = bring(generator, values, parting, apart + open[:, None] * (wider - apart), open * (gap < PARTED), pins)
+    values = bring(generator, values, parting, apart + parted[:, None] * (wider - apart), parted * (gap < PARTED), pins)
 
     edge = teeth_edge(head, beta.numpy())
     if edge is None:

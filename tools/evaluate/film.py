@@ -118,13 +118,13 @@ def known_phones(film, content):
 def measure(args, performer, models, tally, report):
     """Every film of the split into the tally; returns how many, and their seconds."""
     head = performer.builtin
-    found = films.films(f"{args.data}/grid_film", args.split)
+    whole = films.films(f"{args.data}/grid_film")
+    found = [film for film in whole if film.split == args.split]
     if not found:
         raise UtterError(f"There are no films of the split {args.split} in {args.data}; name their folder with --data.")
     by_speaker = {}
     for film in found:
         by_speaker.setdefault(film.speaker, []).append(film)
-    whole = films.films(f"{args.data}/grid_film")
     count = seconds = 0
     for speaker, clips in by_speaker.items():
         neutral = neutral_of([film.track for film in whole if film.speaker == speaker])
@@ -138,7 +138,8 @@ def measure(args, performer, models, tally, report):
             content = performer.encoder.encode(samples)
             times, true = on_film(head, film, neutral)
             gap = measures(in_face(film.track, neutral.points))["gap"]
-            captured = on_head(head, fit(film.track, neutral, head, T).values)
+            motion = fit(film.track, neutral, head, T)
+            captured = on_head(head, motion.values)
 
             def compare(model, seed, values, captured=captured, times=times, true=true, gap=gap, add=add):
                 ours = on_head(head, values)
@@ -146,7 +147,7 @@ def measure(args, performer, models, tally, report):
 
             loud = resample(content, FPS, T)[:, layout.NAMES.index("energy")]
             add("loudness", 0, {f"r {name}": (against(loud, times, true[name])[0], 1) for name in LENGTHS})
-            compare("captured", 0, fit(film.track, neutral, head, T).values)
+            compare("captured", 0, motion.values)
             feeling = performer.feelings.voice(samples, T)
             for seed in range(args.seeds):
                 for name, generator in models.items():
@@ -186,7 +187,7 @@ def run(args, performer, models, report):
     count, seconds = measure(args, performer, models, tally, report)
     rows = table.figures(tally)
     print(
-        f"Films of the {args.split} split, {count} clips, {seconds / 60:.1f} min; the voice alone, {args.quality}, "
+        f"Films of the {args.split} split, {count} clips, {seconds / 60:.1f} min; nothing given but the voice, {args.quality}, "
         f"means of {args.seeds} seeds [95 % interval over clips].",
         *table.lines(rows),
         "",

@@ -10,7 +10,7 @@ import numpy as np
 from addon.panels import studio
 from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
-from contract import EYES
+from contract import EYES, muted
 from model_runtime.flame import bundle, identity, lbs, poses
 from model_runtime.flame.load import load_head
 from tools import bake, render, sheet
@@ -135,7 +135,7 @@ class Stage:
         self.count += 1
         path = self.folder / f"{self.count:03d}.png"
         scene.render.filepath = str(path)
-        with render.quiet():
+        with muted(1):
             bpy.ops.render.render(write_still=True)
         return path
 
