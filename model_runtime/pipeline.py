@@ -201,7 +201,7 @@ class Performer:
         encoder: str | None = None,
         note: Callable[[str], None] = lambda sentence: None,
     ) -> np.ndarray:
-        """Content of a voice file: float32 [Tc, 55] at 50 Hz (speech.content.NAMES).
+        """Content of a voice file: float32 [Tc, 59] at 50 Hz (speech.content.NAMES).
 
         words, language, encoder: as a PerformRequest has them. Of a speech model that was never taught phones: hidden states
         [Tc, D + 3], which no words can sharpen. note(sentence) hears where the words do not fit the voice."""

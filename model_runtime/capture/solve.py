@@ -169,6 +169,12 @@ def on_mesh(head, values):
     return found[1:] - found[0]
 
 
+def lengths(head, actions):
+    """Lip gap, mouth width, jaw (downwards) and protrusion of face actions [T, 52], in mm beyond the neutral face, [T, 4]."""
+    seen = on_mesh(head, to_motion(head, actions[:, order(head)]))
+    return np.stack([seen[:, 0], seen[:, 4], -seen[:, 11], seen[:, 10]], 1)  # of compared()
+
+
 def inner_pairs(head):
     """(upper [3], lower [3]) vertices of PAIRS: the midpoints, and the pairs halfway to each corner."""
     count = len(head.lip_inner_upper)

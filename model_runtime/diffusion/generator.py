@@ -185,7 +185,7 @@ class Block(nn.Module):
 class Denoiser(nn.Module):
     """fusion: HIFB fusion tokens in every second block; aligned: content through the alignment mask; diffuses False: a regression
     of Motion from everything but noise, one forward pass (the ablation).
-    content: number of columns of the content; 55, or another number for hidden states (speech/plugin.py)."""
+    content: number of columns of the content; 59, or another number for hidden states (speech/plugin.py)."""
 
     def __init__(self, width=WIDTH, depth=DEPTH, heads=HEADS, content=CONTENT, fusion=False, aligned=True, diffuses=True):
         super().__init__()

@@ -62,7 +62,7 @@ def mouth(generator):
 
 @torch.no_grad()
 def seal(generator, values, content, beta, pins):
-    """values [T, 65] with the lips shut, or the lower one on the teeth, where content [T, 55] says so and they nearly are; pinned
+    """values [T, 65] with the lips shut, or the lower one on the teeth, where content [T, 59] says so and they nearly are; pinned
     channels do not move."""
     from model_runtime.flame import lbs
     from model_runtime.flame.teeth import teeth_edge

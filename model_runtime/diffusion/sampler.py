@@ -119,7 +119,7 @@ def sample(
     where words asked for the feeling; beta [300]; pins: Pins, met exactly; quality: draft or final
     (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
-    heard [T, 55]: Content that seals the lips where content30 is hidden states, which do not say when they shut; None: no seal.
+    heard [T, 59]: Content that seals the lips where content30 is hidden states, which do not say when they shut; None: no seal.
     UtterError if the arrays' lengths differ, a number in them is not finite, or the generator learned from another encoder.
     """
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))

@@ -1,7 +1,9 @@
-"""Content: what the mouth must say, float32 [Tc, 55] at 50 Hz; frame i is centred on i / 50 s of the voice.
+"""Content: what the mouth must say, float32 [Tc, 59] at 50 Hz; frame i is centred on i / 50 s of the voice.
 
-Posteriors of 40 phones and of 12 articulatory facts, then prosody: `energy` (log, 0..1), `voicing` (0..1) and `f0` (octaves from
-the speaker's median, 0 where unvoiced). A voice of N samples at 16 kHz has frames_of(N) = N // 320 + 1 of them.
+Posteriors of 40 phones and of 12 articulatory facts; four mouth curves, how people on film move their mouths to such a sound: lip gap,
+mouth width, jaw and protrusion of the lips, in standard deviations from a speaker's mean in talk (all four 0: not known); then prosody:
+`energy` (log, 0..1), `voicing` (0..1) and `f0` (octaves from the speaker's median, 0 where unvoiced). A voice of N samples at 16 kHz has
+frames_of(N) = N // 320 + 1 of them.
 """
 
 import numpy as np
@@ -13,11 +15,13 @@ FPS = 50
 HOP = 320  # samples of 16 kHz between frames
 SHIPPED = "utter"  # the kind of the speech encoder that is shipped
 
-NAMES = (*phones.PHONES, *phones.ARTICULATORY, "energy", "voicing", "f0")
+CURVES = ("gap", "width", "jaw", "protrusion")  # as capture.measures names them
+NAMES = (*phones.PHONES, *phones.ARTICULATORY, *CURVES, "energy", "voicing", "f0")
 COLUMNS = len(NAMES)
 PHONES = slice(0, 40)
 ARTICULATORY = slice(40, 52)
-PROSODY = slice(52, 55)
+MOUTH = slice(52, 56)
+PROSODY = slice(56, 59)
 
 BRIEF = [NAMES.index(name) for name in ("bilabial", "labiodental", "P", "B", "M", "F", "V")]  # contacts too short to be averaged
 
@@ -28,7 +32,7 @@ def frames_of(samples):
 
 
 def resample(content, fps, frames):
-    """Content [Tc, 55] at 50 Hz -> float32 [frames, 55] at fps, frame i at i / fps s; past the end the last frame holds.
+    """Content [Tc, 59] at 50 Hz -> float32 [frames, 59] at fps, frame i at i / fps s; past the end the last frame holds.
     Columns other than Content's (hidden states) are interpolated linearly.
 
     Linear in time, except for lip contacts: a frame takes the highest of those within half a frame of it, so that a closure
@@ -66,5 +70,5 @@ def names_of(content):
 
 
 def save_content(content, path):
-    """Write .npz: `content` [Tc, 55], `names`, `fps`."""
+    """Write .npz: `content` [Tc, 59], `names`, `fps`."""
     write_npz(path, content=np.asarray(content, np.float32), names=np.array(names_of(content)), fps=np.float64(FPS))

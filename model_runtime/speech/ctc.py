@@ -103,7 +103,7 @@ def spikes(reduced):
 
 
 def spread(reduced, content):
-    """Content float32 [T, 55]: what the CTC model heard, placed in time; content [T, 55]: what the shipped encoder heard."""
+    """Content float32 [T, 59]: what the CTC model heard, placed in time; content [T, 59]: what the shipped encoder heard."""
     heard = Heard(content)
     reduced = reduced[np.clip(np.arange(len(content)) + lag(spikes(reduced), heard), 0, len(content) - 1)]
     found = spikes(reduced)

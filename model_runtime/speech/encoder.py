@@ -1,9 +1,10 @@
-"""The shipped speech encoder: Whisper's, which has heard 680,000 hours of speech, under a small head that says what the mouth does.
+"""The shipped speech encoder: Whisper's, which has heard 680,000 hours of speech, under two small heads that say what the mouth does.
 
 Log-mel bands at 100 Hz as Whisper reads them -> its two convolutions (the second halves the rate) and its first LAYERS layers
 (Radford et al. 2022, "Robust Speech Recognition via Large-Scale Weak Supervision", section 2.2), unchanged -> the hidden states after
 the layers HEARD, side by side -> residual blocks of a dilated depthwise convolution and a two-layer perceptron (Liu et al. 2022, "A
-ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory facts at 50 Hz.
+ConvNet for the 2020s", section 2) -> logits of 40 phones and 12 articulatory facts at 50 Hz, and beside them, by a smaller head of the
+same kind, the mouth curves.
 
 Whisper pads every voice to 30 s. Here its table of positions is cut to the longest window, and a short voice costs what it lasts. A
 long one is heard in windows that overlap by EDGE on either side.
@@ -21,7 +22,7 @@ from contract import UtterError
 from model_runtime import checkpoints
 from model_runtime.audio import RATE
 from model_runtime.speech import features
-from model_runtime.speech.content import ARTICULATORY, COLUMNS, FPS, HOP, NAMES, PHONES, PROSODY, SHIPPED, frames_of
+from model_runtime.speech.content import ARTICULATORY, COLUMNS, CURVES, FPS, HOP, MOUTH, NAMES, PHONES, PROSODY, SHIPPED, frames_of
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "blender_assets" / "models" / "encoder.safetensors"
 FORMAT = 1
@@ -33,7 +34,8 @@ LOUD = -20.0  # dB: the level that a voice's loud moments are brought to, before
 FLOOR = -7.2  # ... powers (log10) below this are silence, as for Whisper all that is 80 dB under the loudest
 WIDTH, HEAD, LAYERS, HEARD = 512, 64, 4, (2, 3, 4)  # of Whisper's encoder
 READ = len(HEARD) * WIDTH + 2 * BANDS  # what the head reads of a frame
-INNER, KERNEL, DILATIONS, DROPOUT = 256, 5, (1, 2, 4), 0.1  # of the head
+KERNEL, DILATIONS = 5, (1, 2, 4)  # of both heads ...
+PHONETIC, MOUTHED = (256, 0.1), (128, 0.4)  # ... their widths, and dropout: the mouth's learns from two people
 
 
 @cache
@@ -63,28 +65,28 @@ def around(samples, start, stop, before=0):
 
 
 class Block(nn.Module):
-    """[B, T, INNER] -> the same."""
+    """[B, T, width] -> the same."""
 
-    def __init__(self, dilation):
+    def __init__(self, width, dilation):
         super().__init__()
-        self.mix = nn.Conv1d(INNER, INNER, KERNEL, padding=KERNEL // 2 * dilation, dilation=dilation, groups=INNER)
-        self.norm = nn.LayerNorm(INNER)
-        self.up, self.down = nn.Linear(INNER, 2 * INNER), nn.Linear(2 * INNER, INNER)
+        self.mix = nn.Conv1d(width, width, KERNEL, padding=KERNEL // 2 * dilation, dilation=dilation, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x):
-        y = self.mix(x.transpose(1, 2)).transpose(1, 2)  # [B, T, INNER]
+        y = self.mix(x.transpose(1, 2)).transpose(1, 2)  # [B, T, width]
         return x + self.down(F.gelu(self.up(self.norm(y))))
 
 
 class Head(nn.Module):
-    """What Network.listen gives [B, T, READ] -> logits [B, T, 52]."""
+    """What Network.listen gives [B, T, READ] -> [B, T, columns]."""
 
-    def __init__(self):
+    def __init__(self, columns, width, dropout):
         super().__init__()
-        self.read = nn.Linear(READ, INNER)
-        self.blocks = nn.ModuleList(Block(dilation) for dilation in DILATIONS)
-        self.norm, self.drop = nn.LayerNorm(INNER), nn.Dropout(DROPOUT)
-        self.out = nn.Linear(INNER, ARTICULATORY.stop)
+        self.read = nn.Linear(READ, width)
+        self.blocks = nn.ModuleList(Block(width, dilation) for dilation in DILATIONS)
+        self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.out = nn.Linear(width, columns)
 
     def forward(self, x):
         x = self.read(self.drop(x))
@@ -144,11 +146,12 @@ class Whisper(nn.Module):
 
 
 class Network(nn.Module):
-    """log_mel [B, 2 T, BANDS], T at most CHUNK + 2 EDGE -> logits [B, T, 52]. Only the head learns."""
+    """log_mel [B, 2 T, BANDS], T at most CHUNK + 2 EDGE -> (logits [B, T, 52], mouth curves [B, T, 4]). Only the heads learn."""
 
     def __init__(self):
         super().__init__()
-        self.whisper, self.head = Whisper().requires_grad_(False), Head()
+        self.whisper = Whisper().requires_grad_(False)
+        self.head, self.mouth = Head(ARTICULATORY.stop, *PHONETIC), Head(len(CURVES), *MOUTHED)
 
     def listen(self, mel):
         """What the head reads, [B, T, READ]: hidden states, each frame's normalised, and the sound itself."""
@@ -157,7 +160,8 @@ class Network(nn.Module):
         return torch.cat([*heard, mel.reshape(*states[0].shape[:2], -1)], -1)
 
     def forward(self, mel):
-        return self.head(self.listen(mel))
+        heard = self.listen(mel)
+        return self.head(heard), self.mouth(heard)
 
 
 class Encoder:
@@ -170,26 +174,26 @@ class Encoder:
 
     @torch.inference_mode()
     def hear(self, samples, progress=lambda fraction: None):
-        """Posteriors float32 [frames_of(N), 52], phones and articulatory facts, of float32 [N] at 16 kHz: what encode()
-        gives, without prosody."""
+        """What encode() gives without prosody, float32 [frames_of(N), 56], of float32 [N] at 16 kHz."""
         samples = np.ascontiguousarray(samples, np.float32)
-        heard = np.zeros((frames_of(len(samples)), ARTICULATORY.stop), np.float32)
+        heard = np.zeros((frames_of(len(samples)), MOUTH.stop), np.float32)
         level = features.loud_level(features.loudness(samples))
         for first in range(0, len(heard), CHUNK):
             last = min(first + CHUNK, len(heard))
             start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
             piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
-            logits = self.network(log_mel(piece, level)[None])[0, first - start : last - start]
+            logits, mouth = (x[0, first - start : last - start] for x in self.network(log_mel(piece, level)[None]))
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
+            heard[first:last, MOUTH] = mouth.cpu().numpy()
             progress(last / len(heard))
         return heard
 
     def encode(self, samples, progress=lambda fraction: None):
-        """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
+        """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
         content = np.empty((frames_of(len(samples)), COLUMNS), np.float32)
-        content[:, : ARTICULATORY.stop] = self.hear(samples, progress)
+        content[:, : MOUTH.stop] = self.hear(samples, progress)
         content[:, PROSODY] = features.prosody(samples)
         return content
 

@@ -99,7 +99,7 @@ class Phones:
         self.meaning, self.ours = ctc.matrix(sounds), load_encoder(frames.device)
 
     def encode(self, samples, progress=lambda fraction: None):
-        """Content float32 [frames_of(N), 55] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
+        """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
         samples = np.ascontiguousarray(samples, np.float32)
         content = self.ours.encode(samples, lambda fraction: progress(0.1 * fraction))
         outputs = self.frames(samples, lambda output: output.logits.softmax(-1), lambda fraction: progress(0.1 + 0.85 * fraction))

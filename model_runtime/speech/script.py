@@ -126,7 +126,7 @@ class Placed:
 
 
 def sharpen(content, script, language=None, step=lambda: None):
-    """Content [Tc,55] and the [Cue] said -> (Content [Tc,55], a sentence about what does not fit or ""). Without the packages that
+    """Content [Tc,59] and the [Cue] said -> (Content [Tc,59], a sentence about what does not fit or ""). Without the packages that
     tell how words are spoken the Content stays as it is.
 
     language: as words.find() takes it. step() is called before every cue."""

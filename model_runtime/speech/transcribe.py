@@ -57,7 +57,7 @@ class Line:
 
 
 def stretches(content):
-    """[(start, end)] in seconds where somebody speaks in Content [Tc, 55], none longer than LONGEST and twice MARGIN."""
+    """[(start, end)] in seconds where somebody speaks in Content [Tc, 59], none longer than LONGEST and twice MARGIN."""
     pause = content[:, layout.ARTICULATORY][:, ARTICULATORY.index("pause")]
     speech = np.flatnonzero(pause < 0.5)
     if not len(speech):
@@ -115,7 +115,7 @@ class Transcriber:
 
     @torch.inference_mode()
     def transcribe(self, samples, content, language=None, progress=lambda fraction: None):
-        """[Line] in order of time of a voice: float32 [N] at 16 kHz, and its Content [Tc, 55].
+        """[Line] in order of time of a voice: float32 [N] at 16 kHz, and its Content [Tc, 59].
 
         language: Whisper's code; None: found out for the voice, and for a stretch that is surely in another. progress hears 0..1."""
         found = stretches(content)

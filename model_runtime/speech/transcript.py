@@ -18,7 +18,7 @@ SHOWN = 90  # letters of what the recording says, in a sentence
 
 
 def use(content, script, transcribe=None, language=None, step=lambda: None):
-    """(Content [Tc,55] sharpened by the words, [Word], whether some are the transcript's, [sentence about what does not fit]).
+    """(Content [Tc,59] sharpened by the words, [Word], whether some are the transcript's, [sentence about what does not fit]).
 
     script: [Cue].  transcribe(): the voice's [transcribe.Line], asked for where there is no script, or one that does not fit, or None if it
     cannot be had; None: nobody is asked.  language, step: as script.sharpen() has them.

@@ -52,7 +52,7 @@ class Alignment:
 
 
 def find(content, text, language=None):
-    """Where a text is said in Content [Tc,55]: (Alignment or None where it does not fit, a sentence about a misfit or "").
+    """Where a text is said in Content [Tc,59]: (Alignment or None where it does not fit, a sentence about a misfit or "").
 
     language: espeak-ng's code; None: English where its dictionary knows most of the words, else the best fitting of LANGUAGES.
     """
@@ -89,7 +89,7 @@ def guess(content, words):
 
 
 def align(content, words, language=ENGLISH, heard=None):
-    """Alignment of words (list of str) with Content [Tc,55]; None if nothing of them can be spoken in that time. heard: the Heard of
+    """Alignment of words (list of str) with Content [Tc,59]; None if nothing of them can be spoken in that time. heard: the Heard of
     that Content, where it was made before."""
     ways = pronounce(words, language)
     spoken = [k for k, way in enumerate(ways) if way]
@@ -284,7 +284,7 @@ def blend(content, phones):
     said = gaussian_filter1d(said, BLUR, axis=0)
     weight = gaussian_filter1d(weight, BLUR)[:, None]
     out = content.copy()
-    heard = slice(0, layout.PROSODY.start)
+    heard = slice(0, layout.ARTICULATORY.stop)
     out[:, heard] = content[:, heard] * (1 - weight) + said[:, heard] * weight
     out[:, layout.PHONES] /= np.maximum(out[:, layout.PHONES].sum(1, keepdims=True), 1e-6)
     return out

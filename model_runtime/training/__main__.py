@@ -3,6 +3,7 @@
 align      when each phone is spoken, by forced alignment           -> .cache/training/alignments.jsonl
 synthetic  voices that say when each sound begins                   -> .cache/training/synthetic.jsonl
 speech     the speech encoder: sound to Content                     -> blender_assets/models/encoder.safetensors
+mouth      its mouth curves: how people on film move their mouths  -> the same file
 emotion    the feelings: words, labels, voice and motion in one space
 sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
 generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
@@ -17,7 +18,7 @@ from pathlib import Path
 from contract import UtterError, complain
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("align", "synthetic", "speech", "emotion", "sync", "generator")
+STEPS = ("align", "synthetic", "speech", "mouth", "emotion", "sync", "generator")
 
 
 def main(argv=None):

@@ -92,20 +92,26 @@ def facegood(source, output):
         raise UtterError(f"{source} holds no takes; name the folder facegood_mocap.")
     output.mkdir(parents=True, exist_ok=True)
     for take in takes:
-        with read_npz(take) as arrays:
-            weights, names, fps = arrays["weights"], list(arrays["names"]), arrays["fps"].item()
-        actions = np.zeros((len(weights), len(ACTIONS)), np.float32)
-        moved = set()
-        for channel, shares in RIG.items():
-            for action, share in shares.items():
-                column = layout.INDEX[action]
-                actions[:, column] = np.minimum(actions[:, column] + share * np.clip(weights[:, names.index(channel)], 0, 1), 1)
-                moved.add(column)
+        actions, moved, fps = rigged(take)
         kept = sorted(moved)
         write_npz(output / take.name, weights=actions[:, kept], names=np.array([ACTIONS[k] for k in kept]), fps=np.float64(fps))
         shutil.copyfile(source / "audio" / f"{take.stem}.opus", output / f"{take.stem}.opus")
     write_index(output, {take.stem: "test" if take.stem in TEST_TAKES else "train" for take in takes})
     return len(takes)
+
+
+def rigged(take):
+    """A take of facegood_mocap -> (actions float32 [T, 52], columns that it moves, fps)."""
+    with read_npz(take) as arrays:
+        weights, names, fps = arrays["weights"], list(arrays["names"]), arrays["fps"].item()
+    actions = np.zeros((len(weights), len(ACTIONS)), np.float32)
+    moved = set()
+    for channel, shares in RIG.items():
+        for action, share in shares.items():
+            column = layout.INDEX[action]
+            actions[:, column] = np.minimum(actions[:, column] + share * np.clip(weights[:, names.index(channel)], 0, 1), 1)
+            moved.add(column)
+    return actions, moved, fps
 
 
 def write_index(output, splits, emotions=None):

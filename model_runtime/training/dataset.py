@@ -2,7 +2,7 @@
 
 In the cache, as .npy, in three layers. Each can be made again without those before it; those after it are then made again, too:
 
-    content.npy, spoken.npy [M, 55]             each clip at 30 fps as the encoder hears it, and as its phones say
+    content.npy, spoken.npy [M, 59]             each clip at 30 fps as the encoder hears it, and as its phones say
     actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each clip,
     share.npy [N, 8], strength.npy [N]          and the feeling it plays
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
@@ -59,8 +59,8 @@ SHORTEST, LONGEST = 15, 20 * FPS  # frames: shorter clips are left out, of longe
 
 @dataclass(frozen=True)
 class Dataset:
-    content: np.ndarray  # [M, 55] heard
-    spoken: np.ndarray  # [M, 55] said
+    content: np.ndarray  # [M, 59] heard
+    spoken: np.ndarray  # [M, 59] said
     values: np.ndarray
     share: np.ndarray  # [N, 8] sums to 1
     strength: np.ndarray  # [N]
@@ -211,6 +211,7 @@ def write_content(cache, encoder, report=print):
             clip["phones"] = retimed(clip["phones"], listened, *clip["said"])
         spoken.append(content_module.resample(said(clip["phones"], melody), FPS, T).astype(np.float16))
         heard.append(spoken[-1] if listened is None else content_module.resample(listened, FPS, T).astype(np.float16))
+        spoken[-1][:, content_module.MOUTH] = heard[-1][:, content_module.MOUTH]  # text does not tell them
         rows.append({name: value for name, value in clip.items() if name != "said"} | {"start": at, "length": T})
         at += T
         if number % 100 == 0:
@@ -224,7 +225,7 @@ def write_content(cache, encoder, report=print):
 
 
 def retimed(phones, content, words, language):
-    """phones [[start, end, phone], ...] of these words at the times when they are heard in Content [Tc, 55]; unchanged where the words do
+    """phones [[start, end, phone], ...] of these words at the times when they are heard in Content [Tc, 59]; unchanged where the words do
     not fit it."""
     found = align_words(content, words, language)
     return spoken_phones(found.phones, len(content) / content_module.FPS)["phones"] if fits(found) else phones
@@ -263,10 +264,11 @@ def write_performances(cache, report=print):
         T = clip["length"]
         energy, _, f0 = np.array(spoken[clip["start"] : clip["start"] + T, content_module.PROSODY], float).T
         melody = {"energy": energy, "f0": f0, "fps": FPS}
+        curves = np.array(spoken[clip["start"] : clip["start"] + T, content_module.MOUTH], float)
         for k in range(clip.get("times", PERFORMANCES[clip["split"]])):
             seed = SEED * 1_000_003 + number * 101 + k
             share, strength = feeling_plan(T, np.random.default_rng(seed))
-            performance, more = teacher.actions(clip["phones"], melody, share, strength, seed, T)
+            performance, more = teacher.actions(clip["phones"], melody, share, strength, seed, T, curves)
             acted.append(performance.astype(np.float16))
             channels.append(more.astype(np.float32))
             shares.append(share.astype(np.float16))
@@ -346,7 +348,7 @@ def feeling_plan(T, rng):
 
 
 def oracle(phones, samples):
-    """Content [Tc, 55] at 50 Hz from the phones' own times, blurred and doubted as an encoder's would be."""
+    """Content [Tc, 59] at 50 Hz from the phones' own times, blurred and doubted as an encoder's would be."""
     return said(phones, prosody(samples))
 
 

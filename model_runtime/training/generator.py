@@ -20,7 +20,7 @@ from model_runtime.emotion import LABELS
 from model_runtime.flame import lbs
 from model_runtime.flame.teeth import incisors
 from model_runtime.speech.content import COLUMNS as CONTENT
-from model_runtime.speech.content import SHIPPED
+from model_runtime.speech.content import CURVES, MOUTH, SHIPPED
 from model_runtime.training import sync
 from model_runtime.training.carry import carried
 from model_runtime.training.dataset import load_dataset
@@ -34,7 +34,7 @@ MUON_RATE = 0.02  # Muon (Jordan et al. 2024), for the blocks' matrices
 EMA = 0.998
 SPOKEN = 0.5  # share of windows whose content is what was said, the others hear the encoder; where its words fit, both have the same times
 DOUBT = 0.45  # the largest share of what is heard that is replaced
-DROP_CONTENT, DROP_FEELING = 0.08, 0.15
+DROP_CONTENT, DROP_FEELING, DROP_CURVES = 0.08, 0.15, 0.1
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # channels that an artist edits together
 # How much each part of the loss counts. Channels are normalised; landmarks are in millimetres; the gap in openings.
 VELOCITY, LANDMARKS, GAP, BITE, WIDTH, SMOOTH = 1.0, 0.15, 60.0, 60.0, 20.0, 0.1
@@ -47,7 +47,7 @@ CHANNEL_WEIGHT[TONGUE] = 0.5
 
 
 class Batches:
-    """Draws training windows: content [B, L, 55], clean [B, L, 65] normalised, feeling [B, L, 128], beta [B, 300]."""
+    """Draws training windows: content [B, L, 59], clean [B, L, 65] normalised, feeling [B, L, 128], beta [B, 300]."""
 
     def __init__(self, data, bank, rng):
         self.data, self.bank, self.rng = data, bank, rng
@@ -240,7 +240,7 @@ def train(
     batches = Batches(data, bank, rng)
     if start is not None:  # its normalisation is part of what it learned
         batches.mean, batches.std = start.mean.numpy(), start.std.numpy()
-    denoiser = Denoiser(**{"content": data.content.shape[1]} | (start.denoiser.size if start else {}) | (size or {}))
+    denoiser = Denoiser(**(start.denoiser.size if start else {}) | (size or {}) | {"content": data.content.shape[1]})
     if start is not None:
         carry_on(denoiser, start.denoiser)
     denoiser.to(device)
@@ -288,9 +288,14 @@ def train(
 
 
 def carry_on(denoiser, trained):
-    """Give a Denoiser the weights of a trained one, which may lack some of its layers. UtterError if it has others."""
+    """Give a Denoiser the weights of a trained one, which may lack some of its layers, and Content's mouth curves (these count for
+    nothing at first). UtterError if it has others."""
+    weights, first = trained.state_dict(), "content_in.0.weight"
+    if denoiser.size["content"] == CONTENT == trained.size["content"] + len(CURVES):
+        before, after = weights[first][:, : MOUTH.start], weights[first][:, MOUTH.start :]
+        weights[first] = torch.cat([before, before.new_zeros(len(before), len(CURVES), before.shape[2]), after], 1)
     try:
-        missing, others = denoiser.load_state_dict(trained.state_dict(), strict=False)
+        missing, others = denoiser.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         raise UtterError("The weights to start from are of another size; start from nothing.", str(error)) from error
     if others:
@@ -321,11 +326,16 @@ def one_batch(denoiser, batches, losses, kept, rng):
 
 def doubted(content):
     """content [B, L, C], the last three prosody, as an encoder doubts: for moments, a part of what is heard belongs to another clip; and
-    a little noise."""
-    B, L, _ = content.shape
+    a little noise. Mouth curves stay, or are not known at all."""
+    B, L, C = content.shape
     doubt = F.interpolate(torch.rand(B, 1, L // 4 + 2), size=L, mode="linear") * torch.rand(B, 1, 1) * DOUBT
     heard = torch.lerp(content[..., :-3], content.roll(1, 0)[..., :-3], doubt.transpose(1, 2))
-    return torch.cat([heard, content[..., -3:]], -1) + 0.03 * torch.randn_like(content)
+    out = torch.cat([heard, content[..., -3:]], -1) + 0.03 * torch.randn_like(content)
+    if C == CONTENT:
+        curves = content[..., MOUTH]
+        known = (curves != 0).any(-1, keepdim=True) & (torch.rand(B, 1, 1) >= DROP_CURVES)
+        out[..., MOUTH] = torch.where(known, curves + 0.05 * torch.randn_like(curves), 0.0)
+    return out
 
 
 def finish(denoiser, average, batches, head, metadata, step, path):

@@ -393,7 +393,7 @@ def completed(recording, content, content30, share, strength, head, seed):
 
 
 def heard_phones(content):
-    """What the encoder hears [Tc, 55] as [[start, end, phone], ...]."""
+    """What the encoder hears [Tc, 59] as [[start, end, phone], ...]."""
     best = content[:, content_module.PHONES].argmax(1)
     phones, at = [], 0
     for phone, run in groupby(best):

@@ -31,6 +31,7 @@ from model_runtime.speech.encoder import (
     EDGE,
     FLOOR,
     LOUD,
+    PHONETIC,
     READ,
     VERSION,
     WEIGHTS,
@@ -46,6 +47,7 @@ from model_runtime.training import align, corpus, synthetic
 from model_runtime.training.together import agree, half, rank
 
 WINDOW = (2 * FPS, CHUNK + 2 * EDGE)  # Content frames that Whisper hears at once: the fewest, the most
+EARS = f"ears{VERSION}"  # how the folders are called in which it is kept what Whisper's part heard
 SHARD, SHARDS = 60_000, 9  # frames in each file of what it heard: 20 minutes; files
 FRAMES, BATCH = 200, 16  # Content frames in a crop, crops a step
 GRID = 200  # Hz at which labels are kept
@@ -89,7 +91,7 @@ def main(args):
     minutes = [(args.minutes or float("inf")) * steps / sum(ROUNDS) for steps in ROUNDS]
     steps = [-(-(args.steps or sum(ROUNDS)) * steps // sum(ROUNDS)) for steps in ROUNDS]
     network = (pretrained(args.whisper) if args.whisper else load_encoder().network).to(device)
-    network.head = Head().to(device)
+    network.head = Head(ARTICULATORY.stop, *PHONETIC).to(device)
     voices = Voices(records, args, np.random.default_rng(args.seed))
     listen(voices, network, args)
     heard = Heard(voices, args)
@@ -173,7 +175,7 @@ def labels(record, seconds):
 def opinions(encoder, record, samples):
     """What is known of a clip, float16 [T, 52] at 50 Hz: the mean of what the network hears, what an aligner said, if it did, and the
     clip's text aligned with what is heard, where it fits."""
-    heard, clip = encoder.hear(samples), record["about"]
+    heard, clip = encoder.hear(samples)[:, : ARTICULATORY.stop], record["about"]
     seconds, told = len(samples) / RATE, [heard]
     if "phones" in record:
         told.append(rows(record, seconds, len(heard)))
@@ -193,20 +195,14 @@ def rows(record, seconds, count):
     return each[: count * step].reshape(count, step, -1).mean(1)
 
 
-class Voices:
-    """The clips to learn from: draws windows of them, disturbed, and knows what is said when."""
+class Windows:
+    """Draws windows of clips to learn from, disturbed; knows which moment of which clip each frame is. clips: dicts with `clip` (its folder
+    before a slash) and `path`; shares: how often each folder is drawn from."""
 
-    def __init__(self, records, args, rng):
-        self.args, self.rng = args, rng
+    def __init__(self, clips, shares, args, rng):
+        self.clips, self.shares, self.args, self.rng = clips, shares, args, rng
         self.rooms = [self.read(path) for path in sorted(Path(args.data).glob("noise_rir/RIRs/*.wav"))]
         self.noises = [self.read(path) for path in sorted(Path(args.data).glob("noise_rir/noise/*.wav"))]
-        known = {record["clip"]: record for record in records}
-        self.clips = [
-            known.get(clip.name, {"clip": clip.name, "path": str(clip.path), "split": clip.split}) | {"about": clip}
-            for clip in corpus.clips(args.data, args.clips)
-        ]
-        self.clips += [record for record in records if record["clip"] not in {clip["clip"] for clip in self.clips}]
-        self.clips = [record for record in self.clips if record["split"] == "train" and folder_of(record) in SHARES]
         self.number = {record["clip"]: number for number, record in enumerate(self.clips)}
         self.folders = {}  # folder -> numbers of its clips
         for number, record in enumerate(self.clips):
@@ -217,44 +213,10 @@ class Voices:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
         return resample_poly(samples.mean(1), RATE, rate).astype(np.float32)
 
-    def label_again(self, encoder, numbers, args):
-        """Label those clips again that have no times that are trusted, from all that is known of them by now (opinions)."""
-        path = Path(args.cache) / f"opinions{VERSION}.npz"
-        told = dict(np.load(path)) if path.exists() else {}
-        for record in (self.clips[number] for number in numbers):
-            if record.get("source") not in TRUSTED and record["clip"] not in told:
-                samples = corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768
-                told[record["clip"]] = opinions(encoder, record, samples)
-        with beside(path) as part, open(part, "wb") as stream:
-            np.savez(stream, **told)
-        for record in self.clips:
-            record["heard"] = told.get(record["clip"])
-
-    def told(self, source, moments):
-        """What is known of those moments (s) of those clips (numbers; -1 nobody speaks), both [T]: (posteriors and facts [T, 52],
-        whether anything is known [T])."""
-        out, known = np.zeros((len(source), ARTICULATORY.stop), np.float32), np.ones(len(source), np.float32)
-        out[:, [NAMES.index("sil"), NAMES.index("pause")]] = 1
-        for number in set(source.tolist()) - {-1}:
-            record, rows = self.clips[number], source == number
-            if record.get("heard") is not None:
-                heard, frame = record["heard"], np.clip(moments[rows] * FPS, 0, len(record["heard"]) - 1.001)
-                low, part = frame.astype(int), (frame % 1)[:, None].astype(np.float32)
-                out[rows] = heard[low] * (1 - part) + heard[np.minimum(low + 1, len(heard) - 1)] * part
-            elif "phones" in record:
-                if "labels" not in record:
-                    record["labels"] = labels(record, record["phones"][-1][1])
-                phone_of, made = record["labels"]
-                row = np.minimum(np.round(moments[rows] * GRID).astype(int), len(phone_of) - 1)
-                out[rows] = np.concatenate([np.eye(40, dtype=np.float32)[phone_of[row]], made[row]], 1)
-            else:
-                known[rows] = 0
-        return out, known
-
     def piece(self, frames):
         """Up to that many Content frames of a random clip at a random speed -> (samples, its number [t], moments [t] s)."""
         folders = list(self.folders)
-        shares = np.array([SHARES[folder] * min(1, len(self.folders[folder]) / FEW) for folder in folders])
+        shares = np.array([self.shares[folder] * min(1, len(self.folders[folder]) / FEW) for folder in folders])
         number = int(self.rng.choice(self.folders[self.rng.choice(folders, p=shares / shares.sum())]))
         record = self.clips[number]
         samples = corpus.sound(record["clip"], record["path"], self.args.cache).astype(np.float32) / 32768
@@ -326,6 +288,53 @@ class Voices:
         return mel.clamp(min=quiet)
 
 
+class Voices(Windows):
+    """The voices to learn from: what is said when is known of most."""
+
+    def __init__(self, records, args, rng):
+        known = {record["clip"]: record for record in records}
+        clips = [
+            known.get(clip.name, {"clip": clip.name, "path": str(clip.path), "split": clip.split}) | {"about": clip}
+            for clip in corpus.clips(args.data, args.clips)
+        ]
+        clips += [record for record in records if record["clip"] not in {clip["clip"] for clip in clips}]
+        super().__init__([record for record in clips if record["split"] == "train" and folder_of(record) in SHARES], SHARES, args, rng)
+
+    def label_again(self, encoder, numbers, args):
+        """Label those clips again that have no times that are trusted, from all that is known of them by now (opinions)."""
+        path = Path(args.cache) / f"opinions{VERSION}.npz"
+        told = dict(np.load(path)) if path.exists() else {}
+        for record in (self.clips[number] for number in numbers):
+            if record.get("source") not in TRUSTED and record["clip"] not in told:
+                samples = corpus.sound(record["clip"], record["path"], args.cache).astype(np.float32) / 32768
+                told[record["clip"]] = opinions(encoder, record, samples)
+        with beside(path) as part, open(part, "wb") as stream:
+            np.savez(stream, **told)
+        for record in self.clips:
+            record["heard"] = told.get(record["clip"])
+
+    def told(self, source, moments):
+        """What is known of those moments (s) of those clips (numbers; -1 nobody speaks), both [T]: (posteriors and facts [T, 52],
+        whether anything is known [T])."""
+        out, known = np.zeros((len(source), ARTICULATORY.stop), np.float32), np.ones(len(source), np.float32)
+        out[:, [NAMES.index("sil"), NAMES.index("pause")]] = 1
+        for number in set(source.tolist()) - {-1}:
+            record, rows = self.clips[number], source == number
+            if record.get("heard") is not None:
+                heard, frame = record["heard"], np.clip(moments[rows] * FPS, 0, len(record["heard"]) - 1.001)
+                low, part = frame.astype(int), (frame % 1)[:, None].astype(np.float32)
+                out[rows] = heard[low] * (1 - part) + heard[np.minimum(low + 1, len(heard) - 1)] * part
+            elif "phones" in record:
+                if "labels" not in record:
+                    record["labels"] = labels(record, record["phones"][-1][1])
+                phone_of, made = record["labels"]
+                row = np.minimum(np.round(moments[rows] * GRID).astype(int), len(phone_of) - 1)
+                out[rows] = np.concatenate([np.eye(40, dtype=np.float32)[phone_of[row]], made[row]], 1)
+            else:
+                known[rows] = 0
+        return out, known
+
+
 def folder_of(record):
     return record["clip"].split("/")[0]
 
@@ -354,39 +363,39 @@ def warped(mel, factor):
 # ---- what Whisper hears, once
 
 
-def listen(voices, network, args):
+def listen(windows, network, args, name=EARS, shards=SHARDS, before=0):
     """Fill the cache with what the frozen part hears of disturbed windows: `ears3_0000/`: `heard` float16 [SHARD, D], `source` int32
-    and `moment` float32 [SHARD]; `clips.json`: what the numbers in source mean."""
+    and `moment` float32 [SHARD]; `clips.json`: what the numbers in source mean. name: of the folders; before: so many samples earlier."""
     device = next(network.parameters()).device
     few = args.clips and max(1, args.clips // 100)
-    for number in range(few or SHARDS):
-        folder = Path(args.cache) / f"ears{VERSION}_{number:04d}"
+    for number in range(few or shards):
+        folder = Path(args.cache) / f"{name}_{number:04d}"
         if folder.exists():
             continue
-        voices.rng = np.random.default_rng((args.seed, number))
+        windows.rng = np.random.default_rng((args.seed, number))
         size, at = SHARD if not args.clips else 2000, 0
         heard = np.empty((size, READ), np.float16)
         source, moment = np.empty(size, np.int32), np.empty(size, np.float32)
         while at < size:
-            frames = min(int(voices.rng.integers(WINDOW[0], WINDOW[1] + 1)), size - at)
-            samples, source[at : at + frames], moment[at : at + frames] = voices.window(frames)
-            mel = log_mel(torch.from_numpy(around(samples, 0, frames)).to(device))[None]
+            frames = min(int(windows.rng.integers(WINDOW[0], WINDOW[1] + 1)), size - at)
+            samples, source[at : at + frames], moment[at : at + frames] = windows.window(frames)
+            mel = log_mel(torch.from_numpy(around(samples, 0, frames, before)).to(device))[None]
             with torch.inference_mode(), half(device):
-                heard[at : at + frames] = network.listen(voices.colour(mel))[0].cpu().numpy()
+                heard[at : at + frames] = network.listen(windows.colour(mel))[0].cpu().numpy()
             at += frames
         with beside(folder) as part:
             part.mkdir()
             np.save(part / "heard.npy", heard), np.save(part / "source.npy", source), np.save(part / "moment.npy", moment)
-            (part / "clips.json").write_text(json.dumps([record["clip"] for record in voices.clips]))
+            (part / "clips.json").write_text(json.dumps([record["clip"] for record in windows.clips]))
         print(f"listened to {(number + 1) * size / FPS / 60:.0f} min", flush=True)
 
 
 class Heard:
-    """Draws batches of what listen() kept, [B, FRAMES, ...]: what was heard [D], what was said [52], whether that is known."""
+    """Draws batches of what listen() kept, [B, FRAMES, ...]: what was heard [D], what voices.told() says of it."""
 
-    def __init__(self, voices, args):
+    def __init__(self, voices, args, name=EARS):
         self.voices, self.rng, self.shards = voices, np.random.default_rng(args.seed), []
-        for folder in sorted(Path(args.cache).glob(f"ears{VERSION}_*")):
+        for folder in sorted(Path(args.cache).glob(f"{name}_*")):
             names = json.loads((folder / "clips.json").read_text())
             number = np.array([voices.number[name] for name in names] + [-1])
             source = number[np.load(folder / "source.npy")]

@@ -21,13 +21,14 @@ from torch.nn import functional as F
 from contract import CHANNELS, NECK, UtterError, say
 from model_runtime import checkpoints
 from model_runtime.flame import lbs
-from model_runtime.speech.content import COLUMNS as CONTENT
+from model_runtime.speech.content import COLUMNS, MOUTH
 
 PATH = Path(__file__).with_name("sync.safetensors")
 FORMAT = 1  # of the checkpoint
 LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "lip_corner_left", "lip_corner_right")
 REACH = 5  # frames on either side that an embedding sees: 11 frames, .37 s
 APART = range(2, 16)  # frames: offsets that count as wrong (one frame off is hardly wrong)
+SOUND = [column for column in range(COLUMNS) if not MOUTH.start <= column < MOUTH.stop]  # of Content: with mouth curves it would judge by these
 SEED, MINUTES, CLIPS, LENGTH, RATE = 5, 4.0, 24, 60, 2e-3
 
 
@@ -40,14 +41,14 @@ class Expert(nn.Module):
         def tower(inputs):
             return nn.Sequential(nn.Conv1d(inputs, width, 5), nn.GELU(), nn.Conv1d(width, width, 5), nn.GELU(), nn.Conv1d(width, size, 3))
 
-        self.content, self.motion = tower(CONTENT), tower(3 * len(LIPS))
+        self.content, self.motion = tower(len(SOUND)), tower(3 * len(LIPS))
         self.register_buffer("mean", torch.zeros(3 * len(LIPS)))
         self.register_buffer("std", torch.ones(3 * len(LIPS)))
         self.sharpness = nn.Parameter(torch.tensor(2.3))  # log of 1 / temperature
 
     def hear(self, content):
-        """content [B, T, 55] at 30 fps -> [B, T - 10, 64] unit."""
-        return F.normalize(self.content(content.transpose(1, 2)), dim=1).transpose(1, 2)
+        """content [B, T, 59] at 30 fps -> [B, T - 10, 64] unit."""
+        return F.normalize(self.content(content[..., SOUND].transpose(1, 2)), dim=1).transpose(1, 2)
 
     def see(self, lips):
         """lips [B, T, 18] from lip_motion -> [B, T - 10, 64] unit."""
@@ -75,7 +76,7 @@ def likeness(expert, content, lips):
 
 @torch.no_grad()
 def confidence(expert, content30, values, head, beta=None):
-    """How much better Content [T, 55] at 30 fps fits the lips of its own frame than those 2 to 15 frames off: the mean difference
+    """How much better Content [T, 59] at 30 fps fits the lips of its own frame than those 2 to 15 frames off: the mean difference
     of cosines (about 0 for motion that has nothing to do with it, at most 2). values [T, 65] in head's basis; beta [300] or None.
 
     UtterError for fewer than 28 frames.
@@ -104,7 +105,7 @@ def save(expert, path=PATH):
 
 
 class Windows:
-    """Draws (content [B, L, 55], values [B, L, 65], beta [B, 300]) of the performances of one split or another."""
+    """Draws (content [B, L, 59], values [B, L, 65], beta [B, 300]) of the performances of one split or another."""
 
     def __init__(self, data, splits, rng):
         self.data, self.rng = data, rng

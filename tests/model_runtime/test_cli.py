@@ -45,7 +45,7 @@ def test_same_seed_same_curves(performed, short_voice, tmp_path):
 def test_listen(short_voice, tmp_path):
     assert run("listen", short_voice, "-o", tmp_path / "c.npz", "--device", "cpu") == 0
     with np.load(tmp_path / "c.npz") as arrays:
-        assert arrays["content"].shape[1] == len(arrays["names"]) == 55 and abs(len(arrays["content"]) - 100) <= 1
+        assert arrays["content"].shape[1] == len(arrays["names"]) == 59 and abs(len(arrays["content"]) - 100) <= 1
         assert float(arrays["fps"]) == 50 and np.isfinite(arrays["content"]).all()
 
 

@@ -5,6 +5,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from contract import ACTIONS, FPS, UtterError
 from model_runtime.training.teacher import coarticulation, contact, emotions, head_motion, upper_face, voice
+from model_runtime.training.teacher.follow import follow
 from model_runtime.training.teacher.layout import APERTURE, CHANNELS, CLOSURE, EYES, INDEX, LABIODENTAL, LIDS, NECK, TONGUE, columns
 from model_runtime.training.teacher.phones import TRACK
 from model_runtime.training.teacher.styles import style as draw_style
@@ -13,17 +14,18 @@ from model_runtime.training.teacher.styles import style as draw_style
 PARTING = {"mouthLowerDown": 1.0, "mouthUpperUp": 1.0, "mouthFunnel": 0.75, "mouthStretch": 0.3, "mouthShrugUpper": 0.8, "noseSneer": 0.75}
 
 
-def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None):
+def perform(phones, prosody, emotion, strength, seed, head, beta=None, T=None, curves=None):
     """Motion values float32 [T, 65] at 30 fps on that head and identity: `actions`, with contact solved on its geometry.
 
     phones: [[start, end, "AH0"], ...] in seconds. prosody: see voice.on_frames; None: invented from the rhythm. emotion: one
-    of emotions.LABELS or weights [T, 8]; strength 0 to 1, a number or [T]. T defaults to the end of the phones. The same
-    arguments give the same values. UtterError for an unknown phone or emotion.
+    of emotions.LABELS or weights [T, 8]; strength 0 to 1, a number or [T]. T defaults to the end of the phones. curves: the mouth
+    curves [T, 4] of the voice (follow.py), where they are known. The same arguments give the same values. UtterError for an unknown
+    phone or emotion.
     """
-    return contact.solve(head, *actions(phones, prosody, emotion, strength, seed, T), beta=beta)
+    return contact.solve(head, *actions(phones, prosody, emotion, strength, seed, T, curves), beta=beta)
 
 
-def actions(phones, prosody, emotion, strength, seed, T=None):
+def actions(phones, prosody, emotion, strength, seed, T=None, curves=None):
     """(actions float32 [T, 52], channels float32 [T, 15]) by layout: the performance before it is put on a head."""
     if not len(phones) or (T is not None and T < 1):
         raise UtterError("There is nothing to perform: give at least one phone (sil for silence) and one frame.")
@@ -35,9 +37,13 @@ def actions(phones, prosody, emotion, strength, seed, T=None):
     energy, f0 = voice.on_frames(prosody, phones, T, for_voice)
     share = emotions.weights(emotion, strength, T)
 
+    opens = emotions.blend(share, "jaw", 1)
     tracks, shut, rest, breath, teeth, aperture = coarticulation.mouth(
-        phones, energy, T, style, for_mouth, emotions.blend(share, "jaw", 1), emotions.blend(share, "consonants", 1)
+        phones, energy, T, style, for_mouth, opens, emotions.blend(share, "consonants", 1)
     )
+    if curves is not None:
+        wide, far = style.articulation * style.jaw * opens, style.articulation * style.lips + 0 * opens
+        tracks, rest = follow(tracks, rest, np.asarray(curves, float), np.stack(np.broadcast_arrays(wide, far, wide, far), -1))
     rest = rest * (1 - emotions.blend(share, "part", 0))
     speaking = 1 - gaussian_filter1d(rest, 2, mode="nearest")
     speech = mouth_actions(tracks, breath, style)

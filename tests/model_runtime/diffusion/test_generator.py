@@ -13,7 +13,7 @@ def inputs(B=2, T=24, seed=0):
     return [
         torch.randn(B, T, CHANNELS),
         torch.full((B,), 500),
-        torch.rand(B, T, 55),
+        torch.rand(B, T, 59),
         torch.randn(B, T, 128),
         torch.randn(B, 300),
         torch.zeros(B, T, CHANNELS),

@@ -25,10 +25,10 @@ def generator():
 
 
 def slightly_open(head, beta, heard):
-    """(values [4, 65] with the lips a fifth open, content [4, 55] with that posterior in frames 1 and 2)."""
+    """(values [4, 65] with the lips a fifth open, content [4, 59] with that posterior in frames 1 and 2)."""
     values = torch.from_numpy(0.2 * np.asarray(head.actions_motion, np.float32)[head.action("jawOpen")]).repeat(4, 1)
     values[:, 54] = 0.2  # the head is turned
-    content = torch.zeros(4, 55)
+    content = torch.zeros(4, 59)
     content[1:3, heard] = 0.9
     return values, content
 
@@ -83,7 +83,7 @@ def test_a_jaw_that_is_slid_aside_keeps_the_face_whole(generator, head):
 
 def test_lips_that_shut_where_nothing_shuts_them_are_kept_apart(generator, head):
     beta = torch.zeros(300)
-    values, content = torch.zeros(10, 65), torch.zeros(10, 55)
+    values, content = torch.zeros(10, 65), torch.zeros(10, 59)
     content[:5, lips.BILABIAL] = torch.tensor([0.0, 0.05, 0.15, 0.3, 0.9])
     content[5:, lips.PAUSE] = 0.9
     sealed = lips.seal(generator, values, content, beta, HeldPins(None, 10, generator.mean, generator.std))

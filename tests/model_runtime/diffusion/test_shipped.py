@@ -53,7 +53,7 @@ def voices():
 
 @pytest.fixture(scope="module")
 def heard(voices):
-    """{name: (content [T, 55] as the shipped encoder hears it, phones)}."""
+    """{name: (content [T, 59] as the shipped encoder hears it, phones)}."""
     encoder = load_encoder("cpu")
     return {
         name: (resample(encoder.encode(samples), FPS, -(-len(samples) * FPS // 16000)), phones)
@@ -63,7 +63,7 @@ def heard(voices):
 
 @pytest.fixture(scope="module")
 def said(voices):
-    """{name: (content [T, 55] that says what the phones' labels say, phones)}: the generator without the encoder's mistakes."""
+    """{name: (content [T, 59] that says what the phones' labels say, phones)}: the generator without the encoder's mistakes."""
     return {
         name: (resample(oracle(phones, samples), FPS, -(-len(samples) * FPS // 16000)), phones)
         for name, (samples, phones) in voices.items()

@@ -14,7 +14,7 @@ def speech(frames, phone="AA"):
 
 
 def test_names_and_slices_agree():
-    assert len(NAMES) == len(set(NAMES)) == 55
+    assert len(NAMES) == len(set(NAMES)) == 59
     assert NAMES[PHONES] == phones.PHONES and NAMES[ARTICULATORY] == phones.ARTICULATORY
     assert NAMES[PROSODY] == ("energy", "voicing", "f0")
 
@@ -33,7 +33,7 @@ def test_a_constant_stays_constant_and_time_is_kept():
     rising = speech(101)
     rising[:, NAMES.index("energy")] = np.linspace(0, 1, 101)
     out = resample(rising, 30, 61)
-    assert out.shape == (61, 55) and out.dtype == np.float32
+    assert out.shape == (61, 59) and out.dtype == np.float32
     assert np.allclose(out[:, NAMES.index("AA")], 1)
     assert np.allclose(out[:, NAMES.index("energy")], np.arange(61) / 60, atol=1e-5)
 
@@ -65,4 +65,4 @@ def test_visemes_add_up():
 def test_content_is_written_with_its_names(tmp_path):
     content.save_content(speech(5), tmp_path / "c.npz")
     with np.load(tmp_path / "c.npz") as stored:
-        assert stored["content"].shape == (5, 55) and tuple(stored["names"]) == NAMES and float(stored["fps"]) == 50
+        assert stored["content"].shape == (5, 59) and tuple(stored["names"]) == NAMES and float(stored["fps"]) == 50

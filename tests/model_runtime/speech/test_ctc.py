@@ -53,8 +53,8 @@ def onset_errors(phones, content):
 
 
 def doubting(phones, frames, rng):
-    """Content [frames, 55] of an encoder that knows the phones' times and half believes in something else, now and then."""
-    out, time = np.zeros((frames, 55), np.float32), np.arange(frames) / 50
+    """Content [frames, 59] of an encoder that knows the phones' times and half believes in something else, now and then."""
+    out, time = np.zeros((frames, 59), np.float32), np.arange(frames) / 50
     for start, end, phone in phones:
         out[(time >= start) & (time < end), :52] = ctc.vector(SOUNDS[LABELS.index(phone)][0])
     doubt = gaussian_filter1d(rng.random(frames), 3)[:, None] * 2 - 0.5
@@ -104,7 +104,7 @@ def test_real_voices_with_hand_labels():
 
 def flat(frames):
     """Content of an encoder that knows nothing."""
-    out = np.full((frames, 55), 0.5, np.float32)
+    out = np.full((frames, 59), 0.5, np.float32)
     out[:, PHONES] = 1 / 40
     return out
 
@@ -140,7 +140,7 @@ def test_every_sound_has_its_place_however_crowded():
         found = ctc.spikes(reduced)
         assert sum(len(spike.sounds) for spike in found) <= 300
         out = ctc.spread(reduced, flat(300))
-        assert out.shape == (300, 55) and np.isfinite(out).all() and out.min() >= 0 and out.max() <= 1 + 1e-5
+        assert out.shape == (300, 59) and np.isfinite(out).all() and out.min() >= 0 and out.max() <= 1 + 1e-5
         assert (out[[spike.first for spike in found], :40].sum(1) > 0.99).all()
 
 

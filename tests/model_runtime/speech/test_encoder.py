@@ -36,7 +36,7 @@ def talk(seconds, seed=0):
 @pytest.mark.parametrize("samples", [1600, 1919, 1920, 16000, 55555])
 def test_one_frame_every_20_ms(shipped, samples):
     heard = shipped.encode(talk(4)[:samples])
-    assert heard.shape == (frames_of(samples), 55) and heard.dtype == np.float32 and np.isfinite(heard).all()
+    assert heard.shape == (frames_of(samples), 59) and heard.dtype == np.float32 and np.isfinite(heard).all()
     assert np.allclose(heard[:, PHONES].sum(1), 1, atol=1e-4)
     assert heard[:, ARTICULATORY].min() >= 0 and heard[:, ARTICULATORY].max() <= 1
 

@@ -82,7 +82,7 @@ def test_every_kind_of_model_gives_content_and_hidden_states(kind, tmp_path):
     for samples in (1600, 1919, 30001):
         voice = talk(2)[:samples]
         content, states = encoder.encode(voice), hidden.encode(voice)
-        assert content.shape == (frames_of(samples), 55) and content.dtype == np.float32 and np.isfinite(content).all()
+        assert content.shape == (frames_of(samples), 59) and content.dtype == np.float32 and np.isfinite(content).all()
         assert np.allclose(content[:, PHONES].sum(1), 1, atol=1e-4) and content[:, :52].min() >= 0 and content[:, :52].max() <= 1 + 1e-5
         assert states.shape == (frames_of(samples), 16 + 3) and states.dtype == np.float32 and np.isfinite(states).all()
         assert np.allclose(states[:, :16].mean(1), 0, atol=1e-4) and np.array_equal(states[:, 16:], content[:, PROSODY])
@@ -167,7 +167,7 @@ def test_a_known_phone_at_a_known_time(phone_model, monkeypatch):
         return output
 
     def unsure(samples, progress):
-        content = np.full((frames_of(len(samples)), 55), 0.5, np.float32)
+        content = np.full((frames_of(len(samples)), 59), 0.5, np.float32)
         content[:, PHONES] = 1 / 40
         return content
 
@@ -362,7 +362,7 @@ def test_a_generator_beside_the_model_performs_from_its_hidden_states(bare_model
         ["perform", str(short_voice), "-o", str(tmp_path / "m.npz"), "--ears", str(folder), "--quality", "draft", "--device", "cpu"]
     )
     save(kind)
-    assert perform() == 0 and sealed == [55]
+    assert perform() == 0 and sealed == [59]
     with np.load(tmp_path / "m.npz") as arrays:
         assert arrays["motion"].shape == (60, 65)
     capsys.readouterr()

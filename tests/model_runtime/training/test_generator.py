@@ -67,7 +67,7 @@ def test_layers_belong_together(data, head):
     assert data.basis == head.basis
     for number, p in enumerate(data.performances):
         content, values, share, strength = data.slices(number, 0, p["length"])
-        assert content.shape == (p["length"], 55) and values.shape == (p["length"], CHANNELS)
+        assert content.shape == (p["length"], 59) and values.shape == (p["length"], CHANNELS)
         np.testing.assert_allclose(share.sum(1), 1, atol=2e-3)
         assert strength.min() >= 0 and strength.max() <= 1
         assert np.isfinite(values).all()
@@ -107,7 +107,7 @@ def test_feelings_change_within_plans_and_stay_shares():
 def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, bank):
     batches = training.Batches(data, bank, np.random.default_rng(0))
     content, clean, feeling, beta = batches.draw(64)
-    assert content.shape[2] == 55 and clean.shape[2] == CHANNELS and beta.shape == (64, 300)
+    assert content.shape[2] == 59 and clean.shape[2] == CHANNELS and beta.shape == (64, 300)
     assert abs(clean.mean()) < 0.3 and 0.5 < clean.std() < 1.5
     assert feeling.norm(dim=-1).max() <= 1.001
 
@@ -133,7 +133,7 @@ def judged(head, data, seen, clean, beta, expert=None, feels=None, certain=1.0):
         seen,
         clean,
         beta,
-        torch.rand(B, clean.shape[1], 55),
+        torch.rand(B, clean.shape[1], 59),
         torch.nn.functional.normalize(torch.ones(B, clean.shape[1], 128), dim=-1),
         torch.full((B,), certain),
         yes,

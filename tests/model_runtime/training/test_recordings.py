@@ -146,7 +146,7 @@ def test_frames_in_which_no_face_was_seen_are_filled(folder, head, rest):
         lines[at] = f"{lines[at].split(',')[0]},0{rest}"
     (folder / "take.csv").write_text("\n".join(lines))
     np.testing.assert_allclose(one(folder, head).values, whole, atol=0.02)
-    for at in range(40, 55):
+    for at in range(40, 59):
         lines[at] = f"{lines[at].split(',')[0]},0{rest}"
     (folder / "take.csv").write_text("\n".join(lines))
     recordings.record(folder, head, FakeEncoder(), FakeFeelings(), report=(said := []).append)
@@ -288,7 +288,7 @@ def recorded(folder, head):
 def test_layers_are_a_dataset(recorded, head):
     assert [row["clip"] for row in recorded.performances] == ["recordings/glad", "recordings/take"]  # not what is `test`
     content, values, share, strength = recorded.slices(1, 0, SECONDS * 30)
-    assert recorded.basis == head.basis and content.shape == (SECONDS * 30, 55) and values.shape == (SECONDS * 30, 65)
+    assert recorded.basis == head.basis and content.shape == (SECONDS * 30, 59) and values.shape == (SECONDS * 30, 65)
     assert share[0, LABELS.index("sad")] == 1 and strength[0] == 0.25  # as the voice feels
     _, _, share, strength = recorded.slices(0, 0, 30)
     assert share[0, LABELS.index("happy")] == 1 and strength[0] == 0.5  # as the index says
@@ -310,8 +310,8 @@ def test_the_teacher_performs_what_no_camera_saw(recorded):
 def test_recordings_stand_beside_the_teachers_in_their_share(recorded):
     T = 3000
     performed = dataset.Dataset(
-        np.zeros((T, 55), np.float16),
-        np.zeros((T, 55), np.float16),
+        np.zeros((T, 59), np.float16),
+        np.zeros((T, 59), np.float16),
         np.zeros((T, 65), np.float32),
         np.zeros((T, 8), np.float16),
         np.zeros(T, np.float16),

@@ -23,7 +23,7 @@ def head():
 
 @pytest.fixture(scope="module")
 def performed(head):
-    """[(content [T, 55] at 30 fps, values [T, 65])] of two shipped voices, performed by the teacher."""
+    """[(content [T, 59] at 30 fps, values [T, 65])] of two shipped voices, performed by the teacher."""
     ours = {"AX": "AH", "PAU": "sil", "H#": "sil", "DX": "T", "AXR": "ER", "IX": "IH", "EL": "L", "EM": "M", "EN": "N"}
     out = []
     for path in sorted(VOICES.glob("*.flac"))[:2]:
@@ -78,4 +78,4 @@ def test_what_cannot_be_measured_is_said(head, tmp_path):
     with pytest.raises(UtterError, match="build.py train sync"):
         sync.load_expert(tmp_path / "none.safetensors")
     with pytest.raises(UtterError, match="at least one second"):
-        sync.confidence(sync.Expert(), np.zeros((20, 55)), np.zeros((20, 65)), head)
+        sync.confidence(sync.Expert(), np.zeros((20, 59)), np.zeros((20, 65)), head)

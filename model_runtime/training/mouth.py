@@ -1,0 +1,145 @@
+"""Train the mouth curves of the speech encoder (speech/encoder.py) on people on film: python build.py train mouth.
+
+What the sound tells of lip gap, mouth width, jaw and protrusion, which a camera measured: in standard deviations from the mean of that
+speaker's films, so that a wide mouth, or a camera that is near, is no other curve. Speakers are GRID's s1 (films.py; a face tracker's
+points) and FACEGOOD's (captures.py; a film rig's weights, on the built-in head). Whisper's part is frozen and hears the films once,
+disturbed as for the phones (speech.py); a small head learns what each frame's mouth did. Loss: squared error, and that of the velocity.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import pearsonr
+
+from contract import UtterError, say
+from model_runtime import checkpoints
+from model_runtime.audio import RATE
+from model_runtime.capture import measures, neutral_of
+from model_runtime.capture.solve import lengths
+from model_runtime.capture.track import in_face
+from model_runtime.flame.load import load_head
+from model_runtime.speech.content import CURVES, FPS, MOUTH
+from model_runtime.speech.encoder import EARLY, FORMAT, MOUTHED, VERSION, WEIGHTS, Head, load_encoder, save_network
+from model_runtime.training import captures, corpus, films, speech
+from model_runtime.training.together import half
+
+EARS = f"mouth{VERSION}"  # the folders of the cache in which it is kept what Whisper's part heard
+SHARDS = 4  # of them: 80 minutes
+SHARES = {"grid_film": 3.0, "facegood_mocap": 1.0}  # how often each is drawn from
+STEPS, LEARNING = 500, 1e-3
+VELOCITY = 0.3  # how much the error of the velocity (a frame's change) counts
+
+
+def main(args):
+    encoder = load_encoder("cpu")
+    windows = speech.Windows(learned(args.data), SHARES, args, np.random.default_rng(args.seed))
+    if not windows.clips:
+        raise UtterError(f"{args.data} holds no people on film to learn from; docs/training.md names the folders that are read.")
+    speech.listen(windows, encoder.network, args, EARS, SHARDS, EARLY)
+    torch.manual_seed(args.seed)
+    encoder.network.mouth = Head(len(CURVES), *MOUTHED)
+    fit(encoder.network.mouth, speech.Heard(Curves(windows), args, EARS), args.steps or STEPS)
+    _, about = checkpoints.read(WEIGHTS, FORMAT)
+    save_network(encoder.network, WEIGHTS, **about | {"mouth": "model_runtime/training/mouth.py"})
+    for speaker, r in measure(encoder, args).items():
+        say(f"{speaker}: " + ", ".join(f"{name} {x:.2f}" for name, x in zip(CURVES, r)))
+
+
+def learned(data):
+    """What is learned from: dicts with `clip`, `path`, `times` [N] s and `curves` [N, 4]; none without the folders."""
+    data = Path(data)
+    found = []
+    if (data / "grid_film").is_dir():
+        found += on_film(films.films(data / "grid_film", "train"))
+    head = load_head()
+    takes = [take for take in sorted(data.glob("facegood_mocap/bs/*.npz")) if take.stem not in captures.TEST_TAKES]
+    rigged = [captures.rigged(take) for take in takes]
+    curves = standard([lengths(head, actions) for actions, _, _ in rigged])
+    for take, (actions, _, fps), rows in zip(takes, rigged, curves):
+        path = take.parents[1] / "audio" / f"{take.stem}.opus"
+        found.append({"clip": f"facegood_mocap/{take.stem}", "path": str(path), "times": np.arange(len(actions)) / fps, "curves": rows})
+    return found
+
+
+def on_film(clips):
+    """[films.Film] -> the same dicts."""
+    by_speaker = {}
+    for film in clips:
+        by_speaker.setdefault(film.speaker, []).append(film)
+    found = []
+    for own in by_speaker.values():
+        neutral = neutral_of([film.track for film in own])
+        seen = [measures(in_face(film.track, neutral.points)) for film in own]
+        for film, rows in zip(own, standard([np.stack([there[name] for name in CURVES], 1) for there in seen])):
+            times = film.track.times[film.track.seen]
+            found.append({"clip": f"grid_film/{film.name}", "path": str(film.sound), "times": times, "curves": rows})
+    return found
+
+
+def standard(curves):
+    """[[T, 4], ...] of one speaker in any unit -> the same in standard deviations from his mean."""
+    if not curves:
+        return []
+    together = np.concatenate(curves)
+    return [((rows - together.mean(0)) / np.maximum(together.std(0), 1e-6)).astype(np.float32) for rows in curves]
+
+
+class Curves:
+    """What speech.Heard asks for: the curves of any moments of any clips."""
+
+    def __init__(self, windows):
+        self.number, self.clips = windows.number, windows.clips
+
+    def told(self, source, moments):
+        """(curves [T, 4], whether they are known [T]) of those moments (s) of those clips (numbers; -1 nobody speaks), both [T]."""
+        out, known = np.zeros((len(source), len(CURVES)), np.float32), np.zeros(len(source), np.float32)
+        for number in set(source.tolist()) - {-1}:
+            clip, rows = self.clips[number], source == number
+            at, times = moments[rows], clip["times"]
+            out[rows] = np.stack([np.interp(at, times, curve) for curve in clip["curves"].T], 1)
+            known[rows] = (at >= times[0]) & (at <= times[-1])
+        return out, known
+
+
+def fit(head, heard, steps):
+    """Train a Head for that many steps; it ends with averaged weights, in eval mode."""
+    device = next(head.parameters()).device
+    optimizer = torch.optim.AdamW(head.parameters(), LEARNING, weight_decay=0.05, betas=(0.9, 0.98))
+    averaged = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
+    began, recent = time.monotonic(), []
+    head.train()
+    for step in range(1, steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING * min(1, step / 60) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
+        x, curves, known = heard.batch(device)
+        with half(device):
+            error = head(x)
+        error = (error.float() - curves) * known[..., None]
+        loss = (error.square().sum() + VELOCITY * (error.diff(dim=1) * known[:, 1:, None]).square().sum()) / known.sum().clamp(min=1)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimizer.step()
+        for name, tensor in head.state_dict().items():
+            averaged[name].lerp_(tensor, max(0.005, 1 / step))
+        recent.append(loss.item())
+        if step % 100 == 0:
+            print(f"step {step} {time.monotonic() - began:.0f} s: {np.mean(recent[-100:]):.3f}", flush=True)
+    head.load_state_dict(averaged)
+    head.eval()
+
+
+def measure(encoder, args):
+    """{speaker: mean r of each of CURVES over the films that were held out}, at no lag."""
+    found = {}
+    for film in films.films(Path(args.data) / "grid_film", "dev") if (Path(args.data) / "grid_film").is_dir() else ():
+        (clip,) = on_film([film])
+        samples = corpus.sound(clip["clip"], clip["path"], args.cache).astype(np.float32) / 32768
+        curves, moments = encoder.hear(samples)[:, MOUTH], np.arange(len(samples) // (RATE // FPS)) / FPS
+        moments = moments[(moments >= clip["times"][0]) & (moments <= clip["times"][-1])]
+        ours = curves[np.round(moments * FPS).astype(int)]
+        theirs = [np.interp(moments, clip["times"], curve) for curve in clip["curves"].T]
+        found.setdefault(film.speaker, []).append([pearsonr(a, b).statistic for a, b in zip(ours.T, theirs)])
+    return {speaker: np.mean(rows, 0) for speaker, rows in found.items()}
