@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.interpolate import PchipInterpolator
 from torch.nn import functional as F
 
 from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError
@@ -35,6 +36,8 @@ EMA = 0.998
 SPOKEN = 0.5  # share of windows whose content is what was said, the others hear the encoder; where its words fit, both have the same times
 DOUBT = 0.45  # the largest share of what is heard that is replaced
 DROP_CONTENT, DROP_FEELING, DROP_CURVES = 0.08, 0.15, 0.1
+EDITS = {"all": 0.4, "group": 0.6, "channels": 0.6}  # share of sparse keys that lie off the curve
+APART = 0.12  # of the gap at jawOpen 1: lips that are so far apart are open
 GROUPS = (EXPRESSION, JAW, NECK, EYES, LIDS, TONGUE)  # channels that an artist edits together
 # How much each part of the loss counts. Channels are normalised; landmarks are in millimetres; the gap in openings.
 VELOCITY, LANDMARKS, GAP, BITE, WIDTH, SMOOTH = 1.0, 0.15, 60.0, 60.0, 20.0, 0.1
@@ -99,14 +102,14 @@ def feeling_bank(feelings, per_emotion=200, seed=SEED):
     return bank
 
 
-def draw_pins(clean, rng):
+def draw_pins(clean, rng, parted=None):
     """Pins of many kinds for a batch clean [B, L, 65] -> (clean, mask [B, L, 65]).
 
     None, sparse keys of everything or of one group or channel, whole spans, whole groups. Some sparse keys are edits: the clean
-    Motion itself is bent smoothly around them, so the denoiser learns that a key off the curve moves the curve, not only one
-    frame of it.
+    Motion itself is bent through them, so the denoiser learns that a key off the curve moves the curve, not only one frame of it.
+    parted [B, L] 0 to 1: how far lips are from shut; where they are shut an edit leaves the mouth alone (None: nowhere).
     """
-    clean, mask = clean.clone(), torch.zeros_like(clean)
+    bent, mask = clean.clone(), torch.zeros_like(clean)
     B, L, _ = clean.shape
     for b in range(B):
         kind = rng.choice(["none", "keys", "span", "group"], p=[0.4, 0.35, 0.15, 0.1])
@@ -122,11 +125,13 @@ def draw_pins(clean, rng):
             else rng.choice(CHANNELS, rng.integers(1, 4), replace=False)
         )
         if kind == "keys":
-            frames = rng.choice(L, rng.integers(1, 7), replace=False)
-            if chosen != "all" and rng.random() < 0.6:
-                width, t = rng.uniform(2.5, 10), np.arange(L)
-                bump = np.exp(-0.5 * ((t[:, None] - frames) / width) ** 2) @ rng.normal(0, 1.2, (len(frames), len(channels)))
-                clean[b][:, channels] += torch.from_numpy(bump.astype(np.float32))
+            frames = np.sort(rng.choice(L, rng.integers(1, 7), replace=False))
+            if rng.random() < EDITS[chosen]:
+                offset = bend(L, frames, offsets(clean, b, frames, channels, rng), rng)
+                if parted is not None:
+                    mouth = np.isin(channels, np.r_[EXPRESSION, JAW])
+                    offset[:, mouth] *= parted[b].cpu().numpy()[:, None]
+                bent[b][:, channels] += torch.from_numpy(offset)
         elif kind == "span":
             start = rng.integers(0, L - 10)
             frames = np.arange(start, min(L, start + rng.integers(8, L)))
@@ -135,7 +140,31 @@ def draw_pins(clean, rng):
             if chosen == "all":
                 channels = np.arange(CHANNELS)[group]
         mask[b, frames[:, None], channels] = 1
-    return clean, mask
+    return bent, mask
+
+
+def offsets(clean, b, frames, channels, rng):
+    """How far keys at those frames lie off clean[b], [K, channels]: towards another face of the batch, or each channel for itself; some
+    pull all the same way."""
+    if len(channels) > 3 and rng.random() < 0.7:
+        other = clean[rng.integers(len(clean), size=len(frames)), rng.integers(clean.shape[1], size=len(frames))][:, channels].numpy()
+        off = rng.uniform(0.3, 1.2) * (other - clean[b, frames][:, channels].numpy())
+    else:
+        off = rng.normal(0, 1.2, (len(frames), len(channels)))
+    return np.tile(off[:1], (len(frames), 1)) if rng.random() < 0.5 else off
+
+
+def bend(L, frames, off, rng):
+    """A smooth curve [L, K] through those offsets [n, K] at those frames, which goes back to 0 beside them: over a few frames at each key, or,
+    as a gesture that is held, from the first to the last."""
+    t, reach = np.arange(L), rng.uniform(3, 14)
+    if rng.random() < 0.4:
+        out = np.exp(-0.5 * ((t[:, None] - frames) / (0.7 * reach)) ** 2) @ off
+    else:
+        nothing = np.zeros_like(off[:1])
+        knots = np.r_[frames[0] - 2 * reach, frames, frames[-1] + 2 * reach]
+        out = PchipInterpolator(knots, np.concatenate([nothing, off, nothing]))(np.clip(t, knots[0], knots[-1]))
+    return out.astype(np.float32)
 
 
 class Losses:
@@ -165,6 +194,14 @@ class Losses:
 
     def landmarks(self, values, beta):
         return lbs.pose_torch(self.tensors, values * self.still, beta)
+
+    @torch.no_grad()
+    def parted(self, clean, beta):
+        """How far the lips of clean [B, L, 65] are from shut, 0 to 1, [B, L] on the CPU."""
+        device = self.weight.device
+        seen = self.landmarks(clean.to(device) * self.std + self.mean, beta.to(device))
+        gap = (seen[..., self.pair[1], :] - seen[..., self.pair[0], :]).norm(dim=-1) / self.opening
+        return (gap / APART).clamp(0, 1).square().cpu()
 
     def edge(self, beta):
         """Height and depth of the upper teeth's edge on each identity, [B, 2] metres (teeth.teeth_edge)."""
@@ -304,7 +341,7 @@ def carry_on(denoiser, trained):
 
 def one_batch(denoiser, batches, losses, kept, rng):
     said, clean, feeling, beta = batches.draw(BATCH)
-    clean, mask = draw_pins(clean, rng)
+    clean, mask = draw_pins(clean, rng, losses.parted(clean, beta))
     content = doubted(said)
     if denoiser.diffuses:
         t = torch.randint(0, STEPS, (len(clean),))

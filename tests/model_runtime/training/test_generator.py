@@ -15,6 +15,8 @@ from model_runtime.emotion import LABELS
 from model_runtime.emotion.space import Space
 from model_runtime.flame.load import load_head
 from model_runtime.flame.teeth import teeth_edge
+from model_runtime.speech.content import COLUMNS as CONTENT
+from model_runtime.speech.content import MOUTH
 from model_runtime.training import dataset, sync
 from model_runtime.training import generator as training
 
@@ -114,7 +116,7 @@ def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, ban
 
 def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():
     rng = np.random.default_rng(0)
-    clean = torch.zeros(200, 60, CHANNELS)
+    clean = torch.zeros(400, 60, CHANNELS)
     bent, mask = training.draw_pins(clean, rng)
     share = mask.mean((1, 2))
     assert 0.25 < (share == 0).float().mean() < 0.55  # none
@@ -123,6 +125,43 @@ def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():
     assert 0.05 < edited.float().mean() < 0.4
     assert bent.diff(dim=1).abs().max() < 0.6 * bent.abs().max()  # a bump, no spike
     assert mask[edited].sum((1, 2)).min() > 0
+
+
+def test_two_like_keys_are_a_gesture_that_holds_between_them():
+    rng = np.random.default_rng(1)
+    between = [training.bend(60, np.array([15, 40]), np.ones((2, 1)), rng)[27, 0] for _ in range(200)]
+    assert np.mean(np.array(between) > 0.95) > 0.5 and min(between) < 0.5
+
+
+def test_an_edit_leaves_shut_lips_shut():
+    rng, clean, parted = np.random.default_rng(2), torch.zeros(200, 60, CHANNELS), torch.ones(200, 60)
+    parted[:, 20:30] = 0
+    bent, _ = training.draw_pins(clean, rng, parted)
+    mouth, rest = bent[..., :53].abs(), bent[..., 53:].abs()
+    assert mouth[:, 20:30].max() == 0 and mouth.max() > 1 and rest[:, 20:30].max() > 1
+
+
+def test_mouth_curves_are_known_or_unknown_for_a_whole_window():
+    torch.manual_seed(0)
+    content = torch.rand(200, 30, CONTENT)
+    content[:100, :, MOUTH] = 0
+    heard = training.doubted(content)[..., MOUTH]
+    unknown = (heard == 0).all(-1)
+    assert unknown[:100].all() and (unknown.all(1) == unknown.any(1)).all() and 0.03 < unknown[100:, 0].float().mean() < 0.25
+    assert (heard - content[..., MOUTH])[100:][~unknown[100:, 0]].abs().max() < 0.4
+
+
+def test_weights_of_before_the_mouth_curves_go_on():
+    """They give the same, whatever the curves say: these count for nothing yet."""
+    torch.manual_seed(0)
+    old, new = g.Denoiser(content=CONTENT - 4).eval(), g.Denoiser().eval()
+    training.carry_on(new, old)
+    noisy, feeling, content = torch.randn(1, 12, CHANNELS), torch.randn(1, 12, 128), torch.rand(1, 12, CONTENT)
+    without = torch.cat([content[..., : MOUTH.start], content[..., MOUTH.stop :]], -1)
+    rest = feeling, torch.zeros(1, 300), torch.zeros_like(noisy), torch.zeros_like(noisy)
+    with torch.inference_mode():
+        a, b = (net(noisy, torch.tensor([500]), heard, *rest) for net, heard in ((old, without), (new, content)))
+    torch.testing.assert_close(a, b)
 
 
 def judged(head, data, seen, clean, beta, expert=None, feels=None, certain=1.0):
