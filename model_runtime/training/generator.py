@@ -102,12 +102,13 @@ def feeling_bank(feelings, per_emotion=200, seed=SEED):
     return bank
 
 
-def draw_pins(clean, rng, parted=None):
+def draw_pins(clean, rng, actions, parted):
     """Pins of many kinds for a batch clean [B, L, 65] -> (clean, mask [B, L, 65]).
 
     None, sparse keys of everything or of one group or channel, whole spans, whole groups. Some sparse keys are edits: the clean
     Motion itself is bent through them, so the denoiser learns that a key off the curve moves the curve, not only one frame of it.
-    parted [B, L] 0 to 1: how far lips are from shut; where they are shut an edit leaves the mouth alone (None: nowhere).
+    actions [52, 65]: normalised Motion of each face action, which artists pose by. parted [B, L] 0 to 1: how far lips are from shut;
+    where they are shut an edit leaves the mouth alone.
     """
     bent, mask = clean.clone(), torch.zeros_like(clean)
     B, L, _ = clean.shape
@@ -127,10 +128,9 @@ def draw_pins(clean, rng, parted=None):
         if kind == "keys":
             frames = np.sort(rng.choice(L, rng.integers(1, 7), replace=False))
             if rng.random() < EDITS[chosen]:
-                offset = bend(L, frames, offsets(clean, b, frames, channels, rng), rng)
-                if parted is not None:
-                    mouth = np.isin(channels, np.r_[EXPRESSION, JAW])
-                    offset[:, mouth] *= parted[b].cpu().numpy()[:, None]
+                offset = bend(L, frames, offsets(clean, b, frames, channels, rng, actions), rng)
+                mouth = np.isin(channels, np.r_[EXPRESSION, JAW])
+                offset[:, mouth] *= parted[b].numpy()[:, None]
                 bent[b][:, channels] += torch.from_numpy(offset)
         elif kind == "span":
             start = rng.integers(0, L - 10)
@@ -143,10 +143,14 @@ def draw_pins(clean, rng, parted=None):
     return bent, mask
 
 
-def offsets(clean, b, frames, channels, rng):
-    """How far keys at those frames lie off clean[b], [K, channels]: towards another face of the batch, or each channel for itself; some
-    pull all the same way."""
-    if len(channels) > 3 and rng.random() < 0.7:
+def offsets(clean, b, frames, channels, rng, actions):
+    """How far keys at those frames lie off clean[b], [K, channels]: by a few face actions, towards another face of the batch, or each channel
+    for itself; some pull all the same way."""
+    kind = rng.random() if len(channels) > 3 else 1.0
+    if kind < 0.4:
+        chosen = rng.choice(len(actions), rng.integers(1, 4), replace=False)
+        off = rng.uniform(-0.3, 1, (len(frames), len(chosen))) @ actions[chosen][:, channels]
+    elif kind < 0.75:
         other = clean[rng.integers(len(clean), size=len(frames)), rng.integers(clean.shape[1], size=len(frames))][:, channels].numpy()
         off = rng.uniform(0.3, 1.2) * (other - clean[b, frames][:, channels].numpy())
     else:
@@ -191,6 +195,7 @@ class Losses:
         self.still = torch.ones(CHANNELS, device=device)
         self.still[NECK] = 0
         self.expert, self.feels = expert, feels
+        self.actions = np.asarray(head.actions_motion, np.float32) / std  # what an artist poses by
 
     def landmarks(self, values, beta):
         return lbs.pose_torch(self.tensors, values * self.still, beta)
@@ -341,7 +346,7 @@ def carry_on(denoiser, trained):
 
 def one_batch(denoiser, batches, losses, kept, rng):
     said, clean, feeling, beta = batches.draw(BATCH)
-    clean, mask = draw_pins(clean, rng, losses.parted(clean, beta))
+    clean, mask = draw_pins(clean, rng, losses.actions, losses.parted(clean, beta))
     content = doubted(said)
     if denoiser.diffuses:
         t = torch.randint(0, STEPS, (len(clean),))

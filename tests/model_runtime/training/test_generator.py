@@ -23,6 +23,9 @@ from model_runtime.training import generator as training
 PHONES = ["sil", "M", "AA1", "B", "IY1", "P", "OW0", "T", "EH1", "sil"]
 
 
+ACTIONS = np.random.default_rng(9).standard_normal((52, CHANNELS)) * (np.arange(CHANNELS) < 53)
+
+
 @pytest.fixture(scope="module")
 def head():
     return load_head()
@@ -117,7 +120,7 @@ def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, ban
 def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():
     rng = np.random.default_rng(0)
     clean = torch.zeros(400, 60, CHANNELS)
-    bent, mask = training.draw_pins(clean, rng)
+    bent, mask = training.draw_pins(clean, rng, ACTIONS, torch.ones(400, 60))
     share = mask.mean((1, 2))
     assert 0.25 < (share == 0).float().mean() < 0.55  # none
     assert (share > 0.3).any() and ((share > 0) & (share < 0.005)).any()  # spans, and a few keys
@@ -136,7 +139,7 @@ def test_two_like_keys_are_a_gesture_that_holds_between_them():
 def test_an_edit_leaves_shut_lips_shut():
     rng, clean, parted = np.random.default_rng(2), torch.zeros(200, 60, CHANNELS), torch.ones(200, 60)
     parted[:, 20:30] = 0
-    bent, _ = training.draw_pins(clean, rng, parted)
+    bent, _ = training.draw_pins(clean, rng, ACTIONS, parted)
     mouth, rest = bent[..., :53].abs(), bent[..., 53:].abs()
     assert mouth[:, 20:30].max() == 0 and mouth.max() > 1 and rest[:, 20:30].max() > 1
 
