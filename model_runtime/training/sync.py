@@ -28,7 +28,9 @@ FORMAT = 1  # of the checkpoint
 LIPS = ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_outer_upper_mid", "lip_outer_lower_mid", "lip_corner_left", "lip_corner_right")
 REACH = 5  # frames on either side that an embedding sees: 11 frames, .37 s
 APART = range(2, 16)  # frames: offsets that count as wrong (one frame off is hardly wrong)
-SOUND = [column for column in range(COLUMNS) if not MOUTH.start <= column < MOUTH.stop]  # of Content: with mouth curves it would judge by these
+SOUND = [
+    column for column in range(COLUMNS) if not MOUTH.start <= column < MOUTH.stop
+]  # of Content: with mouth curves it would judge by these
 SEED, MINUTES, CLIPS, LENGTH, RATE = 5, 4.0, 24, 60, 2e-3
 
 

@@ -47,7 +47,9 @@ def test_lips_meet_in_p_and_m_whatever_the_curves_say(curves):
 
 def test_a_mouth_opens_before_it_speaks_only_where_people_do(curves):
     head = load_head()
-    with_curves, without = (lbs.lip_gap(head, teacher.perform(PHONES, None, "neutral", 1.0, 2, head, T=T, curves=c)) for c in (curves, None))
+    with_curves, without = (
+        lbs.lip_gap(head, teacher.perform(PHONES, None, "neutral", 1.0, 2, head, T=T, curves=c)) for c in (curves, None)
+    )
     assert with_curves[5:8].max() > 0.08 and without[2:7].max() < 0.03
     assert with_curves[:2].max() < 0.03 and with_curves[-4:].max() < 0.03
 
