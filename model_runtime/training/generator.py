@@ -144,8 +144,8 @@ def draw_pins(clean, rng, actions, parted):
 
 
 def offsets(clean, b, frames, channels, rng, actions):
-    """How far keys at those frames lie off clean[b], [K, channels]: by a few face actions, towards another face of the batch, or each channel
-    for itself; some pull all the same way."""
+    """How far keys at those frames lie off clean[b], [K, channels]: by a few face actions, towards another face of the batch, or each
+    channel for itself; some pull all the same way."""
     kind = rng.random() if len(channels) > 3 else 1.0
     if kind < 0.4:
         chosen = rng.choice(len(actions), rng.integers(1, 4), replace=False)
@@ -159,8 +159,8 @@ def offsets(clean, b, frames, channels, rng, actions):
 
 
 def bend(L, frames, off, rng):
-    """A smooth curve [L, K] through those offsets [n, K] at those frames, which goes back to 0 beside them: over a few frames at each key, or,
-    as a gesture that is held, from the first to the last."""
+    """A smooth curve [L, K] through those offsets [n, K] at those frames, which goes back to 0 beside them: over a few frames at each key,
+    or, as a gesture that is held, from the first to the last."""
     t, reach = np.arange(L), rng.uniform(3, 14)
     if rng.random() < 0.4:
         out = np.exp(-0.5 * ((t[:, None] - frames) / (0.7 * reach)) ** 2) @ off

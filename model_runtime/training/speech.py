@@ -14,6 +14,7 @@ EmoDB is not learned from: its phone times, by hand, are what German is measured
 import io
 import json
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -216,7 +217,7 @@ class Windows:
     def piece(self, frames):
         """Up to that many Content frames of a random clip at a random speed -> (samples, its number [t], moments [t] s)."""
         folders = list(self.folders)
-        shares = np.array([self.shares[folder] * min(1, len(self.folders[folder]) / FEW) for folder in folders])
+        shares = np.array([self.shares[folder] for folder in folders])
         number = int(self.rng.choice(self.folders[self.rng.choice(folders, p=shares / shares.sum())]))
         record = self.clips[number]
         samples = corpus.sound(record["clip"], record["path"], self.args.cache).astype(np.float32) / 32768
@@ -298,7 +299,9 @@ class Voices(Windows):
             for clip in corpus.clips(args.data, args.clips)
         ]
         clips += [record for record in records if record["clip"] not in {clip["clip"] for clip in clips}]
-        super().__init__([record for record in clips if record["split"] == "train" and folder_of(record) in SHARES], SHARES, args, rng)
+        clips = [record for record in clips if record["split"] == "train" and folder_of(record) in SHARES]
+        count = Counter(map(folder_of, clips))
+        super().__init__(clips, {folder: SHARES[folder] * min(1, count[folder] / FEW) for folder in count}, args, rng)
 
     def label_again(self, encoder, numbers, args):
         """Label those clips again that have no times that are trusted, from all that is known of them by now (opinions)."""
@@ -377,8 +380,9 @@ def listen(windows, network, args, name=EARS, shards=SHARDS, before=0):
         heard = np.empty((size, READ), np.float16)
         source, moment = np.empty(size, np.int32), np.empty(size, np.float32)
         while at < size:
-            frames = min(int(windows.rng.integers(WINDOW[0], WINDOW[1] + 1)), size - at)
-            samples, source[at : at + frames], moment[at : at + frames] = windows.window(frames)
+            samples, numbers, moments = windows.window(min(int(windows.rng.integers(WINDOW[0], WINDOW[1] + 1)), size - at))
+            frames = len(numbers)
+            source[at : at + frames], moment[at : at + frames] = numbers, moments
             mel = log_mel(torch.from_numpy(around(samples, 0, frames, before)).to(device))[None]
             with torch.inference_mode(), half(device):
                 heard[at : at + frames] = network.listen(windows.colour(mel))[0].cpu().numpy()

@@ -15,7 +15,7 @@ from model_runtime.training import captures, mouth, speech
 
 
 def clip(name, times, curves, path="nowhere.wav"):
-    return {"clip": f"grid_film/{name}", "path": str(path), "times": np.asarray(times, float), "curves": np.asarray(curves, np.float32)}
+    return {"clip": f"s1/{name}", "path": str(path), "times": np.asarray(times, float), "curves": np.asarray(curves, np.float32)}
 
 
 def test_curves_are_in_the_speakers_own_measure():
@@ -34,6 +34,8 @@ def test_curves_stay_on_their_moments_and_are_not_known_beyond(tmp_path):
     told, known = mouth.Curves(windows).told(np.array([0, 0, 0, 1, -1]), np.array([0.2, 1.0, 1.6, 0.5, 0.5], np.float32))
     assert known.tolist() == [0, 1, 0, 1, 0]
     np.testing.assert_allclose(told[[1, 3]], [[0.5, 1, 1.5, 2], [1, 1, 1, 1]])
+    _, known = mouth.Curves(windows, "s1").told(np.array([0, 1]), np.array([1.0, 0.5], np.float32))
+    assert not known.any(), "he is left out"
 
 
 def test_a_rigs_jaw_is_a_jaw(shared, tmp_path):
@@ -59,7 +61,7 @@ def test_a_head_learns_the_curves(tmp_path):
     folder.mkdir()
     for name, array in (("heard", heard), ("source", np.zeros(frames, int)), ("moment", np.arange(frames, dtype=np.float32) / 50)):
         np.save(folder / f"{name}.npy", array)
-    (folder / "clips.json").write_text('["grid_film/a"]')
+    (folder / "clips.json").write_text('["s1/a"]')
     args = argparse.Namespace(data=tmp_path, cache=tmp_path, seed=0)
     windows = speech.Windows([clip("a", np.arange(frames) / 50, curves)], mouth.SHARES, args, np.random.default_rng(0))
     torch.manual_seed(0)
@@ -70,9 +72,12 @@ def test_a_head_learns_the_curves(tmp_path):
     assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(said.T, curves[:400].T)) > 0.8
 
 
-def test_windows_of_films_last_as_long_as_asked(tmp_path):
+def test_films_are_heard_as_they_are_and_disturbed(tmp_path):
     soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(1).standard_normal(3 * RATE), RATE)
     args = argparse.Namespace(data=tmp_path, cache=tmp_path / "cache")
     clips = [clip("a", [0, 3], np.ones((2, 4)), tmp_path / "a.wav")]
     samples, source, moments = speech.Windows(clips, mouth.SHARES, args, np.random.default_rng(2)).window(250)
     assert len(samples) == 250 * 320 and len(source) == len(moments) == 250 and set(source) <= {0, -1}
+    samples, source, moments = mouth.Plain(clips, mouth.SHARES, args, np.random.default_rng(2)).window(250)
+    assert len(samples) == 150 * 320 and (source == 0).all() and moments[-1] == pytest.approx(149 / 50)
+    assert np.corrcoef(samples, soundfile.read(tmp_path / "a.wav")[0])[0, 1] > 0.999
