@@ -12,6 +12,7 @@ class Style:
     articulation: float  # gain of all mouth targets
     jaw: float  # gain of the jaw ...
     lips: float  # ... and of the lips: JALI's two axes (Edwards et al. 2016, section 4.1)
+    follows: float  # power of loudness that the jaw follows
     rounding: float  # share of funnel (0) or pucker (1) in rounded lips is moved by this, -1 to 1
     teeth: float  # gain of what bares the teeth
     asymmetry: float  # -1 to 1: the subject's left (+) or right side leads
@@ -38,11 +39,12 @@ def style(rng):
     """
     jaw_share = rng.normal(0, 0.12)
     return Style(
-        articulation=np.exp(rng.normal(0, 0.09)),
+        articulation=np.exp(rng.normal(0.12, 0.14)),
         jaw=np.exp(jaw_share),
-        lips=np.exp(-0.7 * jaw_share),
+        lips=np.exp(rng.normal(0.2, 0.25) - 0.3 * jaw_share),
+        follows=rng.uniform(0.4, 1.1),
         rounding=rng.uniform(-1, 1),
-        teeth=np.exp(rng.normal(0, 0.25)),
+        teeth=np.exp(rng.normal(0.05, 0.2)),
         asymmetry=float(np.clip(rng.normal(0, 0.4), -1, 1)),
         smile=float(np.clip(rng.normal(0.02, 0.03), 0, 0.08)),
         expression=float(np.exp(rng.normal(0, 0.1))),
