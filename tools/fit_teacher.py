@@ -45,7 +45,7 @@ RIG = {  # FACEGOOD's curves, in FITTED, and what each counts
 PRIOR = dict(jawOpen=0.25, mouthFunnel=0.3, mouthPucker=0.35, mouthSmile=0.6, mouthStretch=0.25, mouthLowerDown=0.8, mouthUpperUp=0.8)
 FARTHEST = {"mouthLowerDown": 0.3, "mouthUpperUp": 0.4}  # gap tells them not apart, and lips have ends
 CARRIED = 0.18  # what all phones share of the jaw, before the film is asked
-RIDGE, LOOSE = 500.0, 60.0  # pull of a target to PRIOR, and of CARRIED, against frames of unit variance
+RIDGE, LOOSE = 1500.0, 60.0  # pull of a target to PRIOR, and of CARRIED, against frames of unit variance
 RARE = 15  # phones that are heard less often stay where PRIOR says
 SECONDS, EVERY = 10, 33  # of FACEGOOD's takes a piece of so many seconds begins every so many
 STEPS = {"ONSET": 1.25, "DECAY": 1.25, "HEAVY": 1.25, "JAW_ONSET": 1.25, "JAW_DECAY": 1.25, "LATE": 1.5}

@@ -21,12 +21,12 @@ from model_runtime.training.teacher.phones import GROUPS, LABIODENTAL, PHONES, T
 
 ONSET, DECAY = 0.09, 0.18  # seconds: lips come in half the time in which they go
 HEAVY = 0.18  # the same of lip-heavy phones, on both sides
-JAW_ONSET, JAW_DECAY = 0.30, 0.12  # a jaw comes slowly and goes with the phone
+JAW_ONSET, JAW_DECAY = 0.20, 0.12  # a jaw comes slowly and goes with the phone
 LIGHT = 0.05  # dominance left at the ends of onset and decay
 HELD = 0.15, 0.9  # of the phone: where its lips are what they are ...
 JAW_HELD = 0.3, 0.6  # ... and its jaw
 LATE = 0.5  # frames: the jaw is that much later than the sound
-CARRIED = 0.06  # how far speech holds the jaw open in every phone
+CARRIED = 0.08  # how far speech holds the jaw open in every phone
 PAUSE = 0.25  # a longer silence shuts the mouth
 USUAL = 0.85  # loudness of a vowel, at which the jaw opens as its targets say
 MIN_SHUT = 0.067  # the shortest closure that always covers two frames at 30 fps
