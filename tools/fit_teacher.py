@@ -1,7 +1,8 @@
 """The teacher's constants that fit captured speakers: python -m tools.fit_teacher DATA [--clips 80] [--search]
 
 DATA holds grid_film and facegood_mocap. Prints the targets of phones (teacher.phones.TARGETS) and CARRIED; with --search first the times
-of coarticulation, each stepped up and down while the mean of both speakers' explained variance grows. Constants are copied by hand.
+of coarticulation, each stepped up and down while the mean of both speakers' explained variance grows. Constants are copied by
+hand; there p, b and m share one pose, and h takes that of its vowel.
 
 Given the times, what the mouth does is linear in the targets, and so, nearly, are the film's lengths in the actions: targets are a
 bounded least squares in millimetres, drawn towards PRIOR of the rules' own targets (flame.poses.PHONES), because a few words hold few
@@ -30,7 +31,7 @@ from model_runtime.speech.phones import PHONES as HEARD
 from model_runtime.training import captures, corpus, films
 from model_runtime.training.teacher import coarticulation, voice
 from model_runtime.training.teacher.layout import columns
-from model_runtime.training.teacher.phones import FITTED, GROUPS, PHONES, TRACK, TRACKS
+from model_runtime.training.teacher.phones import FITTED, GROUPS, PHONES, TRACK
 from tools.evaluate import film
 
 COUNTS = {"gap": 2.0, "width": 1.0, "jaw": 1.0, "protrusion": 1.0}  # of each curve in the explained variance
@@ -46,11 +47,12 @@ PRIOR = dict(jawOpen=0.25, mouthFunnel=0.3, mouthPucker=0.35, mouthSmile=0.6, mo
 FARTHEST = {"mouthLowerDown": 0.3, "mouthUpperUp": 0.4}  # gap tells them not apart, and lips have ends
 CARRIED = 0.18  # what all phones share of the jaw, before the film is asked
 RIDGE, LOOSE = 1500.0, 60.0  # pull of a target to PRIOR, and of CARRIED, against frames of unit variance
+MORE = {"mouthPucker": 1.3}  # of what is fitted: one calm man, whose lips FACEGOOD's and the others' outdo
 RARE = 15  # phones that are heard less often stay where PRIOR says
 SECONDS, EVERY = 10, 33  # of FACEGOOD's takes a piece of so many seconds begins every so many
 STEPS = {"ONSET": 1.25, "DECAY": 1.25, "HEAVY": 1.25, "JAW_ONSET": 1.25, "JAW_DECAY": 1.25, "LATE": 1.5}
 EDGES = {"HELD": 0.15, "JAW_HELD": 0.15}
-FOLLOWS = 0.75  # power of loudness: the middle of styles.style
+FOLLOWS = 0.95  # power of loudness: the middle of styles.style
 
 
 def clip_of(phones, prosody, T, curves, first, slopes, counts):
@@ -235,9 +237,8 @@ def main():
     theta = targets(squares(speakers[0]), prior(speakers[0])).reshape(len(FITTED), -1)
     print(f"CARRIED = {theta[0, -1]:.2f}")
     for p, phone in enumerate(PHONES):
-        given = {name: round(float(theta[k, p]), 2) for k, name in enumerate(FITTED) if theta[k, p] >= 0.005}
+        given = {name: round(float(theta[k, p]) * MORE.get(name, 1), 2) for k, name in enumerate(FITTED) if theta[k, p] >= 0.005}
         print(f'    "{phone}": dict({", ".join(f"{name}={value}" for name, value in given.items())}),')
-    assert set(FITTED) < set(TRACKS)
 
 
 if __name__ == "__main__":

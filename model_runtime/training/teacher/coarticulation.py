@@ -24,7 +24,7 @@ HEAVY = 0.18  # the same of lip-heavy phones, on both sides
 JAW_ONSET, JAW_DECAY = 0.20, 0.12  # a jaw comes slowly and goes with the phone
 LIGHT = 0.05  # dominance left at the ends of onset and decay
 HELD = 0.15, 0.9  # of the phone: where its lips are what they are ...
-JAW_HELD = 0.3, 0.6  # ... and its jaw
+JAW_HELD = 0.15, 0.45  # ... and its jaw
 LATE = 0.5  # frames: the jaw is that much later than the sound
 CARRIED = 0.08  # how far speech holds the jaw open in every phone
 PAUSE = 0.25  # a longer silence shuts the mouth
@@ -201,9 +201,9 @@ def rest(phones, t, style, rng):
         if end - start <= PAUSE:
             continue
         inhale, quiet = rng.uniform() < style.breath, end - max(start, 0)
-        breath = rng.uniform(0.2, 0.42) if inhale and quiet > 0.6 else rng.uniform(0.06, 0.12)
+        breath = min(rng.uniform(0.2, 0.65), 0.6 * quiet) if inhale and quiet > 0.6 else rng.uniform(0.06, 0.16)
         last = end > t[-1]
-        window(out, t, start + rng.uniform(0.07, 0.12), end + 9 if last else end - breath, 0.1, 0.1)
+        window(out, t, start + rng.uniform(0.02, 0.12), end + 9 if last else end - breath, 0.1, 0.1)
         if breath > 0.15 and not last:
             window(breathing, t, end - 0.7 * breath, end - 0.3 * breath, 0.3 * breath, 0.3 * breath)
     return out, breathing

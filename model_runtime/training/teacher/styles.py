@@ -37,12 +37,12 @@ def style(rng):
     25.5 with the double blinks and a sigma of 0.2, because a clip of a few seconds adds spread of its own.
     Head gains stay near 1, so that the standard deviation over many performances is that of section "head" in head_motion.
     """
-    jaw_share = rng.normal(0, 0.12)
+    jaw_share = rng.normal(0.12, 0.2)
     return Style(
         articulation=np.exp(rng.normal(0.12, 0.14)),
         jaw=np.exp(jaw_share),
         lips=np.exp(rng.normal(0.3, 0.25) - 0.3 * jaw_share),
-        follows=rng.uniform(0.4, 1.1),
+        follows=rng.uniform(0.5, 1.4),
         rounding=rng.uniform(-1, 1),
         teeth=np.exp(rng.normal(0.05, 0.2)),
         asymmetry=float(np.clip(rng.normal(0, 0.4), -1, 1)),
@@ -57,5 +57,5 @@ def style(rng):
         head=float(np.exp(rng.normal(-0.5, 0.5))),
         nod_rate=rng.uniform(0.15, 0.6),
         sway=rng.normal([[-0.025, 0.02], [0, 0], [0, 0]], [[0.015, 0.012], [0.02, 0.015], [0.015, 0.012]]),
-        breath=rng.uniform(0.3, 0.8),
+        breath=rng.uniform(0.3, 0.95),
     )
