@@ -138,7 +138,7 @@ def segments(phones, share, style, T):
     jaw, lips = style.articulation * style.jaw, style.articulation * style.lips
     targets[:, TRACK["jawOpen"]] = jaw * (targets[:, TRACK["jawOpen"]] + CARRIED * np.array([n != "sil" for n in names]))
     targets[:, BARED] *= style.articulation * style.teeth
-    targets[:, [TRACK["mouthSmile"], TRACK["mouthStretch"]]] *= lips
+    targets[:, [TRACK["mouthSmile"], TRACK["mouthStretch"]]] *= lips * style.spread
     targets[:, TRACK["mouthFunnel"]] *= lips * (1 - 0.15 * style.rounding)
     targets[:, TRACK["mouthPucker"]] *= lips * (1 + 0.15 * style.rounding)
     heavy = np.array([PHONES[n].heavy for n in names])

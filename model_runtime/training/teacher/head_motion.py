@@ -14,7 +14,7 @@ from model_runtime.training.teacher.upper_face import wander
 SD = np.radians([6.0, 7.0, 5.0])  # about x, y, z over many performances (ANCHORS)
 FARTHEST = 2.3  # in SDs, before the feeling's own posture
 LAG = 1  # frames: about 30 ms behind the voice
-POSTURE, SWAY, MIDDLE = 0.65, 1.0, 0.3  # shares of SD: a performance's own posture, slow sway, and livelier movement
+POSTURE, SWAY, MIDDLE = 0.75, 1.0, 0.3  # shares of SD: a performance's own posture, slow sway, and livelier movement
 
 
 def neck(found, energy, f0, speaking, style, lively, posture, rng):

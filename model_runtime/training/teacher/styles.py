@@ -12,6 +12,7 @@ class Style:
     articulation: float  # gain of all mouth targets
     jaw: float  # gain of the jaw ...
     lips: float  # ... and of the lips: JALI's two axes (Edwards et al. 2016, section 4.1)
+    spread: float  # gain of what pulls the corners apart, besides that of the lips
     follows: float  # power of loudness that the jaw follows
     rounding: float  # share of funnel (0) or pucker (1) in rounded lips is moved by this, -1 to 1
     teeth: float  # gain of what bares the teeth
@@ -42,6 +43,7 @@ def style(rng):
         articulation=np.exp(rng.normal(0.12, 0.14)),
         jaw=np.exp(jaw_share),
         lips=np.exp(rng.normal(0.3, 0.25) - 0.3 * jaw_share),
+        spread=np.exp(rng.normal(0.35, 0.35)),
         follows=rng.uniform(0.5, 1.4),
         rounding=rng.uniform(-1, 1),
         teeth=np.exp(rng.normal(0.05, 0.2)),
@@ -54,7 +56,7 @@ def style(rng):
         brow_seconds=rng.uniform(0.12, 0.25),
         blinks=float(np.clip(22.5 / 60 * np.exp(rng.normal(-0.1, 0.45)), 0.08, 1)),
         contact=rng.uniform(0.55, 0.85),
-        head=float(np.exp(rng.normal(-0.5, 0.5))),
+        head=float(np.exp(rng.normal(-0.8, 0.6))),
         nod_rate=rng.uniform(0.15, 0.6),
         sway=rng.normal([[-0.025, 0.02], [0, 0], [0, 0]], [[0.015, 0.012], [0.02, 0.015], [0.015, 0.012]]),
         breath=rng.uniform(0.3, 0.95),
