@@ -1,8 +1,8 @@
 """The teacher's constants that fit captured speakers: python -m tools.fit_teacher DATA [--clips 80] [--search]
 
 DATA holds grid_film and facegood_mocap. Prints the targets of phones (teacher.phones.TARGETS) and CARRIED; with --search first the times
-of coarticulation, each stepped up and down while the mean of both speakers' explained variance grows. Constants are copied by
-hand; there p, b and m share one pose, and h takes that of its vowel.
+of coarticulation and the dominances of phones, each stepped up and down while the mean of both speakers' explained variance grows.
+Constants are copied by hand; there p, b and m share one pose, and h has but its jaw (the only h of many sentences is that of "white").
 
 Given the times, what the mouth does is linear in the targets, and so, nearly, are the film's lengths in the actions: targets are a
 bounded least squares in millimetres, drawn towards PRIOR of the rules' own targets (flame.poses.PHONES), because a few words hold few
@@ -52,6 +52,9 @@ RARE = 15  # phones that are heard less often stay where PRIOR says
 SECONDS, EVERY = 10, 33  # of FACEGOOD's takes a piece of so many seconds begins every so many
 STEPS = {"ONSET": 1.25, "DECAY": 1.25, "HEAVY": 1.25, "JAW_ONSET": 1.25, "JAW_DECAY": 1.25, "LATE": 1.5}
 EDGES = {"HELD": 0.15, "JAW_HELD": 0.15}
+STRONGER = 1.5  # step of the dominances of a class of phones, of jaw, rounding and lips
+CLASSES = ([p for p in PHONES if PHONES[p].vowel], *map(str.split, ("P B M", "F V", "T D N L K G NG", "S Z", "SH ZH CH JH", "TH DH")))
+CLASSES += (["R"], ["W"], ["Y"], ["HH"], ["sil"])
 FOLLOWS = 0.95  # power of loudness: the middle of styles.style
 
 
@@ -198,27 +201,47 @@ def explained(clips, folds=4):
 
 
 def search(speakers, rounds=3):
-    """Steps the times of coarticulation while the speakers' explained variance grows, in place."""
+    """Steps the times of coarticulation and the dominances of CLASSES while the speakers' explained variance grows, in place."""
     best = sum(map(explained, speakers))
+
+    def try_out(change, undo, what):
+        nonlocal best
+        while change():
+            now = sum(map(explained, speakers))
+            if now < best + 4e-4:
+                undo()
+                return
+            best = now
+            print(f"{what()}: {best / len(speakers):.4f}", flush=True)
+
     for _ in range(rounds):
         before = best
         for name, side in [(name, 0) for name in STEPS] + [(name, side) for name in EDGES for side in (0, 1)]:
             for sign in (1, -1):
-                while True:
-                    was = getattr(coarticulation, name)
+
+                def step(sign, name=name, side=side):
+                    now = getattr(coarticulation, name)
                     if name in STEPS:
-                        new = was * STEPS[name] ** sign
+                        new = now * STEPS[name] ** sign
                     else:
-                        new = tuple(edge + sign * EDGES[name] * (k == side) for k, edge in enumerate(was))
-                        if not 0 <= new[0] <= new[1] <= 1:
-                            break
-                    setattr(coarticulation, name, new)
-                    now = sum(map(explained, speakers))
-                    if now < best + 4e-4:
-                        setattr(coarticulation, name, was)
-                        break
-                    best = now
-                    print(f"{name} = {new}: {best / len(speakers):.4f}", flush=True)
+                        new = tuple(edge + sign * EDGES[name] * (k == side) for k, edge in enumerate(now))
+                    possible = name in STEPS or 0 <= new[0] <= new[1] <= 1
+                    if possible:
+                        setattr(coarticulation, name, new)
+                    return possible
+
+                try_out(lambda: step(sign), lambda: step(-sign), lambda: f"{name} = {getattr(coarticulation, name)}")
+        for phones in CLASSES:
+            for group in range(3):
+                for sign in (1, -1):
+
+                    def stronger(sign, phones=phones, group=group):
+                        for phone in phones:
+                            PHONES[phone].dominance[group] *= STRONGER**sign
+                        return True
+
+                    now = lambda: [round(float(x), 2) for x in PHONES[phones[0]].dominance]
+                    try_out(lambda: stronger(sign), lambda: stronger(-sign), lambda: f"{' '.join(phones)} {now()}")
         if best < before + 1e-3:
             break
 
