@@ -40,37 +40,37 @@ LABIODENTAL = {"F", "V"}
 # Other tracks are the rules'.
 FITTED = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthSmile", "mouthStretch", "mouthLowerDown", "mouthUpperUp")
 TARGETS = {
-    "AA": dict(jawOpen=0.51, mouthSmile=0.05, mouthLowerDown=0.21, mouthUpperUp=0.3),
-    "AE": dict(jawOpen=0.13, mouthFunnel=0.02, mouthPucker=0.11, mouthLowerDown=0.17, mouthUpperUp=0.29),
-    "AH": dict(jawOpen=0.29, mouthSmile=0.01, mouthLowerDown=0.16, mouthUpperUp=0.23),
+    "AA": dict(jawOpen=0.51, mouthSmile=0.06, mouthLowerDown=0.21, mouthUpperUp=0.3),
+    "AE": dict(jawOpen=0.14, mouthFunnel=0.02, mouthPucker=0.11, mouthLowerDown=0.17, mouthUpperUp=0.29),
+    "AH": dict(jawOpen=0.28, mouthLowerDown=0.16, mouthUpperUp=0.23),
     "AO": dict(jawOpen=0.15, mouthFunnel=0.08, mouthPucker=0.25, mouthLowerDown=0.04, mouthUpperUp=0.06),
-    "EH": dict(jawOpen=0.3, mouthSmile=0.11, mouthLowerDown=0.26, mouthUpperUp=0.33),
+    "EH": dict(jawOpen=0.3, mouthSmile=0.13, mouthStretch=0.01, mouthLowerDown=0.28, mouthUpperUp=0.35),
     "ER": dict(jawOpen=0.1, mouthFunnel=0.1, mouthPucker=0.08, mouthLowerDown=0.08),
-    "IH": dict(jawOpen=0.2, mouthSmile=0.09, mouthLowerDown=0.14, mouthUpperUp=0.17),
-    "IY": dict(jawOpen=0.05, mouthPucker=0.03, mouthSmile=0.14, mouthLowerDown=0.19, mouthUpperUp=0.24),
+    "IH": dict(jawOpen=0.19, mouthSmile=0.1, mouthLowerDown=0.16, mouthUpperUp=0.18),
+    "IY": dict(jawOpen=0.06, mouthFunnel=0.01, mouthSmile=0.16, mouthLowerDown=0.2, mouthUpperUp=0.25),
     "UH": dict(jawOpen=0.1, mouthFunnel=0.1, mouthPucker=0.12),
-    "UW": dict(mouthPucker=0.21),
+    "UW": dict(mouthPucker=0.23),
     "P": dict(jawOpen=0.1, mouthPucker=0.12),
     "B": dict(jawOpen=0.1, mouthPucker=0.12),
     "M": dict(jawOpen=0.1, mouthPucker=0.12),
-    "F": dict(jawOpen=0.12, mouthFunnel=0.02, mouthPucker=0.08, mouthLowerDown=0.04, mouthUpperUp=0.31),
+    "F": dict(jawOpen=0.12, mouthFunnel=0.03, mouthPucker=0.08, mouthLowerDown=0.04, mouthUpperUp=0.31),
     "V": dict(jawOpen=0.11, mouthLowerDown=0.01, mouthUpperUp=0.26),
-    "TH": dict(mouthSmile=0.02, mouthLowerDown=0.03, mouthUpperUp=0.01),
-    "DH": dict(mouthFunnel=0.01, mouthPucker=0.08, mouthLowerDown=0.03),
-    "S": dict(jawOpen=0.09, mouthPucker=0.01, mouthSmile=0.03, mouthLowerDown=0.14, mouthUpperUp=0.1),
-    "Z": dict(jawOpen=0.06, mouthPucker=0.02, mouthSmile=0.1, mouthStretch=0.02, mouthLowerDown=0.17, mouthUpperUp=0.09),
+    "TH": dict(mouthSmile=0.04, mouthStretch=0.02, mouthLowerDown=0.04, mouthUpperUp=0.02),
+    "DH": dict(mouthFunnel=0.01, mouthPucker=0.09, mouthLowerDown=0.02),
+    "S": dict(jawOpen=0.09, mouthSmile=0.03, mouthLowerDown=0.15, mouthUpperUp=0.11),
+    "Z": dict(jawOpen=0.06, mouthPucker=0.03, mouthSmile=0.11, mouthStretch=0.02, mouthLowerDown=0.18, mouthUpperUp=0.1),
     "SH": dict(jawOpen=0.02, mouthFunnel=0.17, mouthPucker=0.11, mouthLowerDown=0.11, mouthUpperUp=0.11),
     "ZH": dict(jawOpen=0.02, mouthFunnel=0.16, mouthPucker=0.11, mouthLowerDown=0.11, mouthUpperUp=0.1),
     "CH": dict(jawOpen=0.02, mouthFunnel=0.16, mouthPucker=0.11, mouthLowerDown=0.11, mouthUpperUp=0.1),
     "JH": dict(jawOpen=0.01, mouthFunnel=0.16, mouthPucker=0.11, mouthLowerDown=0.11, mouthUpperUp=0.1),
-    "T": dict(jawOpen=0.17, mouthSmile=0.03, mouthLowerDown=0.21, mouthUpperUp=0.14),
-    "D": dict(jawOpen=0.02, mouthFunnel=0.01, mouthPucker=0.01, mouthLowerDown=0.22, mouthUpperUp=0.15),
+    "T": dict(jawOpen=0.17, mouthSmile=0.03, mouthLowerDown=0.21, mouthUpperUp=0.15),
+    "D": dict(jawOpen=0.04, mouthFunnel=0.01, mouthLowerDown=0.22, mouthUpperUp=0.15),
     "N": dict(jawOpen=0.03, mouthSmile=0.02),
-    "L": dict(jawOpen=0.12, mouthFunnel=0.03, mouthPucker=0.05, mouthLowerDown=0.13, mouthUpperUp=0.17),
-    "K": dict(jawOpen=0.22, mouthSmile=0.04, mouthStretch=0.05, mouthLowerDown=0.02, mouthUpperUp=0.14),
-    "G": dict(jawOpen=0.1, mouthPucker=0.06, mouthUpperUp=0.1),
+    "L": dict(jawOpen=0.12, mouthFunnel=0.03, mouthPucker=0.06, mouthLowerDown=0.13, mouthUpperUp=0.17),
+    "K": dict(jawOpen=0.21, mouthSmile=0.03, mouthStretch=0.04, mouthLowerDown=0.02, mouthUpperUp=0.14),
+    "G": dict(jawOpen=0.1, mouthUpperUp=0.11),
     "NG": dict(jawOpen=0.05),
-    "R": dict(jawOpen=0.04, mouthFunnel=0.11, mouthPucker=0.13),
+    "R": dict(mouthPucker=0.23),
     "W": dict(mouthPucker=0.29),
     "Y": dict(jawOpen=0.04, mouthSmile=0.13, mouthStretch=0.03, mouthLowerDown=0.08),
     "HH": dict(jawOpen=0.08),
@@ -145,10 +145,10 @@ PHONES = {
         _tongue("K", 0.67),
         _tongue("G", 0.67),
         _tongue("NG", 0.56, 0.05),
-        _phone("R", (0.5, 1.6, 0.9, 0.2, 1)),
+        _phone("R", (0.6, 0.9, 0.9, 0.2, 1)),
         _phone("W", (2.7, 1.95, 1.8, 0.5, 1), heavy=True, aperture=0.05),
         _phone("Y", (0.6, 1.1, 1.5, 0.2, 1)),
-        _phone("HH", (0.6, 0.11, 0.3, 0.1, 0.1)),
+        _phone("HH", (0.15, 0.11, 0.2, 0.1, 0.1)),
         _phone("sil", (1, 1.8, 0.8, 1, 0.7), aperture=0.0),
     )
 }
@@ -156,7 +156,9 @@ PHONES = {
 
 def name(label):
     """ "AH0" -> "AH", pauses -> "sil", German sounds -> the ARPAbet phone that looks nearest. UtterError for any other label."""
-    phone = GERMAN.get(label, (bare(label),))[0]
+    phone = bare(label)
+    if phone not in PHONES and phone not in GLIDES:  # R and Y are ARPAbet's before they are German sounds
+        phone = GERMAN.get(label, (phone,))[0]
     if phone not in PHONES and phone not in GLIDES:
         raise UtterError(f"{label!r} is no phone; give ARPAbet phones such as AH0, and sil for a pause.")
     return phone
