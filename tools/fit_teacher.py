@@ -2,7 +2,7 @@
 
 DATA holds grid_film and facegood_mocap. Prints the targets of phones (teacher.phones.TARGETS) and CARRIED; with --search first the times
 of coarticulation and the dominances of phones, each stepped up and down while the mean of both speakers' explained variance grows.
-Constants are copied by hand; there p, b and m share one pose, and h has but its jaw (the only h of many sentences is that of "white").
+Constants are copied by hand; there p, b and m share one pose, and AO and UH are rounder (phones.py says why).
 
 Given the times, what the mouth does is linear in the targets, and so, nearly, are the film's lengths in the actions: targets are a
 bounded least squares in millimetres, drawn towards PRIOR of the rules' own targets (flame.poses.PHONES), because a few words hold few

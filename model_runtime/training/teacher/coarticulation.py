@@ -12,11 +12,11 @@ sentences left out; s26 (11 clips) and s31 (10), whose films chose no target and
 give:
 
             lip gap                 width                   jaw                     protrusion
-    s1      .73 3.1, .80 2.5        .47 2.1, .53 1.3        .71 2.2, .80 1.7        .43 1.2, .62 .75
-    s26     .44 5.2, .56 4.3           .52 2.3, .51 1.7           .75 2.3, .74 2.0           .46 1.4, .62 .89
-    s31     .71 3.8, .78 3.2           .45 3.5, .49 2.6           .61 2.9, .60 2.3           .48 1.6, .64 .97
+    s1      .73 3.1, .81 2.4        .47 2.1, .55 1.3        .71 2.2, .80 1.7        .43 1.2, .62 .75
+    s26     .44 5.2, .57 4.2           .52 2.3, .55 1.7           .75 2.3, .74 1.9           .46 1.4, .63 .89
+    s31     .71 3.8, .79 3.1           .45 3.5, .50 2.6           .61 2.9, .61 2.3           .48 1.6, .67 .95
 
-FACEGOOD's five takes, r within 0.1 s: jaw .81 before, .79 after; funnel and pucker .62 before, .61 after. Loudness alone predicts her
+FACEGOOD's five takes, r within 0.1 s: jaw .81 before, .79 after; funnel and pucker .62 before, .59 after. Loudness alone predicts her
 jaw with .77.
 """
 
