@@ -3,7 +3,7 @@
 The rules are those of JALI (Edwards et al. 2016, section 4.2): non-nasal consonants part the lips, tongue-only phones leave the
 lips to their neighbours, lip-heavy phones start early and end late. Targets meet with dominances as in Cohen and Massaro (1993,
 section 4). Dominances of jaw, rounding and lips were fitted with the times of coarticulation.py, each by class of phones and within a
-third to four times what the rules had.
+third to four times what the rules had; those of R, Y and HH are set by hand, for the search took R for HH.
 """
 
 from dataclasses import dataclass
