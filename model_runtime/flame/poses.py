@@ -1,8 +1,8 @@
 """Named faces, as combinations of face actions: what each phone asks of the mouth, the 15 visemes, the 8 emotions.
 
 Amounts are 0 to 1 of a face action (the 52 ARKit names; a paired one named without its side stands for both sides) or of the
-tongue's channels tongue_tip_up, tongue_back_up, tongue_out. The teacher (model_runtime.training.teacher) speaks and feels with
-the same tables.
+tongue's channels tongue_tip_up, tongue_back_up, tongue_out. The teacher (model_runtime.training.teacher) feels with
+the same table; what it asks of a phone in running speech is smaller (teacher.phones).
 
     pose(head, "aa");  pose(head, "happy", 2 / 3);  pose(head, {"mouthSmileLeft": 0.5})  -> Motion's row [65]
 """
