@@ -172,7 +172,7 @@ def bend(L, frames, off, rng):
 
 
 class Losses:
-    """x0, velocity and smoothness in normalised channels; on the head itself landmarks of mouth, brows and lids, the lip gap, the
+    """x0, velocity and smoothness in normalised channels; on the head itself landmarks of mouth, chin, brows and lids, the lip gap, the
     lower lip's place where it comes near the upper teeth (f, v), and the mouth's width (rounded vowels); and what two frozen experts
     say of the predicted Motion: whether the lips fit the content (sync.py) and the face the Feeling (emotion/space.py).
 
@@ -182,7 +182,7 @@ class Losses:
 
     def __init__(self, head, mean, std, device="cpu", expert=None, feels=None):
         """expert: sync.Expert or None; feels: space.MotionEncoder or None."""
-        names = [n for n in head.landmark_names if str(n).startswith(("lip_", "brow_", "lid_"))]
+        names = [n for n in head.landmark_names if str(n).startswith(("lip_", "brow_", "lid_")) or n == "chin"]
         ring = [*head.lip_inner_upper[::2], *head.lip_inner_lower[::2]]
         self.tensors = lbs.tensors(head, [*(head.landmark(n) for n in names), *ring], device)
         place = [str(n) for n in names].index

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from scipy.stats import wasserstein_distance
 
-from contract import FPS, LIDS, NECK, PerformRequest, UtterError
+from contract import FPS, LIDS, NECK, PerformRequest, UtterError, say
 from model_runtime.audio import load_voice
 from model_runtime.capture import fit, measures, neutral_of
 from model_runtime.capture.track import TOUCH, in_face
@@ -19,9 +19,11 @@ from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 from model_runtime.speech.content import resample
+from model_runtime.speech.encoder import load_encoder
 from model_runtime.speech.phones import PHONES, VOWELS
 from model_runtime.speech.pronounce import pronounce
 from model_runtime.training import corpus, films, teacher
+from model_runtime.training import mouth as training_mouth
 from tools.evaluate import metrics, mouth, table
 from tools.evaluate.measure import melody, shares
 
@@ -128,6 +130,7 @@ def measure(args, performer, models, tally, report):
     count = seconds = 0
     for speaker, clips in by_speaker.items():
         neutral = neutral_of([film.track for film in whole if film.speaker == speaker])
+        performer.encoder = strangers(args, speaker, performer.encoder)
         for film in corpus.spread(clips, args.clips):
             count, seconds = count + 1, seconds + film.seconds
             add = lambda model, seed, figures, film=film: [
@@ -156,11 +159,20 @@ def measure(args, performer, models, tally, report):
                     compare(name, seed, performer.perform(request).values)
                 if film.words:
                     share, strength = shares(performer.feelings, feeling)
-                    compare(
-                        "teacher", seed, teacher.perform(known_phones(film, content), melody(content), share, strength, seed, head, T=T)
-                    )
+                    phones, curves = known_phones(film, content), resample(content, FPS, T)[:, layout.MOUTH]
+                    values = teacher.perform(phones, melody(content), share, strength, seed, head, T=T, curves=curves)
+                    compare("teacher", seed, values)
             report(f"film: {film.name}")
     return count, seconds
+
+
+def strangers(args, speaker, shipped):
+    """The encoder whose mouth curves never learned from that speaker (training/mouth.py), where there is one; else the shipped one."""
+    path = training_mouth.stranger(args.cache, speaker)
+    if speaker not in films.HELD_OUT or path.is_file():
+        return load_encoder(path=path) if path.is_file() else shipped
+    say(f"The mouth curves have learned from {speaker}: `python build.py train mouth` makes some that have not, in {args.cache}.")
+    return shipped
 
 
 def figures(ours, film, times, true, gap):
