@@ -127,10 +127,10 @@ def measure(args, performer, models, tally, report):
     by_speaker = {}
     for film in found:
         by_speaker.setdefault(film.speaker, []).append(film)
-    count = seconds = 0
+    count, seconds, shipped = 0, 0, performer.encoder
     for speaker, clips in by_speaker.items():
         neutral = neutral_of([film.track for film in whole if film.speaker == speaker])
-        performer.encoder = strangers(args, speaker, performer.encoder)
+        performer.encoder = strangers(args, speaker, shipped)
         for film in corpus.spread(clips, args.clips):
             count, seconds = count + 1, seconds + film.seconds
             add = lambda model, seed, figures, film=film: [
@@ -168,9 +168,11 @@ def measure(args, performer, models, tally, report):
 
 def strangers(args, speaker, shipped):
     """The encoder whose mouth curves never learned from that speaker (training/mouth.py), where there is one; else the shipped one."""
+    if speaker not in films.HELD_OUT:
+        return shipped
     path = training_mouth.stranger(args.cache, speaker)
-    if speaker not in films.HELD_OUT or path.is_file():
-        return load_encoder(path=path) if path.is_file() else shipped
+    if path.is_file():
+        return load_encoder(path=path)
     say(f"The mouth curves have learned from {speaker}: `python build.py train mouth` makes some that have not, in {args.cache}.")
     return shipped
 
