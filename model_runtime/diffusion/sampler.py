@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d, median_filter
 
 from contract import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE, Cancelled, UtterError
 from model_runtime.diffusion.generator import STEPS, WINDOW
+from model_runtime.diffusion.follow import follow
 from model_runtime.diffusion.lips import mouth, seal
 from model_runtime.diffusion.pins import HeldPins
 from model_runtime.speech.content import COLUMNS as CONTENT
@@ -119,7 +120,7 @@ def sample(
     where words asked for the feeling; beta [300]; pins: Pins, met exactly; quality: draft or final
     (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).
-    heard [T, 59]: Content that seals the lips where content30 is hidden states, which do not say when they shut; None: no seal.
+    heard [T, 59]: Content that the mouth follows and that seals the lips where content30 is hidden states; None: neither.
     UtterError if the arrays' lengths differ, a number in them is not finite, or the generator learned from another encoder.
     """
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
@@ -172,7 +173,8 @@ def sample(
     values = clean * std + mean  # the last prediction: what x is at the end, without rounding
     heard = content if content.shape[1] == CONTENT else heard
     if heard is not None:
-        values = seal(generator, values, torch.as_tensor(np.asarray(heard, np.float32)), beta, pins)
+        heard = torch.as_tensor(np.asarray(heard, np.float32))
+        values = seal(generator, follow(generator, values, heard, feeling, beta, pins), heard, beta, pins)
     values = limit(values)
     progress("diffusing", 1.0)
     return pins.put_back(values).numpy().astype(np.float32)
