@@ -56,6 +56,13 @@ def parse(argv):
         help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only",
     )
     parser.add_argument("--film", action="store_true", help="against the tracked films of grid_film instead; writes film.json")
+    parser.add_argument("--prompts", nargs="+", default=[], metavar="WORDS", help="with --film: performances with these feelings, too")
+    parser.add_argument(
+        "--side-by-side",
+        type=Path,
+        metavar="FOLDER",
+        help="with --film: instead of a table, films and sheets of the first model's performances, one a speaker or --clips of each",
+    )
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
