@@ -210,13 +210,19 @@ class Speaker:
                 self.tally.add("Life on film", "apart blinks", model, self.name, seed, apart)
 
 
-def measure(args, performer, models, tally, report):
-    """Every film of the split into the tally; returns how many, and their seconds."""
-    head = performer.builtin
+def find(args):
+    """(all Films of --data, those of the split)."""
     whole = films.films(f"{args.data}/grid_film")
     chosen = [film for film in whole if film.split == args.split]
     if not chosen:
         raise UtterError(f"There are no films of the split {args.split} in {args.data}; name their folder with --data.")
+    return whole, chosen
+
+
+def measure(args, performer, models, tally, report):
+    """Every film of the split into the tally; returns how many, and their seconds."""
+    head = performer.builtin
+    whole, chosen = find(args)
     names = dict.fromkeys(film.speaker for film in chosen)
     neutrals = {name: neutral_of([film.track for film in whole if film.speaker == name]) for name in names}
     again = {name: everything_said(performer, [film for film in whole if film.speaker == name], neutrals[name]) for name in names}
@@ -256,9 +262,9 @@ def perform(args, performer, models, speaker, clip):
     for seed in range(args.seeds):
         for name, generator in models.items():
             performer.generator = generator
-            play = lambda prompt=None, seed=seed: performer.perform(
-                PerformRequest(voice=str(clip.film.sound), quality=args.quality, seed=seed, prompt=prompt)
-            ).values
+            play = lambda prompt=None, seed=seed: (
+                performer.perform(PerformRequest(voice=str(clip.film.sound), quality=args.quality, seed=seed, prompt=prompt)).values
+            )
             speaker.compare(clip, name, seed, play())
             lives.setdefault(name, []).append(speaker.lives[name, seed][-1])
             for prompt in args.prompts:

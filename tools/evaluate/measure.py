@@ -212,8 +212,8 @@ def motion(bench):
 
 
 def beats(prosody, seconds, values, brows, seed, rotations=20):
-    """Beat consistency of head and brows (values [T, 65], brows [T, n, 3]) with the accents of a voice of so many seconds (prosody [Tc, 3]),
-    and of the same movements at other times."""
+    """Beat consistency of head and brows (values [T, 65], brows [T, n, 3]) with the accents of a voice of so many seconds
+    (prosody [Tc, 3]), and of the same movements at other times."""
     heard = metrics.accents(prosody[:, 0], prosody[:, 2], layout.FPS)
     rng, found = np.random.default_rng(seed), {}
     for name, motion_ in (("head", values[:, NECK]), ("brow", brows.reshape(len(brows), -1))):

@@ -14,14 +14,21 @@ import numpy as np
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-from contract import FPS, NECK, muted
+from contract import FPS, NECK, PerformRequest, muted
+from model_runtime.audio import load_voice
+from model_runtime.capture import fit, neutral_of
 from model_runtime.capture.track import BROWS, ROW
 from model_runtime.flame import lbs
+from model_runtime.speech import words
+from model_runtime.training import corpus, films
 from tools import render
+from tools.evaluate.film import find
 
 SIZE = 300, 360  # pixels of a face, width and height
 TALL = 0.19  # metres of the head in the picture's height
-LOOK = -0.008  # metres: the middle of the picture, below the eyes' middle by so much more than the lips' half
+BELOW = 0.2  # of TALL: how far the picture's middle lies below the eyes'
+EYES_APART = 0.091  # metres, of the head's outer eye corners
+LIPS_BELOW = 0.080  # metres, from the nose's root to the middle of the mouth on the sheet
 CROP = 150, 120  # pixels of a mouth on the sheet
 AROUND = (-4, -3, -2, -1, 0, 1, 2, 3, 4)  # frames on the sheet around the middle of a phone
 SHAPES = {"P": "p", "B": "b", "M": "m", "F": "f", "V": "v", "W": "w", "UW": "oo"}
@@ -43,6 +50,29 @@ COLOURS = {  # of the head's regions and parts, 0 to 1
     "lashes": (0.08, 0.06, 0.05),
 }
 UNSEEN = ("tear", "cornea")  # what lies clear before an eye
+
+
+def run(args, performer, models, report):
+    """Films and sheets of args.clips of each speaker (one, if not said), as the first model performs them with seed 0."""
+    whole, chosen = find(args)
+    performer.generator = next(iter(models.values()))
+    for speaker in dict.fromkeys(film.speaker for film in chosen):
+        neutral = neutral_of([film.track for film in whole if film.speaker == speaker])
+        for film in corpus.spread([film for film in chosen if film.speaker == speaker], args.clips or 1):
+            values = performer.perform(PerformRequest(voice=str(film.sound), quality=args.quality)).values
+            captured = fit(film.track, neutral, performer.builtin, len(values)).values
+            for path in write(film, performer.builtin, captured, values, phones_of(film, performer), args.side_by_side):
+                report(str(path))
+
+
+def phones_of(film, performer):
+    """[(start, end, phone, word), ...] of the sentence that the clip's name spells, as the encoder hears it."""
+    found = words.align(performer.encoder.encode(load_voice(film.sound)), films.sentence(film.name))
+    if not found:
+        return []
+    middle = lambda start, end: (start + end) / 2
+    spoken = lambda moment: min(found.words, key=lambda word: max(word[0] - moment, moment - word[1]))[2]
+    return [(start, end, sound.phone, spoken(middle(start, end))) for start, end, sound, _ in found.phones]
 
 
 def write(film, head, captured, performed, phones, folder):
@@ -82,7 +112,10 @@ def caption(phones, moment):
 def on_picture(points):
     """Points [47, 3] in pixels of the film -> [47, 2] in pixels of SIZE: the outer eye corners as far apart as on the head."""
     left, right = points[ROW[263], :2], points[ROW[33], :2]
-    return (points[:, :2] - (left + right) / 2) * (0.091 * SIZE[1] / TALL / np.linalg.norm(left - right)) + (SIZE[0] / 2, 0.30 * SIZE[1])
+    return (points[:, :2] - (left + right) / 2) * (EYES_APART * SIZE[1] / TALL / np.linalg.norm(left - right)) + (
+        SIZE[0] / 2,
+        (0.5 - BELOW) * SIZE[1],
+    )
 
 
 def schematic(points, text):
@@ -119,13 +152,13 @@ class Stage:
         self.scene = scene = bpy.data.scenes.new("Side by side")
         vertices, faces, colours = body(head)
         self.mesh = bpy.data.meshes.new("Head")
-        self.mesh.from_pydata(np.zeros((len(colours), 3)).tolist() if vertices is None else vertices.tolist(), [], faces.tolist())
+        self.mesh.from_pydata(vertices.tolist(), [], faces.tolist())
         self.mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), bool))
         self.mesh.color_attributes.new("Colour", "FLOAT_COLOR", "POINT").data.foreach_set("color", colours.ravel())
         scene.collection.objects.link(bpy.data.objects.new("Head", self.mesh))
         camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
         camera.data.type, camera.data.ortho_scale = "ORTHO", TALL
-        middle = eyes_middle(head)[1] - 0.2 * TALL
+        middle = eyes_middle(head)[1] - BELOW * TALL
         camera.location = (0, middle, 1)
         scene.collection.objects.link(camera)
         scene.camera = camera
@@ -176,7 +209,7 @@ def mouth_middle(head, values):
     still = np.zeros_like(values)
     still[:, NECK] = values[:, NECK]
     at = lbs.pose(head, still, None, [head.landmark("lip_inner_upper_mid")])[:, 0, :2]
-    middle = np.array([0, eyes_middle(head)[1] - 0.2 * TALL])
+    middle = np.array([0, eyes_middle(head)[1] - BELOW * TALL])
     return (at - middle) * (1, -1) * SIZE[1] / TALL + np.array(SIZE) / 2
 
 
@@ -201,11 +234,13 @@ def sheet(film, phones, drawn, heads, points, middles, path):
         for column, offset in enumerate(AROUND):
             i = int(np.clip(frame + offset, 0, len(drawn) - 1))
             lips = on_picture(points[i])[[ROW[13], ROW[168]]]
-            lips = np.array([lips[0, 0], lips[1, 1] + 0.080 * SIZE[1] / TALL])  # below the nose's root, so that the jaw is seen to move
+            lips = np.array(
+                [lips[0, 0], lips[1, 1] + LIPS_BELOW * SIZE[1] / TALL]
+            )  # below the nose's root, so that the jaw is seen to move
             for row, (image, middle) in enumerate([(drawn[i], lips), *((heads[n][i], middles[n][i]) for n in (0, 1))]):
-                page[
-                    top + row * CROP[1] : top + (row + 1) * CROP[1] - 2, left + column * CROP[0] : left + (column + 1) * CROP[0] - 2
-                ] = cut(image, middle)[:-2, :-2]
+                page[top + row * CROP[1] : top + (row + 1) * CROP[1] - 2, left + column * CROP[0] : left + (column + 1) * CROP[0] - 2] = (
+                    cut(image, middle)[:-2, :-2]
+                )
     figure = plt.figure(figsize=(page.shape[1] / 100, page.shape[0] / 100), dpi=100)
     figure.figimage(page)
     for k, (frame, text) in enumerate(chosen):

@@ -44,9 +44,7 @@ def ranked(here, place, takes):
     """Takes that say the word at that place of the take `here`, those first that share most neighbours; never itself."""
     sentence = here.sentence
     same = [
-        take
-        for take in takes
-        if take.name != here.name and len(take.spoken) == len(sentence) and take.sentence[place] == sentence[place]
+        take for take in takes if take.name != here.name and len(take.spoken) == len(sentence) and take.sentence[place] == sentence[place]
     ]
     beside = [k for k in (place - 1, place + 1) if 0 <= k < len(sentence)]
     return sorted(same, key=lambda take: -sum(take.sentence[k] == sentence[k] for k in beside))
