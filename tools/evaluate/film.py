@@ -203,7 +203,8 @@ class Speaker:
         """What is told of all clips together: after one scale, and of the times between blinks."""
         for (model, seed, name), entries in self.pairs.items():
             for (clip, _), (error, spread) in zip(entries, scaled([pair for _, pair in entries])):
-                self.count(model, clip, seed, {f"scaled {name}": (error, 1), f"alike {name}": (abs(spread - 1) <= ALIKE, 1)})
+                alike = (abs(spread - 1) <= ALIKE, 1)
+                self.count(model, clip, seed, {f"scaled {name}": (error, 1), f"evened {name}": [spread], f"alike {name}": alike})
         for (model, seed), lives in self.lives.items():
             apart = life.apart_blinks(lives, self.lives["captured", 0])
             if apart is not None:
@@ -226,6 +227,8 @@ def measure(args, performer, models, tally, report):
     names = dict.fromkeys(film.speaker for film in chosen)
     neutrals = {name: neutral_of([film.track for film in whole if film.speaker == name]) for name in names}
     again = {name: everything_said(performer, [film for film in whole if film.speaker == name], neutrals[name]) for name in names}
+    for section in ("Film", *(f"Speaker, {name}" for name in names)):
+        tally.counts.setdefault(section, {})  # the order in which they are told
     count = seconds = 0
     for name in names:
         speaker = Speaker(name, tally, head)

@@ -83,16 +83,14 @@ def moved(moments, start, end, there_start, there_end, before, after):
 
 
 def columns(here, speaker, takes, frames):
-    """{column: curves at 30 fps [frames]} of the takes {speaker: [Take]}: one take of the speaker himself, one of other speakers, and the
-    mean of MEAN, where all words are found."""
+    """{column: curves at 30 fps [frames]} of the takes {speaker: [Take]}: one take of the speaker himself and one of other speakers, and of
+    both the mean of MEAN, where all words are found so often."""
     moments = np.arange(frames) / FPS
     others = [take for name, found in takes.items() if name != speaker for take in found]
     found = {}
-    for column, pool in (("own take", takes[speaker]), ("another's take", others)):
-        found[column] = again(here, pool, moments)
+    for whose, pool in (("own", takes[speaker]), ("another's", others)):
+        found[f"{whose} take"] = again(here, pool, moments)
         several = [again(here, pool, moments, which) for which in range(MEAN)]
         if all(several):
-            found[f"mean of {MEAN}" + (" own" if column == "own take" else "")] = {
-                name: np.mean([take[name] for take in several], 0) for name in here.curves
-            }
+            found[f"{whose}, mean of {MEAN}"] = {name: np.mean([take[name] for take in several], 0) for name in here.curves}
     return {column: curves for column, curves in found.items() if curves}
