@@ -41,7 +41,7 @@ def figures(head, track, neutral, values, seconds):
     lip = 1000 * lbs.pose(head, mouth.still(values), None, [head.landmark("lip_inner_lower_mid")])[:, 0]
     tremor = np.linalg.norm(np.diff(lip, 2, axis=0), axis=1)[calm[2:] & calm[1:-1] & calm[:-2]]
     return {
-        "r": (np.corrcoef(np.interp(moments, times, film["gap"]), gap)[0, 1], 1),
+        "r": (np.corrcoef(np.interp(moments, times, film["gap"]), gap)[0, 1] if gap.std() else 0.0, 1),
         "contacts": (sum(kept), len(kept)),
         "blinks": (sum(shut), len(shut)),
         "tremor": (tremor.sum(), len(tremor)),
