@@ -9,8 +9,8 @@ import torch
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from contract import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE, Cancelled, UtterError
-from model_runtime.diffusion.generator import STEPS, WINDOW
 from model_runtime.diffusion.follow import follow
+from model_runtime.diffusion.generator import STEPS, WINDOW
 from model_runtime.diffusion.lips import mouth, seal
 from model_runtime.diffusion.pins import HeldPins
 from model_runtime.speech.content import COLUMNS as CONTENT

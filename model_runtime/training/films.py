@@ -15,6 +15,14 @@ from model_runtime.capture.track import BLENDSHAPES, POINTS
 from model_runtime.motion import read_npz
 
 HELD_OUT = {"s26", "s31"}
+PATTERN = (  # a sentence's six words, of whose letters the clip's name is made
+    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+    {"b": "blue", "g": "green", "r": "red", "w": "white"},
+    {"a": "at", "b": "by", "i": "in", "w": "with"},
+    {},
+    dict(zip("z123456789", "zero one two three four five six seven eight nine".split())),
+    {"a": "again", "n": "now", "p": "please", "s": "soon"},
+)
 SLICE = 20  # of the learned speaker's sentences one in so many is held out
 
 
@@ -37,6 +45,11 @@ def split_of(name, speaker):
     """Of a clip: a speaker that is held out whole, or a sentence of another, chosen by its name alone, is `dev`."""
     sentence = name.removeprefix(f"{speaker}_")
     return "dev" if speaker in HELD_OUT or zlib.crc32(sentence.encode()) % SLICE == 0 else "train"
+
+
+def sentence(name):
+    """The words of a clip: "s1_bbaf2n" -> ["bin", "blue", "at", "f", "two", "now"]."""
+    return [words.get(letter, letter) for words, letter in zip(PATTERN, name.rpartition("_")[2])]
 
 
 def films(folder, split=None):

@@ -5,7 +5,8 @@ LibriSpeech with labels by PocketSphinx's alignment of its text, German is EmoDB
 compared with labels, not with faces. Motion is compared with several of the teacher's performances of the same labels, because
 captured FLAME motion is not available; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
 
-With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices.
+With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices, and
+with other people who say the same words. --side-by-side makes films to be looked at.
 """
 
 import argparse
@@ -56,6 +57,13 @@ def parse(argv):
         help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only",
     )
     parser.add_argument("--film", action="store_true", help="against the tracked films of grid_film instead; writes film.json")
+    parser.add_argument("--prompts", nargs="+", default=[], metavar="WORDS", help="with --film: performances with these feelings, too")
+    parser.add_argument(
+        "--side-by-side",
+        type=Path,
+        metavar="FOLDER",
+        help="with --film: instead of a table, films and sheets of the first model's performances, one a speaker or --clips of each",
+    )
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
@@ -124,6 +132,11 @@ def run(args):
 def run_film(args, performer, models):
     from tools.evaluate import film
 
+    if args.side_by_side:
+        from tools.evaluate import side_by_side
+
+        side_by_side.run(args, performer, models, say)
+        return 0
     began = time.monotonic()
     kept = film.run(args, performer, models, lambda line: complain(f"{time.monotonic() - began:6.0f} s  {line}"))
     args.out.mkdir(parents=True, exist_ok=True)

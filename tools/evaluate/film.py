@@ -2,17 +2,17 @@
 
 Lengths are those of a head whose outer eye corners are as far apart as the built-in one's: one scale per speaker. Columns beside the
 models: `captured` is the film put on the head (what the fit loses), `teacher` performs the words at their known times (the learned
-speaker's only), `loudness` is the voice's in place of every curve.
+speaker's only), `loudness` is the voice's in place of every curve, and takes are people who say the same words (takes.py).
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.stats import wasserstein_distance
 
 from contract import FPS, LIDS, NECK, PerformRequest, UtterError, say
 from model_runtime.audio import load_voice
-from model_runtime.capture import fit, measures, neutral_of
+from model_runtime.capture import measures, neutral_of
 from model_runtime.capture.track import TOUCH, in_face
 from model_runtime.flame import lbs
 from model_runtime.pipeline import frame_count
@@ -24,12 +24,13 @@ from model_runtime.speech.phones import PHONES, VOWELS
 from model_runtime.speech.pronounce import pronounce
 from model_runtime.training import corpus, films, teacher
 from model_runtime.training import mouth as training_mouth
-from tools.evaluate import metrics, mouth, table
+from tools.evaluate import life, metrics, mouth, table, takes, tracked
 from tools.evaluate.measure import melody, shares
 
 GRID = 100  # samples a second on which curves are compared
 LAG = 12  # of them: how much earlier or later a curve may be
 NEAR = 0.04  # seconds within which lips meet that meet on film
+ALIKE = 0.15  # a spread so near to the film's is its own
 OPEN = 3 * TOUCH  # lip gap on film from which lips that meet are wrong
 LENGTHS = ("gap", "width", "jaw", "protrusion")
 PLACES = ("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_corner_left", "lip_corner_right", "lip_outer_upper_mid", "lip_outer_lower_mid")
@@ -70,17 +71,31 @@ def on_film(head, film, neutral):
 # ---- one clip
 
 
+def together(curve, times, true):
+    """A curve [T] at 30 fps and the film's at times, both on GRID."""
+    grid = np.arange(times[0], min(times[-1], (len(curve) - 1) / FPS), 1 / GRID)
+    return np.interp(grid, np.arange(len(curve)) / FPS, curve), np.interp(grid, times, true)
+
+
 def against(curve, times, true):
     """(r at the best lag, that lag in seconds, + is a curve that is early, mean error, spread over the film's) of a curve [T] at 30 fps
     with the film's at times. Errors are of the curves about their means, without a lag."""
-    grid = np.arange(times[0], min(times[-1], (len(curve) - 1) / FPS), 1 / GRID)
-    ours, theirs = np.interp(grid, np.arange(len(curve)) / FPS, curve), np.interp(grid, times, true)
+    ours, theirs = together(curve, times, true)
     if min(ours.std(), theirs.std()) < 1e-6:
         return 0.0, 0.0, float(np.abs(theirs - theirs.mean()).mean()), 0.0
     r = metrics.lagged(ours, theirs, range(-LAG, LAG + 1))
     best = max(r, key=r.get)
     error = np.abs(ours - ours.mean() - theirs + theirs.mean()).mean()
     return r[best], best / GRID, float(error), float(ours.std() / theirs.std())
+
+
+def scaled(pairs):
+    """[(mean error, spread over the film's), ...] of a speaker's clips after one scale of all of them, that which makes the spread over
+    all of them the film's; pairs: [(ours, theirs), ...] of together(). Errors are of the curves about their means."""
+    ours, theirs = ([curve - curve.mean() for curve in side] for side in zip(*pairs))
+    power = lambda curves: sum((curve**2).sum() for curve in curves)
+    scale = np.sqrt(power(theirs) / max(power(ours), 1e-12))
+    return [(np.abs(scale * a - b).mean(), scale * a.std() / max(b.std(), 1e-6)) for a, b in zip(ours, theirs)]
 
 
 def closures(shut, times, gap):
@@ -117,52 +132,123 @@ def known_phones(film, content):
 # ---- all of them
 
 
+@dataclass(frozen=True)
+class Clip:
+    """A Film and what is compared with it: times [n] s and true {name: [n]}, LENGTHS in mm; gap [n] as it was tracked; the film put on the
+    head, with its curves on_head(), its Life and how long the fit took."""
+
+    film: object
+    samples: np.ndarray
+    content: np.ndarray
+    times: np.ndarray
+    true: dict
+    gap: np.ndarray
+    motion: object
+    captured: dict
+    life: life.Life
+    seconds: float
+
+    @property
+    def frames(self):
+        return len(self.motion.values)
+
+
+def prepare(film, neutral, performer):
+    """Clip of a Film."""
+    head, samples = performer.builtin, load_voice(film.sound)
+    content = performer.encoder.encode(samples)
+    motion, seconds = tracked.timed(film.track, neutral, head, frame_count(len(samples)))
+    captured = on_head(head, motion.values)
+    lives = life.life(head, motion.values, captured, melody(content))
+    gap = measures(in_face(film.track, neutral.points))["gap"]
+    return Clip(film, samples, content, *on_film(head, film, neutral), gap, motion, captured, lives, seconds)
+
+
+class Speaker:
+    """A speaker's clips: what is counted of each goes into the tally, and at last what takes all of them."""
+
+    def __init__(self, name, tally, head):
+        self.name, self.tally, self.head = name, tally, head
+        self.pairs, self.lives = {}, {}
+
+    def add(self, clip, model, seed, curves):
+        """Curves {name: [T]} at 30 fps, some or all of on_head()'s."""
+        counted = {}
+        for name in LENGTHS:
+            r, lag, error, spread = against(curves[name], clip.times, clip.true[name])
+            counted |= {f"r {name}": (r, 1)}
+            if model != "loudness":
+                counted |= {f"error {name}": (error, 1), f"spread {name}": [spread]}
+                entry = clip.film.name, together(curves[name], clip.times, clip.true[name])
+                self.pairs.setdefault((model, seed, name), []).append(entry)
+            if name == "gap":
+                counted["lag"] = [lag]
+        if "shut" in curves:
+            counted["closures"], counted["false closures"] = closures(curves["shut"], clip.times, clip.gap)
+        self.count(model, clip.film.name, seed, counted)
+
+    def count(self, model, clip, seed, counted):
+        for section in ("Film", f"Speaker, {self.name}"):
+            self.tally.add_all(section, model, clip, seed, counted)
+
+    def lived(self, clip, model, seed, ours):
+        """A Life of that clip."""
+        self.lives.setdefault((model, seed), []).append(ours)
+        self.tally.add_all("Life on film", model, clip.film.name, seed, life.figures(self.head, ours, clip.life))
+
+    def compare(self, clip, model, seed, values):
+        curves = on_head(self.head, values)
+        self.add(clip, model, seed, curves)
+        self.lived(clip, model, seed, life.life(self.head, values, curves, melody(clip.content), seed))
+
+    def finish(self):
+        """What is told of all clips together: after one scale, and of the times between blinks."""
+        for (model, seed, name), entries in self.pairs.items():
+            for (clip, _), (error, spread) in zip(entries, scaled([pair for _, pair in entries])):
+                alike = (abs(spread - 1) <= ALIKE, 1)
+                self.count(model, clip, seed, {f"scaled {name}": (error, 1), f"evened {name}": [spread], f"alike {name}": alike})
+        for (model, seed), lives in self.lives.items():
+            apart = life.apart_blinks(lives, self.lives["captured", 0])
+            if apart is not None:
+                self.tally.add("Life on film", "apart blinks", model, self.name, seed, apart)
+
+
+def find(args):
+    """(all Films of --data, those of the split)."""
+    whole = films.films(f"{args.data}/grid_film")
+    chosen = [film for film in whole if film.split == args.split]
+    if not chosen:
+        raise UtterError(f"There are no films of the split {args.split} in {args.data}; name their folder with --data.")
+    return whole, chosen
+
+
 def measure(args, performer, models, tally, report):
     """Every film of the split into the tally; returns how many, and their seconds."""
     head = performer.builtin
-    whole = films.films(f"{args.data}/grid_film")
-    found = [film for film in whole if film.split == args.split]
-    if not found:
-        raise UtterError(f"There are no films of the split {args.split} in {args.data}; name their folder with --data.")
-    by_speaker = {}
-    for film in found:
-        by_speaker.setdefault(film.speaker, []).append(film)
+    whole, chosen = find(args)
+    names = dict.fromkeys(film.speaker for film in chosen)
+    neutrals = {name: neutral_of([film.track for film in whole if film.speaker == name]) for name in names}
+    again = {name: everything_said(performer, [film for film in whole if film.speaker == name], neutrals[name]) for name in names}
+    for section in ("Film", *(f"Speaker, {name}" for name in names)):
+        tally.counts.setdefault(section, {})  # the order in which they are told
     count, seconds, shipped = 0, 0, performer.encoder
-    for speaker, clips in by_speaker.items():
-        neutral = neutral_of([film.track for film in whole if film.speaker == speaker])
-        performer.encoder = strangers(args, speaker, shipped)
-        for film in corpus.spread(clips, args.clips):
+    for name in names:
+        speaker = Speaker(name, tally, head)
+        performer.encoder = strangers(args, name, shipped)
+        for film in corpus.spread([film for film in chosen if film.speaker == name], args.clips):
             count, seconds = count + 1, seconds + film.seconds
-            add = lambda model, seed, figures, film=film: [
-                tally.add_all(section, model, film.name, seed, figures) for section in ("Film", f"Film, {film.speaker}")
-            ]
-            samples = load_voice(film.sound)
-            T = frame_count(len(samples))
-            content = performer.encoder.encode(samples)
-            times, true = on_film(head, film, neutral)
-            gap = measures(in_face(film.track, neutral.points))["gap"]
-            motion = fit(film.track, neutral, head, T)
-            captured = on_head(head, motion.values)
-
-            def compare(model, seed, values, captured=captured, times=times, true=true, gap=gap, add=add):
-                ours = on_head(head, values)
-                add(model, seed, figures(ours, captured, times, true, gap))
-
-            loud = resample(content, FPS, T)[:, layout.NAMES.index("energy")]
-            add("loudness", 0, {f"r {name}": (against(loud, times, true[name])[0], 1) for name in LENGTHS})
-            compare("captured", 0, motion.values)
-            feeling = performer.feelings.voice(samples, T)
-            for seed in range(args.seeds):
-                for name, generator in models.items():
-                    performer.generator = generator
-                    request = PerformRequest(voice=str(film.sound), quality=args.quality, seed=seed)
-                    compare(name, seed, performer.perform(request).values)
-                if film.words:
-                    share, strength = shares(performer.feelings, feeling)
-                    phones, curves = known_phones(film, content), resample(content, FPS, T)[:, layout.MOUTH]
-                    values = teacher.perform(phones, melody(content), share, strength, seed, head, T=T, curves=curves)
-                    compare("teacher", seed, values)
+            clip = prepare(film, neutrals[name], performer)
+            speaker.compare(clip, "captured", 0, clip.motion.values)
+            figures = tracked.figures(head, film.track, neutrals[name], clip.motion.values, clip.seconds)
+            tally.add_all("Capture of films", "captured", film.name, 0, figures)
+            loud = resample(clip.content, FPS, clip.frames)[:, layout.NAMES.index("energy")]
+            speaker.add(clip, "loudness", 0, dict.fromkeys(LENGTHS, loud))
+            here = next((take for take in again[name] if take.name == film.name), None)
+            for column, curves in takes.columns(here, name, again, clip.frames).items() if here else ():
+                speaker.add(clip, column, 0, curves)
+            perform(args, performer, models, speaker, clip)
             report(f"film: {film.name}")
+        speaker.finish()
     return count, seconds
 
 
@@ -177,22 +263,37 @@ def strangers(args, speaker, shipped):
     return shipped
 
 
-def figures(ours, film, times, true, gap):
-    """What is counted of a clip: on_head() of a performance and of the captured film; the film's own lengths and lip gap at times."""
-    counted = {}
-    for name in LENGTHS:
-        r, lag, error, spread = against(ours[name], times, true[name])
-        counted |= {f"r {name}": (r, 1), f"error {name}": (error, 1), f"spread {name}": [spread]}
-        if name == "gap":
-            counted["lag"] = [lag]
-    counted["closures"], counted["false closures"] = closures(ours["shut"], times, gap)
-    seconds = len(ours["lids"]) / FPS
-    counted["blinks"] = (len(metrics.blinks(ours["lids"], FPS)), seconds)
-    counted |= {"head": (ours["head"].mean(), 1), "brows": (ours["brows"].std(), 1)}
-    for name in ("lids", "head", "brows"):
-        there, here = (curve - (np.median(curve) if name == "brows" else 0) for curve in (film[name], ours[name]))
-        counted[f"apart {name}"] = (wasserstein_distance(there, here), 1)
-    return counted
+def everything_said(performer, found, neutral):
+    """[Take] of a speaker's Films whose words are found."""
+    out = []
+    for film in found:
+        spoken = takes.spoken(film, lambda film=film: performer.encoder.encode(load_voice(film.sound)))
+        if spoken:
+            out.append(takes.Take(film.name, spoken, *on_film(performer.builtin, film, neutral)))
+    return out
+
+
+def perform(args, performer, models, speaker, clip):
+    """Every model's performances of a clip's voice, with the prompts too, and the teacher's of its words."""
+    lives = {}
+    for seed in range(args.seeds):
+        for name, generator in models.items():
+            performer.generator = generator
+            play = lambda prompt=None, seed=seed: (
+                performer.perform(PerformRequest(voice=str(clip.film.sound), quality=args.quality, seed=seed, prompt=prompt)).values
+            )
+            speaker.compare(clip, name, seed, play())
+            lives.setdefault(name, []).append(speaker.lives[name, seed][-1])
+            for prompt in args.prompts:
+                speaker.add(clip, f"{name}, {prompt}", seed, on_head(speaker.head, play(prompt)))
+        if clip.film.words:
+            share, strength = shares(performer.feelings, performer.feelings.voice(clip.samples, clip.frames))
+            phones = known_phones(clip.film, clip.content)
+            curves = resample(clip.content, FPS, clip.frames)[:, layout.MOUTH]
+            values = teacher.perform(phones, melody(clip.content), share, strength, seed, speaker.head, T=clip.frames, curves=curves)
+            speaker.compare(clip, "teacher", seed, values)
+    for name, own in lives.items() if args.seeds > 1 else ():
+        speaker.tally.add_all("Life on film", name, clip.film.name, 0, life.within(own, clip.life))
 
 
 def run(args, performer, models, report):
@@ -203,8 +304,9 @@ def run(args, performer, models, report):
     print(
         f"Films of the {args.split} split, {count} clips, {seconds / 60:.1f} min; nothing given but the voice, {args.quality}, "
         f"means of {args.seeds} seeds [95 % interval over clips].",
+        "Takes are put together word by word of other clips, their time stretched to the words': one, or the mean of several.",
         *table.lines(rows),
         "",
         sep="\n",
     )
-    return {"clips": count, "figures": rows, "counts": tally.counts}
+    return {"clips": count, "prompts": args.prompts, "figures": rows, "counts": tally.counts}

@@ -177,6 +177,7 @@ def motion(bench):
     expert = sync_expert()
     for number, voice in enumerate(bench.voices):
         true = np.stack([pose(bench.teach(voice, FIRST_DRAW + k)) for k in range(DRAWS)])
+        prosody = melody(bench.hear(voice).content)
         for model in (*bench.models, "teacher"):
             performances = bench.played[model, voice.name]
             samples = np.stack([pose(values) for values in performances])
@@ -193,7 +194,7 @@ def motion(bench):
                 for figure, total in totals.items():
                     add(figure, seed, total, 1 if figure == "FDD" else T)
                 add("blinks", seed, len(metrics.blinks(values[:, LIDS].mean(1), FPS)), T / FPS)
-                for figure, score in beats(bench, voice, values, vertices[:, where["brows"]], seed).items():
+                for figure, score in beats(prosody, voice.seconds, values, vertices[:, where["brows"]], seed).items():
                     add(figure, seed, score)
                 if expert and T > FPS:
                     add("sync", seed, expert(bench.hear(voice).content30, values, bench.head))
@@ -210,16 +211,16 @@ def motion(bench):
         bench.say(f"motion: {number + 1} of {len(bench.voices)}, {voice.name}")
 
 
-def beats(bench, voice, values, brows, seed, rotations=20):
-    """Beat consistency of head and brows with the voice's accents, and of the same movements at other times."""
-    prosody = melody(bench.hear(voice).content)
+def beats(prosody, seconds, values, brows, seed, rotations=20):
+    """Beat consistency of head and brows (values [T, 65], brows [T, n, 3]) with the accents of a voice of so many seconds
+    (prosody [Tc, 3]), and of the same movements at other times."""
     heard = metrics.accents(prosody[:, 0], prosody[:, 2], layout.FPS)
     rng, found = np.random.default_rng(seed), {}
     for name, motion_ in (("head", values[:, NECK]), ("brow", brows.reshape(len(brows), -1))):
         moved = metrics.movement_beats(motion_, FPS)
         found[f"{name} beats"] = metrics.beat_consistency(heard, moved)
         found[f"{name} beats by chance"] = np.mean(
-            [metrics.beat_consistency(heard, (moved + shift) % voice.seconds) for shift in rng.uniform(0, voice.seconds, rotations)]
+            [metrics.beat_consistency(heard, (moved + shift) % seconds) for shift in rng.uniform(0, seconds, rotations)]
         )
     return found
 

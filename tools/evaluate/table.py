@@ -141,20 +141,58 @@ FILM = (
     Figure("error width", "mouth width, the same", "mm", "less"),
     Figure("error jaw", "jaw, the same", "mm", "less"),
     Figure("error protrusion", "protrusion, the same", "mm", "less"),
+    Figure("scaled gap", "lip gap, after one scale per speaker", "mm", "less"),
+    Figure("scaled width", "mouth width, the same", "mm", "less"),
+    Figure("scaled jaw", "jaw, the same", "mm", "less"),
+    Figure("scaled protrusion", "protrusion, the same", "mm", "less"),
     Figure("spread gap", "lip gap, spread over the film's, median", "x", how="median"),
     Figure("spread width", "mouth width, the same", "x", how="median"),
     Figure("spread jaw", "jaw, the same", "x", how="median"),
     Figure("spread protrusion", "protrusion, the same", "x", how="median"),
+    Figure("evened gap", "lip gap, spread after one scale, median", "x", how="median"),
+    Figure("evened width", "mouth width, the same", "x", how="median"),
+    Figure("evened jaw", "jaw, the same", "x", how="median"),
+    Figure("alike gap", "clips within 15 % of it then: gap", "%", "more", scale=100),
+    Figure("alike width", "the same: width", "%", "more", scale=100),
+    Figure("alike jaw", "the same: jaw", "%", "more", scale=100),
     Figure("closures", "the film's contacts that meet", "%", "more", scale=100),
     Figure("false closures", "shut where the film is well open", "%", "less", scale=100),
+)
+SPEAKER = tuple(figure for figure in FILM if figure.key.startswith(("r ", "lag", "spread", "closures", "false")))
+LIFE = (
     Figure("blinks", "blink rate", "1/s"),
     Figure("head", "head speed", "deg/s"),
     Figure("brows", "brow height, std over the clip", "mm"),
-    Figure("apart lids", "Wasserstein distance from film, lids", "1", "less"),
+    Figure("within blinks", "film's blink rate within the seeds' range", "%", "more", scale=100),
+    Figure("within head", "the same, head speed", "%", "more", scale=100),
+    Figure("within brows", "the same, brow height's std", "%", "more", scale=100),
+    Figure("apart blinks", "Wasserstein distance, between blinks", "s", "less"),
+    Figure("apart lids", "the same, lids", "1", "less"),
     Figure("apart head", "the same, head speed", "deg/s", "less"),
     Figure("apart brows", "the same, brow height", "mm", "less"),
+    Figure("FDD", "FDD: film's - own upper-face std", "mm"),
+    Figure("head beats", "beat consistency, head", "1", "more"),
+    Figure("head beats by chance", "the same, beats moved at random", "1"),
+    Figure("brow beats", "beat consistency, brows", "1", "more"),
+    Figure("brow beats by chance", "the same, beats moved at random", "1"),
 )
-LAYOUT = {"Motion": MOTION, "Feelings asked for": FEELINGS, "Ten seeds": SEEDS, "Capture": CAPTURE, "Film": FILM}  # else SPOKEN
+TRACKED = (
+    Figure("r", "lip gap against the tracker's, lag 0", "r", "more"),
+    Figure("contacts", "contacts within 1.5 pixels that are kept", "%", "more", scale=100),
+    Figure("blinks", "blinks that shut", "%", "more", scale=100),
+    Figure("tremor", "lower lip's tremor in still stretches", "mm", "less"),
+    Figure("speed", "frames a second of one core, the fit alone", "1/s", "more"),
+)
+LAYOUT = {  # of the sections before their comma; else SPOKEN
+    "Motion": MOTION,
+    "Feelings asked for": FEELINGS,
+    "Ten seeds": SEEDS,
+    "Capture": CAPTURE,
+    "Film": FILM,
+    "Speaker": SPEAKER,
+    "Life on film": LIFE,
+    "Capture of films": TRACKED,
+}
 
 # Targets: (section, name) -> (least, most); None is no bound.
 TARGETS = {
@@ -184,9 +222,23 @@ TARGETS |= {
     ("Ten seeds", "diversity of head / the teacher's"): (0.5, None),
     ("Ten seeds", "diversity of gaze / the teacher's"): (0.5, None),
     ("Capture", "jaw angle, best lag of 2 frames"): (0.75, None),
+    ("Capture of films", "lip gap against the tracker's, lag 0"): (0.95, None),
+    ("Capture of films", "contacts within 1.5 pixels that are kept"): (97, None),
+    ("Capture of films", "blinks that shut"): (95, None),
+    ("Capture of films", "lower lip's tremor in still stretches"): (None, 0.1),
+    ("Capture of films", "frames a second of one core, the fit alone"): (25, None),
 }
 NAME = 44  # characters
-BESIDE = {"encoder": 1, "captured": 2, "teacher": 2, "loudness": 2}  # columns that are not a model come last
+BESIDE = {  # columns that are not a model come last, in this order
+    "encoder": 1,
+    "teacher": 2,
+    "loudness": 3,
+    "own take": 4,
+    "own, mean of 8": 5,
+    "another's take": 6,
+    "another's, mean of 8": 7,
+    "captured": 8,
+}
 NOISE = 3  # points that a rate may be worse at 10 dB than in quiet
 
 
