@@ -108,7 +108,7 @@ UNSPOKEN = {  # languages that a transcript may be in, and espeak-ng does not sp
     "yi": "Yiddish",
     "yo": "Yoruba",
 }
-WHISPERS = {"cmn": "zh", "yue": "zh", "nb": "no"}  # codes that Whisper has otherwise
+WHISPERS = {"cmn": "zh", "yue": "zh", "nb": "no", "fil": "tl"}  # codes that Whisper has otherwise
 _ALIASES = {  # codes of ISO 639, of systems and of other tools -> espeak-ng's
     **dict.fromkeys("zh zh-cn zh-hans zh-hans-cn zh-sg zh-tw zh-hant zh-hant-tw zho chi zh-cmn cmn-hans cmn-hant cmn-cn".split(), "cmn"),
     **dict.fromkeys("zh-hk zh-mo zh-hant-hk zh-yue".split(), "yue"),

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import NotInstalled, UtterError, check_words_file, even, names_file, plain, read_text
+from contract import UNSPOKEN, NotInstalled, UtterError, check_words_file, even, language_name, names_file, plain, read_text, whisper_code
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
@@ -138,6 +138,9 @@ def place(content, script, language=None, step=lambda: None):
     """The Placed of a [Cue] in Content; arguments as sharpen() has them."""
     if not script:
         return Placed([], [])
+    code = whisper_code(language) if language else ""
+    if code in UNSPOKEN:
+        return Placed([], [], f"How {language_name(code)} is spoken nobody here knows; the voice alone is heard.")
     try:
         return placed(content, script, language, step)
     except NotInstalled as error:

@@ -102,6 +102,14 @@ def test_words_whose_sounds_nobody_knows_are_shown():
     assert notes == ["How Tagalog is spoken nobody here knows: its words are shown, and the voice alone is heard."]
 
 
+@pytest.mark.parametrize("language", ["tl", "fil", "yo"])
+def test_a_script_in_a_language_that_nobody_speaks_is_left_out(language):
+    heard, _ = voice(TEXT)
+    content, said, _, notes = transcript.use(heard, [Cue("one three")], language=language)
+    assert content is heard and said == [] and len(notes) == 1
+    assert notes[0].endswith("is spoken nobody here knows; the voice alone is heard.")
+
+
 def test_words_that_are_not_found_stand_between_those_that_are():
     heard, _ = voice(TEXT)
     text = TEXT.replace("bag", "bag Wolverhampton")
