@@ -40,9 +40,13 @@ from .layout import (
     LIDS,
     LIP_LANDMARKS,
     NECK,
+    OF_CHANNELS,
     PAIRED_ACTIONS,
     PERFORMANCE,
+    REGION_CHANNELS,
+    REGIONS,
     TONGUE,
+    actions_in,
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
@@ -51,6 +55,7 @@ from .protocol import (
     PROTOCOL,
     ByeEvent,
     CancelledEvent,
+    CaptureResult,
     ErrorEvent,
     Event,
     HeadResult,
@@ -62,7 +67,19 @@ from .protocol import (
     Word,
     check_protocol,
 )
-from .request import DEVICES, LAST_FRAME, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
+from .request import (
+    CAPTURE_OPTIONS,
+    DEVICES,
+    LAST_FRAME,
+    OPTIONS,
+    BakeOptions,
+    CaptureRequest,
+    HeadRequest,
+    Passage,
+    PerformRequest,
+    Request,
+    read_passages,
+)
 from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
 from .subtitles import subtitles, text_of, to_srt, to_vtt
 from .text import (
@@ -87,6 +104,7 @@ VERSION = "0.4.0"  # of Utter; pyproject.toml and the extension's manifest take 
 __all__ = [
     "ACTIONS",
     "BLENDER",
+    "CAPTURE_OPTIONS",
     "CHANNELS",
     "CHANNEL_NAMES",
     "CHARACTERS",
@@ -109,10 +127,13 @@ __all__ = [
     "LOGGER",
     "LOG_LINE",
     "NECK",
+    "OF_CHANNELS",
     "OPTIONS",
     "PAIRED_ACTIONS",
     "PERFORMANCE",
     "PROTOCOL",
+    "REGIONS",
+    "REGION_CHANNELS",
     "RUNTIME",
     "SLIDERS",
     "SLIDER_LIMIT",
@@ -125,6 +146,8 @@ __all__ = [
     "ByeEvent",
     "Cancelled",
     "CancelledEvent",
+    "CaptureRequest",
+    "CaptureResult",
     "Character",
     "ErrorEvent",
     "Event",
@@ -146,6 +169,7 @@ __all__ = [
     "UtterError",
     "VerbParser",
     "Word",
+    "actions_in",
     "add_arguments",
     "beside",
     "brief",

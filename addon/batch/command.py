@@ -138,7 +138,7 @@ def _perform(args):
         bake.clear(rigs.rig_of(head))  # what the voice before left
         scene.frame_start, scene.frame_end = frames
         settings = base.settings_of(head)
-        settings.voice, settings.words = task.voice, absolute_words(task.voice, task.options.words) or own
+        settings.voice, settings.words = task.source, absolute_words(task.source, task.options.words) or own
         for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber):
             complain(f"utter: {title}: {note}")
         save(task.output)
@@ -170,8 +170,8 @@ def check(task):
     """UtterError for what can be known to be wrong with a Task before anything is computed."""
     check_task(task)
     check_options(task.options)
-    words = absolute_words(task.voice, task.options.words)
-    for path in (task.voice, task.output, words if words and names_file(words) else ""):
+    words = absolute_words(task.source, task.options.words)
+    for path in (task.source, task.output, words if words and names_file(words) else ""):
         if len(os.fsencode(path)) > LONGEST_PATH:
             raise UtterError(f"{path} is longer than the {LONGEST_PATH} bytes that Blender can hold; choose a shorter path.")
     if words and not is_text(words):

@@ -4,20 +4,22 @@ The tracker's model is a file of Google's, which Utter does not bring: face_land
 """
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from contract import FPS, NotInstalled, UtterError, muted
+from contract import FPS, VERSION, NotInstalled, UtterError, muted
 from model_runtime.audio import reachable
 from model_runtime.cache import cache_folder
+from model_runtime.capture import curves
 from model_runtime.capture.solve import fit
 from model_runtime.capture.track import BLENDSHAPES, POINTS, UNKNOWN, Track, neutral_of, rotations
 from model_runtime.flame.head import Head
-from model_runtime.motion import Motion
+from model_runtime.motion import Motion, load_motion, read_npz, save_motion
 
 PACKAGE = "mediapipe==1.2.3"
 MODEL = "face_landmarker.task"
@@ -52,10 +54,18 @@ class Film:
 
 
 def capture(
-    path: str | Path, head: Head, model: str | Path | None = None, progress: Callable[[float], None] = lambda fraction: None
+    path: str | Path,
+    head: Head,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+    sound: str | Path | None = None,
 ) -> tuple[Motion, list[str]]:
-    """A video or photo -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's. UtterError in a sentence for
-    what cannot be used."""
+    """A video, a photo or a CSV of ARKit curves -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's;
+    sound: the voice that goes with a CSV. UtterError in a sentence for what cannot be used."""
+    if Path(path).suffix.lower() == ".csv":
+        return curves.capture(path, head, sound)
+    if sound:
+        raise UtterError(f"{Path(path).name} has the time of its own sound; name a sound with a CSV of ARKit curves only.")
     with opened(path):  # what cannot be read is said before the tracker starts
         pass
     with contextlib.closing(Tracker(model)) as tracker:
@@ -63,7 +73,32 @@ def capture(
     neutral = UNKNOWN if film.photo else neutral_of([film.track])
     if neutral.parted:
         film.notes.append("No frame shows the mouth shut, so how this face rests is guessed; shut lips at the film's beginning help.")
-    return fit(film.track, neutral, head, 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))), film.notes
+    frames = 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))
+    return replace(fit(film.track, neutral, head, frames), voice=str(path)), film.notes
+
+
+def remembered(
+    path: str | Path,
+    head: Head,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+    sound: str | Path | None = None,
+) -> tuple[Motion, list[str]]:
+    """As capture(), but a film that was followed before comes from Utter's cache, until it is another file."""
+    path = Path(path)
+    if path.suffix.lower() == ".csv" or sound or not path.is_file():
+        return capture(path, head, model, progress, sound)
+    about = path.stat()
+    told = f"{path.absolute()} {about.st_size} {about.st_mtime_ns} {head.basis} {VERSION}"
+    kept = cache_folder() / f"capture-{hashlib.sha256(told.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
+    with contextlib.suppress(UtterError):
+        motion = load_motion(kept)
+        with read_npz(kept) as arrays:
+            return motion, list(map(str, arrays["notes"]))
+    motion, notes = capture(path, head, model, progress)
+    with contextlib.suppress(UtterError):  # a cache that cannot be written costs time only
+        save_motion(motion, kept, notes=np.array(notes, np.str_))
+    return motion, notes
 
 
 # ---- the tracker
@@ -78,7 +113,7 @@ def find_model(path: str | Path | None = None) -> Path:
         missing = f"{found} does not exist. " if named else ""
         raise UtterError(
             f"{missing}Following a face needs {MODEL}, the model of MediaPipe's Face Landmarker, which Google gives away; put it into "
-            f"{own.parent}, or name it with --model."
+            f"{own.parent}, or choose it as Tracker: in Utter's preferences, or with --tracker."
         )
     return found
 
