@@ -23,11 +23,18 @@ from .files import LONGEST, check_output, cut, same_place
 from .identity import read_identity
 from .options import Option
 from .request import CAPTURE_OPTIONS, OPTIONS, read_passages
-from .sounds import SOUND_SUFFIXES
+from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES
 from .text import check_words_file, exists, find_file, find_words, hidden, is_file, is_folder, names_file, read_table, read_text
 
-COLUMNS = tuple(name for name, option in OPTIONS.items() if option.column)
 Options = dict[str, Option]
+
+
+def columns_of(options: Options) -> tuple[str, ...]:
+    """The columns of a list."""
+    return tuple(name for name, option in options.items() if option.column)
+
+
+COLUMNS = columns_of(OPTIONS)
 
 
 def read_list(path: str | Path, options: Options = OPTIONS) -> list[tuple[str, dict[str, str]]]:
@@ -55,7 +62,7 @@ def subject_of(options: Options) -> str:
 
 def check_columns(names: list[str], source: str, options: Options = OPTIONS) -> list[str]:
     """The columns that the first line names, aliases replaced. UtterError names one that is unknown or comes twice."""
-    known = [name for name, option in options.items() if option.column]
+    known = columns_of(options)
     aliases = {alias: name for name in known for alias in options[name].aliases}
     columns = [aliases.get(name, name.replace("-", "_")) for name in names]
     if subject_of(options) not in columns:
@@ -202,18 +209,27 @@ def explain(error: Exception, where: Callable[[], str]) -> str:
 
 def find_voices(given: Iterable[str | Path]) -> list[Path]:
     """Paths of the recordings given, or in the folders given. UtterError if a folder holds none."""
+    return _find(given, SOUND_SUFFIXES, "recordings (such as .wav or .flac)")
+
+
+def find_films(given: Iterable[str | Path]) -> list[Path]:
+    """The same of videos, photos and CSVs."""
+    return _find(given, FILM_SUFFIXES, "films (such as .mp4, .jpg or .csv)")
+
+
+def _find(given: Iterable[str | Path], suffixes: tuple[str, ...], what: str) -> list[Path]:
     found: list[Path] = []
     for item in map(find_file, given):
         if not is_folder(item):
             found.append(item)
             continue
         try:
-            files = [path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and not hidden(path)]
+            files = [path for path in item.iterdir() if path.suffix.lower() in suffixes and not hidden(path)]
         except OSError as error:
             raise UtterError(f"The folder {item} cannot be read ({error.strerror}).", str(error)) from error
         inside = sorted(filter(is_file, files))
         if not inside:
-            raise UtterError(f"The folder {item} holds no recordings (such as .wav or .flac).")
+            raise UtterError(f"The folder {item} holds no {what}.")
         found += inside
     return found
 

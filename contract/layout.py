@@ -42,8 +42,6 @@ REGIONS = {
     "mouth": ("Mouth and Jaw", ("mouth", "jaw")),
     "head": ("Head", ()),
 }
-REGION_CHANNELS = {"eyes": (EYES, LIDS), "mouth": (JAW,), "head": (NECK,)}  # of a Motion, which are that region's alone ...
-OF_CHANNELS = ("eyeBlink", "eyeLook", "jawOpen", "jawLeft", "jawRight")  # ... and what the actions begin with that they show
 
 # A performance [T, 117]: Motion's channels and the face actions beside them.
 FACE_ACTIONS = slice(CHANNELS, CHANNELS + len(ACTIONS))

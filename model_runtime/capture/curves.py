@@ -40,6 +40,12 @@ def capture(path: str | Path, head: Head, sound: str | Path | None = None) -> tu
     return Motion(values.astype(np.float32), FPS, head.basis, voice=str(sound or path), actions=actions, filmed=True), notes
 
 
+def check(path: str | Path) -> None:
+    """UtterError, in a sentence, for a file that is no CSV of ARKit curves."""
+    path = Path(path)
+    as_actions(*read_csv(path)[::2], path.name)
+
+
 def read_csv(path, lasts=None):
     """-> (rows [T, K], seconds [T], names [K]) of a file of ARKit curves, T >= 2; frames without a face are left out. Times come from a
     column Timecode (as Live Link Face writes it), time or fps. lasts: seconds of the voice, which tells NTSC's clock where nothing else

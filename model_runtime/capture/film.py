@@ -66,8 +66,7 @@ def capture(
         return curves.capture(path, head, sound)
     if sound:
         raise UtterError(f"{Path(path).name} has the time of its own sound; name a sound with a CSV of ARKit curves only.")
-    with opened(path):  # what cannot be read is said before the tracker starts
-        pass
+    check(path)  # what cannot be read is said before the tracker starts
     with contextlib.closing(Tracker(model)) as tracker:
         film = watch(path, tracker, progress)
     neutral = UNKNOWN if film.photo else neutral_of([film.track])
@@ -75,6 +74,15 @@ def capture(
         film.notes.append("No frame shows the mouth shut, so how this face rests is guessed; shut lips at the film's beginning help.")
     frames = 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))
     return replace(fit(film.track, neutral, head, frames), voice=str(path)), film.notes
+
+
+def check(path: str | Path) -> None:
+    """UtterError, in a sentence, for what is no video, photo or CSV of ARKit curves, as far as its beginning tells."""
+    if Path(path).suffix.lower() == ".csv":
+        curves.check(path)
+        return
+    with opened(path):
+        pass
 
 
 def remembered(
