@@ -298,7 +298,7 @@ class CaptureRequest(Request):
     sound: str | None = option(
         None,
         label="Sound",
-        help="The voice that goes with a CSV: as long is the Motion, and the clock of its timecode is told by it",
+        help="The voice that goes with a CSV and begins with it: tells how the clock of its timecode runs",
         metavar="VOICE",
         path="always",
     )

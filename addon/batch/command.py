@@ -114,6 +114,10 @@ def _perform(args):
             if not is_folder(given):
                 raise UtterError(f"The folder {given} does not exist; choose the folder of a speech model.")
             setattr(args, name, str(Path(given).absolute()))
+    if args.tracker:
+        if not is_file(args.tracker):
+            raise UtterError(f"The file {args.tracker} does not exist; choose face_landmarker.task.")
+        args.tracker = str(Path(args.tracker).absolute())
     for name, option in OPTIONS.items():
         if option.path and getattr(args, name, None):
             setattr(args, name, located(name, getattr(args, name)))
@@ -139,7 +143,9 @@ def _perform(args):
         scene.frame_start, scene.frame_end = frames
         settings = base.settings_of(head)
         settings.voice, settings.words = task.source, absolute_words(task.source, task.options.words) or own
-        for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber):
+        for note in perform.perform_now(
+            scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber, tracker=args.tracker
+        ):
             complain(f"utter: {title}: {note}")
         save(task.output)
         say(f"{title}: {task.output}")

@@ -21,7 +21,7 @@ NO_JAW = "{} holds no column jawOpen; name the columns as ARKit does."
 
 def capture(path: str | Path, head: Head, sound: str | Path | None = None) -> tuple[Motion, list[str]]:
     """A CSV of ARKit curves -> (Motion on the built-in head at 30 fps, with its face actions; notes). sound: the voice that goes with it,
-    and begins with its first frame: as long is the Motion, and NTSC's clocks are told by it. UtterError, in a sentence, for what cannot
+    and begins with its first frame: NTSC's clocks are told by it. UtterError, in a sentence, for what cannot
     be used."""
     path = Path(path)
     lasts = len(load_voice(sound)) / RATE if sound else None
@@ -32,7 +32,7 @@ def capture(path: str | Path, head: Head, sound: str | Path | None = None) -> tu
         notes.append(f"{path.name} lasts {end:.1f} s and {Path(sound).name} {lasts:.1f} s; they are taken to begin at the same moment.")
     if (gap := np.diff(times).max()) > GAP:
         notes.append(f"For up to {gap:.1f} s there is no face; it moves straight on there.")
-    actions, captured, neck = as_actions(resample(rows, times, max(1, int(np.ceil((lasts or end) * FPS - 0.1)))), names, path.name)
+    actions, captured, neck = as_actions(resample(rows, times, max(1, int(np.ceil(end * FPS - 0.1)))), names, path.name)
     if lacking := sorted(set(ACTIONS) - captured - {"tongueOut"}):
         notes.append(f"{path.name} lacks {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}; there the face rests.")
     values = to_motion(head, actions[:, [ACTIONS.index(name) for name in map(str, head.action_names)]])
