@@ -417,7 +417,7 @@ def capture_one(performer, task):
 
     given = {name: value for name in ("sound", "head", "tracker") if (value := getattr(task.options, name))}
     request = CaptureRequest(film=task.source, **given)
-    motion, _ = performer.capture(request, show(task.source), note=noting(task.source))
+    motion, _ = performer.capture(request, show(task.source), note=noting(task.source), anew=True)
     save_motion(motion, task.output)
     say(f"{task.source} -> {task.output}")
 

@@ -323,11 +323,12 @@ class Performer:
         progress: Callable[[str, float], None] = lambda stage, fraction: None,
         cancelled: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda sentence: None,
+        anew: bool = False,
     ) -> tuple[Motion, np.ndarray | None]:
         """(Motion of a filmed face on the request's head, with its face actions; shown [T, 65] or None: what is asked for as `onto`, in
-        which the face actions of the request's regions are as filmed). Otherwise as perform()."""
-
-        from model_runtime.capture.film import remembered
+        which the face actions of the request's regions are as filmed). anew: follow the face even if the film is in the cache. Otherwise
+        as perform()."""
+        from model_runtime.capture import film
 
         def step(stage: str, fraction: float) -> None:
             if cancelled():
@@ -338,7 +339,8 @@ class Performer:
         target, head_map, beta = self.fit(request.head)
         onto = load_motion(request.onto).values if request.onto else None
         following = lambda fraction: step("Following the face", 0.05 + 0.85 * fraction)
-        motion, sentences = remembered(request.film, self.builtin, request.tracker, following, request.sound)
+        captured = film.capture if anew else film.remembered
+        motion, sentences = captured(request.film, self.builtin, request.tracker, following, request.sound)
         for sentence in sentences:
             note(sentence)
         step("Fitting", 0.9)

@@ -183,7 +183,7 @@ def bad_films(tmp_path_factory, sample):
     (folder / "cut.mp4").write_bytes(early.read_bytes()[: early.stat().st_size * 2 // 3])
     return {
         "missing": (folder / "missing.mp4", "does not exist"),
-        "folder": (folder, "is a folder"),
+        "folder": (folder, "several films need a folder"),
         "empty": (folder / "empty.mp4", "is empty"),
         "text": (folder / "text.mp4", "no video or photo"),
         "sound alone": (sample, "holds no pictures"),
