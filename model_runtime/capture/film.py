@@ -5,7 +5,10 @@ The tracker's model is a file of Google's, which Utter does not bring: face_land
 
 import contextlib
 import hashlib
+import importlib.util
 import os
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +25,7 @@ from model_runtime.flame.head import Head
 from model_runtime.motion import Motion, load_motion, read_npz, save_motion
 
 PACKAGE = "mediapipe==1.2.3"
+DRAWS = ("cv2", "matplotlib", "matplotlib.pyplot")
 MODEL = "face_landmarker.task"
 VARIABLE = "UTTER_FACE_MODEL"  # of the environment: that file's path
 # Of FFmpeg: containers of pictures, single ones, and sounds (to say that they hold no pictures); nothing that opens further files.
@@ -133,8 +137,9 @@ class Tracker:
 
     def __init__(self, model=None):
         try:
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
+            with undrawn():
+                import mediapipe
+                from mediapipe.tasks.python import BaseOptions, vision
         except ImportError as error:
             raise NeedsTracker(error) from error
         path = find_model(model)
@@ -184,10 +189,25 @@ class Tracker:
         self.all.close()
 
 
+@contextlib.contextmanager
+def undrawn():
+    """What mediapipe imports to draw with is 90 MB that it needs for nothing here: where it is missing, empty modules stand for it."""
+    missing = [name for name in DRAWS if importlib.util.find_spec(name.partition(".")[0]) is None]
+    sys.modules.update({name: types.ModuleType(name) for name in missing})
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]
+
+
 class NeedsTracker(NotInstalled):
     def __init__(self, error):
         UtterError.__init__(
-            self, f"Following a face needs mediapipe, which is not installed; python -m pip install {PACKAGE} brings it.", repr(error)
+            self,
+            f"Following a face needs mediapipe, which is not installed; python -m pip install {PACKAGE} brings it to a Python of "
+            "your own, and to Blender's an extension that python build.py zip --tracker yes makes.",
+            "" if getattr(error, "name", "") == "mediapipe" else repr(error),
         )
         self.package = "mediapipe"
 

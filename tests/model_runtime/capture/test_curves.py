@@ -83,14 +83,14 @@ def test_a_sound_tells_the_clock(tmp_path, capsys):
     (tmp_path / "long.csv").write_text("Timecode,jawOpen\n" + "".join(rows))
     noise = 0.1 * np.random.default_rng(0).standard_normal(round(400.4 * RATE))
     soundfile.write(tmp_path / "long.wav", noise, RATE)
-    soundfile.write(tmp_path / "short.wav", noise[:RATE], RATE)
+    soundfile.write(tmp_path / "short.wav", noise[: RATE // 2], RATE)
     assert run(tmp_path / "long.csv", "-o", tmp_path / "a.npz") == 0
     assert run(tmp_path / "long.csv", "--sound", tmp_path / "long.wav", "-o", tmp_path / "b.npz") == 0
     assert (len(load_motion(tmp_path / "a.npz").values), len(load_motion(tmp_path / "b.npz").values)) == (12000, 12012)
     assert load_motion(tmp_path / "b.npz").voice == str(tmp_path / "long.wav")
     capsys.readouterr()
     assert run(write(tmp_path / "s.csv"), "--sound", tmp_path / "short.wav", "-o", tmp_path / "c.npz") == 0
-    assert "s.csv lasts 2.0 s and short.wav 1.0 s" in capsys.readouterr().err
+    assert "s.csv lasts 2.0 s and short.wav 0.5 s" in capsys.readouterr().err
 
 
 BAD = {
