@@ -117,7 +117,7 @@ def test_capture_with_progress_and_what_is_seen_meanwhile(talk, tmp_path):
     talk.send(request="capture", id="c", film=str(tmp_path / "take.csv"), output=str(tmp_path / "m.npz"), onto=str(tmp_path / "onto.npz"))
     event, before = talk.wait("result", "error")
     assert event["event"] == "result" and event["frames"] == 30 and event["fps"] == 30 and "lacks" in event["notes"][0], event
-    assert [e["stage"] for e in before if e["event"] == "progress"][0] == "Looking for a face"
+    assert next(e["stage"] for e in before if e["event"] == "progress") == "Looking for a face"
     motion = load_motion(tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz") as arrays:
         np.testing.assert_allclose(arrays["shown"], motion.values, atol=0.02)
