@@ -18,7 +18,7 @@ import numpy as np
 from contract import FPS, VERSION, NotInstalled, UtterError, muted
 from model_runtime.audio import reachable
 from model_runtime.cache import cache_folder
-from model_runtime.capture import curves
+from model_runtime.capture import arkit
 from model_runtime.capture.solve import fit
 from model_runtime.capture.track import BLENDSHAPES, POINTS, UNKNOWN, Track, neutral_of, rotations
 from model_runtime.flame.head import Head
@@ -67,7 +67,7 @@ def capture(
     """A video, a photo or a CSV of ARKit curves -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's;
     sound: the voice that goes with a CSV. UtterError in a sentence for what cannot be used."""
     if Path(path).suffix.lower() == ".csv":
-        return curves.capture(path, head, sound)
+        return arkit.capture(path, head, sound)
     if sound:
         raise UtterError(f"{Path(path).name} has the time of its own sound; name a sound with a CSV of ARKit curves only.")
     check(path)  # what cannot be read is said before the tracker starts
@@ -83,7 +83,7 @@ def capture(
 def check(path: str | Path) -> None:
     """UtterError, in a sentence, for what is no video, photo or CSV of ARKit curves, as far as its beginning tells."""
     if Path(path).suffix.lower() == ".csv":
-        curves.check(path)
+        arkit.check(path)
         return
     with opened(path):
         pass

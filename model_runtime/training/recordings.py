@@ -45,7 +45,7 @@ from contract import (
     same_name,
 )
 from model_runtime.audio import RATE, load_voice
-from model_runtime.capture.curves import HEAD, as_actions, read_csv, resample
+from model_runtime.capture.arkit import HEAD, as_actions, read_csv, resample
 from model_runtime.emotion import LABELS
 from model_runtime.flame import actions as face_actions
 from model_runtime.flame import lbs
