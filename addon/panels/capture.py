@@ -32,7 +32,7 @@ USES = {
     "KEY": ("Key", "The same from a photo, at the current frame"),
     "FEELING": ("Feeling", "A passage that feels as the filmed face does"),
 }
-PLACES = {"VOICE": ("Voice's Start", "The film begins with the voice"), "FRAME": ("Current Frame", "The film begins at the current frame")}
+PLACES = {"VOICE": ("Voice", "The film begins with the voice"), "FRAME": ("Playhead", "The film begins at the current frame")}
 HELD = ("RANGE", "KEY")  # what takes regions
 PHOTO = 2.0  # seconds of a passage that feels as a photo does
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import FPS, VERSION, NotInstalled, UtterError, muted
+from contract import FPS, VERSION, NotInstalled, UtterError, brief, muted
 from model_runtime.audio import reachable
 from model_runtime.cache import cache_folder
 from model_runtime.capture import arkit
@@ -161,6 +161,8 @@ class Tracker:
                 self.one, self.all = landmarker(vision.RunningMode.VIDEO, 1), landmarker(vision.RunningMode.IMAGE, FACES)
                 nothing = np.zeros((64, 64, 3), np.uint8)
                 self.around(nothing), self.follow(nothing, -1)
+        except OSError as error:  # a server without a screen may lack libEGL.so.1
+            raise UtterError(f"mediapipe cannot start here ({brief(error)}); install what it lacks in the system.", str(error)) from error
         except Exception as error:
             raise UtterError(f"{path.name} is not MediaPipe's {MODEL}; choose that file.", str(error)) from error
 
