@@ -238,7 +238,7 @@ def named(args):
     """The Tasks of the voices named on the command line."""
     if not (args.output or "").strip():
         raise UtterError("Say with --output where the Motion goes.")
-    jobs = plan(find_voices(args.voices), args.voices, args.output, "voices")
+    jobs = plan(args.voices, args.output)
     if args.pins and len(jobs) > 1:
         raise UtterError("Pins belong to one voice; perform that voice alone.")
     if args.words and len(jobs) > 1 and not is_folder(args.words):
@@ -251,10 +251,10 @@ def noting(voice):
     return lambda sentence: complain(f"{voice}: {sentence}")
 
 
-def plan(paths, given, output, what):
-    """[(path, output path)] of the files that are given, or found in folders that are: one file for one, otherwise a folder with a file
-    for each, named after it. what: they are, for a sentence."""
-    target = Path(output)
+def plan(given, output, find=find_voices, what="voices"):
+    """[(path, output path)] of the files that are given or in a folder that is, as find() has them: one file for one, otherwise a folder
+    with a file for each, named after it. what: they are, for a sentence."""
+    paths, target = find(given), Path(output)
     to_folder = len(paths) > 1 or any(map(is_folder, given)) or is_folder(target) or output.endswith(("/", "\\"))
     if not to_folder:
         return [(paths[0], target)]
@@ -394,7 +394,7 @@ def capture(args):
     else:
         if not (args.output or "").strip():
             raise UtterError("Say with --output where the Motion goes.")
-        jobs = plan(find_films(args.films), args.films, args.output, "films")
+        jobs = plan(args.films, args.output, find_films, "films")
         if args.sound and len(jobs) > 1:
             raise UtterError("A sound belongs to one film; name several with a list, which has a column sound.")
         tasks = [Task(str(film), str(film), output, args, "") for film, output in jobs]
