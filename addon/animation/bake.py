@@ -151,13 +151,22 @@ def count_pins(rig: "Rig") -> int:
     return sum(len(tracks.held(tracks.find(track))) for track in rig.tracks())
 
 
-def clear(rig: "Rig") -> bool:
-    """Remove our performance: our F-curves go, the rig returns to rest, the artist's Action is active again.
-    Returns False if there was none. Curves that the artist added to our Action stay, in it."""
+def only_captured(rig: "Rig") -> bool:
+    """Whether there is an Action of ours, and no other key on our tracks than captured ones."""
+    found = [curve for track in rig.tracks() if (curve := tracks.find(track))]
+    return bool(found) and all(len(tracks.held(curve, captured=True)) == len(curve.keyframe_points) for curve in found)
+
+
+def clear(rig: "Rig", but_captured: bool = False) -> bool:
+    """Remove our performance: our F-curves go, the rig returns to rest, the artist's Action is active again. but_captured: where there are
+    captured keys, these stay, in our Action. Returns False if there was none. Curves that the artist added to our Action stay, in it."""
     cleared = bool(actions(rig))
     unshare(rig)
+    kept = captured(rig) if but_captured else {}
     for action in actions(rig):
         tracks.remove(rig.tracks())
+        for track, keys in kept.items():
+            tracks.write(_curve(track), keys)
         if compat.empty(action):
             bpy.data.actions.remove(action)
     for owner in rig.owners():

@@ -139,7 +139,7 @@ def _perform(args):
             complain(f"utter: {title}: {task.note}")
         scene, head, frames, own = ready = stage or prepare(task.options, again=True)
         stage = None if args.list else ready
-        bake.clear(rigs.rig_of(head))  # what the voice before left
+        bake.clear(rigs.rig_of(head), but_captured=True)  # what the voice before left
         scene.frame_start, scene.frame_end = frames
         settings = base.settings_of(head)
         settings.voice, settings.words = task.source, absolute_words(task.source, task.options.words) or own

@@ -23,7 +23,7 @@ from ..contract import (
     frames_covering,
 )
 from ..work import jobs, paths
-from . import perform, sequencer, takes, voice
+from . import perform, pins, sequencer, takes, voice
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
 USES = {
@@ -185,7 +185,7 @@ class UTTER_OT_release(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        why = not_ready(head) or ("" if bake.captured(rigs.rig_of(head)) else "No captured key is on this head.")
+        why = not_ready(head) or ("" if pins.any_captured(head) else "No captured key is on this head.")
         return jobs.allowed(cls, jobs.busy() or why)
 
     def execute(self, context):
@@ -217,7 +217,7 @@ class UTTER_PT_capture(HeadPanel, bpy.types.Panel):
             row = layout.row()
             row.scale_y = 1.3
             row.operator("utter.capture", icon="REC")
-        if settings.film_as in HELD and UTTER_OT_release.poll(context):
+        if settings.film_as in HELD and pins.any_captured(head):
             layout.operator("utter.release", icon="UNPINNED")
         jobs.draw_message(layout, "capture", context.region.width)
 

@@ -82,7 +82,7 @@ def perform_job(
         notes = rig.separate()
         voice.follow(scene, head)  # the artist may have moved it meanwhile
         start = sequencer.begins(scene, head)
-        if rediffuse:
+        if rediffuse or bake.only_captured(rig):
             takes.own(head)
             rig.set_jaw(jaw)
             bake.rebake(rig, performance, start, fps=bake.scene_fps(scene))

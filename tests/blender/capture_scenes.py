@@ -13,6 +13,7 @@ from tests.blender.operator_scenes import REAL, VOICE, named_voice, pump, refusa
 
 from addon import compat  # isort: skip
 from addon.animation import bake, tracks  # isort: skip
+from addon.batch import command  # isort: skip
 from addon.panels import capture, passages, perform, pins, takes  # isort: skip
 from addon.panels import head as heads_room  # isort: skip
 from addon.rigs import rig_of  # isort: skip
@@ -218,6 +219,21 @@ def scene_keys_of_the_artists_beside_captured_ones():
     assert curve.keyframe_points[5].co[1] == 0.875
     bpy.ops.utter.perform()
     assert 0.875 in [value for _, value in held(head)[curve.data_path]]
+
+
+def scene_the_command_performs_around_what_a_file_holds():
+    head = face(25)
+    take_in(head, film())
+    before, folder = held(head), Path(tempfile.mkdtemp())
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
+    voices = [VOICE, named_voice("again.flac", folder)]
+    told = ["perform", str(folder / "shot.blend"), *voices, "--out", str(folder / "out"), "--quality", "draft", "--transcribe", "off"]
+    assert command.main(told) == 0
+    for name in ("pie", "again"):
+        bpy.ops.wm.open_mainfile(filepath=str(folder / "out" / f"{name}.blend"))
+        head = bpy.context.scene.utter.head
+        assert held(head) == before and len(bake.actions(rig_of(head))) == len(bpy.data.actions) == 1
+        assert np.ptp(bake.sample(rig_of(head), np.arange(1, 60))[:, column("jawOpen")]) > 0.05
 
 
 def scene_cancel_and_errors_change_nothing():
