@@ -8,7 +8,7 @@ from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVect
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, identity, takes, voice, words
+from .panels import base, capture, identity, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -54,6 +54,11 @@ class Passage(bpy.types.PropertyGroup):
         description="What the face should feel here, in your own words",
         search=suggest_prompts,
         search_options={"SUGGESTION"},
+    )
+    clip: StringProperty(
+        name="Clip",
+        description="A film of a face, or a Motion file, whose feeling the face has here, in place of a prompt",
+        subtype="FILE_PATH",
     )
     strength: FloatProperty(
         name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=contract.Passage.strength
@@ -113,6 +118,11 @@ class Identity(bpy.types.PropertyGroup):
         for name, description in contract.SLIDERS.items()
     }
     __annotations__["seed"] = IntProperty(default=-1, options={"HIDDEN"})  # of what the sliders do not tell, -1 nothing
+
+
+def items(named):
+    """{value: (label, tooltip)} as an EnumProperty takes it."""
+    return [(value, label, tooltip) for value, (label, tooltip) in named.items()]
 
 
 def prop(option: Option, **more):
@@ -202,6 +212,16 @@ class HeadSettings(bpy.types.PropertyGroup):
                 ("freckles", "Freckles", "On nose and cheeks and, fewer, all over the face", shaders.DEFAULT_FRECKLES),
             )
         },
+        "film": StringProperty(name="Film", description=contract.CAPTURE_OPTIONS["film"].help, subtype="FILE_PATH"),
+        "film_as": EnumProperty(name="As", description="What becomes of the film", items=items(capture.USES)),
+        "film_at": EnumProperty(name="From", description="Where the film begins", items=items(capture.PLACES)),
+        "film_regions": EnumProperty(
+            name="Regions",
+            description="What of the face the film decides; the rest is performed",
+            items=[(name, label, "", 1 << bit) for bit, (name, (label, _)) in enumerate(contract.REGIONS.items())],
+            options={"ENUM_FLAG"},
+            default={"brows"},
+        ),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }

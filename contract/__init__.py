@@ -7,8 +7,10 @@ from .batch import (
     COLUMNS,
     Task,
     check_task,
+    columns_of,
     exit_code,
     explain,
+    find_films,
     find_voices,
     free_output,
     located,
@@ -42,7 +44,9 @@ from .layout import (
     NECK,
     PAIRED_ACTIONS,
     PERFORMANCE,
+    REGIONS,
     TONGUE,
+    actions_in,
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
@@ -51,6 +55,7 @@ from .protocol import (
     PROTOCOL,
     ByeEvent,
     CancelledEvent,
+    CaptureResult,
     ErrorEvent,
     Event,
     HeadResult,
@@ -62,8 +67,20 @@ from .protocol import (
     Word,
     check_protocol,
 )
-from .request import DEVICES, LAST_FRAME, OPTIONS, BakeOptions, HeadRequest, Passage, PerformRequest, Request, read_passages
-from .sounds import SOUND_SUFFIXES, WORDS_SUFFIXES
+from .request import (
+    CAPTURE_OPTIONS,
+    DEVICES,
+    LAST_FRAME,
+    OPTIONS,
+    BakeOptions,
+    CaptureRequest,
+    HeadRequest,
+    Passage,
+    PerformRequest,
+    Request,
+    read_passages,
+)
+from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
 from .subtitles import subtitles, text_of, to_srt, to_vtt
 from .text import (
     check_words_file,
@@ -87,6 +104,7 @@ VERSION = "0.4.0"  # of Utter; pyproject.toml and the extension's manifest take 
 __all__ = [
     "ACTIONS",
     "BLENDER",
+    "CAPTURE_OPTIONS",
     "CHANNELS",
     "CHANNEL_NAMES",
     "CHARACTERS",
@@ -96,6 +114,7 @@ __all__ = [
     "EXPRESSION",
     "EYES",
     "FACE_ACTIONS",
+    "FILM_SUFFIXES",
     "FLAME_VERTICES",
     "FPS",
     "FURTHEST",
@@ -113,6 +132,7 @@ __all__ = [
     "PAIRED_ACTIONS",
     "PERFORMANCE",
     "PROTOCOL",
+    "REGIONS",
     "RUNTIME",
     "SLIDERS",
     "SLIDER_LIMIT",
@@ -125,6 +145,8 @@ __all__ = [
     "ByeEvent",
     "Cancelled",
     "CancelledEvent",
+    "CaptureRequest",
+    "CaptureResult",
     "Character",
     "ErrorEvent",
     "Event",
@@ -146,6 +168,7 @@ __all__ = [
     "UtterError",
     "VerbParser",
     "Word",
+    "actions_in",
     "add_arguments",
     "beside",
     "brief",
@@ -153,6 +176,7 @@ __all__ = [
     "check_protocol",
     "check_task",
     "check_words_file",
+    "columns_of",
     "complain",
     "draw_identity",
     "even",
@@ -160,6 +184,7 @@ __all__ = [
     "explain",
     "find_character",
     "find_file",
+    "find_films",
     "find_voices",
     "flame_landmarks",
     "frame_at",

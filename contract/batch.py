@@ -1,4 +1,6 @@
-"""A batch list: a CSV file with a row for each voice, its columns named like the options of `perform`; and the names of files.
+"""A batch list: a CSV file with a row for each voice, its columns named like the options of `perform`; and the names of files. Or one
+with a row for each film, its columns named like the options of `capture`: in `options` is what the rows are lists of, first of all the
+file itself.
 
     voice,words,prompt,out
     anna_01.wav,"No, I will not go.",holding back tears,scene1/anna
@@ -9,6 +11,7 @@ One list serves all commands: each leaves out, with a note, the columns that it 
 """
 
 import argparse
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,103 +21,121 @@ from .console import brief
 from .errors import Cancelled, UtterError
 from .files import LONGEST, check_output, cut, same_place
 from .identity import read_identity
-from .request import OPTIONS, read_passages
-from .sounds import SOUND_SUFFIXES
+from .options import Option
+from .request import CAPTURE_OPTIONS, OPTIONS, read_passages
+from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES
 from .text import check_words_file, exists, find_file, find_words, hidden, is_file, is_folder, names_file, read_table, read_text
 
-COLUMNS = tuple(name for name, option in OPTIONS.items() if option.column)
-_ALIASES = {alias: name for name in COLUMNS for alias in OPTIONS[name].aliases}
+Options = dict[str, Option]
 
 
-def read_list(path: str | Path) -> list[tuple[str, dict[str, str]]]:
+def columns_of(options: Options) -> tuple[str, ...]:
+    """The columns of a list."""
+    return tuple(name for name, option in options.items() if option.column)
+
+
+COLUMNS = columns_of(OPTIONS)
+
+
+def read_list(path: str | Path, options: Options = OPTIONS) -> list[tuple[str, dict[str, str]]]:
     """[(name of the row, {column: cell})] of a batch list, for row(); under "" what stands beyond the columns. UtterError if it is not
     such a list."""
     path = Path(path)
     unreadable = f"{path} cannot be read as a list; save it as CSV in UTF-8 and try again."
     table = read_table(path, f"The list {path} does not exist.", unreadable)
     begin = next((number for number, cells in enumerate(table) if any(map(str.strip, cells))), len(table))  # "sep=;" may come before
-    columns = check_columns([cell.strip().lower() for cell in table[begin]] if begin < len(table) else [], path.name)
+    columns = check_columns([cell.strip().lower() for cell in table[begin]] if begin < len(table) else [], path.name, options)
     found = [
         (f"{path.name} row {number}", {**dict(zip(columns, map(str.strip, cells))), "": "".join(cells[len(columns) :]).strip()})
         for number, cells in enumerate(table[begin + 1 :], begin + 2)
         if any(map(str.strip, cells))
     ]
     if not found:
-        raise UtterError(f"{path.name} names no voices.")
+        raise UtterError(f"{path.name} names no {subject_of(options)}s.")
     return found
 
 
-def check_columns(names: list[str], source: str) -> list[str]:
+def subject_of(options: Options) -> str:
+    """The option that is the file itself: "voice" or "film"."""
+    return next(iter(options))
+
+
+def check_columns(names: list[str], source: str, options: Options = OPTIONS) -> list[str]:
     """The columns that the first line names, aliases replaced. UtterError names one that is unknown or comes twice."""
-    columns = [_ALIASES.get(name, name.replace("-", "_")) for name in names]
-    if "voice" not in columns:
-        raise UtterError(f"{source} needs a first line with the names of its columns, voice among them.")
+    known = columns_of(options)
+    aliases = {alias: name for name in known for alias in options[name].aliases}
+    columns = [aliases.get(name, name.replace("-", "_")) for name in names]
+    if subject_of(options) not in columns:
+        raise UtterError(f"{source} needs a first line with the names of its columns, {subject_of(options)} among them.")
     for name, column in zip(names, columns):
-        if column not in COLUMNS or columns.count(column) > 1:
+        if column not in known or columns.count(column) > 1:
             same = f' (which is "{column}")' if column != name else ""
-            raise UtterError(f'Row 1 of {source} names a column "{name}"{same}; columns are {", ".join(COLUMNS)}, each once.')
+            raise UtterError(f'Row 1 of {source} names a column "{name}"{same}; columns are {", ".join(known)}, each once.')
     return columns
 
 
-def row(cells: dict[str, str], folder: Path) -> dict[str, str]:
+def row(cells: dict[str, str], folder: Path, options: Options = OPTIONS) -> dict[str, str]:
     """What a row asks for: {column: text}, with its files relative to folder, the list's own. UtterError if it cannot be used."""
     asked = {column: cell for column, cell in cells.items() if cell}
     if asked.pop("", ""):
         raise UtterError("It has more cells than there are columns; put words with commas between double quotes.")
-    if "voice" not in asked:
-        raise UtterError("It names no voice.")
-    return {column: located(column, cell, folder) for column, cell in asked.items()}
+    if subject_of(options) not in asked:
+        raise UtterError(f"It names no {subject_of(options)}.")
+    return {column: located(column, cell, folder, options) for column, cell in asked.items()}
 
 
-def located(name: str, given: str, folder: Path = Path()) -> str:
+def located(name: str, given: str, folder: Path = Path(), options: Options = OPTIONS) -> str:
     """What is given for an option: if it is a file, its path from folder, with the capitals and accents that it has there."""
-    path = OPTIONS[name].path
+    path = options[name].path
     # Words or the name of a head are a file of another spelling only where they end like one.
     there = find_file(folder / given) if path == "always" or (path and Path(given).suffix) else folder / given
     return str(there) if path == "always" or (path == "perhaps" and exists(there)) else given
 
 
-def usable(asked: dict[str, str], command: str) -> tuple[dict[str, str], str]:
+def usable(asked: dict[str, str], command: str, options: Options = OPTIONS) -> tuple[dict[str, str], str]:
     """What of a row that command (RUNTIME, BLENDER) can use, and a sentence about the columns that it leaves out ("" if none)."""
-    kept = {name: cell for name, cell in asked.items() if name in ("voice", "out") or command in OPTIONS[name].commands}
+    kept = {name: cell for name, cell in asked.items() if name in (subject_of(options), "out") or command in options[name].commands}
     left = [name for name in asked if name not in kept]
     return kept, f"This command leaves out what the list says of {' and '.join(left)}." if left else ""
 
 
 class Task(NamedTuple):
-    """One voice of a batch. options: a Namespace of `perform`'s options, or the exception that says why the row cannot be used.
-    note: a sentence about what is left out ("" if nothing)."""
+    """One voice, or film, of a batch: source. options: a Namespace of `perform`'s options, or the exception that says why the row cannot
+    be used. note: a sentence about what is left out ("" if nothing)."""
 
     title: str
-    voice: str | None
+    source: str | None
     output: Path | None
     options: Any
     note: str
 
 
-def tasks_of(path: str, target: Path, suffix: str, command: str, parser: argparse.ArgumentParser, given: argparse.Namespace) -> list[Task]:
+def tasks_of(
+    path: str, target: Path, suffix: str, command: str, parser: argparse.ArgumentParser, given: argparse.Namespace, kinds: Options = OPTIONS
+) -> list[Task]:
     """The tasks of a batch list. A row is a command line of its own, with the options given where it has none.
 
-    target: the folder that the column `out` refers to. suffix: of the files. parser: of the command (RUNTIME, BLENDER)."""
+    target: the folder that the column `out` refers to. suffix: of the files. parser: of the command (RUNTIME, BLENDER). kinds: what
+    the rows are of."""
     tasks, taken = [], dict[str, int]()
-    for title, cells in read_list(path):
-        voice, output, note = None, None, ""
+    for title, cells in read_list(path, kinds):
+        source, output, note = None, None, ""
         options: Any
         try:
-            asked, note = usable(row(cells, Path(path).parent), command)
-            voice, out = asked.pop("voice"), asked.pop("out", None)
+            asked, note = usable(row(cells, Path(path).parent, kinds), command, kinds)
+            source, out = asked.pop(subject_of(kinds)), asked.pop("out", None)
             parsed = parser.parse_args([f"--{name}={cell}" for name, cell in asked.items()])
             options = argparse.Namespace(**{**vars(given), **{name: getattr(parsed, name) for name in asked}})
-            output = name_output(target, out, voice, suffix, taken)
+            output = name_output(target, out, source, suffix, taken)
         except Exception as error:
             options = error
-        tasks.append(Task(title, voice, output, options, note))
+        tasks.append(Task(title, source, output, options, note))
     return tasks
 
 
 def check_task(task: Task) -> None:
     """UtterError for what can be known to be wrong with a Task before anything is computed, without numpy: its files, and their texts."""
-    options, voice = task.options, str(task.voice)
+    options, voice = task.options, str(task.source)
     if not exists(voice):
         raise UtterError(f"The voice {voice} does not exist; choose the recording again.")
     words = words_for(voice, options.words)
@@ -129,11 +150,11 @@ def check_task(task: Task) -> None:
 
 def inputs_of(tasks: Iterable[Task]) -> Iterator[str]:
     """The files that tasks read; not those in a folder of words, which no output is called like."""
-    for voice, options in ((task.voice, task.options) for task in tasks if not isinstance(task.options, Exception)):
-        for name, option in OPTIONS.items():
-            given = voice if name == "voice" else getattr(options, name, None)
-            if option.path and given and is_file(given):
-                yield str(given)
+    for source, options in ((task.source, task.options) for task in tasks if not isinstance(task.options, Exception)):
+        given = [source, *(getattr(options, name, None) for name, option in (OPTIONS | CAPTURE_OPTIONS).items() if option.path)]
+        with contextlib.suppress(UtterError):  # what is wrong with it is said when it is checked
+            given += [passage.clip for passage in read_passages(options.passages)] if getattr(options, "passages", None) else []
+        yield from (str(path) for path in given if path and is_file(path))
 
 
 def perform_all(
@@ -188,18 +209,27 @@ def explain(error: Exception, where: Callable[[], str]) -> str:
 
 def find_voices(given: Iterable[str | Path]) -> list[Path]:
     """Paths of the recordings given, or in the folders given. UtterError if a folder holds none."""
+    return _find(given, SOUND_SUFFIXES, "recordings (such as .wav or .flac)")
+
+
+def find_films(given: Iterable[str | Path]) -> list[Path]:
+    """The same of videos, photos and CSVs."""
+    return _find(given, FILM_SUFFIXES, "films (such as .mp4, .jpg or .csv)")
+
+
+def _find(given: Iterable[str | Path], suffixes: tuple[str, ...], what: str) -> list[Path]:
     found: list[Path] = []
     for item in map(find_file, given):
         if not is_folder(item):
             found.append(item)
             continue
         try:
-            files = [path for path in item.iterdir() if path.suffix.lower() in SOUND_SUFFIXES and not hidden(path)]
+            files = [path for path in item.iterdir() if path.suffix.lower() in suffixes and not hidden(path)]
         except OSError as error:
             raise UtterError(f"The folder {item} cannot be read ({error.strerror}).", str(error)) from error
         inside = sorted(filter(is_file, files))
         if not inside:
-            raise UtterError(f"The folder {item} holds no recordings (such as .wav or .flac).")
+            raise UtterError(f"The folder {item} holds no {what}.")
         found += inside
     return found
 

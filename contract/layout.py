@@ -1,5 +1,7 @@
 """Motion's layout (docs/formats.md, "Motion"), the joints and the face actions, in the order of their columns everywhere."""
 
+from collections.abc import Iterable
+
 FPS = 30  # frames a second of a Motion; frame i is the moment i / 30 s of the voice
 
 EXPRESSION = slice(0, 50)  # FLAME expression coefficients, standard deviations of the head's basis
@@ -32,6 +34,21 @@ cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 )
 PAIRED_ACTIONS = {name[:-4] for name in ACTIONS if name.endswith("Left") and name[:-4] + "Right" in ACTIONS} - {"jaw", "mouth"}
 
+# Of a face, what an artist holds alone: {region: (label, what its actions begin with)}. No film shows the tongue.
+REGIONS = {
+    "brows": ("Brows", ("brow",)),
+    "eyes": ("Eyes and Lids", ("eye",)),
+    "cheeks": ("Cheeks and Nose", ("cheek", "nose")),
+    "mouth": ("Mouth and Jaw", ("mouth", "jaw")),
+    "head": ("Head", ()),
+}
+
 # A performance [T, 117]: Motion's channels and the face actions beside them.
 FACE_ACTIONS = slice(CHANNELS, CHANNELS + len(ACTIONS))
 PERFORMANCE = FACE_ACTIONS.stop
+
+
+def actions_in(regions: Iterable[str]) -> list[int]:
+    """Which of ACTIONS lie in REGIONS of those names."""
+    starts = tuple(start for region in regions for start in REGIONS[region][1])
+    return [k for k, name in enumerate(ACTIONS) if name.startswith(starts)]

@@ -2,7 +2,7 @@
 
 from typing import Literal, NotRequired, TypedDict
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 JobId = str | int | None  # as the request had it; None: it had none
 
@@ -52,6 +52,12 @@ class PerformResult(ResultEvent):
     transcribed: bool  # whether Utter found some of them out itself
 
 
+class CaptureResult(ResultEvent):
+    frames: int
+    fps: float
+    seconds: float
+
+
 class ErrorEvent(TypedDict):
     event: Literal["error"]
     id: JobId
@@ -69,7 +75,7 @@ class ByeEvent(TypedDict):
     event: Literal["bye"]
 
 
-Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | ErrorEvent | CancelledEvent | ByeEvent
+Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | CaptureResult | ErrorEvent | CancelledEvent | ByeEvent
 
 
 def check_protocol(theirs: object, side: str) -> str:

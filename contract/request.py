@@ -9,8 +9,9 @@ from typing import Any, Self
 from .console import brief
 from .errors import UtterError
 from .identity import COEFFICIENTS
+from .layout import REGIONS
 from .options import BLENDER, RUNTIME, Option, is_text, option, options_of
-from .text import read_json
+from .text import find_file, is_file, read_json
 
 LAST_FRAME = 1048574  # Blender knows no later one, and none earlier than its negative
 DEVICES = {
@@ -23,34 +24,38 @@ DEVICES = {
 
 @dataclasses.dataclass(frozen=True)
 class Passage:
-    """A stretch of the voice with a prompt of its own; seconds from the voice's beginning."""
+    """A stretch of the voice with a prompt of its own, or with the feeling of a clip; seconds from the voice's beginning."""
 
     start: float
     end: float
     prompt: str
     strength: float = 1.0  # 0 to 1
     fade: float = 0.25  # seconds over which it comes and goes at both ends
+    clip: str = ""  # in place of a prompt: path of a film, of ARKit curves (.csv) or of a Motion (.npz)
 
     def to_message(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return {name: value for name, value in dataclasses.asdict(self).items() if value or name != "clip"}
 
 
 def read_passage(given: object, number: int) -> Passage:
-    """The Passage of {start, end, prompt, strength, fade}; UtterError names its number (from 1) and what it needs."""
+    """The Passage of {start, end, prompt or clip, strength, fade}; UtterError names its number (from 1) and what it needs."""
     if isinstance(given, Passage):
         given = given.to_message()
     try:
         fields = dict(given)  # type: ignore[call-overload]
         unknown = set(fields) - {field.name for field in dataclasses.fields(Passage)}
         numbers = {name: float(fields[name]) for name in ("start", "end", "strength", "fade") if name in fields}
-        passage = Passage(prompt=str(fields["prompt"]).strip(), **numbers)
+        clip = str(fields.get("clip") or "").strip()
+        passage = Passage(prompt=str(fields.get("prompt", "") if clip else fields["prompt"]).strip(), clip=clip, **numbers)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words.", repr(error)) from error
+        raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words or a clip.", repr(error)) from error
+    if clip and passage.prompt:
+        raise UtterError(f"Passage {number} has a prompt and a clip; leave out one of them.")
     if not is_text(passage.prompt):
         raise UtterError(f"Passage {number} has characters in its prompt that no text can have; write it anew.")
     if unknown:
         raise UtterError(
-            f'Passage {number} has a field "{brief(min(map(str, unknown)))}"; it may have start, end, prompt, strength and fade.'
+            f'Passage {number} has a field "{brief(min(map(str, unknown)))}"; it may have start, end, prompt, strength, fade and clip.'
         )
     start, end, strength, fade = passage.start, passage.end, passage.strength, passage.fade
     if not (all(map(math.isfinite, (start, end, strength, fade))) and end > start and fade >= 0):
@@ -61,20 +66,29 @@ def read_passage(given: object, number: int) -> Passage:
 
 
 def check_passages(given: object) -> tuple[Passage, ...]:
-    """The passages that have a prompt. UtterError names the first one that cannot be used."""
+    """The passages that have a prompt or a clip. UtterError names the first one that cannot be used."""
     if not isinstance(given, (list, tuple)):
         raise UtterError("Passages must be a list of objects with start, end and prompt.")
     passages = [read_passage(passage, number) for number, passage in enumerate(given, 1)]
-    return tuple(passage for passage in passages if passage.prompt)
+    return tuple(passage for passage in passages if passage.prompt or passage.clip)
 
 
 def read_passages(path: str | Path) -> tuple[Passage, ...]:
-    """The passages of a JSON file. UtterError if it is no such list."""
+    """The passages of a JSON file, to which the paths of its clips are relative. UtterError if it is no such list, or a clip is missing."""
     given = read_json(path, unreadable=f"{path} must hold a JSON list of passages, each with start, end and prompt.")
     try:
-        return check_passages(given)
+        passages = [dataclasses.replace(passage, clip=found(passage.clip, Path(path).parent)) for passage in check_passages(given)]
     except UtterError as error:
         raise UtterError(f"{path}: {error}", error.detail) from error
+    return tuple(passages)
+
+
+def found(clip: str, folder: Path) -> str:
+    """The path of a clip (or "") that is relative to a folder. UtterError if it does not exist."""
+    there = find_file(folder / clip)
+    if clip and not is_file(there):
+        raise UtterError(f"the clip {there} does not exist.")
+    return str(there) if clip else ""
 
 
 def check_identity(given: object) -> tuple[float, ...]:
@@ -86,6 +100,14 @@ def check_identity(given: object) -> tuple[float, ...]:
     if len(beta) != COEFFICIENTS or not all(map(math.isfinite, beta)):
         raise UtterError(f"An identity is a list of {COEFFICIENTS} numbers.")
     return beta
+
+
+def check_regions(given: object) -> tuple[str, ...]:
+    """The names of regions. UtterError for one that there is not."""
+    names: tuple[str, ...] = tuple(given)  # type: ignore[arg-type]
+    if unknown := [name for name in names if name not in REGIONS]:
+        raise UtterError(f"There is no region {brief(unknown[0])}; regions are {', '.join(REGIONS)}.")
+    return names
 
 
 def check_owner(identity: tuple[float, ...] | None, head: str | None) -> None:
@@ -120,6 +142,16 @@ class Request:
         return {name: [p.to_message() for p in value] if name == "passages" else value for name, value in given.items()}
 
 
+TRACKER: dict[str, Any] = dict(
+    label="Tracker",
+    help="The file face_landmarker.task of MediaPipe's Face Landmarker, which follows a filmed face. Empty: the variable UTTER_FACE_MODEL, "
+    "or else the one in Utter's cache",
+    metavar="FILE",
+    panel=False,
+    column=False,
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class PerformRequest(Request):
     """One performance."""
@@ -148,7 +180,8 @@ class PerformRequest(Request):
     passages: tuple[Passage, ...] = option(
         (),
         label="Passages",
-        help="A JSON list of {start, end, prompt, strength, fade} in seconds: stretches with a prompt of their own",
+        help="A JSON list of {start, end, prompt, strength, fade} in seconds: stretches with a prompt of their own; or with a clip, the "
+        "path of a film of a face, in place of the prompt",
         kind=tuple,
         metavar="P.json",
         panel=False,
@@ -222,6 +255,7 @@ class PerformRequest(Request):
         panel=False,
         column=False,
     )
+    tracker: str | None = option(None, **TRACKER)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -246,6 +280,51 @@ class HeadRequest(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_owner(self.identity, self.head or self.mesh)
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptureRequest(Request):
+    """A filmed face that becomes a Motion."""
+
+    film: str = option(
+        "",
+        label="Film",
+        help="A video or a photo of a face, or a CSV of ARKit curves (Live Link Face)",
+        metavar="FILM",
+        commands=(),
+        path="always",
+    )
+    output: str = option("", label="Output", help="The file that the Motion is written to", panel=False, column=False, commands=())
+    sound: str | None = option(
+        None,
+        label="Sound",
+        help="The voice that goes with a CSV and begins with it: tells how the clock of its timecode runs",
+        metavar="VOICE",
+        path="always",
+    )
+    head: str | None = option(
+        None,
+        label="Head",
+        help="The head that the Motion is for: FLAME format (.npz, .pkl) or a neutral mesh (.obj, .ply). Default: the built-in head",
+        metavar="HEAD",
+        path="always",
+    )
+    tracker: str | None = option(None, **TRACKER, aliases=("model",))
+    onto: str | None = option(
+        None,
+        label="Onto",
+        help="What the head does meanwhile (.npz with motion [T, 65]): the result holds this with the regions as filmed, `shown`",
+        column=False,
+        commands=(),
+    )
+    regions: tuple[str, ...] = option(
+        tuple(REGIONS), label="Regions", help="Of the face", kind=tuple, column=False, commands=(), check=check_regions
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.film:
+            raise UtterError("Choose a film first.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -289,3 +368,4 @@ class BakeOptions:
 
 
 OPTIONS: dict[str, Option] = {**options_of(PerformRequest), **options_of(BakeOptions)}
+CAPTURE_OPTIONS: dict[str, Option] = {**options_of(CaptureRequest), "out": options_of(BakeOptions)["out"]}  # of a list of films

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from contract import (
+    CAPTURE_OPTIONS,
     COLUMNS,
     DEVICES,
     LOGGER,
@@ -18,6 +19,7 @@ from contract import (
     RUNTIME,
     VERSION,
     Cancelled,
+    CaptureRequest,
     LogFile,
     Parser,
     PerformRequest,
@@ -28,10 +30,12 @@ from contract import (
     beside,
     check_output,
     check_task,
+    columns_of,
     complain,
     exit_code,
     explain,
     find_file,
+    find_films,
     find_voices,
     free_output,
     is_file,
@@ -103,12 +107,22 @@ def parser():
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
 
-    sub = verb("capture", capture, "a filmed face to a Motion file: a video, or a photo (one frame)")
-    sub.add_argument("film", metavar="VIDEO|PHOTO")
-    sub.add_argument("-o", "--output", required=True, metavar="M.npz")
+    sub = verb("capture", capture, "filmed faces to Motion files: videos, photos (one frame), CSVs of ARKit curves (Live Link Face)")
+    add_arguments(sub, CAPTURE_OPTIONS.values(), RUNTIME)
+    sub.add_argument("films", nargs="*", metavar="FILM", help="videos, photos, CSVs, or folders of them")
     sub.add_argument(
-        "--model", metavar="FILE", help="face_landmarker.task, the tracker's model (default: UTTER_FACE_MODEL, else Utter's cache)"
+        "--list",
+        metavar="FILE.csv",
+        help=f"instead of films: a row for each, with the columns {', '.join(columns_of(CAPTURE_OPTIONS))}; paths in it are relative to it",
     )
+    sub.add_argument(
+        "-o",
+        "--output",
+        "--out",
+        metavar="M.npz|FOLDER/",
+        help="a file for one film, a folder for several; with a list the folder that its column out refers to, default: the list's own",
+    )
+    sub.set_defaults(parser=sub)
 
     verb("worker", work, "serve JSON lines (docs/protocol.md)", device=True)
     return top
@@ -166,16 +180,18 @@ def perform(args):
         performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
     asked(args, performer, "any")
     tasks = listed(args) if args.list else named(args)
+    return each(args, tasks, functools.partial(check, performer), functools.partial(perform_one, performer))
+
+
+def each(args, tasks, check, do):
+    """check and do all tasks (contract.perform_all); a failure is said with its file, of a single one it is raised. The exit code."""
 
     def tell(task, error):
         if len(tasks) == 1 and not args.list:
             raise error
         complain(f"{task.title}: {explain(error, log_defect)}")
 
-    done = perform_all(
-        tasks, functools.partial(check, performer), functools.partial(perform_one, performer), tell, [args.list] if args.list else []
-    )
-    return exit_code(done, len(tasks))
+    return exit_code(perform_all(tasks, check, do, tell, [args.list] if args.list else []), len(tasks))
 
 
 def check(performer, task):
@@ -183,7 +199,7 @@ def check(performer, task):
     from model_runtime.motion import load_pins
 
     check_task(task)
-    request = asked(task.options, performer, task.voice)
+    request = asked(task.options, performer, task.source)
     if request.head and not is_file(request.head):
         raise UtterError(f"The head {request.head} does not exist.")
     if request.pins:
@@ -194,7 +210,7 @@ def perform_one(performer, task):
     """Perform one Task and write its Motion."""
     from model_runtime.motion import save_motion
 
-    voice = task.voice
+    voice = task.source
     if task.note:
         complain(f"{task.title}: {task.note}")
     save_motion(performer.perform(asked(task.options, performer, voice), progress=show(voice), note=noting(voice)), task.output)
@@ -235,16 +251,16 @@ def noting(voice):
     return lambda sentence: complain(f"{voice}: {sentence}")
 
 
-def plan(voices, output):
-    """[(voice path, output path)]: one file for one voice, otherwise a folder with a file per voice, named after it."""
-    paths = find_voices(voices)
-    target = Path(output)
-    to_folder = len(paths) > 1 or any(map(is_folder, voices)) or is_folder(target) or output.endswith(("/", "\\"))
+def plan(given, output, find=find_voices, what="voices"):
+    """[(path, output path)] of the files that are given or in a folder that is, as find() has them: one file for one, otherwise a folder
+    with a file for each, named after it. what: they are, for a sentence."""
+    paths, target = find(given), Path(output)
+    to_folder = len(paths) > 1 or any(map(is_folder, given)) or is_folder(target) or output.endswith(("/", "\\"))
     if not to_folder:
         return [(paths[0], target)]
     if (target.suffix.lower() == ".npz" and not is_folder(target)) or is_file(target):
-        raise UtterError(f"{output} is a file; several voices need a folder to go to.")
-    # Voices that share a stem keep their suffix, those that share the whole name get a number.
+        raise UtterError(f"{output} is a file; several {what} need a folder to go to.")
+    # Those that share a stem keep their suffix, those that share the whole name get a number.
     stems = collections.Counter(same_name(path.stem) for path in paths)
     taken: dict[str, int] = {}
     names = [path.stem if stems[same_name(path.stem)] == 1 else path.name for path in paths]
@@ -365,19 +381,45 @@ def feel(args):
 
 
 def capture(args):
-    from dataclasses import replace
+    from model_runtime.pipeline import Performer
 
+    if bool(args.films) == bool(args.list):
+        raise UtterError("Name films, or a list of them with --list.")
+    for name in ("sound", "head", "tracker"):
+        if getattr(args, name):
+            setattr(args, name, str(find_file(getattr(args, name))))
+    if args.list:
+        target = Path(args.output or Path(args.list).parent)
+        tasks = tasks_of(args.list, target, ".npz", RUNTIME, args.parser, args, CAPTURE_OPTIONS)
+    else:
+        if not (args.output or "").strip():
+            raise UtterError("Say with --output where the Motion goes.")
+        jobs = plan(args.films, args.output, find_films, "films")
+        if args.sound and len(jobs) > 1:
+            raise UtterError("A sound belongs to one film; name several with a list, which has a column sound.")
+        tasks = [Task(str(film), str(film), output, args, "") for film, output in jobs]
+    return each(args, tasks, check_film, functools.partial(capture_one, Performer("cpu")))
+
+
+def check_film(task):
+    """UtterError for what can be known to be wrong with the Task of a film before one is followed."""
     from model_runtime.capture import film
-    from model_runtime.flame.load import load_head
+
+    film.check(task.source)
+    for name in ("sound", "head", "tracker"):
+        if (given := getattr(task.options, name)) and not is_file(given):
+            raise UtterError(f"The {name} {given} does not exist.")
+
+
+def capture_one(performer, task):
+    """Capture the film of one Task and write its Motion."""
     from model_runtime.motion import save_motion
 
-    reads(args, "film", "model")
-    shown = show(args.film)
-    motion, notes = film.capture(args.film, load_head(), args.model, lambda fraction: shown("following", fraction))
-    for note in notes:
-        complain(f"{args.film}: {note}")
-    save_motion(replace(motion, voice=args.film), args.output)
-    say(f"{args.film} -> {args.output}")
+    given = {name: value for name in ("sound", "head", "tracker") if (value := getattr(task.options, name))}
+    request = CaptureRequest(film=task.source, **given)
+    motion, _ = performer.capture(request, show(task.source), note=noting(task.source), anew=True)
+    save_motion(motion, task.output)
+    say(f"{task.source} -> {task.output}")
 
 
 def work(args):

@@ -32,8 +32,8 @@ class Motion:
     filmed: bool = False
 
 
-def save_motion(motion: Motion, path: str | Path) -> None:
-    """Write motion as .npz, whole or not at all: written beside, then renamed."""
+def save_motion(motion: Motion, path: str | Path, **more: Any) -> None:
+    """Write motion as .npz, and more arrays with it; whole or not at all: written beside, then renamed."""
     values = np.ascontiguousarray(motion.values, dtype=np.float32)
     assert values.ndim == 2 and values.shape[1] == CHANNELS
     actions: dict[str, Any] = (
@@ -50,6 +50,7 @@ def save_motion(motion: Motion, path: str | Path) -> None:
         **actions,
         **said,
         **filmed,
+        **more,
         motion=values,
         fps=np.float64(motion.fps),
         basis=np.str_(motion.basis),

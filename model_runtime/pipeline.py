@@ -1,6 +1,7 @@
 """From a voice to a Motion, step by step (docs/architecture.md, "The way of the data")."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,20 +9,23 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from contract import (
+    ACTIONS,
     CHANNELS,
     FACE_ACTIONS,
     FPS,
     SOUND_SUFFIXES,
     Cancelled,
+    CaptureRequest,
     NotInstalled,
     Passage,
     PerformRequest,
     UtterError,
     Word,
+    actions_in,
     whisper_code,
 )
 from model_runtime.audio import RATE, load_voice
-from model_runtime.flame.actions import from_motion, on_builtin, to_motion
+from model_runtime.flame.actions import change, from_motion, on_builtin
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
@@ -256,8 +260,6 @@ class Performer:
             held = held if held.mask.any() else None
         step("Fitting the head", 0.02)
         target, head_map, beta = self.fit(request.head)
-        if held is not None and head_map is not None:
-            raise UtterError("Face actions can be held on the built-in head only; leave out the head's file, or take those keys away.")
         if request.identity is not None:
             beta = np.array(request.identity, np.float32)
 
@@ -276,11 +278,13 @@ class Performer:
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
         prompt, passages = self.readable(request, note)
+        watching = lambda stage, f: step(stage, 0.25)
+        clips = {path: self.clip(path, request.tracker, watching) for path in dict.fromkeys(p.clip for p in passages if p.clip)}
         if prompt:
             base, prompted_base = np.tile(self.feelings.prompt(prompt), (frames, 1)), 1.0
         else:
             base, prompted_base = self.feelings.voice(samples, frames), 0.0
-        feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings)
+        feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings, clips)
         prompted = np.maximum(prompted, prompted_base)
         del samples, base  # an hour of them is a third of a gigabyte
 
@@ -300,7 +304,7 @@ class Performer:
             )
 
         actions = None
-        if pins is not None and held is not None:
+        if pins is not None and held is not None and head_map is None:
             values, actions = generate_with_actions(generate, self.builtin, pins, held)
         elif head_map is None:
             values = own = generate(pins, 0.3, 0.97)
@@ -308,10 +312,59 @@ class Performer:
             own = generate(None, 0.3, 0.97)
             values = head_map.apply(own, beta)
         else:
-            values, own = generate_on_other_head(generate, head_map, beta, pins)
+            values, own = generate_on_other_head(generate, self.builtin, head_map, beta, pins, held)
         step("Writing", 0.98)
         actions = from_motion(self.builtin, own) if actions is None else actions
         return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions, tuple(words), transcribed)
+
+    def capture(
+        self,
+        request: CaptureRequest,
+        progress: Callable[[str, float], None] = lambda stage, fraction: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        note: Callable[[str], None] = lambda sentence: None,
+        anew: bool = False,
+    ) -> tuple[Motion, np.ndarray | None]:
+        """(Motion of a filmed face on the request's head, with its face actions; shown [T, 65] or None: what is asked for as `onto`, in
+        which the face actions of the request's regions are as filmed). anew: follow the face even if the film is in the cache. Otherwise
+        as perform()."""
+        from model_runtime.capture import film
+
+        def step(stage: str, fraction: float) -> None:
+            if cancelled():
+                raise Cancelled
+            progress(stage, fraction)
+
+        step("Looking for a face", 0.0)
+        target, head_map, beta = self.fit(request.head)
+        onto = load_motion(request.onto).values if request.onto else None
+        following = lambda fraction: step("Following the face", 0.05 + 0.85 * fraction)
+        captured = film.capture if anew else film.remembered
+        motion, sentences = captured(request.film, self.builtin, request.tracker, following, request.sound)
+        for sentence in sentences:
+            note(sentence)
+        step("Fitting", 0.9)
+        shown = None
+        if onto is not None:
+            onto = onto[np.minimum(np.arange(len(motion.values)), len(onto) - 1)]
+            own = onto if head_map is None else head_map.invert(onto)
+            asked = np.isin(np.arange(len(ACTIONS)), actions_in(request.regions))
+            moved = own + change(self.builtin, own, motion.actions, asked)
+            shown = moved if head_map is None else onto + head_map.apply(moved, beta) - head_map.apply(own, beta)
+        if head_map is not None:
+            motion = replace(motion, values=head_map.apply(motion.values, beta).astype(np.float32), basis=target.basis)
+        step("Writing", 0.98)
+        return motion, shown
+
+    def clip(self, path: str, tracker: str | None, progress: Callable[[str, float], None]) -> np.ndarray:
+        """The feeling [128] of a clip: a Motion file, a film or ARKit curves."""
+        if Path(path).suffix.lower() == ".npz":
+            motion = on_builtin(self.builtin, load_motion(path))
+        else:
+            from model_runtime.capture.film import remembered
+
+            motion, _ = remembered(path, self.builtin, tracker, lambda fraction: progress("Following the face", fraction))
+        return self.feelings.motion(motion.values)
 
     def readable(self, request: PerformRequest, note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
         """The request's prompt and passages; without the package that reads them, those alone that are names of emotions."""
@@ -328,7 +381,7 @@ class Performer:
                     f"The names of emotions work: {', '.join(LABELS)}."
                 )
                 prompt = request.prompt if request.prompt and is_label(request.prompt) else None
-                return prompt, [passage for passage in request.passages if is_label(passage.prompt)]
+                return prompt, [passage for passage in request.passages if passage.clip or is_label(passage.prompt)]
         return request.prompt, list(request.passages)
 
     def feel(self, subject: str) -> dict[str, Any]:
@@ -378,9 +431,14 @@ def check_encoder(encoder: Encoder, generator: "Generator") -> None:
 
 
 def generate_on_other_head(
-    generate: Callable[[Pins | None, float, float], np.ndarray], head_map: HeadMap, beta: np.ndarray, pins: Pins
+    generate: Callable[[Pins | None, float, float], np.ndarray],
+    builtin: Head,
+    head_map: HeadMap,
+    beta: np.ndarray,
+    pins: Pins,
+    actions: Pins | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(Motion [T, 65] on another head with Pins in that head's basis, the same on the built-in head).
+    """(Motion [T, 65] on another head with Pins in that head's basis, the same on the built-in head); actions: held face actions.
 
     The generator works in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
     without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
@@ -390,10 +448,16 @@ def generate_on_other_head(
 
     from model_runtime.diffusion.pins import HeldPins
 
-    free = head_map.apply(generate(None, 0.3, 0.6), beta)
-    wanted = np.where(pins.mask, pins.values, free)
+    free = generate(None, 0.3, 0.6)
+    shown = head_map.apply(free, beta)
+    wanted = np.where(pins.mask, pins.values, shown)
     touched = np.any(pins.mask, axis=1)
-    own = generate(Pins(head_map.invert(wanted), np.repeat(touched[:, None], CHANNELS, 1)), 0.6, 0.97)
+    mask = np.repeat(touched[:, None], CHANNELS, 1)
+    own = np.where(mask, head_map.invert(wanted), free)
+    if actions is not None:
+        moved = change(builtin, own, actions.values, actions.mask)
+        own, mask = own + moved, mask | moves(moved, actions)
+    own = generate(Pins(own, mask), 0.6, 0.97)
     held = HeldPins(pins, len(wanted), mean=0.0, std=1.0)
     return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own
 
@@ -412,11 +476,14 @@ def generate_with_actions(
     from model_runtime.diffusion.pins import HeldPins
 
     free = generate(pins, 0.3, 0.6)
-    plain = from_motion(head, free)
-    wanted = np.where(actions.mask, actions.values, plain)
-    change = to_motion(head, wanted) - to_motion(head, plain)
-    moved = (np.abs(change) > 1e-6) & ~pins.mask & actions.mask.any(axis=1, keepdims=True)
-    values = generate(Pins(np.where(moved, free + change, pins.values), pins.mask | moved), 0.6, 0.97)
+    moved = change(head, free, actions.values, actions.mask)
+    mask = moves(moved, actions) & ~pins.mask
+    values = generate(Pins(np.where(mask, free + moved, pins.values), pins.mask | mask), 0.6, 0.97)
     held = HeldPins(actions, len(values), mean=0.0, std=1.0, columns=len(head.action_names))
     shown = held.hold(torch.from_numpy(from_motion(head, values))).clamp(0, 1)
     return values, held.put_back(shown).numpy()
+
+
+def moves(moved: np.ndarray, actions: Pins) -> np.ndarray:
+    """bool [T, 65]: which channels held actions move, by what they change [T, 65]."""
+    return (np.abs(moved) > 1e-6) & actions.mask.any(axis=1, keepdims=True)

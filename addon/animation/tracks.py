@@ -3,6 +3,9 @@
 Keys that we write have the type GENERATED and carry the value we gave them once more in the field `back`, which Blender reads for
 interpolation of the type BACK alone. A key of any other type is the artist's: a pin. So is a key of ours whose value is no longer
 the one in `back`: keying over one of our keys, or dragging it in the Graph Editor, leaves its type as it is.
+
+A pin that came from a film is a captured key: it has the type JITTER, which Blender means for keys on every frame. It goes along into
+the next take, as other pins do not.
 """
 
 from typing import Any, NamedTuple
@@ -19,11 +22,16 @@ FIELDS = (
 )
 
 
+WHOLE = ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")  # numbers of these
+NEAR = 0.01  # frames: closer than this two keys are at the same
+Keys = dict[str, np.ndarray]  # {field of FIELDS: [K] or [K,2]}, in order of time
+
+
 def _code(field, name):
     return bpy.types.Keyframe.bl_rna.properties[field].enum_items[name].value
 
 
-GENERATED, KEYFRAME = _code("type", "GENERATED"), _code("type", "KEYFRAME")
+GENERATED, KEYFRAME, CAPTURED = (_code("type", name) for name in ("GENERATED", "KEYFRAME", "JITTER"))
 BEZIER, AUTO_CLAMPED = _code("interpolation", "BEZIER"), _code("handle_left_type", "AUTO_CLAMPED")
 
 
@@ -57,6 +65,14 @@ def value_of(key: Any) -> str:
     return f'key_blocks["{bpy.utils.escape_identifier(key.name)}"].value'
 
 
+def ensure(track: Track) -> None:
+    """Make the custom property of a track that is one, if it is missing: 0 to 1."""
+    name = track.path[2:-2] if track.path.startswith('["') else ""
+    if name and name not in track.owner:
+        track.owner[name] = 0.0
+        track.owner.id_properties_ui(name).update(min=0.0, max=1.0, description="A face action that is held")
+
+
 def find(track: Track) -> Any:
     """The track's F-curve in our Action, or None."""
     bag = compat.bag(track.owner) if track.owner.animation_data and owned(track.owner.animation_data.action) else None
@@ -71,26 +87,34 @@ def remove(tracks: list[Track]) -> None:
             compat.bag(track.owner).fcurves.remove(curve)
 
 
-def held(curve: Any) -> np.ndarray:
-    """The artist's keys on an F-curve (or None): frames and values [K,2]."""
-    return read(curve, pins_only=True)["co"] if curve else np.empty((0, 2))
+def held(curve: Any, captured: bool = False) -> np.ndarray:
+    """The artist's keys on an F-curve (or None), or the captured ones of these: frames and values [K,2]."""
+    return pins(curve, captured)["co"] if curve else np.empty((0, 2))
 
 
-def read(curve: Any, pins_only: bool) -> dict[str, np.ndarray]:
-    """The curve's keys: {field of FIELDS: array [K] or [K,2]}; pins_only: the artist's alone."""
+def pins(curve: Any, captured: bool = False) -> Keys:
+    """The artist's keys on an F-curve, or the captured ones of these."""
+    keys = read(curve)
+    value = keys["co"][:, 1]
+    pin = (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
+    return part(keys, keys["type"] == CAPTURED if captured else pin)
+
+
+def part(keys: Keys, chosen: np.ndarray) -> Keys:
+    """Those keys that are chosen (bool [K], or places)."""
+    return {field: array[chosen] for field, array in keys.items()}
+
+
+def read(curve: Any) -> Keys:
+    """The curve's keys."""
     points = curve.keyframe_points
     n = len(points)
     keys = {}
     for field in FIELDS:
         wide = field in ("co", "handle_left", "handle_right")
-        whole = field in ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")
-        array = np.zeros(n * (2 if wide else 1), np.int32 if whole else np.float32)
+        array = np.zeros(n * (2 if wide else 1), np.int32 if field in WHOLE else np.float32)
         points.foreach_get(field, array)
         keys[field] = array.reshape(n, 2) if wide else array
-    if pins_only:
-        value = keys["co"][:, 1]
-        pin = (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
-        keys = {field: array[pin] for field, array in keys.items()}
     return keys
 
 
@@ -105,41 +129,84 @@ def move(curve: Any, since: float, to: float, scale: float = 1.0) -> None:
     curve.update()
 
 
-def fill(curve: Any, frames: np.ndarray, column: np.ndarray, keep_pins: bool) -> None:
-    """Put our keys into the F-curve, around the artist's where they are kept. A channel that stands still needs its ends only.
+def fill(curve: Any, frames: np.ndarray, column: np.ndarray, kept: Keys | None = None) -> None:
+    """Put our keys into the F-curve, around those of the artist's that are kept; all others go. A channel that stands still needs its ends
+    only.
 
     A key of ours that the artist moved becomes one of type KEYFRAME, so that it shows as held."""
-    pins = read(curve, pins_only=True) if keep_pins else None
     if np.ptp(column) < 1e-6:
         ends = sorted({0, len(frames) - 1})
         frames, column = frames[ends], column[ends]
-    if pins is not None and len(pins["co"]):
-        when = np.sort(pins["co"][:, 0])
-        after = np.searchsorted(when, frames)
-        beside = when[np.clip([after - 1, after], 0, len(when) - 1)]  # the pins on both sides of each frame
-        near = np.abs(beside - frames).min(axis=0) < 0.01
-        frames, column = frames[~near], column[~near]
+    if kept is not None and len(kept["co"]):
+        apart = ~near(frames, kept)
+        kept = {**kept, "type": np.where(kept["type"] == GENERATED, KEYFRAME, kept["type"])}
+        write(curve, joined(made(frames[apart], column[apart], GENERATED), kept))
+    else:
+        write(curve, made(frames, column, GENERATED))
+
+
+def hold(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
+    """Put captured keys onto an F-curve in place of whatever keys lie between the first and the last of these frames."""
+    keys = read(curve)
+    when = keys["co"][:, 0]
+    write(curve, joined(part(keys, (when < frames[0] - NEAR) | (when > frames[-1] + NEAR)), made(frames, column, CAPTURED)))
+
+
+def show(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
+    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames; the artist's stay."""
+    keys = read(curve)
+    when = keys["co"][:, 0]
+    own = pins(curve)
+    rest = part(keys, ((when < frames[0] - NEAR) | (when > frames[-1] + NEAR)) & ~near(when, own))
+    apart = ~near(frames, own)
+    write(curve, joined(joined(rest, made(frames[apart], column[apart], GENERATED)), own))
+
+
+def release(curve: Any) -> int:
+    """Make the captured keys on an F-curve keys of ours; returns how many."""
+    keys = read(curve)
+    captured = keys["type"] == CAPTURED
+    keys["type"][captured], keys["back"][captured] = GENERATED, keys["co"][captured, 1]
+    write(curve, keys)
+    return int(captured.sum())
+
+
+def near(frames: np.ndarray, keys: Keys) -> np.ndarray:
+    """bool [N]: frames at which there is one of the keys."""
+    when = np.sort(keys["co"][:, 0])
+    if not len(when):
+        return np.zeros(len(frames), bool)
+    after = np.searchsorted(when, frames)
+    beside = when[np.clip([after - 1, after], 0, len(when) - 1)]  # the keys on both sides of each frame
+    return np.abs(beside - frames).min(axis=0) < NEAR
+
+
+def made(frames: np.ndarray, column: np.ndarray, kind: int) -> Keys:
+    """New keys of that type, without what Blender fills in."""
     n = len(frames)
-    ours = {
+    return {
         "co": np.stack([frames, column], axis=1).astype(np.float32),
         "back": column.astype(np.float32),
-        "type": np.full(n, GENERATED),
+        "type": np.full(n, kind),
         "interpolation": np.full(n, BEZIER),
         "handle_left_type": np.full(n, AUTO_CLAMPED),
         "handle_right_type": np.full(n, AUTO_CLAMPED),
     }
-    if pins is not None and len(pins["co"]):
-        order = np.argsort(np.concatenate([ours["co"][:, 0], pins["co"][:, 0]]), kind="stable")
-        pins["type"] = np.where(pins["type"] == GENERATED, KEYFRAME, pins["type"])
-        blank = {"handle_left": ours["co"], "handle_right": ours["co"]}
-        ours = {
-            field: np.concatenate([ours.get(field, blank.get(field, np.zeros(n, pins[field].dtype))), pins[field]])[order]
-            for field in FIELDS
-        }
+
+
+def joined(some: Keys, more: Keys) -> Keys:
+    """All of these keys, in order of time."""
+    order = np.argsort(np.concatenate([some["co"][:, 0], more["co"][:, 0]]), kind="stable")
+    blank = lambda keys, field: keys["co"] if field.startswith("handle") else np.zeros(len(keys["co"]))
+    return {field: np.concatenate([keys.get(field, blank(keys, field)) for keys in (some, more)])[order] for field in FIELDS}
+
+
+def write(curve: Any, keys: Keys) -> None:
+    """Let these be the F-curve's keys."""
     points = curve.keyframe_points
     points.clear()
-    points.add(len(ours["co"]))
-    for field, array in ours.items():
-        kind = np.float32 if array.dtype.kind == "f" else np.int32
+    points.add(len(keys["co"]))
+    for field, array in keys.items():
+        kind = np.int32 if field in WHOLE else np.float32
         points.foreach_set(field, np.ascontiguousarray(array, kind).ravel())
     curve.update()

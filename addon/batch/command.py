@@ -114,6 +114,10 @@ def _perform(args):
             if not is_folder(given):
                 raise UtterError(f"The folder {given} does not exist; choose the folder of a speech model.")
             setattr(args, name, str(Path(given).absolute()))
+    if args.tracker:
+        if not is_file(args.tracker):
+            raise UtterError(f"The file {args.tracker} does not exist; choose face_landmarker.task.")
+        args.tracker = str(Path(args.tracker).absolute())
     for name, option in OPTIONS.items():
         if option.path and getattr(args, name, None):
             setattr(args, name, located(name, getattr(args, name)))
@@ -135,11 +139,13 @@ def _perform(args):
             complain(f"utter: {title}: {task.note}")
         scene, head, frames, own = ready = stage or prepare(task.options, again=True)
         stage = None if args.list else ready
-        bake.clear(rigs.rig_of(head))  # what the voice before left
+        bake.clear(rigs.rig_of(head), but_captured=True)  # what the voice before left
         scene.frame_start, scene.frame_end = frames
         settings = base.settings_of(head)
-        settings.voice, settings.words = task.voice, absolute_words(task.voice, task.options.words) or own
-        for note in perform.perform_now(scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber):
+        settings.voice, settings.words = task.source, absolute_words(task.source, task.options.words) or own
+        for note in perform.perform_now(
+            scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber, tracker=args.tracker
+        ):
             complain(f"utter: {title}: {note}")
         save(task.output)
         say(f"{title}: {task.output}")
@@ -170,8 +176,8 @@ def check(task):
     """UtterError for what can be known to be wrong with a Task before anything is computed."""
     check_task(task)
     check_options(task.options)
-    words = absolute_words(task.voice, task.options.words)
-    for path in (task.voice, task.output, words if words and names_file(words) else ""):
+    words = absolute_words(task.source, task.options.words)
+    for path in (task.source, task.output, words if words and names_file(words) else ""):
         if len(os.fsencode(path)) > LONGEST_PATH:
             raise UtterError(f"{path} is longer than the {LONGEST_PATH} bytes that Blender can hold; choose a shorter path.")
     if words and not is_text(words):

@@ -8,6 +8,7 @@ import gpu
 from gpu_extras.batch import batch_for_shader
 
 from .base import chosen, settings_of
+from .passages import label
 
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
 SCRUB = 24  # height of the frame numbers at the top, before the interface's scale
@@ -38,7 +39,7 @@ def draw():
         gpu.state.blend_set("ALPHA")  # again for each: drawing words ends it
         batch_for_shader(shader, "TRI_STRIP", {"pos": corners, "color": colours}).draw(shader)
         left, right = max(x_of(passage.start), 0), min(x_of(passage.end), region.width)
-        words = fitting(passage.prompt, right - left - 8 * scale, scale)
+        words = fitting(label(passage), right - left - 8 * scale, scale)
         if words and top > 40 * scale:  # in the flat timeline they would cover the keys
             blf.position(0, left + 4 * scale, top - (SIZE + 3) * scale, 0)
             blf.color(0, *(0.5 + 0.5 * part for part in colour), 0.95)

@@ -1,29 +1,44 @@
 """The prompt for the whole, and passages: stretches of the voice with a prompt of their own."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..animation import bake
-from ..contract import LAST_FRAME, Passage, frame_at, seconds_at
+from ..contract import LAST_FRAME, Passage, UtterError, frame_at, seconds_at
 from ..work import jobs
 from .base import HeadPanel, chosen, settings_of
 
 
 def in_seconds(settings, fps):
-    """The passages that have a prompt, in seconds from the voice's beginning: tuple of contract.Passage."""
+    """The passages that have a prompt or a clip, in seconds from the voice's beginning: tuple of contract.Passage."""
     return tuple(
         Passage(
             seconds_at(passage.start, fps, settings.start),
             seconds_at(passage.end, fps, settings.start),
-            passage.prompt.strip(),
+            "" if passage.clip else passage.prompt.strip(),
             passage.strength,
             seconds_at(passage.fade, fps),
+            clip_of(settings, passage),
         )
         for passage in settings.passages
-        if passage.prompt.strip()
+        if passage.clip or passage.prompt.strip()
     )
+
+
+def clip_of(settings, passage):
+    """Absolute path of a passage's clip, or "". UtterError if it is gone."""
+    path = bpy.path.abspath(passage.clip, library=settings.id_data.library) if passage.clip else ""
+    if path and not Path(path).is_file():
+        raise UtterError(f"The clip {path} of a passage does not exist; choose it again.")
+    return path
+
+
+def label(passage):
+    """What a passage feels, in a few words; "" for nothing yet."""
+    return bpy.path.basename(passage.clip) if passage.clip else passage.prompt
 
 
 def from_seconds(settings, passages, fps):
@@ -39,6 +54,7 @@ def from_seconds(settings, passages, fps):
         passage.start = frame(given.start, settings.start)
         passage.end = max(frame(given.end, settings.start), passage.start + 1)
         passage.prompt, passage.strength, passage.fade = given.prompt, given.strength, frame(given.fade)
+        passage.clip = str(Path(given.clip).absolute()) if given.clip else ""
 
 
 def last_frame(settings, fps):
@@ -129,7 +145,7 @@ class UTTER_UL_passages(bpy.types.UIList):
 
     def draw_item(self, _context, layout, _settings, passage, _icon, _active, _property, _index=0, _flag=0):
         split = layout.split(factor=0.7, align=True)
-        split.label(text=passage.prompt or "(no words yet)")
+        split.label(text=label(passage) or "(no words yet)", icon="FILE_MOVIE" if passage.clip else "NONE")
         row = split.row(align=True)
         row.alignment = "RIGHT"
         row.active = False
@@ -166,7 +182,9 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         if not 0 <= settings.passage < len(settings.passages):
             return
         passage = settings.passages[settings.passage]
-        layout.prop(passage, "prompt", text="", icon="TEXT", placeholder="What to feel here, in your own words")
+        if not passage.clip:
+            layout.prop(passage, "prompt", text="", icon="TEXT", placeholder="What to feel here, in your own words")
+        layout.prop(passage, "clip", text="", icon="FILE_MOVIE", placeholder="Or as a filmed face feels")
         column = layout.column(align=True)
         for side in ("start", "end"):
             row = column.row(align=True)

@@ -12,7 +12,7 @@ import numpy as np
 from .. import rigs
 from ..animation import bake
 from ..animation.obstacles import obstacles
-from ..contract import OPTIONS, PerformRequest, UtterError, options_of
+from ..contract import FPS, OPTIONS, PerformRequest, UtterError, frames_covering, options_of
 from ..work import jobs, paths
 from . import identity, passages, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
@@ -21,14 +21,9 @@ ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "start")  # o
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
 
 
-def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None, transcriber: str | None = None) -> jobs.Job:
-    """Job that performs head's voice with head's settings (Object.utter) and bakes the result.
-
-    rediffuse: keep the artist's keys exactly and renew what lies between them. encoder, transcriber: folders of speech models, None: the
-    preferences' ones. UtterError if it cannot start.
-    """
-    take_over(head)
-    settings, fps, rig = settings_of(head), bake.scene_fps(scene), rigs.rig_of(head)
+def usable(head: Any) -> Any:
+    """The rig of a head that can be performed on as it is. UtterError says why it cannot."""
+    rig = rigs.rig_of(head)
     if rig.head and not Path(rig.head).is_file():
         raise UtterError(f"The file of this head is gone ({rig.head}); select the head and press Use Selected to make it again.")
     if identity.outdated(rig):
@@ -36,12 +31,28 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
             f"{head.name} was made by another version of Utter, whose keys mean something else: it keeps what it performs; add the built-in"
             " head again to perform anew."
         )
+    return rig
+
+
+def perform_job(
+    scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None, transcriber: str | None = None, tracker: str | None = None
+) -> jobs.Job:
+    """Job that performs head's voice with head's settings (Object.utter) and bakes the result: as a new take, to which captured keys go
+    along.
+
+    rediffuse: keep the artist's keys exactly and renew what lies between them. encoder, transcriber: folders of speech models, tracker: its
+    file, None: the preferences' ones. UtterError if it cannot start.
+    """
+    take_over(head)
+    settings, fps, rig = settings_of(head), bake.scene_fps(scene), usable(head)
     if settings.refusal:
         raise UtterError(settings.refusal)
     voice.follow(scene, head)
     start, jaw = sequencer.begins(scene, head), settings.jaw
-    pins = bake.read_pins(rig, start, settings.frames, fps=fps) if rediffuse else None
-    if pins is not None and not pins[1].any():
+    last = max((action.frame_range[1] for action in bake.actions(rig)), default=start)
+    length = max(settings.frames, frames_covering((last - start) / fps, FPS) + 1)  # captured keys may be there before a performance
+    pins = bake.read_pins(rig, start, length, fps=fps, captured=not rediffuse)
+    if rediffuse and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
 
     asked = PerformRequest(
@@ -55,11 +66,12 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
             "identity": rig.identity or None,
             "encoder": encoder or paths.encoder(),
             "transcriber": transcriber or paths.transcriber(),
+            "tracker": tracker or paths.tracker(),
         }
     )
     folder = jobs.temporary_folder()
     asked = dataclasses.replace(asked, output=str(folder / "motion.npz"))
-    if pins is not None:
+    if pins[1].any():
         np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1])
         asked = dataclasses.replace(asked, pins=str(folder / "pins.npz"))
     references = jobs.Reference(scene), jobs.Reference(head)
@@ -70,15 +82,16 @@ def perform_job(scene: Any, head: Any, rediffuse: bool = False, encoder: str | N
         notes = rig.separate()
         voice.follow(scene, head)  # the artist may have moved it meanwhile
         start = sequencer.begins(scene, head)
-        if rediffuse:
+        if rediffuse or bake.only_captured(rig):
             takes.own(head)
             rig.set_jaw(jaw)
             bake.rebake(rig, performance, start, fps=bake.scene_fps(scene))
         else:
+            captured = bake.captured(rig)
             earlier = takes.set_aside(head)
             try:
                 rig.set_jaw(jaw)
-                bake.bake(rig, performance, start, fps=bake.scene_fps(scene))
+                bake.bake(rig, performance, start, fps=bake.scene_fps(scene), kept=captured)
             except Exception:
                 takes.put_back(earlier)
                 raise
@@ -108,10 +121,11 @@ def perform_now(
     rediffuse: bool = False,
     encoder: str | None = None,
     transcriber: str | None = None,
+    tracker: str | None = None,
 ) -> tuple[str, ...]:
     """Perform and bake before returning, calling progress(stage, fraction) on the way; returns the worker's notes (sentences).
     UtterError if it fails."""
-    job = perform_job(scene, head, rediffuse, encoder, transcriber)
+    job = perform_job(scene, head, rediffuse, encoder, transcriber, tracker)
     jobs.run(job, progress)
     return job.notes
 

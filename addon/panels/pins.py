@@ -9,9 +9,10 @@ from ..work import jobs
 from . import perform, takes
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
-# For panels are drawn many times a second. Head's session uid -> pins; emptied whenever an Action changes. And -> what keeps it still, with
-# the session uids of the data-blocks that it comes from; forgotten when one of these changes.
+# For panels are drawn many times a second. Head's session uid -> pins, and whether some are captured; emptied whenever an Action changes.
+# And -> what keeps it still, with the session uids of the data-blocks that it comes from; forgotten when one of these changes.
 _counted: dict[int, int] = {}
+_captured: dict[int, bool] = {}
 _told: dict[int, tuple[list[str], set[int]]] = {}
 
 
@@ -20,6 +21,13 @@ def count(head):
     if head.session_uid not in _counted or bpy.app.background:
         _counted[head.session_uid] = bake.count_pins(rigs.rig_of(head))
     return _counted[head.session_uid]
+
+
+def any_captured(head):
+    """Whether some of these came from a film."""
+    if head.session_uid not in _captured or bpy.app.background:
+        _captured[head.session_uid] = bool(bake.captured(rigs.rig_of(head)))
+    return _captured[head.session_uid]
 
 
 def in_the_way(head):
@@ -35,13 +43,15 @@ def in_the_way(head):
 @bpy.app.handlers.persistent
 def _forget(*_):
     _counted.clear()
+    _captured.clear()
     _told.clear()
 
 
 @bpy.app.handlers.persistent
 def _after_update(_scene, depsgraph):
-    if _counted and depsgraph.id_type_updated("ACTION"):
+    if (_counted or _captured) and depsgraph.id_type_updated("ACTION"):
         _counted.clear()
+        _captured.clear()
     changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
     for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
         del _told[head]

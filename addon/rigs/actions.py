@@ -1,5 +1,6 @@
 """ARKit heads: a mesh with a shape key for each face action, under its exact name (`jawOpen`, `eyeBlinkLeft` ...), 0 at rest, 1 in full."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,12 @@ class ActionsRig(Rig):
         self.cut = []
         return {track: self.hold(track, keys[column], np.clip(samples[:, column], 0, 1)) for column, track in self._key_tracks().items()}
 
-    def pins(self) -> tuple[list[float], list[int], list[float]]:
-        return held_keys(self._key_tracks())
+    def pins(self, captured: bool = False) -> tuple[list[float], list[int], list[float]]:
+        return held_keys(self._key_tracks(), captured)
+
+    def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
+        planned, own = self.plan(samples), self._key_tracks()
+        return {own[column]: planned[own[column]] for column in columns if column in own}
 
     def sample(self, frames: np.ndarray) -> np.ndarray:
         return sampled_keys(self._key_tracks(), frames, self.columns)

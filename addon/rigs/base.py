@@ -70,8 +70,17 @@ class Rig(abc.ABC):
         """Which tracks a performance at scene frames [N,C] becomes: {track: values [N]}. Sliders are widened to hold them."""
 
     @abc.abstractmethod
-    def pins(self) -> tuple[list[float], list[int], list[float]]:
-        """The artist's keys as places in a performance: scene frames, columns and values, each [K]."""
+    def pins(self, captured: bool = False) -> tuple[list[float], list[int], list[float]]:
+        """The artist's keys, or the captured ones of these, as places in a performance: scene frames, columns and values, each [K]."""
+
+    @abc.abstractmethod
+    def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
+        """On which tracks those columns of a performance at scene frames [N,117] are held: {track: values [N]}. Sliders are widened to
+        hold them. A column that this kind has no track for is left out."""
+
+    def held_only(self) -> set[Track]:
+        """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
+        return set()
 
     @abc.abstractmethod
     def sample(self, frames: np.ndarray) -> np.ndarray:
@@ -158,13 +167,13 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def held_keys(shape_tracks: dict[int, Track]) -> tuple[list[float], list[int], list[float]]:
-    """The artist's keys on tracks {column: track}: scene frames, columns, values."""
+def held_keys(shape_tracks: dict[int, Track], captured: bool = False) -> tuple[list[float], list[int], list[float]]:
+    """The artist's keys, or the captured ones of these, on tracks {column: track}: scene frames, columns, values."""
     frames: list[float] = []
     columns: list[int] = []
     values: list[float] = []
     for column, track in shape_tracks.items():
-        keys = tracks.held(tracks.find(track))
+        keys = tracks.held(tracks.find(track), captured)
         frames.extend(keys[:, 0])
         values.extend(keys[:, 1])
         columns.extend([column] * len(keys))

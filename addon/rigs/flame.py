@@ -17,7 +17,7 @@ import numpy as np
 from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Track
-from ..contract import CHANNELS, EXPRESSION, EYES, FLAME_VERTICES, JAW, LIDS, NECK, TONGUE, UtterError
+from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, FLAME_VERTICES, JAW, LIDS, NECK, TONGUE, UtterError
 from . import hair, sharing
 from .axes import align
 from .base import PROPERTY, Recognition, Rig, armature, held_keys, key_points, key_track, listed, neutral, sampled_keys, unusable
@@ -83,7 +83,7 @@ class FlameRig(Rig):
 
     def tracks(self) -> list[Track]:
         turned = [track for bone, _ in self._joints("bone").values() for track in self._rotation_tracks(bone)]
-        return [*self._key_tracks("keys").values(), *turned]
+        return [*self._key_tracks("keys").values(), *turned, *self._action_tracks().values()]
 
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         keys, self.cut = self.shape_keys(), []
@@ -95,11 +95,11 @@ class FlameRig(Rig):
                 planned[track] = column
         return planned
 
-    def pins(self) -> tuple[list[float], list[int], list[float]]:
-        frames, columns, values = held_keys(self._key_tracks(self.jaw))
+    def pins(self, captured: bool = False) -> tuple[list[float], list[int], list[float]]:
+        frames, columns, values = held_keys({**self._key_tracks(self.jaw), **self._action_tracks()}, captured)
         for joint, (bone, rest) in self._joints(self.jaw).items():
             found = [tracks.find(track) for track in self._rotation_tracks(bone)]
-            held = [tracks.held(curve)[:, 0] for curve in found]
+            held = [tracks.held(curve, captured)[:, 0] for curve in found]
             moments = np.unique(np.concatenate(held))
             if not len(moments):
                 continue
@@ -113,6 +113,18 @@ class FlameRig(Rig):
                 values.extend(vectors[np.searchsorted(moments, touched), component])
                 columns.extend([channel] * len(touched))
         return frames, columns, values
+
+    def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
+        """Face actions on custom properties of the shape keys' data-block: a Motion's expressions mix the regions of a face."""
+        columns = set(columns)
+        planned = {self._action_track(c): np.clip(samples[:, c], 0, 1) for c in sorted(columns) if c >= FACE_ACTIONS.start}
+        if columns & set(range(NECK.start, NECK.stop)) and (neck := self._joints(self.jaw).get("neck")):
+            bone, rest = neck
+            planned |= dict(zip(self._rotation_tracks(bone), write_rotation(bone.rotation_mode, samples[:, NECK], rest).T))
+        return planned
+
+    def held_only(self) -> set[Track]:
+        return {self._action_track(column) for column in range(FACE_ACTIONS.start, FACE_ACTIONS.stop)}
 
     def sample(self, frames: np.ndarray) -> np.ndarray:
         values = sampled_keys(self._key_tracks(self.jaw), frames, self.columns)
@@ -238,6 +250,14 @@ class FlameRig(Rig):
         keys = {column: key for column, key in self.shape_keys().items() if not (jaw == "bone" and JAW.start <= column < JAW.stop)}
         group = lambda column: next(group for part, group in GROUPS if part.start <= column < part.stop)
         return {column: key_track(self.obj.data.shape_keys, key, group(column)) for column, key in keys.items()}
+
+    def _action_track(self, column):
+        return Track(self.obj.data.shape_keys, f'["{ACTIONS[column - FACE_ACTIONS.start]}"]', 0, "Held Face Actions")
+
+    def _action_tracks(self):
+        """{column: track} of the face actions that are held."""
+        found = {column: self._action_track(column) for column in range(FACE_ACTIONS.start, FACE_ACTIONS.stop)}
+        return {column: track for column, track in found.items() if tracks.find(track)}
 
     def _joints(self, jaw):
         """{joint: (pose bone, rest)} of what is baked as bones."""

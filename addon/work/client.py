@@ -21,6 +21,7 @@ from ..contract import (
     INSTALL,
     PROTOCOL,
     CancelledEvent,
+    CaptureResult,
     ErrorEvent,
     HeadResult,
     LogFile,
@@ -53,7 +54,7 @@ class DiedEvent(TypedDict):
     unexpected: NotRequired[bool]  # a defect, not something that the artist can mend
 
 
-Event = ReadyEvent | ProgressEvent | HeadResult | PerformResult | ErrorEvent | CancelledEvent | DiedEvent
+Event = ReadyEvent | ProgressEvent | HeadResult | PerformResult | CaptureResult | ErrorEvent | CancelledEvent | DiedEvent
 
 
 class Worker:

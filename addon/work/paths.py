@@ -37,6 +37,11 @@ def transcriber() -> str | None:
     return bpy.path.abspath(getattr(get(), "transcriber", "")) or None
 
 
+def tracker() -> str | None:
+    """Path of the tracker's file; None: the environment's, or the one in the cache."""
+    return bpy.path.abspath(getattr(get(), "tracker", "")) or None
+
+
 def python() -> str:
     """Path of the interpreter for the worker: the preference, UTTER_PYTHON, or Blender's own."""
     chosen = bpy.path.abspath(getattr(get(), "python", ""))

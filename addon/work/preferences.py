@@ -19,6 +19,7 @@ class Preferences(bpy.types.AddonPreferences):
     )
     encoder: bpy.props.StringProperty(name=OPTIONS["encoder"].label, subtype="DIR_PATH", description=OPTIONS["encoder"].help)
     transcriber: bpy.props.StringProperty(name=OPTIONS["transcriber"].label, subtype="DIR_PATH", description=OPTIONS["transcriber"].help)
+    tracker: bpy.props.StringProperty(name=OPTIONS["tracker"].label, subtype="FILE_PATH", description=OPTIONS["tracker"].help)
     device: bpy.props.EnumProperty(
         name="Device", description="What the worker computes on", items=tuple((name, *told) for name, told in DEVICES.items())
     )
@@ -30,6 +31,7 @@ class Preferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         layout.prop(self, "encoder")
         layout.prop(self, "transcriber")
+        layout.prop(self, "tracker")
         column = layout.column(heading="Worker")
         column.label(text=jobs.describe_worker())
         size = sum(path.stat().st_size for path in paths.cache().glob("*") if path.is_file())
@@ -43,11 +45,12 @@ class Preferences(bpy.types.AddonPreferences):
 class UTTER_OT_clear_cache(bpy.types.Operator):
     bl_idname = "utter.clear_cache"
     bl_label = "Clear Cache"
-    bl_description = "Remove what Utter remembers about heads other than its own; it is computed again when needed"
+    bl_description = "Remove what Utter remembers about heads other than its own, and about films; it is computed again when needed"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         for pattern in (
             "registration-*.npz",
+            "capture-*.npz",
             "transcriber-checked.json",
             ".utter-*.part",
         ):  # UTTER_CACHE may name a folder that holds more than ours

@@ -4,22 +4,28 @@ The tracker's model is a file of Google's, which Utter does not bring: face_land
 """
 
 import contextlib
+import hashlib
+import importlib.util
 import os
+import sys
+import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from contract import FPS, NotInstalled, UtterError, muted
+from contract import FPS, VERSION, NotInstalled, UtterError, brief, muted
 from model_runtime.audio import reachable
 from model_runtime.cache import cache_folder
+from model_runtime.capture import arkit
 from model_runtime.capture.solve import fit
 from model_runtime.capture.track import BLENDSHAPES, POINTS, UNKNOWN, Track, neutral_of, rotations
 from model_runtime.flame.head import Head
-from model_runtime.motion import Motion
+from model_runtime.motion import Motion, load_motion, read_npz, save_motion
 
 PACKAGE = "mediapipe==1.2.3"
+DRAWS = ("cv2", "matplotlib", "matplotlib.pyplot")
 MODEL = "face_landmarker.task"
 VARIABLE = "UTTER_FACE_MODEL"  # of the environment: that file's path
 # Of FFmpeg: containers of pictures, single ones, and sounds (to say that they hold no pictures); nothing that opens further files.
@@ -52,18 +58,59 @@ class Film:
 
 
 def capture(
-    path: str | Path, head: Head, model: str | Path | None = None, progress: Callable[[float], None] = lambda fraction: None
+    path: str | Path,
+    head: Head,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+    sound: str | Path | None = None,
 ) -> tuple[Motion, list[str]]:
-    """A video or photo -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's. UtterError in a sentence for
-    what cannot be used."""
-    with opened(path):  # what cannot be read is said before the tracker starts
-        pass
+    """A video, a photo or a CSV of ARKit curves -> (Motion on the built-in head, notes). model: the path of MODEL, else find_model's;
+    sound: the voice that goes with a CSV. UtterError in a sentence for what cannot be used."""
+    if Path(path).suffix.lower() == ".csv":
+        return arkit.capture(path, head, sound)
+    if sound:
+        raise UtterError(f"{Path(path).name} has the time of its own sound; name a sound with a CSV of ARKit curves only.")
+    check(path)  # what cannot be read is said before the tracker starts
     with contextlib.closing(Tracker(model)) as tracker:
         film = watch(path, tracker, progress)
     neutral = UNKNOWN if film.photo else neutral_of([film.track])
     if neutral.parted:
         film.notes.append("No frame shows the mouth shut, so how this face rests is guessed; shut lips at the film's beginning help.")
-    return fit(film.track, neutral, head, 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))), film.notes
+    frames = 1 if film.photo else max(1, int(np.ceil(film.seconds * FPS - 0.1)))
+    return replace(fit(film.track, neutral, head, frames), voice=str(path)), film.notes
+
+
+def check(path: str | Path) -> None:
+    """UtterError, in a sentence, for what is no video, photo or CSV of ARKit curves, as far as its beginning tells."""
+    if Path(path).suffix.lower() == ".csv":
+        arkit.check(path)
+        return
+    with opened(path):
+        pass
+
+
+def remembered(
+    path: str | Path,
+    head: Head,
+    model: str | Path | None = None,
+    progress: Callable[[float], None] = lambda fraction: None,
+    sound: str | Path | None = None,
+) -> tuple[Motion, list[str]]:
+    """As capture(), but a film that was followed before comes from Utter's cache, until it is another file."""
+    path = Path(path)
+    if path.suffix.lower() == ".csv" or sound or not path.is_file():
+        return capture(path, head, model, progress, sound)
+    about = path.stat()
+    told = f"{path.absolute()} {about.st_size} {about.st_mtime_ns} {head.basis} {VERSION}"
+    kept = cache_folder() / f"capture-{hashlib.sha256(told.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.npz"
+    with contextlib.suppress(UtterError):
+        motion = load_motion(kept)
+        with read_npz(kept) as arrays:
+            return motion, list(map(str, arrays["notes"]))
+    motion, notes = capture(path, head, model, progress)
+    with contextlib.suppress(UtterError):  # a cache that cannot be written costs time only
+        save_motion(motion, kept, notes=np.array(notes, np.str_))
+    return motion, notes
 
 
 # ---- the tracker
@@ -78,7 +125,7 @@ def find_model(path: str | Path | None = None) -> Path:
         missing = f"{found} does not exist. " if named else ""
         raise UtterError(
             f"{missing}Following a face needs {MODEL}, the model of MediaPipe's Face Landmarker, which Google gives away; put it into "
-            f"{own.parent}, or name it with --model."
+            f"{own.parent}, or choose it as Tracker: in Utter's preferences, or with --tracker."
         )
     return found
 
@@ -90,8 +137,9 @@ class Tracker:
 
     def __init__(self, model=None):
         try:
-            import mediapipe
-            from mediapipe.tasks.python import BaseOptions, vision
+            with undrawn():
+                import mediapipe
+                from mediapipe.tasks.python import BaseOptions, vision
         except ImportError as error:
             raise NeedsTracker(error) from error
         path = find_model(model)
@@ -113,6 +161,8 @@ class Tracker:
                 self.one, self.all = landmarker(vision.RunningMode.VIDEO, 1), landmarker(vision.RunningMode.IMAGE, FACES)
                 nothing = np.zeros((64, 64, 3), np.uint8)
                 self.around(nothing), self.follow(nothing, -1)
+        except OSError as error:  # a server without a screen may lack libEGL.so.1
+            raise UtterError(f"mediapipe cannot start here ({brief(error)}); install what it lacks in the system.", str(error)) from error
         except Exception as error:
             raise UtterError(f"{path.name} is not MediaPipe's {MODEL}; choose that file.", str(error)) from error
 
@@ -141,10 +191,25 @@ class Tracker:
         self.all.close()
 
 
+@contextlib.contextmanager
+def undrawn():
+    """What mediapipe imports to draw with is 90 MB that it needs for nothing here: where it is missing, empty modules stand for it."""
+    missing = [name for name in DRAWS if importlib.util.find_spec(name.partition(".")[0]) is None]
+    sys.modules.update({name: types.ModuleType(name) for name in missing})
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]
+
+
 class NeedsTracker(NotInstalled):
     def __init__(self, error):
         UtterError.__init__(
-            self, f"Following a face needs mediapipe, which is not installed; python -m pip install {PACKAGE} brings it.", repr(error)
+            self,
+            f"Following a face needs mediapipe, which is not installed; python -m pip install {PACKAGE} brings it to a Python of "
+            "your own, and to Blender's an extension that python build.py zip --tracker yes makes.",
+            "" if getattr(error, "name", "") == "mediapipe" else repr(error),
         )
         self.package = "mediapipe"
 

@@ -13,16 +13,18 @@ def passage_weight(T, fps, start, end, fade):
     return (ease(rise) * ease(fall)).astype(np.float32)
 
 
-def compose(T, fps, base, base_strength, passages, feelings):
+def compose(T, fps, base, base_strength, passages, feelings, clips=None):
     """base [T, 128] (or [128]) is what holds without a prompt, scaled by base_strength.
 
-    passages: contract.Passage. Where they overlap they blend by their weights, which are scaled to sum to 1 where they sum to more.
+    passages: contract.Passage; clips: {path: feeling [128]} of those that have a clip. Where passages overlap they blend by their weights,
+    which are scaled to sum to 1 where they sum to more.
     A blend of two feelings is as strong as its parts: directions are blended, then lengths.
     Returns (Feeling [T, 128], prompted [T] 0..1).
     """
     base = np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])) * np.float32(base_strength)
     weights = [passage_weight(T, fps, passage.start, passage.end, passage.fade) for passage in passages]
-    wanted = [feelings.prompt(passage.prompt) * passage.strength for passage in passages]
+    felt = lambda passage: clips[passage.clip] if passage.clip else feelings.prompt(passage.prompt)
+    wanted = [felt(passage) * passage.strength for passage in passages]
     if not weights:
         return base.copy(), np.zeros(T, np.float32)
     weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)  # [P, T], [P, 128]

@@ -50,6 +50,12 @@ def from_motion(head, values):
     return np.ascontiguousarray(out.T)
 
 
+def change(head, values, actions, mask):
+    """[T, 65] to add to Motion values [T, 65] for the face actions [T, 52] that mask [T, 52] names; what else they read as stays."""
+    plain = from_motion(head, values)
+    return to_motion(head, np.where(mask, actions, plain)) - to_motion(head, plain)
+
+
 def on_builtin(builtin, motion):
     """A Motion carried to the built-in head, as it is if it is made for it: by its face actions, and by what neck, eyes, lids and tongue
     mean on every head. UtterError for the Motion of another head, or of another version's built-in one, without face actions."""

@@ -19,7 +19,6 @@ With the teacher's performances, or alone, they make a dataset of dataset.py's l
 """
 
 import json
-import re
 from dataclasses import dataclass, field
 from itertools import groupby, zip_longest
 from pathlib import Path
@@ -46,6 +45,7 @@ from contract import (
     same_name,
 )
 from model_runtime.audio import RATE, load_voice
+from model_runtime.capture.arkit import HEAD, as_actions, read_csv, resample
 from model_runtime.emotion import LABELS
 from model_runtime.flame import actions as face_actions
 from model_runtime.flame import lbs
@@ -56,7 +56,6 @@ from model_runtime.speech.phones import PHONES
 from model_runtime.training import dataset, teacher
 from model_runtime.training.teacher import contact, layout
 
-SURE = 0.15  # seconds that a voice may differ from NTSC's slower clock, and twice as much from the other, to speak for it
 APART = 1.0  # seconds by which a voice and its curves may differ in length
 GAP = 0.25  # seconds without a frame from which it is said
 SHARE = 0.3  # share of the frames that are recorded, where the teacher performs too
@@ -65,7 +64,6 @@ SHUT = 0.03  # lip gap of shut lips
 BROWS = ("browDown", "browInnerUp", "browOuterUp")
 # What is learned of a face on film. The tracker's lids half shut so often that a generator that learns them blinks 1.5 times a second.
 SEEN = [name for name in ACTIONS if name != "tongueOut" and not name.startswith("eyeBlink")]
-HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")  # Live Link Face, radians: down, to the subject's right, mirrored likewise
 
 
 @dataclass
@@ -133,7 +131,10 @@ def read_one(sound, about, head, flame):
             recording.strength = float(np.clip(read_number(about.get("strength") or "1"), 0, 1))
         except ValueError:
             raise UtterError(f'its strength "{about["strength"]}" in index.csv is no number from 0 to 1.') from None
-    kind, rows, times, names = read_csv(curves, len(samples) / RATE) if curves.suffix.lower() == ".csv" else read_curves(curves, head)
+    if curves.suffix.lower() == ".csv":
+        kind, (rows, times, names) = "actions", read_csv(curves, len(samples) / RATE)
+    else:
+        kind, rows, times, names = read_curves(curves, head)
     if abs(times[-1] + times[-1] / max(len(times) - 1, 1) - len(samples) / RATE) > APART:
         raise UtterError(f"{curves.name} lasts {times[-1]:.1f} s and {sound.name} {len(samples) / RATE:.1f} s; cut both to the same take.")
     if (gap := np.diff(times).max()) > GAP:
@@ -195,118 +196,6 @@ def matrix(stored, name, path, columns=None):
     if not fits or not np.isfinite(rows).all():
         raise UtterError(f"{name} in {path.name} must be finite numbers [frames, {columns or 'columns'}], two frames at least.")
     return rows.astype(np.float32)
-
-
-def read_csv(path, lasts=None):
-    """The same for ARKit curves. Times come from a column Timecode (as Live Link Face writes it), time or fps. lasts: seconds of the
-    voice, which tells NTSC's clock where nothing else does."""
-    table = [row for row in read_table(path, strict=False) if any(cell.strip() for cell in row)]
-    if len(table) < 3:
-        raise UtterError(f"{path.name} needs a line of names and two frames at least.")
-    names, lines = [name.strip() for name in table[0]], table[1:]
-    count = next((k for k, name in enumerate(names) if name.lower() == "blendshapecount"), None)
-    columns = [k for k, name in enumerate(names) if plain(name) in ACTION_OF or name in HEAD]
-
-    def faceless(line):  # as Live Link says it by a count, other programs by no numbers
-        none = count is not None and len(line) > count and line[count].strip() == "0"
-        return none or (bool(columns) and not any(line[k].strip() for k in columns if k < len(line)))
-
-    lost = [faceless(line) for line in lines]
-    lines = [line[: len(names)] + [""] * (len(names) - len(line)) if gone else line for line, gone in zip(lines, lost)]
-    for number, line in enumerate(lines, 2):
-        if len(line) != len(names):
-            raise UtterError(f"line {number} of {path.name} has {len(line)} columns, the first has {len(names)}.")
-    clock = {name.lower(): column for column, name in enumerate(names) if name.lower() in ("timecode", "time", "fps")}
-    try:
-        seen = [line for line, gone in zip(lines, lost) if not gone]
-        rows = np.array([[read_number(line[k]) for k in columns] for line in seen], np.float32).reshape(len(seen), len(columns))
-        if "timecode" in clock:
-            fps = read_number(lines[0][clock["fps"]]) if "fps" in clock else 0.0
-            times = seconds_of([line[clock["timecode"]] for line in lines], fps, lasts)
-        elif "time" in clock:
-            times = np.array([read_number(line[clock["time"]]) for line in lines])
-        elif "fps" in clock:
-            times = np.arange(len(lines)) / read_number(lines[0][clock["fps"]])
-        else:
-            raise UtterError(f"{path.name} says nothing of time; add a column Timecode, time (seconds) or fps.")
-    except (ValueError, ZeroDivisionError) as error:
-        raise UtterError(f"{path.name} holds something that is no number ({error}).") from None
-    times = times - times[0]
-    if not np.isfinite(rows).all() or not np.isfinite(times).all() or (np.diff(times) < 0).any() or times[-1] <= 0:
-        raise UtterError(f"{path.name} holds numbers that are not finite, or its times do not run forwards.")
-    if len(rows) < 2:
-        raise UtterError(f"{path.name} holds a face in fewer than two frames; record the take again.")
-    # Between the frames around it, what was not seen is a straight line; at the ends of the take the face stands still.
-    seen = np.flatnonzero(~np.array(lost))
-    kept = np.unique(np.r_[0, seen, len(times) - 1])
-    return "actions", rows[np.clip(np.searchsorted(seen, kept), 0, len(seen) - 1)], times[kept], [names[k] for k in columns]
-
-
-def seconds_of(timecodes, fps=0.0, lasts=None):
-    """ "HH:MM:SS:FF.part" -> seconds [T]. A second counts as many frames as the smallest usual rate that every frame number fits into.
-
-    NTSC's rates (29.97 for 30) run slower than they count. Such are codes with a semicolon, which leave out numbers to keep to the
-    clock; those that an fps such as 29.97 or 59.94 stands beside; and else those of a take that comes nearer by it to `lasts`, the
-    seconds of its voice. Without these the codes are taken as the clock.
-    """
-    parts = [re.fullmatch(r"(\d+):(\d+):(\d+)[:;](\d+(?:\.\d+)?)", code.strip().replace(",", ".")) for code in timecodes]
-    if not all(parts):
-        raise ValueError(f"the timecode {timecodes[parts.index(None)]!r}")
-    hours, minutes, seconds, frames = np.array([[float(x) for x in part.groups()] for part in parts]).T
-    fitting = [rate for rate in (24, 25, 30, 50, 60, 120, 240) if frames.max() < rate]
-    whole = round(fps)
-    within = np.ptp(seconds + 60 * minutes) == 0  # one second: its frames do not reach the rate
-    rate = whole if within and whole in fitting else fitting[0] if fitting else None
-    if rate is None:
-        raise ValueError(f"the frame number {frames.max():.0f} of a timecode")
-    drops = rate in (30, 60) and all(";" in code for code in timecodes)
-    slower = drops or (whole > 0 and abs(fps * 1.001 - whole) < abs(fps - whole))
-
-    def counted(minutes):  # frames up to a minute of the day: of each but every tenth two are left out, of 60 a second four
-        return minutes * 60 * rate - drops * rate // 15 * (minutes - minutes // 10)
-
-    since = counted(hours * 60 + minutes) + seconds * rate + frames
-    since += counted(1440) * np.r_[0, np.cumsum(np.diff(since) < -counted(720))]  # past midnight
-    if not slower and not whole and lasts is not None:
-        clock = (since[-1] - since[0] + 1) / rate
-        slower = abs(clock * 1.001 - lasts) < SURE and abs(clock - lasts) > 2 * SURE
-    return since * (1.001 if slower else 1.0) / rate
-
-
-def plain(name):
-    """ "EyeBlink_L", "eyeBlinkLeft" -> "eyeblinkleft"."""
-    name = re.sub(r"_l$", "left", re.sub(r"_r$", "right", name.strip().lower()))
-    return name.replace("_", "")
-
-
-ACTION_OF = {name.lower(): name for name in ACTIONS}
-
-
-def as_actions(rows, names, where):
-    """rows [T, K] under names -> (actions [T, 52], captured names, neck [T, 3]). UtterError where they are not face actions."""
-    known = [ACTION_OF.get(plain(name)) for name in names]
-    if "jawOpen" not in known:
-        raise UtterError(f"{where} holds no column jawOpen; name the columns as ARKit does.")
-    taken = [k for k, name in enumerate(known) if name]
-    if rows[:, taken].max() > 1.5 or rows[:, taken].min() < -0.2:
-        low, high = rows[:, taken].min(), rows[:, taken].max()
-        raise UtterError(f"{where} holds weights from {low:.2f} to {high:.2f}; scale them to 0..1.")
-    actions, captured = np.zeros((len(rows), len(ACTIONS)), np.float32), set()
-    for k in taken:
-        actions[:, layout.INDEX[known[k]]] = np.clip(rows[:, k], 0, 1)
-        captured.add(known[k])
-    neck = np.zeros((len(rows), 3), np.float32)
-    if all(name in names for name in HEAD):
-        turned = rows[:, [names.index(name) for name in HEAD]]
-        if np.ptp(turned, 0).max() > 1e-3:  # a phone on a helmet sees no turns
-            neck, captured = turned * (1, -1, -1), captured | {"neck"}
-    return actions, frozenset(captured), neck.astype(np.float32)
-
-
-def resample(rows, times, T):
-    """rows [N, K] at times (seconds) -> [T, K] at 30 fps, the ends held."""
-    moments = np.arange(T) / FPS
-    return np.stack([np.interp(moments, times, column) for column in rows.T], 1).astype(np.float32)
 
 
 def to_motion(head, actions):

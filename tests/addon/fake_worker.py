@@ -1,4 +1,4 @@
-"""A worker that answers as docs/protocol.md says but computes nothing; what it does wrong is chosen by the voice's name."""
+"""A worker that answers as docs/protocol.md says but computes nothing; what it does wrong is chosen by the voice's or the film's name."""
 
 import json
 import os
@@ -41,9 +41,10 @@ for line in sys.stdin.buffer:
     kind = request["request"]
     if kind == "hello":
         if "mute" not in sys.argv:
-            send("hello", protocol=3 if "future" in sys.argv else 2, version="0", device="cpu", pid=os.getpid())
-    elif kind == "perform":
-        threading.Thread(target=perform, args=(request["id"], request["voice"], request["output"]), daemon=True).start()
+            send("hello", protocol=4 if "future" in sys.argv else 3, version="0", device="cpu", pid=os.getpid())
+    elif kind in ("perform", "capture"):
+        told = request["id"], request.get("voice") or request["film"], request["output"]
+        threading.Thread(target=perform, args=told, daemon=True).start()
     elif kind == "cancel":
         cancelled.add(request["id"])
     elif kind == "shutdown":

@@ -144,7 +144,7 @@ def test_another_protocol_is_refused(start):
     worker = start("future")
     perform(worker)
     died = collect(worker, {"died"})[-1]
-    assert "newer protocol (3)" in died["message"] and not worker.alive
+    assert "newer protocol (4)" in died["message"] and not worker.alive
 
 
 def test_no_greeting_is_a_death(start, monkeypatch):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from contract import (
     BLENDER,
+    CAPTURE_OPTIONS,
     COLUMNS,
     OPTIONS,
     RUNTIME,
@@ -20,6 +21,7 @@ from contract import (
     check_task,
     exit_code,
     explain,
+    find_films,
     find_voices,
     name_output,
     perform_all,
@@ -102,6 +104,19 @@ def test_the_old_name_of_a_column(tmp_path):
     (tmp_path / "l.csv").write_text("voice,emotion,prompt\na.wav,happy,sad\n")
     with pytest.raises(UtterError, match="each once"):
         read_list(tmp_path / "l.csv")
+
+
+def test_a_list_of_films(tmp_path):
+    (tmp_path / "l.csv").write_text("film;sound;out\na.mp4;;x\nb.csv;b.wav;\n")
+    rows = [row(cells, tmp_path, CAPTURE_OPTIONS) for _, cells in read_list(tmp_path / "l.csv", CAPTURE_OPTIONS)]
+    assert rows == [{"film": str(tmp_path / "a.mp4"), "out": "x"}, {"film": str(tmp_path / "b.csv"), "sound": str(tmp_path / "b.wav")}]
+    for text, sentence in (("voice\na.wav\n", "film among them"), ("film,seed\na.mp4,1\n", 'a column "seed"'), ("film\n", "no films")):
+        (tmp_path / "l.csv").write_text(text)
+        with pytest.raises(UtterError, match=sentence):
+            read_list(tmp_path / "l.csv", CAPTURE_OPTIONS)
+    for name in ("b.MP4", "a.csv", "notes.txt"):
+        (tmp_path / name).touch()
+    assert {path.name for path in find_films([tmp_path])} == {"a.csv", "b.MP4", "l.csv"}
 
 
 def parser():

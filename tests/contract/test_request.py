@@ -6,7 +6,7 @@ import json
 import pytest
 
 import contract
-from contract import BLENDER, OPTIONS, RUNTIME, HeadRequest, Passage, PerformRequest, UtterError
+from contract import BLENDER, OPTIONS, RUNTIME, CaptureRequest, HeadRequest, Passage, PerformRequest, UtterError
 from contract.request import check_passages
 
 WHOLE = {
@@ -81,6 +81,37 @@ def test_a_head_is_asked_for_with_the_same_care():
 def test_passages_without_a_prompt_ask_for_nothing():
     assert check_passages([{"start": 0, "end": 1, "prompt": "  "}]) == ()
     assert check_passages([{"start": 0, "end": 1, "prompt": "x"}]) == (Passage(0.0, 1.0, "x"),)
+
+
+def test_a_passage_may_have_a_clip_in_place_of_a_prompt(tmp_path):
+    (passage,) = check_passages([{"start": 0, "end": 1, "clip": " smile.mp4 "}])
+    assert passage == Passage(0.0, 1.0, "", clip="smile.mp4") and passage.to_message()["clip"] == "smile.mp4"
+    assert "clip" not in Passage(0, 1, "proud").to_message(), "an earlier worker knows no clips"
+    with pytest.raises(UtterError, match=r"Passage 1 has a prompt and a clip; leave out one of them\."):
+        check_passages([{"start": 0, "end": 1, "prompt": "x", "clip": "smile.mp4"}])
+    with pytest.raises(UtterError, match="a prompt in words or a clip"):
+        check_passages([{"start": 0, "end": 1}])
+    (tmp_path / "p.json").write_text('[{"start": 0, "end": 1, "clip": "Smile.mp4"}]')
+    with pytest.raises(UtterError, match=r"p\.json: the clip .*Smile\.mp4 does not exist\."):
+        contract.read_passages(tmp_path / "p.json")
+    (tmp_path / "Smile.mp4").touch()
+    assert contract.read_passages(tmp_path / "p.json")[0].clip == str(tmp_path / "Smile.mp4"), "beside the list"
+
+
+def test_a_film_is_asked_for_with_the_same_care():
+    asked = CaptureRequest.from_message({"film": "a.mp4", "output": "m.npz", "regions": ["brows"]})
+    assert asked.regions == ("brows",) and asked.to_message() == {"film": "a.mp4", "output": "m.npz", "regions": ("brows",)}
+    for given, sentence in (
+        ({"film": " "}, "Choose a film first"),
+        ({"film": "a", "regions": ["ears"]}, "no region ears; regions are brows"),
+    ):
+        with pytest.raises(UtterError, match=sentence):
+            CaptureRequest(**given)
+
+
+def test_regions_share_no_action_and_leave_out_the_tongue():
+    found = [k for region in contract.REGIONS for k in contract.actions_in([region])]
+    assert sorted(found) == [k for k, name in enumerate(contract.ACTIONS) if name != "tongueOut"] and len(found) == 51
 
 
 @pytest.mark.parametrize("command", [RUNTIME, BLENDER])

@@ -93,13 +93,6 @@ def test_without_held_actions_nothing_differs(perform):
     np.testing.assert_array_equal(wide.actions, narrow.actions)
 
 
-def test_another_head_refuses_held_actions(performer, short_voice, tmp_path, monkeypatch):
-    monkeypatch.setattr(performer, "fit", lambda head: (performer.builtin, object(), np.zeros(300, np.float32)))
-    write(tmp_path / "pins.npz", HELD)
-    with pytest.raises(UtterError, match=r"^Face actions can be held on the built-in head only; [^.]*\.$"):
-        performer.perform(PerformRequest(voice=str(short_voice), output="", head="other.npz", pins=str(tmp_path / "pins.npz")))
-
-
 @pytest.mark.parametrize("columns", (64, 66, len(ACTIONS), PERFORMANCE + 1))
 def test_pins_of_other_widths_are_refused(tmp_path, columns):
     np.savez(tmp_path / "pins.npz", values=np.zeros((9, columns)), mask=np.zeros((9, columns), bool))

@@ -111,6 +111,21 @@ def test_perform_with_progress(talk, short_voice, tmp_path):
 
 
 @pytest.mark.slow
+def test_capture_with_progress_and_what_is_seen_meanwhile(talk, tmp_path):
+    (tmp_path / "take.csv").write_text("time,jawOpen,browInnerUp\n" + "".join(f"{frame / 60},0,0.5\n" for frame in range(60)))
+    np.savez(tmp_path / "onto.npz", motion=np.zeros((1, 65), np.float32), fps=30.0, basis="")
+    talk.send(request="capture", id="c", film=str(tmp_path / "take.csv"), output=str(tmp_path / "m.npz"), onto=str(tmp_path / "onto.npz"))
+    event, before = talk.wait("result", "error")
+    assert event["event"] == "result" and event["frames"] == 30 and event["fps"] == 30 and "lacks" in event["notes"][0], event
+    assert next(e["stage"] for e in before if e["event"] == "progress") == "Looking for a face"
+    motion = load_motion(tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as arrays:
+        np.testing.assert_allclose(arrays["shown"], motion.values, atol=0.02)
+    talk.send(request="capture", id="d", film=str(tmp_path / "gone.mp4"), output=str(tmp_path / "n.npz"))
+    event, _ = talk.wait("result", "error")
+    assert event["id"] == "d" and "gone.mp4 does not exist" in event["message"] and not (tmp_path / "n.npz").exists()
+
+
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
     talk = Talk(
         "import os, model_runtime.audio as a; load = a.load_voice\n"

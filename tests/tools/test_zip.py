@@ -46,13 +46,14 @@ def index(tmp_path, monkeypatch):
     return folder
 
 
-def gathered(tmp_path, monkeypatch, *dependencies, platform="linux-x64", python="3.11", torch="cpu", transcriber=False):
+def gathered(tmp_path, monkeypatch, *dependencies, platform="linux-x64", python="3.11", torch="cpu", transcriber=False, tracker=False):
     """{name: version} of the wheels that are taken for those dependencies."""
     own = {"sentence-encoder": "made-up-sentences==1.0", "transcriber": ["made-up-whisper-1==1.0", "made-up-whisper-2==1.0"]}
+    own["tracker"] = ["made-up-tracker==1.0"]
     table = {"project": {"dependencies": list(dependencies)}, "tool": {"utter": own}}
     monkeypatch.setattr(zip_tool, "pyproject", lambda: table)
     folder = tmp_path / f"wheels-{len(list(tmp_path.iterdir()))}"
-    names = zip_tool.download_wheels(folder, platform, python, torch, transcriber)
+    names = zip_tool.download_wheels(folder, platform, python, torch, transcriber, tracker)
     assert sorted(path.name for path in folder.iterdir()) == names
     return {name: version for name, version, *_ in (item.split("-") for item in names) if name != "made_up_sentences"}
 
@@ -92,6 +93,13 @@ def test_the_transcriber_is_taken_whole_or_not_at_all(tmp_path, index, quick, mo
         wheel(index, f"made-up-whisper-{part}", requires=["never-there"])
     assert set(gathered(tmp_path, monkeypatch, "first")) == {"first"}
     assert set(gathered(tmp_path, monkeypatch, "first", transcriber=True)) == {"first", "made_up_whisper_1", "made_up_whisper_2"}
+
+
+def test_the_tracker_is_taken_without_what_it_draws_with_or_not_at_all(tmp_path, index, quick, monkeypatch):
+    wheel(index, "first")
+    wheel(index, "made-up-tracker", requires=["never-there"])
+    assert set(gathered(tmp_path, monkeypatch, "first")) == {"first"}
+    assert set(gathered(tmp_path, monkeypatch, "first", tracker=True)) == {"first", "made_up_tracker"}
 
 
 @pytest.fixture

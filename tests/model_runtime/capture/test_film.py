@@ -172,6 +172,13 @@ def test_a_photo_is_one_frame(tmp_path, face, suffix):
     assert found.photo and len(found.track.times) == 1 and "3 faces" in found.notes[0]
 
 
+def test_a_photo_without_a_face_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(film, "Tracker", lambda model: Sees(lambda image, at: []))
+    photo = ROOT / "docs" / "pictures" / "head.jpg"
+    assert cli.main(["capture", str(photo), "-o", str(tmp_path / "m.npz")]) == 2 and not list(tmp_path.iterdir())
+    assert capsys.readouterr().err.strip().startswith("head.jpg shows no face that can be followed; choose ")
+
+
 @pytest.fixture(scope="module")
 def bad_films(tmp_path_factory, sample):
     folder = tmp_path_factory.mktemp("films")
@@ -183,7 +190,7 @@ def bad_films(tmp_path_factory, sample):
     (folder / "cut.mp4").write_bytes(early.read_bytes()[: early.stat().st_size * 2 // 3])
     return {
         "missing": (folder / "missing.mp4", "does not exist"),
-        "folder": (folder, "is a folder"),
+        "folder": (folder, "several films need a folder"),
         "empty": (folder / "empty.mp4", "is empty"),
         "text": (folder / "text.mp4", "no video or photo"),
         "sound alone": (sample, "holds no pictures"),

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from contract import ACTIONS, EYES, JAW, LIDS, NECK, UtterError
+from model_runtime.capture import arkit
 from model_runtime.emotion import LABELS
 from model_runtime.flame import lbs
 from model_runtime.flame.load import load_head
@@ -105,7 +106,7 @@ def code(number, rate, drop):
 def test_ten_minutes_of_ntsc_do_not_drift(drop, rate, fps, start):
     first = start * rate if not drop else start * rate * 1000 // 1001
     frames = np.arange(0, 600 * rate, 7)
-    times = recordings.seconds_of([code(first + int(frame), rate, drop) for frame in frames], fps)
+    times = arkit.seconds_of([code(first + int(frame), rate, drop) for frame in frames], fps)
     np.testing.assert_allclose(times - times[0], frames * 1.001 / rate, atol=1e-3)
 
 
@@ -114,13 +115,13 @@ def test_ten_minutes_of_ntsc_do_not_drift(drop, rate, fps, start):
 def test_the_voice_tells_the_clock_of_codes_that_do_not(rate, slower):
     frames = range(600 * rate)
     codes, lasts = [code(frame, rate, False) for frame in frames], 600 * (1.001 if slower else 1)
-    times = recordings.seconds_of(codes, 0.0, lasts + 0.05)
+    times = arkit.seconds_of(codes, 0.0, lasts + 0.05)
     assert abs(times[-1] - times[0] + 1 / rate - lasts) < 0.01
-    assert np.array_equal(recordings.seconds_of(codes), recordings.seconds_of(codes, 0.0, 900.0)), "a voice of another length says nothing"
+    assert np.array_equal(arkit.seconds_of(codes), arkit.seconds_of(codes, 0.0, 900.0)), "a voice of another length says nothing"
 
 
 def test_a_take_within_a_second_takes_the_rate_that_fps_says():
-    times = recordings.seconds_of([f"10:00:00:{frame:02d}" for frame in range(20)], 60.0)
+    times = arkit.seconds_of([f"10:00:00:{frame:02d}" for frame in range(20)], 60.0)
     np.testing.assert_allclose(np.diff(times), 1 / 60)
 
 
@@ -161,7 +162,7 @@ def test_rows_without_weights_are_filled_and_time_codes_may_have_commas(tmp_path
     path = tmp_path / "take.csv"
     rows = [f"10:00:00:{frame:02d},000\t{'' if frame in (3, 4) else '0,1'}\t61" for frame in range(20)]
     path.write_text("\n".join(["Timecode\tJawOpen\tBlendshapeCount", *rows]))
-    _, weights, times, _ = recordings.read_csv(path)
+    weights, times, _ = arkit.read_csv(path)
     assert weights.shape == (18, 1) and (weights == np.float32(0.1)).all() and abs(np.diff(times).max() - 3 / 24) < 1e-6
 
 
