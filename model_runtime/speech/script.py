@@ -173,10 +173,10 @@ def placed(content, script, language, step):
     return Placed(found.phones, found.words, "The times of the subtitles do not fit the voice, so their words were used without them.")
 
 
-def in_window(content, window, said, language):
+def in_window(content, window, said, language, fits=words.fits):
     """The Placed of words in a window (frames) of Content, in seconds of the whole; None where they do not fit."""
     found = words.align(content[window], said, language)
-    if not words.fits(found):
+    if not fits(found):
         return None
     shift = window.start / layout.FPS
     return Placed(*([[start + shift, end + shift, *rest] for start, end, *rest in each] for each in (found.phones, found.words)))

@@ -46,6 +46,14 @@ def test_what_was_not_said_is_left_out(refused, text):
     assert notes == ["No words were understood in the voice; the voice alone is heard."]
 
 
+def test_a_word_is_not_found_in_a_laugh():
+    """One syllable fits somewhere in every burst; a few that are all that was said were said."""
+    laugh, _ = voice("no no no no no no no")
+    assert used(laugh, [line("No", laugh)])[1] == []
+    alone, _ = voice("smart mirror")
+    assert [word["text"] for word in used(alone, [line("Smart mirror", alone)])[1]] == ["Smart", "mirror"]
+
+
 def test_one_stretch_that_does_not_fit_leaves_the_others():
     first, _ = voice(TEXT)
     second, _ = voice(GERMAN, "de", seed=1)
