@@ -35,13 +35,12 @@ LABIODENTAL = {"F", "V"}
 
 # Fitted by tools.fit_teacher to 160 training sentences of GRID's s1: targets of a man who reads calmly, drawn towards shares of the
 # rules' (flame.poses.PHONES), which rare phones keep. Not from the fit: p, b and m share a pose; AO has the pucker of his captured face
-# (0.28 there) and UH the rules' share, because with what was fitted five of 87 rounded vowels and w of 60
-# aligned recordings no longer looked round.
-# Other tracks are the rules'.
+# (0.28 there) and UH the rules' share, because with what was fitted five of 87 rounded vowels and w of 60 aligned recordings no longer
+# looked round. Other tracks are the rules'.
 FITTED = ("jawOpen", "mouthFunnel", "mouthPucker", "mouthSmile", "mouthStretch", "mouthLowerDown", "mouthUpperUp")
 TARGETS = {
     "AA": dict(jawOpen=0.51, mouthSmile=0.06, mouthLowerDown=0.21, mouthUpperUp=0.3),
-    "AE": dict(jawOpen=0.14, mouthFunnel=0.02, mouthPucker=0.11, mouthLowerDown=0.17, mouthUpperUp=0.29),
+    "AE": dict(jawOpen=0.3, mouthSmile=0.05, mouthLowerDown=0.2, mouthUpperUp=0.3),
     "AH": dict(jawOpen=0.28, mouthLowerDown=0.16, mouthUpperUp=0.23),
     "AO": dict(jawOpen=0.15, mouthFunnel=0.08, mouthPucker=0.25, mouthLowerDown=0.04, mouthUpperUp=0.06),
     "EH": dict(jawOpen=0.3, mouthSmile=0.13, mouthStretch=0.01, mouthLowerDown=0.28, mouthUpperUp=0.35),
