@@ -25,6 +25,7 @@ SMOOTH = 0.4  # seconds: the feeling of a face changes more slowly than that of 
 PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room above "angry" for "furious"
 CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
 PART = 0.2  # a share of a prompt below this is doubt, not a second emotion
+SURE = 0.6  # the share from which a part of a prompt counts as an emotion of its own
 NOT_UNDERSTOOD = (
     'This prompt says nothing of a feeling that Utter understands; write what the face should feel, such as "holding back tears".'
 )
@@ -114,13 +115,25 @@ class Feelings:
             wanted, amount, held = shares[0], float(strength[0]), float(control[0])
         if wanted[reader.NOTHING] > 0.5:
             return Prompt(calm, CALM, held, sentence) if refused else Prompt(calm, 0.0, 0.5, sentence or NOT_UNDERSTOOD)
-        wanted = wanted[: len(LABELS)].copy()
+        wanted = self._both(parts[int(first)], wanted)
         if refused:
             if int(wanted.argmax()) in refused:  # "sad without crying": held back
                 held *= 0.5
                 refused = refused - {int(wanted.argmax())}
             wanted[list(refused)] = 0
         return Prompt(wanted / wanted.sum(), amount, held, sentence)
+
+    def _both(self, text, wanted):
+        """shares [9] of a text -> [8]: those of its parts where each part is sure of an emotion, and not of the same one."""
+        wanted = wanted[: len(LABELS)].copy()
+        parts = words.split_parts(text)
+        if not parts:
+            return wanted
+        shares = self._readings(parts)[0]
+        tops = shares.argmax(1)
+        if shares.max(1).min() < SURE or len(set(tops)) == 1 or not set(tops) <= set(range(1, len(LABELS))):
+            return wanted
+        return shares[:, : len(LABELS)].mean(0)
 
     @torch.inference_mode()
     def point(self, shares):

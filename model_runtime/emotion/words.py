@@ -30,15 +30,14 @@ DENIAL = re.compile(
     r"\s+((?:(?!\b(?:but|just|rather|more like|sondern|aber|mais|sino|pero|ma)\b)[^,;:.!?\u2013\u2014])+)",
     re.I,
 )
-LESS = re.compile(
-    r"\b(joy|fear|tear|mirth|humou?r|cheer|smile|rage|anger|sorrow|shame|emotion|worry|laughter)less(?:ly)?\b", re.I
-)
+LESS = re.compile(r"\b(joy|fear|tear|mirth|humou?r|cheer|smile|rage|anger|sorrow|shame|emotion|worry|laughter)less(?:ly)?\b", re.I)
 # These look like denials and deny nothing.
 NO_DENIAL = re.compile(
     r"\b(?:not (?:only|just|quite|a care|for long)|no (?:end|way|kidding|idea|wonder|doubt|matter|one|more)"
     r"|never (?:been|felt|so|this|saw|knew|again)"
     r"|(?:can|could|wo|would|do|did|is|has|have|had|does)n?['\u2019]?t"
     r" (?:wait|help|stop|believe|be (?:more|happ|bett|prou)|know|stand|take|care|see|you|it)"
+    r"|don['\u2019]?t (?!(?:look|be|seem|sound|act|show|feel|appear|smile|cry|laugh)\b)|(?:try|tries|trying|tried|so as) not to"
     r"|cannot (?:wait|help|stop|believe|stand)|without (?:holding|restraint|warning|limit)|sin parar)",
     re.I,
 )
@@ -171,3 +170,18 @@ def split_denial(text):
     if not re.search(r"[^\W\d_]{3,}|[^\W\da-zA-Z_]", rest) or re.fullmatch(SUBJECT, rest, re.I):
         rest = ""
     return (rest, denied) if denied else (text, [])
+
+
+# What joins two feelings in one prompt.
+JOINT = re.compile(
+    r"\s*[,;]\s*(?:but|and|yet|then|still|half|aber|und|mais|et|pero|y|ma|e)?\s+|[\u3001\u3002\uff0c]"
+    r"|\s+(?:but(?: also)?|and(?: then| a little| also)?|yet|then|mixed with|with|while|that hides|hiding|though|aber|und|mais|et|pero|y|ma|e)\s+",
+    re.I,
+)
+
+
+def split_parts(text):
+    """The two or three parts of a short prompt that may feel differently: "sad but smiling" -> ["sad", "smiling"]; else []."""
+    text = re.sub(r"^(?:half|both|torn between|a mix(?:ture)? of)\s+", "", text, flags=re.I)
+    parts = [part for part in JOINT.split(text) if part and part.strip()]
+    return parts if len(text) <= 80 and len(parts) in (2, 3) else []
