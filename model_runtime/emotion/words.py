@@ -25,8 +25,8 @@ SCRIPTS = LATIN | {"CYRILLIC", "ARABIC", "CJK", "HIRAGANA", "KATAKANA", "KATAKAN
 
 # From a negation to the end of what it denies; German, French, Spanish and Italian negations among them.
 DENIAL = re.compile(
-    r"(?:\b(?:not|no longer|no|without(?: being| any| showing)?|never|rather than|instead of|anything but|far from|free of|free from|neither|nor"
-    r"|nicht(?: mehr)?|ohne|kein(?:e[nmrs]?)?|pas|sans|jamais|sin|nunca|senza)|\b\w+n['\u2019]t|\bcannot)\b"
+    r"(?:\b(?:not|no longer|no|without(?: being| any| showing)?|never|rather than|instead of|anything but|far from"
+    r"|free of|free from|neither|nor|nicht(?: mehr)?|ohne|kein(?:e[nmrs]?)?|pas|sans|jamais|sin|nunca|senza)|\b\w+n['\u2019]t|\bcannot)\b"
     r"\s+((?:(?!\b(?:but|just|rather|more like|sondern|aber|mais|sino|pero|ma)\b)[^,;:.!?\u2013\u2014])+)",
     re.I,
 )
@@ -165,6 +165,7 @@ def split_denial(text):
     rest = DENIAL.sub(" ", text)
     denied += [match.group(1) for match in LESS.finditer(rest)]
     rest = re.sub(r"\s+", " ", LESS.sub(" ", rest)).strip(" ,;:.!?\u2013\u2014")
+    rest = re.sub(rf"^{SUBJECT}[,;:]\s*", "", rest, flags=re.I)
     rest = re.sub(r"^(?:but|just|and|rather|instead|more like|sondern|aber|mais|sino|pero|ma)\s+", "", rest, flags=re.I)
     rest = re.sub(r"\s+(?:but|and|is|are|was|he|she|i)$", "", rest, flags=re.I)
     if not re.search(r"[^\W\d_]{3,}|[^\W\da-zA-Z_]", rest) or re.fullmatch(SUBJECT, rest, re.I):
@@ -175,7 +176,8 @@ def split_denial(text):
 # What joins two feelings in one prompt.
 JOINT = re.compile(
     r"\s*[,;]\s*(?:but|and|yet|then|still|half|aber|und|mais|et|pero|y|ma|e)?\s+|[\u3001\u3002\uff0c]"
-    r"|\s+(?:but(?: also)?|and(?: then| a little| also)?|yet|then|mixed with|with|while|that hides|hiding|though|aber|und|mais|et|pero|y|ma|e)\s+",
+    r"|\s+(?:but(?: also)?|and(?: then| a little| also)?|yet|then|mixed with|with|while|that hides|hiding|though"
+    r"|aber|und|mais|et|pero|y|ma|e)\s+",
     re.I,
 )
 
