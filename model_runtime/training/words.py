@@ -157,7 +157,7 @@ def chance_letters(rng, n=500):
 
 
 def weigh(phrases):
-    """-> [n]: how often each is drawn: as much of each class, and every family not more than by the root of its size."""
+    """-> [n]: how often each is drawn: each class as much as any other."""
     classes = np.stack([p.shares for p in phrases])
     return (classes / classes.sum(0).clip(1)).sum(1)
 
@@ -231,12 +231,12 @@ def train(path=None, steps=STEPS, report=print, folds=FOLDS, features=None):
     if len(features) < 2:
         raise UtterError("Both sentence encoders have to be installed to train the words' reader; run python build.py install.")
     places = np.array([-1 if fold(p.family) is None else fold(p.family) for p in everything])
-    families = np.array([p.family == "chance letters" for p in everything])
+    chance = np.array([p.family == "chance letters" for p in everything])  # never held out
     own = np.arange(len(everything)) < len(phrases)  # the phrases themselves
     rows = []
     part = lambda chosen: ({name: x[chosen] for name, x in features.items()}, [everything[i] for i in chosen])
     for k in range(folds):
-        reader = learn(*part(np.flatnonzero((places != k) & (places >= 0) | families)), steps)
+        reader = learn(*part(np.flatnonzero((places != k) & (places >= 0) | chance)), steps)
         rows += score(reader, *part(np.flatnonzero((places == k) & own)))
     reader = learn(*part(np.flatnonzero(places >= 0)), steps)
     tested = score(reader, *part(np.flatnonzero((places < 0) & own)))
