@@ -114,7 +114,7 @@ class Feelings:
         if denied and not refused:  # nothing of a feeling was denied: "nothing he could do"
             wanted, amount, held = shares[0], float(strength[0]), float(control[0])
         if wanted[reader.NOTHING] > 0.5:
-            return Prompt(calm, CALM, held, sentence) if refused else Prompt(calm, 0.0, 0.5, sentence or NOT_UNDERSTOOD)
+            return Prompt(calm, CALM, held, sentence) if refused else Prompt(calm, 0.0, 0.5, f"{NOT_UNDERSTOOD} {sentence}".strip())
         wanted = self._both(parts[int(first)], wanted)
         if refused:
             if int(wanted.argmax()) in refused:  # "sad without crying": held back
