@@ -102,6 +102,10 @@ def install_project(python, blender=True):
     install(python, table["project"]["dependencies"] + (groups["blender"] if blender else []) + groups["test"] + groups["train"])
     install(python, [table["tool"]["utter"]["sentence-encoder"]], "--no-deps")
     try:
+        install(python, [table["tool"]["utter"]["multilingual"]], "--no-deps")
+    except subprocess.CalledProcessError:
+        print("build.py: the multilingual sentence encoder cannot be had here; prompts are read in English only.", file=sys.stderr)
+    try:
         install(python, table["tool"]["utter"]["transcriber"], "--no-deps")
     except subprocess.CalledProcessError:
         print("build.py: the transcriber cannot be had here; voices are performed without words.", file=sys.stderr)

@@ -374,7 +374,7 @@ class Performer:
         prompts = [text for text in (request.prompt, *(passage.prompt for passage in request.passages)) if text]
         if not all(map(is_label, prompts)):
             try:
-                self.feelings.sentence_encoder()
+                self.feelings.encoders()
             except NotInstalled as error:
                 note(
                     f"The prompts were left out, because {error.package} is not installed: the face feels what the voice does. "
@@ -382,11 +382,18 @@ class Performer:
                 )
                 prompt = request.prompt if request.prompt and is_label(request.prompt) else None
                 return prompt, [passage for passage in request.passages if passage.clip or is_label(passage.prompt)]
+        for text in dict.fromkeys(prompts):
+            sentence = self.feelings.read(text).sentence
+            if sentence:
+                note(f'"{text[:40]}": {sentence}')
         return request.prompt, list(request.passages)
 
     def feel(self, subject: str) -> dict[str, Any]:
-        """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file."""
-        path = Path(subject)
+        """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file.
+
+        Of words also {"control": c}, 0 held back to 1 let go, and {"note": sentence} where there is something to say of them.
+        """
+        path, prompt = Path(subject), None
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
         if path.suffix == ".npz":
@@ -397,9 +404,18 @@ class Performer:
         elif not subject.strip():
             raise UtterError("Say in words what to feel, or name a voice or a Motion file.")
         else:
+            prompt = self.feelings.read(subject)
             vector = self.feelings.prompt(subject)
         emotion, strength = self.feelings.describe(vector)
-        return {"emotion": {name: round(float(p), 4) for name, p in emotion.items()}, "strength": round(float(strength), 4)}
+        found: dict[str, Any] = {
+            "emotion": {name: round(float(p), 4) for name, p in emotion.items()},
+            "strength": round(float(strength), 4),
+        }
+        if prompt is not None:
+            found["control"] = round(float(prompt.control), 4)
+            if prompt.sentence:
+                found["note"] = prompt.sentence
+        return found
 
 
 def frame_count(samples: int) -> int:

@@ -130,6 +130,7 @@ def download_wheels(folder, platform, python, torch=TORCH[0], transcriber=True, 
     own = table["tool"]["utter"]
     for alone in [
         own["sentence-encoder"],
+        own["multilingual"],
         *(own["transcriber"] if transcriber else ()),
         *(own["tracker"] if tracker else ()),
     ]:  # taken without their dependencies

