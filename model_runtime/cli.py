@@ -124,6 +124,11 @@ def parser():
     )
     sub.set_defaults(parser=sub)
 
+    sub = verb("identify", identify, "who is filmed: films and photos of one person to an identity, as --identity takes it")
+    sub.add_argument("films", nargs="+", metavar="FILM", help="videos and photos of the same person, or folders of them")
+    sub.add_argument("--tracker", "--model", metavar="FILE", help="MediaPipe's face_landmarker.task; default: as for capture")
+    sub.add_argument("-o", "--output", required=True, metavar="WHO.json")
+
     verb("worker", work, "serve JSON lines (docs/protocol.md)", device=True)
     return top
 
@@ -420,6 +425,23 @@ def capture_one(performer, task):
     motion, _ = performer.capture(request, show(task.source), note=noting(task.source), anew=True)
     save_motion(motion, task.output)
     say(f"{task.source} -> {task.output}")
+
+
+def identify(args):
+    """Write who is filmed, as sliders."""
+    from model_runtime.capture import identity
+    from model_runtime.flame.load import load_head
+
+    films = find_films(args.films)
+    if Path(args.output).suffix.lower() != ".json":
+        raise UtterError(f"{args.output} is no .json; an identity is written as one.")
+    check_output(args.output, {same_place(film): str(film) for film in films})
+    sliders, notes = identity.sliders_of(films, load_head(), args.tracker)
+    for sentence in notes:
+        complain(sentence)
+    with beside(args.output) as part:
+        part.write_text(json.dumps(sliders, indent=1) + "\n", encoding="utf-8", newline="\n")
+    say(f"{', '.join(map(str, films))} -> {args.output}")
 
 
 def work(args):

@@ -1,4 +1,4 @@
-"""python build.py head [--sheets | --check]: make the built-in head and its hair (blender_assets/head/), or only look at the head."""
+"""python build.py head [--sheets | --check | --sight FOLDER]: make the built-in head and its hair, or only look at the head."""
 
 import argparse
 import sys
@@ -42,6 +42,7 @@ def main():
         ),
     )
     parser.add_argument("--check", action="store_true", help="only measure whether that file meets its figures")
+    parser.add_argument("--sight", type=Path, metavar="FOLDER", help="learn how the face tracker sees the head, by pictures in FOLDER")
     options = parser.parse_args()
     try:
         return run(parser, options)
@@ -62,6 +63,11 @@ def run(parser, options):
             parser.error(f"--sheets: choose from {', '.join(sheets.NAMES)}")
         for path in sheets.draw(options.output, ROOT / "docs" / "pictures", options.sheets):
             print(path, flush=True)
+        return 0
+    if options.sight is not None:
+        from tools.human import sight
+
+        print(sight.make(options.output, options.sight))
         return 0
     from tools.human import head, scalp, source
 
