@@ -47,6 +47,7 @@ def follow(generator, values, content, feeling, beta, pins):
     own, theirs = (x - around(x, feeling) for x in (now, curves))
     size = lambda x: around(x.square(), feeling).sqrt()
     goal = now + wanted[:, None] * SHARE * (theirs * size(own) / size(theirs).clamp(min=1e-3) - own)
+    goal[:, 0] = torch.maximum(goal[:, 0], now[:, 0].clamp(max=0))  # lips meet; they do not go through each other
     return bring(generator, values, place, goal, wanted, pins)
 
 

@@ -86,9 +86,10 @@ def seal(generator, values, content, beta, pins):
     gap = apart.norm(dim=-1) / opening
     lasting = -F.max_pool1d(-content[None, :, PAUSE], 2 * LASTS + 1, 1, LASTS)[0]  # the least of the frames around
     parted = ramp(content[:, BILABIAL], *UNHEARD) * ramp(lasting, *SPEAKS) * (1 - ramp(content[:, LABIODENTAL], *BITTEN))
-    down = apart - apart.new_tensor([0.0003, 0])  # lips that touch part downwards
-    wider = down / down.norm(dim=-1, keepdim=True) * (PARTED * opening)
-    values = bring(generator, values, parting, apart + parted[:, None] * (wider - apart), parted * (gap < PARTED), pins)
+    least = PARTED * opening
+    # Downwards, as deep as they are: lips that touch, or lie in each other, have no other direction in which they part.
+    wider = torch.stack([-(least**2 - apart[:, 1].square()).clamp(min=least**2 / 4).sqrt(), apart[:, 1]], -1)
+    values = bring(generator, values, parting, apart + parted[:, None] * (wider - apart), parted * ((gap < PARTED) | (apart[:, 0] > 0)), pins)
 
     edge = teeth_edge(head, beta.numpy())
     if edge is None:

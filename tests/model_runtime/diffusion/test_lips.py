@@ -90,3 +90,16 @@ def test_lips_that_shut_where_nothing_shuts_them_are_kept_apart(generator, head)
     gap = lbs.lip_gap(head, sealed.numpy(), beta.numpy())
     assert gap[:2].min() > 0.04 and gap[1] > gap[2] > 0.01  # less where it is doubted
     assert gap[3:5].max() < 0.01 and gap[7:].max() < 0.01 < gap[5]  # p, b, m, and a pause that lasts
+
+
+def test_lips_that_lie_in_each_other_part_downwards(generator, head):
+    """Diffusion leaves lips crossed by a few tenths of a millimetre: the way apart is down, and short."""
+    beta, actions = torch.zeros(300), np.asarray(head.actions_motion, np.float32)
+    values = torch.from_numpy(np.outer(np.linspace(0, 0.5, 6), actions[head.action("mouthClose")]).astype(np.float32))
+    pins = HeldPins(None, 6, generator.mean, generator.std)
+    sealed = lips.seal(generator, values, torch.zeros(6, 59), beta, pins)
+    names = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
+    before, after = (1000 * (pose[:, 0, 1] - pose[:, 1, 1]) for pose in (lbs.pose(head, v.numpy(), None, names) for v in (values, sealed)))
+    assert before.min() < -0.3 and after.min() > 0.5
+    moved = np.linalg.norm(lbs.pose(head, sealed.numpy()) - lbs.pose(head, values.numpy()), axis=-1).max(1)
+    assert (1000 * moved < 4 + 3 * np.abs(before)).all()
