@@ -101,4 +101,5 @@ def test_demo_makes_a_talking_head(tmp_path):
         "print('GAP', gap.min() * 1000, gap.max() * 1000, bpy.data.sounds[0].packed_file is not None)"
     )
     narrow, wide, packed = run("-c", script, tmp_path / "demo.blend").stdout.partition("GAP")[2].split()
-    assert float(narrow) < 1.0 and float(wide) > 4.0 and packed == "True", "millimetres: the lips touch, and they part"
+    # Millimetres: the lips touch, and they part. Subdivision rounds off the lips' edges, which touch on the mesh below it.
+    assert float(narrow) < 1.3 and float(wide) > 4.0 and packed == "True"

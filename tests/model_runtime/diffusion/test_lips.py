@@ -95,7 +95,7 @@ def test_lips_that_shut_where_nothing_shuts_them_are_kept_apart(generator, head)
 def test_lips_that_lie_in_each_other_part_downwards(generator, head):
     """Diffusion leaves lips crossed by a few tenths of a millimetre: the way apart is down, and short."""
     beta, actions = torch.zeros(300), np.asarray(head.actions_motion, np.float32)
-    values = torch.from_numpy(np.outer(np.linspace(0, 0.5, 6), actions[head.action("mouthClose")]).astype(np.float32))
+    values = torch.from_numpy(np.outer(np.linspace(0, 0.02, 6), actions[head.action("mouthClose")]).astype(np.float32))
     pins = HeldPins(None, 6, generator.mean, generator.std)
     sealed = lips.seal(generator, values, torch.zeros(6, 59), beta, pins)
     names = [head.landmark("lip_inner_upper_mid"), head.landmark("lip_inner_lower_mid")]
