@@ -21,7 +21,12 @@ HELD = 15, 45  # frames from a pin on the mouth: as performed up to the first, f
 PLACES = (
     *("lip_inner_upper_mid", "lip_inner_lower_mid", "lip_corner_left", "lip_corner_right", "lip_outer_upper_mid", "lip_outer_lower_mid"),
     "chin",
+    *(
+        f"brow_{part}_{side}" for side in ("left", "right") for part in ("inner", "mid", "outer")
+    ),  # from here on what stays as high as it is
+    *("lid_upper_left", "lid_lower_left", "lid_upper_right", "lid_lower_right"),
 )
+MEASURED = 7  # of PLACES
 
 
 @torch.no_grad()
@@ -38,15 +43,17 @@ def follow(generator, values, content, feeling, beta, pins):
     still = torch.ones(CHANNELS)
     still[NECK] = 0
 
-    def place(values):  # [..., 4] metres: gap, width, jaw, protrusion
+    def place(values):  # [..., 4 + 10] metres: gap, width, jaw, protrusion; heights of brows and lids
         posed = lbs.pose_torch(tensors, values * still, beta)
         gap, width = posed[..., 0, 1] - posed[..., 1, 1], posed[..., 2, 0] - posed[..., 3, 0]
-        return torch.stack([gap, width, -posed[..., 6, 1], (posed[..., 4, 2] + posed[..., 5, 2]) / 2], -1)
+        mouth = torch.stack([gap, width, -posed[..., 6, 1], (posed[..., 4, 2] + posed[..., 5, 2]) / 2], -1)
+        return torch.cat([mouth, posed[..., MEASURED:, 1]], -1)
 
-    now = place(values)
+    goal = place(values)
+    now = goal[:, : len(SHARE)].clone()
     own, theirs = (x - around(x, feeling) for x in (now, curves))
     size = lambda x: around(x.square(), feeling).sqrt()
-    goal = now + wanted[:, None] * SHARE * (theirs * size(own) / size(theirs).clamp(min=1e-3) - own)
+    goal[:, : len(SHARE)] += wanted[:, None] * SHARE * (theirs * size(own) / size(theirs).clamp(min=1e-3) - own)
     goal[:, 0] = torch.maximum(goal[:, 0], now[:, 0].clamp(max=0))  # lips meet; they do not go through each other
     return bring(generator, values, place, goal, wanted, pins)
 

@@ -89,7 +89,9 @@ def seal(generator, values, content, beta, pins):
     least = PARTED * opening
     # Downwards, as deep as they are: lips that touch, or lie in each other, have no other direction in which they part.
     wider = torch.stack([-(least**2 - apart[:, 1].square()).clamp(min=least**2 / 4).sqrt(), apart[:, 1]], -1)
-    values = bring(generator, values, parting, apart + parted[:, None] * (wider - apart), parted * ((gap < PARTED) | (apart[:, 0] > 0)), pins)
+    values = bring(
+        generator, values, parting, apart + parted[:, None] * (wider - apart), parted * ((gap < PARTED) | (apart[:, 0] > 0)), pins
+    )
 
     edge = teeth_edge(head, beta.numpy())
     if edge is None:
