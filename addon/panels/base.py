@@ -1,7 +1,10 @@
 """What panels and their operators share: the sidebar's tab, the head that performs, buttons that start a job."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import bpy
 
 from .. import compat, rigs
 from ..contract import UtterError
@@ -63,6 +66,16 @@ def not_ready(head: Any) -> str:
     if head is None:
         return "Add a head first."
     return "" if rigs.ready(head) else rigs.recognise(head).reason
+
+
+def file_of(head: Any, given: str, what: str) -> str:
+    """Absolute path of a file that the head's settings name; what: "voice" or "film". UtterError if none is chosen, or it is gone."""
+    if not given.strip():
+        raise UtterError(f"Choose a {what} first.")
+    path = bpy.path.abspath(given, library=head.library)
+    if not Path(path).is_file():
+        raise UtterError(f"The {what} {path} does not exist; choose it again.")
+    return path
 
 
 class Starts:

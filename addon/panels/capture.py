@@ -24,7 +24,7 @@ from ..contract import (
 )
 from ..work import jobs, paths
 from . import perform, pins, sequencer, takes, voice
-from .base import HeadPanel, Starts, chosen, not_ready, settings_of
+from .base import HeadPanel, Starts, chosen, file_of, not_ready, settings_of
 
 USES = {
     "TAKE": ("Take", "A take of its own, as the face was filmed, from the voice's start on"),
@@ -43,21 +43,10 @@ def columns_of(regions):
     return [*neck, *(FACE_ACTIONS.start + k for k in actions_in(regions))]
 
 
-def path_of(head):
-    """Absolute path of the head's film. UtterError if there is none."""
-    settings = settings_of(head)
-    if not settings.film.strip():
-        raise UtterError("Choose a film first.")
-    path = bpy.path.abspath(settings.film, library=head.library)
-    if not Path(path).is_file():
-        raise UtterError(f"The film {path} does not exist; choose it again.")
-    return path
-
-
 def capture_job(scene: Any, head: Any) -> jobs.Job:
     """Job that captures head's film and makes of it what its settings (Object.utter) say. UtterError if it cannot start."""
     rig, settings, fps = perform.usable(head), settings_of(head), bake.scene_fps(scene)
-    film, use, regions = path_of(head), settings.film_as, [name for name in REGIONS if name in settings.film_regions]
+    film, use, regions = file_of(head, settings.film, "film"), settings.film_as, [name for name in REGIONS if name in settings.film_regions]
     voice.follow(scene, head)
     at = scene.frame_current if use == "KEY" or (use != "TAKE" and settings.film_at == "FRAME") else sequencer.begins(scene, head)
     folder = jobs.temporary_folder()

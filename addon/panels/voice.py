@@ -10,18 +10,12 @@ from ..animation import bake
 from ..contract import FPS, SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
 from . import sequencer, takes, words
-from .base import HeadPanel, chosen, settings_of
+from .base import HeadPanel, chosen, file_of, settings_of
 
 
 def path_of(head):
     """Absolute path of the head's voice. UtterError if there is none."""
-    settings = settings_of(head)
-    if not settings.voice.strip():
-        raise UtterError("Choose a voice first.")
-    path = bpy.path.abspath(settings.voice, library=head.library)
-    if not Path(path).is_file():
-        raise UtterError(f"The voice {path} does not exist; choose it again.")
-    return path
+    return file_of(head, settings_of(head).voice, "voice")
 
 
 def place(scene, head):

@@ -5,10 +5,12 @@ Only what moves within some two seconds follows; where the mouth mostly is, and 
 beginning is no such movement: the mean around a frame is over frames that feel the same.
 """
 
+import numpy as np
 import torch
 
-from contract import CHANNELS, NECK
-from model_runtime.diffusion.lips import bring
+from contract import NECK
+from model_runtime.diffusion.lips import bring, posing
+from model_runtime.diffusion.pins import to_nearest
 from model_runtime.speech.content import MOUTH
 
 # Of the way, for gap, width, jaw, protrusion: chosen on filmed speakers to whom the curves were strangers (s26, s31: 20 clips, with and
@@ -37,23 +39,20 @@ def follow(generator, values, content, feeling, beta, pins):
     wanted = (curves != 0).any(1) * away(pins)
     if not (wanted > 0).any():
         return values
-    from model_runtime.flame import lbs
-
-    tensors = mouth_tensors(generator)
-    still = torch.ones(CHANNELS)
-    still[NECK] = 0
+    pose = posing(mouth_tensors(generator), beta)
 
     def place(values):  # [..., 4 + 10] metres: gap, width, jaw, protrusion; heights of brows and lids
-        posed = lbs.pose_torch(tensors, values * still, beta)
+        posed = pose(values)
         gap, width = posed[..., 0, 1] - posed[..., 1, 1], posed[..., 2, 0] - posed[..., 3, 0]
         mouth = torch.stack([gap, width, -posed[..., 6, 1], (posed[..., 4, 2] + posed[..., 5, 2]) / 2], -1)
         return torch.cat([mouth, posed[..., MEASURED:, 1]], -1)
 
     goal = place(values)
     now = goal[:, : len(SHARE)].clone()
-    own, theirs = (x - around(x, feeling) for x in (now, curves))
-    size = lambda x: around(x.square(), feeling).sqrt()
-    goal[:, : len(SHARE)] += wanted[:, None] * SHARE * (theirs * size(own) / size(theirs).clamp(min=1e-3) - own)
+    both = torch.cat([now, curves], 1)
+    moves = both - around(both, feeling)
+    (own, theirs), (far, farther) = (x.split(len(SHARE), 1) for x in (moves, around(moves.square(), feeling).sqrt()))
+    goal[:, : len(SHARE)] += wanted[:, None] * SHARE * (theirs * far / farther.clamp(min=1e-3) - own)
     goal[:, 0] = torch.maximum(goal[:, 0], now[:, 0].clamp(max=0))  # lips meet; they do not go through each other
     return bring(generator, values, place, goal, wanted, pins)
 
@@ -86,7 +85,5 @@ def away(pins):
     held = torch.nonzero(pins.mask[:, : NECK.start].any(1))[:, 0]
     if not len(held):
         return torch.ones(len(pins.mask))
-    frames = torch.arange(len(pins.mask))
-    after = torch.searchsorted(held, frames).clamp(max=len(held) - 1)
-    distance = torch.minimum((held[after] - frames).abs(), (frames - held[(after - 1).clamp(min=0)]).abs())
+    distance = torch.from_numpy(to_nearest(held.numpy(), np.arange(len(pins.mask))))
     return ((distance - HELD[0]) / (HELD[1] - HELD[0])).clamp(0, 1)

@@ -60,17 +60,23 @@ def mouth(generator):
     return generator.mouth
 
 
+def posing(tensors, beta):
+    """What poses values [..., 65]: the points of tensors (lbs.tensors) on that identity, [..., N, 3] metres, with the head still."""
+    from model_runtime.flame import lbs
+
+    still = torch.ones(CHANNELS)
+    still[NECK] = 0
+    return lambda values: lbs.pose_torch(tensors, values * still, beta)
+
+
 @torch.no_grad()
 def seal(generator, values, content, beta, pins):
     """values [T, 65] with the lips shut, or the lower one on the teeth, where content [T, 59] says so and they nearly are; pinned
     channels do not move."""
-    from model_runtime.flame import lbs
     from model_runtime.flame.teeth import teeth_edge
 
     tensors, opening, head = inner_lips(generator)
-    still = torch.ones(CHANNELS)
-    still[NECK] = 0
-    pose = lambda values: lbs.pose_torch(tensors, values * still, beta)  # [..., 2, 3]: upper, lower
+    pose = posing(tensors, beta)  # [..., 2, 3]: upper, lower
     ramp = lambda x, low, high: ((x - low) / (high - low)).clamp(0, 1)
 
     def parting(values):  # up and forward: lips of a jaw that is slid aside meet beside their middles

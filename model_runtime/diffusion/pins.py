@@ -8,6 +8,12 @@ from contract import CHANNELS, UtterError
 REACH = 4.0  # frames: how far a correction spreads around a pin (standard deviation)
 
 
+def to_nearest(known, frames):
+    """How far each of frames is from the nearest of known, which rise."""
+    after = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
+    return np.minimum(np.abs(frames - known[after]), np.abs(frames - known[np.maximum(after - 1, 0)]))
+
+
 class HeldPins:
     """Pins (model_runtime.motion) as the denoiser reads them: values and mask [T, 65], normalised, and 0 or 1. None: all zeros.
 
@@ -32,9 +38,7 @@ class HeldPins:
         frames = np.arange(T)
         for channel in np.flatnonzero(mask.any(0)):
             known = frames[mask[:, channel]]
-            after = np.clip(np.searchsorted(known, frames), 0, len(known) - 1)
-            distance = np.minimum(np.abs(frames - known[after]), np.abs(frames - known[np.maximum(after - 1, 0)]))
-            self.channels.append((channel, known, frames, np.exp(-0.5 * (distance / REACH) ** 2)))
+            self.channels.append((channel, known, frames, np.exp(-0.5 * (to_nearest(known, frames) / REACH) ** 2)))
 
     def hold(self, clean):
         """Replace the pinned part of a prediction (RePaint, Lugmayr et al. 2022, by the clean value), and let its neighbours

@@ -1,6 +1,7 @@
 """Feelings: words, labels, voices and Motions as points of one space."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ class Feelings:
     def __init__(self, space, device="cpu", metadata=None):
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
         self._sentences, self._encoders, self._reader = None, {}, None
+        self.read = lru_cache(maxsize=256)(self.read)  # asked for its sentence, then for its feeling, by each line of a batch
 
     def sentence_encoder(self):
         """all-MiniLM. NotInstalled where it is missing."""
