@@ -100,7 +100,7 @@ from .text import (
 )
 from .timing import frame_at, frames_covering, seconds_at
 
-VERSION = "0.4.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
+VERSION = "0.5.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
 
 __all__ = [
     "ACTIONS",
