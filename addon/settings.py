@@ -8,7 +8,7 @@ from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVect
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, identity, takes, voice, words
+from .panels import base, capture, head, identity, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -234,7 +234,8 @@ class SceneSettings(bpy.types.PropertyGroup):
     head: PointerProperty(
         name="Head",
         type=bpy.types.Object,
-        description="The head that performs",
+        description="The head that performs where none is selected",
+        update=head.taken,
         poll=lambda _self, obj: obj.type == "MESH" and rigs.ready(obj),
     )
 

@@ -53,7 +53,13 @@ def take_over(head: Any) -> None:
 
 
 def chosen(context: Any) -> Any:
-    """The head that performs: the scene's choice while it is in the scene, or else the only one there; or None."""
+    """The head that performs: the one that is selected; without one the scene's choice while it is in the scene, or else the only one
+    there; or None."""
+    active = context.view_layer.objects.active
+    if active is not None and active.select_get():
+        selected = rigs.find(context, others=False)
+        if selected is not None and rigs.ready(selected):
+            return selected
     head = context.scene.utter.head
     if head is not None and (context.scene.objects.get(head.name) == head or head in context.scene.objects.values()):
         return head

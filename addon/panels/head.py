@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 from bpy_extras.io_utils import ImportHelper
+from mathutils import Vector
 
 from .. import rigs
 from ..contract import HeadRequest, UtterError
 from ..rigs import making
 from ..work import jobs, paths
 from .base import Panel, Starts, chosen, not_ready, settings_of
+
+ROOM = 4.0  # metres: what is larger is taken for a place that heads stand in
+BESIDE = 0.25  # of a head's width: how far it stands from what is beside it
 
 
 def add_job(context: Any, path: str = "", mesh_object: Any = None, name: str | None = None, jaw: str = "keys") -> jobs.Job:
@@ -32,11 +37,13 @@ def add_job(context: Any, path: str = "", mesh_object: Any = None, name: str | N
             head = making.build(
                 result["output"], name=name or result["name"], collection=collection_of(target), jaw=jaw, head_path=result.get("head") or ""
             )
-            (rigs.armature(head) or head).location = target.cursor.location
+            place(target, head)
         else:
             head = making.adopt(adopted.get(), result["output"], head_path=result.get("head") or "", jaw=jaw)
         choose(target, head)
         settings_of(head).jaw = jaw
+        if adopted is None:
+            show(target, head)
 
     asked = HeadRequest(output=str(bundle), head=path or None, mesh=str(mesh) if mesh else None)
     return jobs.Job("Add Head", "head", "head", asked, apply, folder)
@@ -49,9 +56,49 @@ def collection_of(scene):
     return active if inside else scene.collection
 
 
+def place(scene, head):
+    """Put a new head at the 3D cursor, or beside the heads that are there; where the cursor is at its home, beside whatever is."""
+    moved = rigs.armature(head) or head
+    moved.location = scene.cursor.location
+    at_home = not any(scene.cursor.location)
+    avoid = [obj for obj in scene.objects if obj.type == "MESH" and obj != head and (at_home or rigs.ready(obj)) and max(obj.dimensions) < ROOM]
+    bpy.context.view_layer.update()
+    boxes = [box(obj) for obj in avoid]
+    least, most = box(head)
+    while blocking := [high for low, high in boxes if (low < most).all() and (least < high).all()]:
+        aside = max(high[0] for high in blocking) + BESIDE * (most[0] - least[0]) - least[0]
+        moved.location.x += aside
+        least[0], most[0] = least[0] + aside, most[0] + aside
+
+
+def box(obj):
+    """The corner of an object's box that is least in all coordinates of the world, and the one that is most."""
+    corners = np.array([obj.matrix_world @ Vector(corner) for corner in obj.bound_box])
+    return corners.min(0), corners.max(0)
+
+
+def show(scene, head):
+    """Bring a head that was just added into view, in the windows that show its scene."""
+    for window in bpy.context.window_manager.windows if scene == bpy.context.scene else ():
+        for area in window.screen.areas if window.scene == scene else ():
+            if area.type != "VIEW_3D" or area.spaces.active.region_3d.view_perspective == "CAMERA":
+                continue
+            for region in (region for region in area.regions if region.type == "WINDOW"):
+                with bpy.context.temp_override(window=window, area=area, region=region):
+                    if bpy.ops.view3d.view_selected.poll() and head.select_get():
+                        bpy.ops.view3d.view_selected()
+
+
+def taken(settings, context):
+    """The artist chose a head in the panel: it is selected too, for the panel shows what is selected."""
+    if settings.head is not None and settings.id_data == context.scene:
+        choose(context.scene, settings.head)
+
+
 def choose(scene, head):
     """Make head the one that performs, and the active object where it can be selected."""
-    scene.utter.head = head
+    if scene.utter.head != head:
+        scene.utter.head = head
     layer = bpy.context.view_layer
     if (
         scene == bpy.context.scene
@@ -141,7 +188,7 @@ class UTTER_PT_head(Panel, bpy.types.Panel):
             row.prop(context.scene.utter, "head", text="")
             row.menu("UTTER_MT_add_head", text="", icon="ADD")
             if context.scene.utter.head != head:
-                layout.label(text=f"Using {head.name}", icon="MESH_DATA")
+                layout.label(text=f"{head.name} performs", icon="RESTRICT_SELECT_OFF")
             if not_ready(head):
                 jobs.draw_text(layout, not_ready(head), context.region.width, "ERROR")
         if not jobs.draw_progress(layout, "head") and head is None:

@@ -23,7 +23,7 @@ if not addon._undo:  # scenes of both may be played together
     addon.register()
 from addon.animation import bake  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
-from addon.panels import passages, perform, pins, takes, voice, words  # noqa: E402
+from addon.panels import base, passages, perform, pins, takes, voice, words  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.work import jobs, log, paths  # noqa: E402
@@ -569,11 +569,48 @@ def scene_an_appended_head_keeps_its_settings():
 def scene_use_selected_uses_what_is_selected():
     """With another head in the scene, a mesh that is selected is still the one that is meant."""
     ready = with_head()
-    bpy.ops.mesh.primitive_uv_sphere_add()
     bpy.context.scene.utter.head = ready
+    bpy.ops.mesh.primitive_uv_sphere_add()
     asked = heads_room.UTTER_OT_use_selected.job(None, bpy.context)
     shutil.rmtree(asked.folder)
     assert asked.asked.mesh and bpy.context.scene.utter.head == ready
+
+
+def scene_the_panel_follows_the_selection():
+    """The head that is selected performs; where none is, the one that was chosen in the panel, which selects it."""
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    one, two = with_head(), with_head()
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    assert base.chosen(bpy.context) == scene.utter.head == two
+    for head in (one, two):
+        cube.select_set(False)
+        head.select_set(True)
+        layer.objects.active = head
+        assert base.chosen(bpy.context) == head
+        head.select_set(False)
+    assert base.chosen(bpy.context) == two, "deselected: the scene's choice"
+    layer.objects.active = cube
+    scene.utter.head = one
+    assert base.chosen(bpy.context) == layer.objects.active == one and one.select_get() and not two.select_get()
+
+
+def scene_heads_stand_clear_of_what_is_there():
+    """A head is added beside the default cube and beside other heads; a cursor that the artist placed is where it goes."""
+    scene = bpy.context.scene
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.mesh.primitive_plane_add(size=20)
+    added = [bpy.context.view_layer.objects.active]
+    jobs.COMMAND = REAL
+    for _ in range(2):
+        bpy.ops.utter.add_head()
+        added.append(scene.utter.head)
+    boxes = sorted((heads_room.box(obj) for obj in added[1:]), key=lambda box: box[0][0])
+    assert boxes[0][0][0] > 1 and boxes[1][0][0] > boxes[0][1][0], "beside the cube, then beside the first"
+    scene.cursor.location = (0.2, 0, 0)
+    bpy.ops.utter.add_head()
+    least, most = heads_room.box(scene.utter.head)
+    assert least[0] < 0.2 < most[0]
 
 
 def scene_use_selected_makes_a_head_of_flames_mesh_in_any_order():
