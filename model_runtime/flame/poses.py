@@ -66,7 +66,7 @@ SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 # height of the feeling. What stands after them makes the face of that feeling a person's.
 FACES = {
     "neutral": {},
-    "happy": dict(mouthSmile=1.0, cheekSquint=0.85, eyeSquint=0.2, mouthDimple=0.1, mouthUpperUp=0.45, browOuterUp=0.08),
+    "happy": dict(mouthSmile=1.0, cheekSquint=0.82, eyeSquint=0.06, mouthDimple=0.1, mouthUpperUp=0.45, browOuterUp=0.08),
     "sad": dict(browInnerUp=1.0, browDown=0.6, mouthFrown=0.95, eyeSquint=0.2, mouthShrugLower=0.35, mouthRollLower=0.06),
     "angry": dict(
         browDown=1.0,
@@ -93,16 +93,16 @@ FACES = {
     "disgusted": dict(
         noseSneer=1.0,
         mouthFrown=0.9,
-        mouthLowerDown=1.0,
-        mouthUpperUp=0.35,
+        mouthLowerDown=0.9,
+        mouthUpperUp=0.15,
         cheekSquint=0.25,
-        browDown=0.25,
-        eyeSquint=0.25,
-        mouthShrugLower=0.15,
+        browDown=0.32,
+        eyeSquint=0.3,
+        mouthShrugLower=0.25,
     ),
     "contemptuous": dict(
-        mouthSmileRight=0.85,
-        mouthDimpleRight=1.0,
+        mouthSmileRight=0.78,
+        mouthDimpleRight=0.95,
         mouthPressRight=0.2,
         mouthUpperUpRight=0.12,
         cheekSquintRight=0.2,

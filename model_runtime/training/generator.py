@@ -71,16 +71,17 @@ class Batches:
             start = int(rng.integers(0, self.lengths[number] - length + 1))
             content, values, share, strength = self.data.slices(number, start, length, spoken=rng.random() < SPOKEN)
             parts.append(
-                (content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength), self.data.betas[number])
+                (content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength, self.data.manners(number, start, length)), self.data.betas[number])
             )
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 
-    def feeling(self, share, strength):
-        """As timeline.compose makes it: directions are blended, then scaled to the strength."""
+    def feeling(self, share, strength, manner):
+        """As timeline.compose makes it: directions are blended, then scaled to the strength; control is as strong as the feeling."""
         points = np.stack([group[self.rng.integers(len(group))] for group in self.bank])
         direction = share.astype(np.float32) @ points
         direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-6
-        return as_feeling(direction * strength[:, None])
+        control, mouth = manner.astype(np.float32).T
+        return as_feeling(direction * strength[:, None], control * strength, mouth)
 
 
 def feeling_bank(feelings, per_emotion=200, seed=SEED):

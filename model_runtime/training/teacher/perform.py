@@ -50,7 +50,7 @@ def actions(phones, prosody, emotion, strength, seed, T=None, curves=None, contr
         tracks, rest = follow(tracks, rest, np.asarray(curves, float), np.stack(np.broadcast_arrays(wide, far, wide, far), -1))
     rest = rest * (1 - emotions.blend(share, "part", 0) * (1 - back))
     speaking = 1 - gaussian_filter1d(rest, 2, mode="nearest")
-    speech = mouth_actions(tracks, breath, style)
+    speech = np.maximum(mouth_actions(tracks, breath, style), idle(rest, style, for_mouth))
     found = voice.accents(phones, energy, f0, for_brows)
     feeling = emotions.layer(share, control, speaking, energy, found, style, for_feeling)
     face = emotions.join(speech, feeling, speaking, mouth)
@@ -94,6 +94,18 @@ def mouth_actions(tracks, breath, style):
     return np.clip(face, 0, 1)
 
 
+IDLE = {"mouthPress": 0.10, "mouthShrugLower": 0.09, "mouthRollLower": 0.08, "mouthRollUpper": 0.05, "jawOpen": 0.05, "mouthSmile": 0.05}
+
+
+def idle(rest, style, rng):
+    """A mouth that rests is shut and loose, not frozen: its actions [T, 52] drift by a little, each in its own time, and to one side."""
+    face = np.zeros((len(rest), len(ACTIONS)))
+    for name, size in IDLE.items():
+        face[:, columns(name)] = (size * np.clip(0.35 + 0.5 * upper_face.wander(rng, len(rest), 0.25), 0, 1.5) * rest)[:, None]
+    face[:, INDEX["mouthLeft" if style.asymmetry > 0 else "mouthRight"]] = 0.08 * np.abs(upper_face.wander(rng, len(rest), 0.2)) * rest
+    return face
+
+
 def shut_lips(face, channels, shut):
     """Make contacts happen in actions, in place. Shut lips: what parts them is reduced, mouthClose equals jawOpen (as in ARKit), with
     a little press in p, b and m. In f and v the lower lip rolls in, the upper one goes up, and rounding is held back."""
@@ -102,7 +114,7 @@ def shut_lips(face, channels, shut):
         face[:, columns(name)] *= (1 - share * closure)[:, None]
     press = columns("mouthPress")
     face[:, press] = np.clip(face[:, press] * (1 - 0.4 * (1 - closure))[:, None] + 0.07 * (shut**4)[:, None], 0, 1)
-    for name, least in (("mouthUpperUp", 0.22), ("mouthRollLower", 0.45)):  # however short the f or v
+    for name, least in (("mouthUpperUp", 0.12), ("mouthRollLower", 0.45)):  # however short the f or v
         places = columns(name)
         face[:, places] = np.maximum(face[:, places], (least * teeth * (1 - closure))[:, None])
     face[:, [INDEX["mouthFunnel"], INDEX["mouthPucker"]]] *= (1 - 0.6 * teeth)[:, None]
