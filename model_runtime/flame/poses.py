@@ -67,7 +67,7 @@ SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 FACES = {
     "neutral": {},
     "happy": dict(mouthSmile=1.0, cheekSquint=0.82, eyeSquint=0.06, mouthDimple=0.1, mouthUpperUp=0.45, browOuterUp=0.08),
-    "sad": dict(browInnerUp=1.0, browDown=0.6, mouthFrown=0.95, eyeSquint=0.2, mouthShrugLower=0.35, mouthRollLower=0.06),
+    "sad": dict(browInnerUp=1.0, browDown=0.54, mouthFrown=0.95, eyeSquint=0.2, mouthShrugLower=0.35, mouthRollLower=0.06),
     "angry": dict(
         browDown=1.0,
         eyeWide=0.8,
@@ -108,7 +108,8 @@ FACES = {
         cheekSquintRight=0.2,
         browOuterUpRight=0.22,
         browDownLeft=0.12,
-        eyeSquint=0.25,
+        mouthFrownLeft=0.14,
+        eyeSquint=0.28,
     ),
 }
 PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")  # a weak feeling keeps the lips together
