@@ -86,7 +86,7 @@ FACES = {
         eyeWide=1.0,
         eyeSquint=0.6,
         mouthStretch=1.0,
-        jawOpen=0.5,
+        jawOpen=0.65,
         mouthLowerDown=0.2,
         mouthFrown=0.1,
     ),
@@ -108,8 +108,8 @@ FACES = {
         cheekSquintRight=0.2,
         browOuterUpRight=0.22,
         browDownLeft=0.12,
-        mouthFrownLeft=0.14,
-        eyeSquint=0.28,
+        mouthFrownLeft=0.12,
+        eyeSquint=0.22,
     ),
 }
 PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")  # a weak feeling keeps the lips together

@@ -92,6 +92,7 @@ EMOTIONS = {
     "afraid": Emotion(
         pause={"mouthStretch": 0.08},
         loose={"jawOpen": 0.3, "mouthLowerDown": 0.4, "mouthUpperUp": 0.15},
+        kept=(0.75, 0.3, 0.35),
         part=0.6,
         jaw=0.95,
         restless=1.8,
@@ -214,6 +215,7 @@ def life(share, control, speaking, energy, found, style, rng):
         wave = np.interp(np.arange(T) - lag * FPS, np.arange(T), 0.65 * shared + 0.45 * surges(u, accents, rng))
         out[:, REGION == region] = (EBB + SWELL * wave + breath)[:, None]
     sides = 0.10 * wander(rng, T, 0.2) + 0.10 * style.asymmetry
+    out += 0.3 * np.maximum(control, 0)[:, None]
     return np.maximum(out * (1 + LEFT * sides[:, None]), 0.1)
 
 
@@ -232,7 +234,7 @@ def layer(share, control, speaking, energy, found, style, rng):
     for k, amount in enumerate(felt.T[:, :, None]):
         if not amount.any():
             continue
-        own = amount * (faces[k] * (1 + 0.2 * loose) + loose * LOOSE[k]) * (1 - back * (1 - KEPT[k]))
+        own = amount * (faces[k] * (1 + 0.25 * loose) + loose * LOOSE[k]) * (1 - back * (1 - KEPT[k]))
         own[:, PARTED] *= parted
         own = np.clip(own * alive, 0, 1)
         rests = amount * (1 - speaking[:, None]) * (1 - back) * PAUSES[k] * alive
