@@ -121,7 +121,7 @@ EMOTIONS = {
         gaze=(0.0, -0.03),
         restless=0.7,
         blinks=0.8,
-        head=(-0.13, 0.05, -0.07),
+        head=(-0.11, 0.05, -0.07),
         lively=0.75,
         tempo=0.8,
     ),

@@ -94,7 +94,7 @@ def mouth_actions(tracks, breath, style):
     return np.clip(face, 0, 1)
 
 
-IDLE = {"mouthPress": 0.10, "mouthShrugLower": 0.09, "mouthRollLower": 0.08, "mouthRollUpper": 0.05, "jawOpen": 0.05, "mouthSmile": 0.05}
+IDLE = {"mouthPress": 0.04, "mouthShrugLower": 0.06, "mouthPucker": 0.06, "jawOpen": 0.04}
 
 
 def idle(rest, style, rng):
