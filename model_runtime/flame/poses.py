@@ -62,47 +62,54 @@ CONTACT = {"PP": dict(mouthClose=0.07, mouthPress=0.35, mouthRollLower=0.12, mou
 SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 
 # Action units of EMFACS (Friesen and Ekman 1983): happy 6+12, sad 1+4+15, surprised 1+2+5+26, afraid 1+2+4+5+7+20+26, angry
-# 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it.
+# 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it, as far as it goes at the
+# height of the feeling. What stands after them makes the face of that feeling a person's.
 FACES = {
     "neutral": {},
-    "happy": dict(
-        mouthSmile=0.80, cheekSquint=0.55, eyeSquint=0.14, mouthDimple=0.10, mouthUpperUp=0.85, browOuterUp=0.10, browInnerUp=0.06
-    ),
-    "sad": dict(browInnerUp=0.90, browDown=0.18, eyeSquint=0.15, mouthFrown=0.75, mouthShrugLower=0.30, mouthRollLower=0.06),
+    "happy": dict(mouthSmile=1.0, cheekSquint=0.82, eyeSquint=0.06, mouthDimple=0.1, mouthUpperUp=0.45, browOuterUp=0.08),
+    "sad": dict(browInnerUp=1.0, browDown=0.54, mouthFrown=0.95, eyeSquint=0.2, mouthShrugLower=0.35, mouthRollLower=0.06),
     "angry": dict(
-        browDown=1.0, eyeWide=0.30, eyeSquint=0.40, noseSneer=0.26, mouthFrown=0.25, mouthPress=0.50, mouthRollLower=0.12, jawForward=0.14
+        browDown=1.0,
+        eyeWide=1.0,
+        eyeSquint=0.75,
+        mouthPress=0.9,
+        noseSneer=0.26,
+        mouthFrown=0.2,
+        mouthRollLower=0.12,
+        jawForward=0.14,
     ),
-    "surprised": dict(browInnerUp=0.88, browOuterUp=0.95, eyeWide=0.85, jawOpen=0.30, mouthFunnel=0.06),
+    "surprised": dict(browInnerUp=1.0, browOuterUp=1.0, eyeWide=0.95, jawOpen=0.5, mouthFunnel=0.06),
     "afraid": dict(
-        browInnerUp=0.95,
-        browOuterUp=0.40,
-        browDown=0.34,
-        eyeWide=0.90,
-        eyeSquint=0.15,
-        mouthStretch=0.80,
-        mouthLowerDown=0.22,
-        mouthFrown=0.10,
-        jawOpen=0.12,
+        browInnerUp=1.0,
+        browOuterUp=0.8,
+        browDown=0.75,
+        eyeWide=1.0,
+        eyeSquint=0.68,
+        mouthStretch=1.0,
+        jawOpen=0.65,
+        mouthLowerDown=0.2,
+        mouthFrown=0.1,
     ),
     "disgusted": dict(
-        noseSneer=0.85,
-        mouthUpperUp=0.18,
-        mouthFrown=0.38,
-        mouthLowerDown=0.14,
-        mouthShrugLower=0.28,
-        browDown=0.38,
-        eyeSquint=0.34,
-        cheekSquint=0.40,
+        noseSneer=1.0,
+        mouthFrown=0.9,
+        mouthLowerDown=1.0,
+        mouthUpperUp=0.15,
+        cheekSquint=0.25,
+        browDown=0.32,
+        eyeSquint=0.3,
+        mouthShrugLower=0.25,
     ),
     "contemptuous": dict(
-        mouthSmileRight=0.50,
-        mouthDimpleRight=0.85,
-        mouthUpperUpRight=0.12,
-        mouthPressRight=0.25,
-        cheekSquintRight=0.30,
-        browOuterUpRight=0.25,
-        browDownLeft=0.22,
-        eyeSquint=0.34,
+        mouthSmileRight=0.78,
+        mouthDimpleRight=0.95,
+        mouthPressRight=0.15,
+        mouthUpperUpRight=0.1,
+        cheekSquintRight=0.12,
+        browOuterUpRight=0.22,
+        browDownLeft=0.06,
+        mouthFrownLeft=0.08,
+        eyeSquint=0.18,
     ),
 }
 PARTED = ("jawOpen", "mouthUpperUp", "mouthLowerDown")  # a weak feeling keeps the lips together

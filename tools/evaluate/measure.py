@@ -10,7 +10,7 @@ import numpy as np
 from contract import EYES, FPS, JAW, LIDS, NECK, UtterError
 from model_runtime.audio import load_voice
 from model_runtime.diffusion import sample
-from model_runtime.emotion import LABELS
+from model_runtime.emotion import LABELS, POINT
 from model_runtime.flame import actions, lbs
 from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout
@@ -81,9 +81,10 @@ def melody(content):
 
 
 def shares(feelings, feeling):
-    """Points of the space [T, 128] as the teacher is told them: (weights of the labels [T, 8], strength [T])."""
+    """A Feeling [T, 130] as the teacher is told them: (weights of the labels [T, 8], strength [T])."""
     import torch
 
+    feeling = feeling[:, POINT]
     strength = np.linalg.norm(feeling, axis=1)
     points = torch.from_numpy((feeling / np.maximum(strength, 1e-6)[:, None]).astype(np.float32))
     with torch.inference_mode():
