@@ -94,7 +94,7 @@ def mouth_actions(tracks, breath, style):
     return np.clip(face, 0, 1)
 
 
-IDLE = {"mouthPress": 0.04, "mouthShrugLower": 0.06, "mouthPucker": 0.06, "jawOpen": 0.04}
+IDLE = {"mouthPress": 0.04, "mouthShrugLower": 0.025}  # more of them, or a jaw that hangs, takes lips farther from where filmed ones rest
 
 
 def idle(rest, style, rng):
