@@ -94,15 +94,16 @@ def mouth_actions(tracks, breath, style):
     return np.clip(face, 0, 1)
 
 
-IDLE = {"mouthPress": 0.05, "mouthLeft": 0.06, "mouthRight": 0.06}
+IDLE, ASIDE = 0.05, 0.05  # of a resting mouth: how far the lips press, and go to a side
 
 
 def idle(rest, rng):
-    """A mouth that rests is shut and loose, not frozen: its actions [T, 52] drift a little, each in its own time. (A chin that rises or
-    a jaw that hangs in pauses takes the lips away from where filmed ones rest: r of the width .82 without, .72 with them.)"""
+    """A mouth that rests is shut and loose, not frozen: its actions [T, 52] drift a little. (A chin that rises or a jaw that hangs in
+    pauses takes the lips away from where filmed ones rest: r of the width .82 without, .72 with them.)"""
     face = np.zeros((len(rest), len(ACTIONS)))
-    for name, size in IDLE.items():
-        face[:, columns(name)] = (size * np.clip(0.35 + 0.5 * upper_face.wander(rng, len(rest), 0.25), 0, 1.5) * rest)[:, None]
+    press, side = (upper_face.wander(rng, len(rest), hertz) for hertz in (0.25, 0.15))
+    face[:, columns("mouthPress")] = (IDLE * np.clip(0.35 + 0.5 * press, 0, 1.5) * rest)[:, None]
+    face[:, INDEX["mouthLeft"]], face[:, INDEX["mouthRight"]] = ASIDE * np.maximum(side, 0) * rest, ASIDE * np.maximum(-side, 0) * rest
     return face
 
 
