@@ -80,8 +80,8 @@ FACES = {
     "angry": dict(
         browDown=1.0,
         eyeWide=1.0,
-        eyeSquint=0.75,
-        mouthPress=0.9,
+        eyeSquint=0.85,
+        mouthPress=1.0,
         noseSneer=0.26,
         mouthFrown=0.2,
         mouthRollLower=0.12,
