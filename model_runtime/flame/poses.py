@@ -62,8 +62,17 @@ CONTACT = {"PP": dict(mouthClose=0.07, mouthPress=0.35, mouthRollLower=0.12, mou
 SPOKEN = 0.6  # of a loud vowel's jaw: an ordinary stressed one
 
 # Action units of EMFACS (Friesen and Ekman 1983): happy 6+12, sad 1+4+15, surprised 1+2+5+26, afraid 1+2+4+5+7+20+26, angry
-# 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it, as far as it goes at the
-# height of the feeling. What stands after them makes the face of that feeling a person's.
+# 4+5+7+23, disgusted 9+15+16, contemptuous 12+14 on the right; each written with the action that shows it.
+PROTOTYPES = {
+    "happy": ("cheekSquint", "mouthSmile"),
+    "sad": ("browInnerUp", "browDown", "mouthFrown"),
+    "angry": ("browDown", "eyeWide", "eyeSquint", "mouthPress"),
+    "surprised": ("browInnerUp", "browOuterUp", "eyeWide", "jawOpen"),
+    "afraid": ("browInnerUp", "browOuterUp", "browDown", "eyeWide", "eyeSquint", "mouthStretch", "jawOpen"),
+    "disgusted": ("noseSneer", "mouthFrown", "mouthLowerDown"),
+    "contemptuous": ("mouthSmileRight", "mouthDimpleRight"),
+}
+# The faces at the height of the feeling: the prototype's own actions, and a little of what makes it a person's.
 FACES = {
     "neutral": {},
     "happy": dict(mouthSmile=1.0, cheekSquint=0.82, eyeSquint=0.06, mouthDimple=0.1, mouthUpperUp=0.45, browOuterUp=0.08),
@@ -71,8 +80,8 @@ FACES = {
     "angry": dict(
         browDown=1.0,
         eyeWide=1.0,
-        eyeSquint=0.75,
-        mouthPress=0.9,
+        eyeSquint=0.85,
+        mouthPress=1.0,
         noseSneer=0.26,
         mouthFrown=0.2,
         mouthRollLower=0.12,

@@ -24,7 +24,7 @@ class Emotion:
 
     pause: dict = field(default_factory=dict)
     loose: dict = field(default_factory=dict)
-    kept: tuple = (0.7, 0.3, 0.12)
+    kept: tuple = (0.78, 0.4, 0.12)
     effort: float = 1.0
     part: float = 0.0  # how far resting lips stay apart, 0 to 1
     jaw: float = 1.0  # gain of the jaw in speech
