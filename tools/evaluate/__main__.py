@@ -6,7 +6,7 @@ compared with labels, not with faces. Motion is compared with several of the tea
 captured FLAME motion is not available; jaw opening also with a real capture. Values are means over seeds, with 95 % intervals over clips.
 
 With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices, and
-with other people who say the same words. --side-by-side makes films to be looked at.
+with other people who say the same words. --side-by-side makes films to be looked at, --sheets pictures of one sentence felt in many ways.
 """
 
 import argparse
@@ -64,6 +64,7 @@ def parse(argv):
         metavar="FOLDER",
         help="with --film: instead of a table, films and sheets of the first model's performances, one a speaker or --clips of each",
     )
+    parser.add_argument("--sheets", type=Path, metavar="FOLDER", help="instead of a table, sheets of one sentence felt in many ways")
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
@@ -94,6 +95,11 @@ def run(args):
         train_ablations(args)
     performer = Performer(args.device)
     models = load_models(args, performer)
+    if args.sheets:
+        from tools.evaluate import sheets
+
+        sheets.run(args, performer, models, say)
+        return 0
     if args.film:
         return run_film(args, performer, models)
     bench = measure.Bench(

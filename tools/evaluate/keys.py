@@ -1,0 +1,170 @@
+"""What one key, or a few, of an artist do to a performance: whether it becomes a gesture, and leaves alone what it has nothing to do with.
+
+Every figure compares a performance with keys with the same one without (the same voice, seed and quality).
+
+A key lies on one channel of Motion (2 standard deviations off the performance) or is a whole face action (1 more of it, in the channels
+that it moves); near a closure of the lips (two frames before one) or far from all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from contract import ACTIONS, CHANNEL_NAMES, CHANNELS, EYES, FPS, JAW, LIDS, NECK, TONGUE
+from model_runtime.flame import lbs
+from model_runtime.motion import Pins
+from model_runtime.speech.content import NAMES
+
+EVERY = 24  # of the head's vertices one in so many is measured
+AROUND = int(0.3 * FPS)  # frames around a key in which speed and acceleration are measured
+FAR, APART = int(1.5 * FPS), int(0.5 * FPS)  # frames from a key: beyond them nothing moves; no contact of the lips changes
+SHUT, OPEN = 0.03, 0.06  # of the gap: lips in contact; surely not
+BILABIAL = NAMES.index("bilabial")
+TARGETS = {  # figure: (limit, whether it is an upper one)
+    "speed": (1.5, True),
+    "acceleration": (1.5, True),
+    "furthest": (1.5, True),
+    "far, mm": (0.3, True),
+    "contacts": (0.0, True),
+    "between, 1 s": (0.6, False),
+    "between, 2 s": (0.3, False),
+    "closures lost": (0.02, True),
+    "other eye": (0.2, True),
+}
+
+
+@dataclass
+class Played:
+    """A voice as it is performed without keys. render(pins) -> values [T, 65] with them."""
+
+    render: object
+    free: np.ndarray  # [T, 65]
+    content: np.ndarray  # [T, 59]
+    head: object  # on which values move
+
+    def points(self, values):
+        """[T, n, 3] metres of some vertices, with the neck as it is."""
+        return lbs.pose(self.head, values, vertices=np.arange(0, len(self.head.v_template), EVERY))
+
+    def gap(self, values):
+        return lbs.lip_gap(self.head, values * still())
+
+    def middles(self):
+        """Middle frames of the closures that are heard, and kept without keys."""
+        shut = (self.content[:, BILABIAL] > 0.5) & (self.gap(self.free) < SHUT)
+        edges = np.flatnonzero(np.diff(np.r_[0, shut, 0]))
+        return [(a + b - 1) // 2 for a, b in zip(edges[::2], edges[1::2])]
+
+
+def still():
+    mask = np.ones(CHANNELS, np.float32)
+    mask[NECK] = 0
+    return mask
+
+
+def places(played):
+    """(a frame two before a closure, a frame as far as can be from all), inside the voice."""
+    T, middles = len(played.free), played.middles()
+    inside = np.arange(min(12, T // 3), T - min(12, T // 3))
+    near = [m - 2 for m in middles if m - 2 in inside]
+    distance = np.abs(inside[:, None] - np.array(middles or [-999])).min(1)
+    return (near[len(near) // 2] if near else int(inside[0])), int(inside[distance.argmax()])
+
+
+def on_channel(played, std, channel, frame, sign=1):
+    mask, values = np.zeros_like(played.free, bool), played.free.copy()
+    mask[frame, channel] = True
+    values[frame, channel] += sign * 2 * std[channel]
+    return Pins(values, mask)
+
+
+def on_action(played, motion, frames, amount=1.0):
+    """Pins of a face action at frames: of the channels that it moves, motion [65] off the performance."""
+    mask, values = np.zeros_like(played.free, bool), played.free.copy()
+    for frame in np.atleast_1d(frames):
+        mask[frame] = np.abs(motion) > 1e-6
+        values[frame] += amount * motion
+    return Pins(values, mask)
+
+
+def effects(played, pins):
+    """{figure: value} of pins in one frame, against the performance without."""
+    keyed = played.render(pins)
+    frame = int(np.flatnonzero(pins.mask.any(1))[0])
+    before, after = played.points(played.free), played.points(keyed)
+    moved = np.linalg.norm(after - before, axis=2).max(1)  # [T] metres
+    per_frame = lambda points, order: np.linalg.norm(np.diff(points, n=order, axis=0), axis=2).max(1)
+    around = slice(max(0, frame - AROUND), frame + AROUND)
+    distance = np.abs(np.arange(len(moved)) - frame)
+    gaps = played.gap(played.free), played.gap(keyed)
+    changed = ((gaps[0] < SHUT) & (gaps[1] > OPEN)) | ((gaps[0] > OPEN) & (gaps[1] < SHUT))
+    return {
+        "speed": per_frame(after, 1)[around].max() / np.quantile(per_frame(before, 1), 0.99),
+        "acceleration": per_frame(after, 2)[around].max() / np.quantile(per_frame(before, 2), 0.99),
+        "furthest": np.delete(moved, frame).max() / max(moved[frame], 1e-3),
+        "far, mm": 1000 * moved[distance > FAR].max(initial=0),
+        "contacts": float(changed[distance > APART].sum()),
+        "missed": float(np.abs((keyed - pins.values)[pins.mask]).max()),
+    }
+
+
+def followed(played, motion, keyed):
+    """How much of a face action, motion [65], there is more of in keyed than without keys, [T]: by what it moves."""
+    shown = played.points(played.free + motion) - played.points(played.free)
+    there = played.points(keyed) - played.points(played.free)
+    return (there * shown).sum((1, 2)) / (shown**2).sum((1, 2))
+
+
+def between(played, motion, seconds):
+    """(how much of an action there is midway between two keys of it, share of the closures between that are lost)."""
+    half, middle = int(seconds * FPS / 2), len(played.free) // 2
+    keyed = played.render(on_action(played, motion, [middle - half, middle + half]))
+    return float(followed(played, motion, keyed)[middle]), lost(played, keyed, range(middle - half + 1, middle + half))
+
+
+def lost(played, keyed, frames=None):
+    """Share of the closures (within frames) that stay open in keyed; nan if there are none."""
+    gap = played.gap(keyed)
+    middles = [m for m in played.middles() if frames is None or m in frames]
+    return float(np.mean([gap[max(0, m - 1) : m + 2].min() > SHUT for m in middles])) if middles else float("nan")
+
+
+def gesture(played, motion):
+    """Seconds for which one key of an action shows more than a tenth of itself."""
+    frame = places(played)[1]
+    shown = followed(played, motion, played.render(on_action(played, motion, frame))) > 0.1
+    before, after = np.flatnonzero(~shown[:frame]), np.flatnonzero(~shown[frame:])
+    return float((after[0] if len(after) else len(shown) - frame) + (frame - before[-1] - 1 if len(before) else frame)) / FPS
+
+
+def on_vowels(played, std, size):
+    """Pins of the jaw, `size` deviations further open, on every second of its widest moments."""
+    jaw = played.free[:, JAW.start]
+    peaks = [t for t in range(2, len(jaw) - 2) if jaw[t] == jaw[t - 2 : t + 3].max() and jaw[t] > np.median(jaw)][::2]
+    mask, values = np.zeros_like(played.free, bool), played.free.copy()
+    mask[peaks, JAW.start] = True
+    values[peaks, JAW.start] += size * std[JAW.start]
+    return Pins(values, mask)
+
+
+def wink(played):
+    """How much the right lid shuts where the left one is held shut."""
+    mask, values = np.zeros_like(played.free, bool), played.free.copy()
+    frame = places(played)[1]
+    mask[frame, LIDS.start], values[frame, LIDS.start] = True, 1.0
+    keyed, right = played.render(Pins(values, mask)), LIDS.start + 1
+    near = slice(max(0, frame - 6), frame + 7)
+    return float((keyed - played.free)[near, right].max())
+
+
+def one_by_one(played, std, motions, most=None, rng=None):
+    """[(what, effects)] of a key on each channel and of each face action, near a closure and far from all; most: so many, drawn."""
+    asked = [(name, place) for name in (*CHANNEL_NAMES, *motions) for place in (0, 1)]
+    if most and most < len(asked):
+        asked = [asked[k] for k in sorted(rng.choice(len(asked), most, replace=False))]
+    found = []
+    for name, place in asked:
+        frame = places(played)[place]
+        pins = on_action(played, motions[name], frame) if name in motions else on_channel(played, std, CHANNEL_NAMES.index(name), frame)
+        found.append((name, effects(played, pins)))
+    return found
