@@ -260,9 +260,7 @@ def test_louder_speech_opens_the_jaw_in_every_phone_but_silence():
 # ---- how a feeling shows
 
 
-OWN = {
-    name: np.array([action in poses.sided(dict.fromkeys(actions, 1)) for action in INDEX]) for name, actions in poses.PROTOTYPES.items()
-}
+OWN = {name: np.array([action in poses.sided(dict.fromkeys(actions, 1)) for action in INDEX]) for name, actions in poses.PROTOTYPES.items()}
 UNITS = np.array([own / np.sqrt(own.sum()) for own in OWN.values()])
 SEEN = np.array([not action.startswith(("eyeBlink", "eyeLook", "tongue", "mouthClose")) for action in INDEX])
 
