@@ -106,7 +106,6 @@ FACES = {
         mouthSmileRight=0.78,
         mouthDimpleRight=0.95,
         mouthPressRight=0.15,
-        mouthUpperUpRight=0.1,
         cheekSquintRight=0.12,
         browOuterUpRight=0.22,
         browDownLeft=0.06,
