@@ -1,8 +1,8 @@
 """The names of feelings, and what the columns of a Feeling are.
 
-    POINT    0:128  which feeling (direction) and how much of it (length, the strength)
-    CONTROL  128    -1 wholly held back, 0 plain, 1 let go; times the strength
-    MOUTH    129    how much it may have of the mouth in speech: -1 none, 0 the default, 1 all
+POINT    0:128  which feeling (direction) and how much of it (length, the strength)
+CONTROL  128    -1 wholly held back, 0 plain, 1 let go; times the strength
+MOUTH    129    how much it may have of the mouth in speech: -1 none, 0 the default, 1 all
 """
 
 import numpy as np

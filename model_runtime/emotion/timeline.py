@@ -20,7 +20,7 @@ def compose(T, fps, base, base_strength, passages, feelings, clips=None):
 
     passages: contract.Passage; clips: {path: feeling [130]} of those that have a clip. Where passages overlap they blend by their weights,
     which are scaled to sum to 1 where they sum to more.
-    A blend of two feelings is as strong as its parts: directions are blended, then lengths. How they show (labels.MANNER) is blended as it is.
+    A blend of two feelings is as strong as its parts: directions are blended, then lengths. How they show (labels.MANNER) blends as it is.
     Returns (Feeling [T, 130], prompted [T] 0..1).
     """
     base = scaled(np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])), base_strength)

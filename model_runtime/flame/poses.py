@@ -78,14 +78,7 @@ FACES = {
     "happy": dict(mouthSmile=1.0, cheekSquint=0.82, eyeSquint=0.06, mouthDimple=0.1, mouthUpperUp=0.45, browOuterUp=0.08),
     "sad": dict(browInnerUp=1.0, browDown=0.54, mouthFrown=0.95, eyeSquint=0.2, mouthShrugLower=0.35, mouthRollLower=0.06),
     "angry": dict(
-        browDown=1.0,
-        eyeWide=1.0,
-        eyeSquint=0.85,
-        mouthPress=1.0,
-        noseSneer=0.26,
-        mouthFrown=0.2,
-        mouthRollLower=0.12,
-        jawForward=0.14,
+        browDown=1.0, eyeWide=1.0, eyeSquint=0.85, mouthPress=1.0, noseSneer=0.26, mouthFrown=0.2, mouthRollLower=0.12, jawForward=0.14
     ),
     "surprised": dict(browInnerUp=1.0, browOuterUp=1.0, eyeWide=0.95, jawOpen=0.5, mouthFunnel=0.06),
     "afraid": dict(
@@ -113,7 +106,6 @@ FACES = {
         mouthSmileRight=0.78,
         mouthDimpleRight=0.95,
         mouthPressRight=0.15,
-        mouthUpperUpRight=0.1,
         cheekSquintRight=0.12,
         browOuterUpRight=0.22,
         browDownLeft=0.06,

@@ -100,7 +100,9 @@ def load_dataset(cache, encoder=SHIPPED):
     if spoken is content:  # rhythms have no sound, only what would be said
         kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
         rows, betas = [rows[number] for number in kept], betas[kept]
-    return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows, (cache / "values.basis").read_text(), read("manner"))
+    return Dataset(
+        content, spoken, read("values"), read("share"), read("strength"), betas, rows, (cache / "values.basis").read_text(), read("manner")
+    )
 
 
 def build(cache, head, encoder=None, report=print):

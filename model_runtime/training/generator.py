@@ -71,7 +71,12 @@ class Batches:
             start = int(rng.integers(0, self.lengths[number] - length + 1))
             content, values, share, strength = self.data.slices(number, start, length, spoken=rng.random() < SPOKEN)
             parts.append(
-                (content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength, self.data.manners(number, start, length)), self.data.betas[number])
+                (
+                    content.astype(np.float32),
+                    (values - self.mean) / self.std,
+                    self.feeling(share, strength, self.data.manners(number, start, length)),
+                    self.data.betas[number],
+                )
             )
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 

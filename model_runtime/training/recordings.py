@@ -248,7 +248,9 @@ def record(folder, head, encoder, feelings, flame=None, report=print):
         raise UtterError(f"{folder} holds no recording of half a second.")
     report(f"{len(rows)} recordings, {at / FPS / 60:.1f} minutes")
     betas = np.zeros((len(rows), 300), np.float32)
-    return dataset.Dataset(*map(np.concatenate, (heard, said, values, shares, strengths)), betas, rows, head.basis, np.zeros((at, 2), np.float16))
+    return dataset.Dataset(
+        *map(np.concatenate, (heard, said, values, shares, strengths)), betas, rows, head.basis, np.zeros((at, 2), np.float16)
+    )
 
 
 def felt(recording, feelings):
@@ -313,7 +315,9 @@ def join(performed, recorded, share=SHARE):
         np.concatenate([performed.betas, np.tile(recorded.betas, (times, 1))]),
         performed.performances + moved * times,
         performed.basis,
-        np.concatenate([data.manner if data.manner is not None else np.zeros((len(data.values), 2), np.float16) for data in (performed, recorded)]),
+        np.concatenate(
+            [data.manner if data.manner is not None else np.zeros((len(data.values), 2), np.float16) for data in (performed, recorded)]
+        ),
     )
 
 

@@ -40,7 +40,7 @@ USUAL = 0.85  # loudness of a vowel, at which the jaw opens as its targets say
 MIN_SHUT = 0.067  # the shortest closure that always covers two frames at 30 fps
 MEET = 0.004  # seconds: lips count as shut (lip gap 0.03) that long before the ramp ends
 MIN_BITE = 0.036  # the shortest f or v that always covers one frame
-BITE, BITE_RAMP = (0.2, 0.75), 0.05  # of an f or v: where the lip is on the teeth; seconds in which it comes and goes
+BITE, BITE_RAMP = (0.2, 0.75), 0.04  # of an f or v: where the lip is on the teeth; seconds in which it comes and goes
 CHUNK = 600  # frames computed at once: memory stays bounded
 
 

@@ -213,7 +213,7 @@ def life(share, control, speaking, energy, found, style, rng):
     out = np.empty((T, len(ACTIONS)))
     for region, lag in enumerate(LAGS):
         wave = np.interp(np.arange(T) - lag * FPS, np.arange(T), 0.65 * shared + 0.45 * surges(u, accents, rng))
-        out[:, REGION == region] = (EBB + SWELL * wave + breath)[:, None]
+        out[:, region == REGION] = (EBB + SWELL * wave + breath)[:, None]
     sides = 0.10 * wander(rng, T, 0.2) + 0.10 * style.asymmetry
     out += 0.3 * np.maximum(control, 0)[:, None]
     return np.maximum(out * (1 + LEFT * sides[:, None]), 0.1)

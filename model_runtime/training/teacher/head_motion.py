@@ -22,8 +22,9 @@ POSTURE, SWAY, MIDDLE = 0.75, 1.0, 0.3  # shares of SD: a performance's own post
 def neck(found, energy, f0, speaking, style, lively, posture, rng, pace=1.0):
     """Neck axis-angle [T, 3], radians; +x looks down, +y to the subject's left.
 
-    found: accents; energy, f0, speaking, lively [T]; posture [T, 3] of the feeling; pace [T]: how fast it sways, 1 as people do. F0 lifts the head and moves it aside
-    (Munhall et al. 2004: F0 and loudness explain most of the head's movement in talk); nods come down on accents.
+    found: accents; energy, f0, speaking, lively [T]; posture [T, 3] of the feeling; pace [T]: how fast it sways, 1 as people do. F0
+    lifts the head and moves it aside (Munhall et al. 2004: F0 and loudness explain most of the head's movement in talk); nods come
+    down on accents.
     """
     T = len(energy)
     t = np.arange(T) / FPS

@@ -70,7 +70,9 @@ def actions(phones, prosody, emotion, strength, seed, T=None, curves=None, contr
     blink = upper_face.blinks(T, style.blinks * emotions.blend(share, "blinks", 1), [*saccades, *pauses], for_eyes)
     wide = face[:, INDEX["eyeWideLeft"]]
     channels[:, NECK], channels[:, EYES] = neck, eyes
-    channels[:, LIDS] = upper_face.lids(blink, eyes, emotions.blend(share * felt[:, None], "lids", 0), wide)  # a faint feeling droops little
+    channels[:, LIDS] = upper_face.lids(
+        blink, eyes, emotions.blend(share * felt[:, None], "lids", 0), wide
+    )  # a faint feeling droops little
     channels[:, TONGUE] = tracks[:, TRACK["tongue_tip_up"] :]
     channels[:, CLOSURE], channels[:, LABIODENTAL], channels[:, APERTURE] = np.maximum(shut, rest), teeth, aperture
     face[:, columns("eyeWide")] *= (1 - blink)[:, None]

@@ -11,7 +11,7 @@ import torch
 
 from contract import CHANNELS, UtterError
 from model_runtime.diffusion import generator as g
-from model_runtime.emotion import LABELS, POINT, load_feelings
+from model_runtime.emotion import CONTROL, LABELS, MANNER, POINT, load_feelings
 from model_runtime.emotion.space import Space
 from model_runtime.flame.load import load_head
 from model_runtime.flame.teeth import teeth_edge
@@ -119,7 +119,7 @@ def test_a_mixture_lies_where_a_prompt_of_its_shares_does():
         share = first * np.eye(len(LABELS))[2] + second * np.eye(len(LABELS))[3]
         made = dataset.place(share) @ labels
         assert made @ feelings.point(share)[POINT] / np.linalg.norm(made) > 0.99
-    for k, one in enumerate(np.eye(len(LABELS))):
+    for one in np.eye(len(LABELS)):
         np.testing.assert_array_equal(dataset.place(one), one)
 
 
@@ -129,6 +129,25 @@ def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, ban
     assert content.shape[2] == 59 and clean.shape[2] == CHANNELS and beta.shape == (64, 300)
     assert abs(clean.mean()) < 0.3 and 0.5 < clean.std() < 1.5
     assert feeling[..., :128].norm(dim=-1).max() <= 1.001
+
+
+def test_how_a_feeling_shows_stands_beside_it(data, bank):
+    """As timeline.compose makes it: control times the strength, the mouth's share as it is."""
+    batches = training.Batches(data, bank, np.random.default_rng(0))
+    manner = np.array([[-1.0, 0.5], [0.0, 0.0]])
+    feeling = batches.feeling(np.eye(len(LABELS))[[2, 2]], np.array([0.6, 0.6]), manner)
+    np.testing.assert_allclose(feeling[:, MANNER], [[-0.6, 0.5], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(feeling[:, POINT], axis=1), 0.6, rtol=1e-5)
+    seen = batches.draw(64)[2]
+    assert (seen[..., CONTROL] != 0).any() and (seen[..., MANNER] != 0).any() and (seen[..., CONTROL] == 0).float().mean() > 0.3
+
+
+def test_performances_of_before_control_are_made_again(data, head, tmp_path):
+    for path in Path(data.values.filename).parent.glob("*"):
+        if path.suffix in (".npy", ".json", ".jsonl", ".basis") and path.name != "manner.npy":
+            shutil.copy(path, tmp_path)
+    dataset.ensure(tmp_path, head, report=lambda text: None)
+    np.testing.assert_array_equal(dataset.load_dataset(tmp_path).manner, data.manner)
 
 
 def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():

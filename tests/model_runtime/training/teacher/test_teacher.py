@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from contract import UtterError
-from model_runtime.flame import lbs
+from model_runtime.flame import lbs, poses
 from model_runtime.flame.load import load_head
 from model_runtime.training import teacher
-from model_runtime.training.teacher import emotions, upper_face
+from model_runtime.training.teacher import coarticulation, emotions, upper_face
 from model_runtime.training.teacher.layout import INDEX, LABIODENTAL, LIDS, NECK, TONGUE
 
 SHUT, OPEN = 0.03, 0.08
@@ -255,3 +255,104 @@ def test_louder_speech_opens_the_jaw_in_every_phone_but_silence():
     heard = centres("AY", "AA", "AE", "K", "G", "T", "L", "AO")
     assert (jaw[0.5][heard] < jaw[0.7][heard]).all() and (jaw[0.7][heard] < jaw[0.9][heard]).all()
     assert jaw[0.9][:4].max() < 0.03
+
+
+# ---- how a feeling shows
+
+
+OWN = {name: np.array([action in poses.sided(dict.fromkeys(actions, 1)) for action in INDEX]) for name, actions in poses.PROTOTYPES.items()}
+UNITS = np.array([own / np.sqrt(own.sum()) for own in OWN.values()])
+SEEN = np.array([not action.startswith(("eyeBlink", "eyeLook", "tongue", "mouthClose")) for action in INDEX])
+
+
+def acted(emotion, strength=1.0, seed=0, **more):
+    return teacher.actions(PHONES, None, emotion, strength, seed, **more)[0].astype(float)
+
+
+def shown(emotion, strength=1.0, seeds=4, **more):
+    """Mean face [52] of a sentence less the same sentence neutral, without gaze and lids."""
+    return np.mean([acted(emotion, strength, s, **more) - acted("neutral", 0.0, s) for s in range(seeds)], (0, 1)) * SEEN
+
+
+@pytest.mark.parametrize("emotion", OWN)
+def test_a_face_is_its_prototype_as_large_as_an_actors(emotion):
+    rises = []
+    for strength in (1 / 3, 0.67, 1.0):
+        face = shown(emotion, strength)
+        rises.append(face[OWN[emotion]].mean())
+        assert list(OWN)[int((UNITS @ face).argmax())] == emotion
+    assert np.diff(rises).min() > 0.1 and rises[-1] > 0.5
+    assert UNITS[list(OWN).index(emotion)] @ face / np.linalg.norm(face) > 0.85
+
+
+@pytest.mark.parametrize("emotion", OWN)
+def test_a_feeling_swells_and_ebbs_but_is_not_lost(emotion):
+    varies, right = [], []
+    for seed in range(6):
+        face, calm = (acted(name, strength, seed) for name, strength in ((emotion, 1.0), ("neutral", 0.0)))
+        own = face[:, OWN[emotion]]
+        varies.append((own.std(0) / own.mean(0)).mean())
+        for first in range(0, T - 29, 15):
+            second = (face - calm)[first : first + 30].mean(0) * SEEN
+            right.append(list(OWN)[int((UNITS @ second).argmax())] == emotion)
+    assert 0.2 < np.mean(varies) < 0.6 and np.mean(right) >= 0.95
+
+
+def test_who_holds_back_shows_it_in_brows_and_lids_and_presses_the_mouth():
+    for emotion in ("sad", "angry", "afraid"):
+        plain, back = shown(emotion, 0.8), shown(emotion, 0.8, control=-1.0)
+        upper = OWN[emotion] & ~emotions.MOUTH
+        assert back[upper].mean() > 0.5 * plain[upper].mean()
+    plain, back = shown("sad", 0.8), shown("sad", 0.8, control=-1.0)
+    frown, press = INDEX["mouthFrownLeft"], INDEX["mouthPressLeft"]
+    assert back[frown] < 0.3 * plain[frown] and back[press] > plain[press] + 0.1
+
+
+def test_a_smile_for_the_cameras_leaves_cheeks_and_eyes_out():
+    plain, put_on = shown("happy", 0.8), shown("happy", 0.8, control=-1.0)
+    smile, cheek = INDEX["mouthSmileLeft"], INDEX["cheekSquintLeft"]
+    assert put_on[smile] > 0.6 * plain[smile] and put_on[cheek] < 0.15 * plain[cheek]
+
+
+@pytest.mark.parametrize("emotion", OWN)
+def test_what_is_let_go_is_larger(emotion):
+    assert shown(emotion, 0.67, control=1.0)[OWN[emotion]].mean() > 1.1 * shown(emotion, 0.67)[OWN[emotion]].mean()
+
+
+def test_control_counts_for_nothing_where_nothing_is_felt():
+    np.testing.assert_array_equal(acted("neutral", 1.0, control=-1.0)[:, SEEN], acted("neutral", 1.0)[:, SEEN])
+
+
+def test_the_mouths_share_leaves_brows_alone():
+    speaking = slice(9, 55)  # the first sentence
+    calm = acted("neutral", 0.0)
+    none, plain = ((acted("sad", 1.0, mouth=share) - calm)[speaking].mean(0) for share in (-1.0, 0.0))
+    frown, brow = INDEX["mouthFrownLeft"], INDEX["browInnerUp"]
+    assert none[frown] < 0.1 < 0.4 < plain[frown]
+    assert none[brow] == pytest.approx(plain[brow])
+
+
+@pytest.mark.parametrize("control, mouth", [(-1.0, 0.0), (1.0, 1.0)])
+def test_lips_meet_however_a_feeling_shows(head, control, mouth):
+    for emotion in ("happy", "angry", "disgusted", "afraid"):
+        gap = lbs.lip_gap(head, teacher.perform(PHONES, None, emotion, 1.0, 1, head, control=control, mouth=mouth))
+        assert (gap[centres("P", "B", "M")] < SHUT).all()
+
+
+def test_both_halves_of_a_mixture_are_seen():
+    for first, second in (("happy", "sad"), ("angry", "disgusted"), ("afraid", "contemptuous")):
+        share = np.zeros((T, 8))
+        share[:, [emotions.LABELS.index(name) for name in (first, second)]] = 0.5
+        face = shown(share)
+        assert min(face[OWN[first]].mean(), face[OWN[second]].mean()) > 0.3
+
+
+def test_f_and_v_are_bitten_for_two_to_three_frames():
+    bite = coarticulation.labiodental([[0.5, 0.59, "F"]], np.arange(60) / 60)  # at 60 fps, for halves of frames
+    assert 2 <= (bite > 0.5).sum() / 2 <= 3.5 and (bite > 0.02).sum() / 2 <= 4.5
+
+
+def test_a_faint_sadness_droops_little():
+    lid = lambda strength: np.mean([np.median(teacher.actions(PHONES, None, "sad", strength, s)[1][:, LIDS]) for s in range(8)])
+    at_rest = lid(0.0)
+    assert lid(0.25) - at_rest < 0.25 * (lid(1.0) - at_rest)
