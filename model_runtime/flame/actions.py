@@ -84,7 +84,7 @@ def bounded(hessian, target, start=None):
         for _ in range(_SWEEPS):
             before = now.copy()
             for row, diagonal in enumerate(np.diag(hessian)):
-                now[row] = np.clip(now[row] + (goal[row] - hessian[row] @ now) / diagonal, 0, 1)
+                now[row] = np.minimum(np.maximum(now[row] + (goal[row] - hessian[row] @ now) / diagonal, 0), 1)
         going = np.abs(now - before).max(0) > _STILL
         x[:, moving] = now
         moving = moving[going]
