@@ -282,7 +282,7 @@ class Performer:
         understand = partial(self.understand, request, samples, content, listening, note if not script else None)
         asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
         if request.language and not script and not asked:
-            self.once(note, "A language counts where there are words: write them down, or have them found out (--transcribe on, or final quality).")
+            self.once(note, "A language counts where there are words: write them down, or have them found out (in final quality).")
         content, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, listening)
         del understand
         for sentence in sentences:

@@ -74,9 +74,9 @@ def on_builtin(builtin, motion):
 
 
 def bounded(hessian, target, start=None):
-    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T], from start (or 0), all frames at once: cyclic coordinate
-    descent, which finds what lies at its bounds, and in turn with it a Newton step of the rest (Bertsekas 1982, "Projected Newton methods"),
-    without which actions that nearly undo each other take hundreds of sweeps. Frames that stand still leave."""
+    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T], from start (or 0), all frames at once: cyclic
+    coordinate descent, which finds what lies at its bounds, and in turn with it a Newton step of the rest (Bertsekas 1982, "Projected
+    Newton methods"), without which actions that nearly undo each other take hundreds of sweeps. Frames that stand still leave."""
     x = np.zeros_like(target) if start is None else start.copy()
     moving = np.arange(target.shape[1])
     for _ in range(_ROUNDS):

@@ -337,7 +337,8 @@ class Babel(transcribe.Transcriber):
     """One that hears English likeliest, makes no sense of it there, and some in the language that is said."""
 
     def __init__(self, meant):
-        self.meant, self.tried, self.languages, self.start, self.silence, self.device = meant, [], {"en": 1, "la": 2, "de": 3}, 0, None, "cpu"
+        self.meant, self.tried, self.languages = meant, [], {"en": 1, "la": 2, "de": 3}
+        self.start, self.silence, self.device = 0, None, "cpu"
 
     def listen(self, windows):
         import torch
