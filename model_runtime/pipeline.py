@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from model_runtime.speech.transcribe import Line, Transcriber
 
 
+LONG = 600  # seconds of voice from which the transcriber is let go once it has heard: a third of a gigabyte, loaded again in a second
+
+
 class Encoder(Protocol):
     """What hears a voice: speech/encoder.py's, or one of speech/plugin.py's. kind: what a generator names that learned from it."""
 
@@ -164,6 +167,8 @@ class Performer:
                 self.once(note, f"The transcriber does not know {language_name(str(language))}, and finds the language out.")
                 code = None
             self.heard = asked, transcriber.transcribe(samples, content, code, progress)
+            if len(samples) > LONG * RATE:
+                self.loaded = None
         return self.heard[1]
 
     def once(self, note: Callable[[str], None] | None, sentence: str) -> None:
