@@ -38,7 +38,7 @@ ABSURD = 1000.0  # of a weight: those of Whisper's base reach 37
 TOGETHER, ALIKE = 30.0, 0.6  # windows decoded at once: seconds in all; the shortest, against the longest
 PER_SECOND, AT_MOST = 14, 220  # tokens: who says more than that says it again and again
 UNLIKELY, REPETITIVE, NO_SPEECH = -0.7, 2.4, 0.6  # mean log-likelihood of a token; how far zlib packs a text; probability
-MISHEARD = ("unlikely", "repetitive")  # refusals after which another language is tried
+MISHEARD, LIKELY = ("unlikely", "repetitive"), 0.1  # refusals after which another language is tried, if it has that probability
 OWN, TELLING = 0.8, 3.0  # probability, and seconds, from which a stretch has a language of its own
 
 
@@ -133,7 +133,7 @@ class Transcriber:
             logits, past = self.next([[self.start]] * len(batch), states)
             silent = logits.softmax(-1)[:, self.silence].tolist() if self.silence is not None else [0.0] * len(batch)
             if language in self.languages or not self.languages:
-                spoken = [language if self.languages else "en"] * len(batch)
+                spoken, likely = [language if self.languages else "en"] * len(batch), None
             else:
                 likely = logits[:, list(self.languages.values())].log_softmax(-1)
                 if odds is None:  # the longest windows tell best
@@ -143,13 +143,13 @@ class Transcriber:
             told = self.decode(states, past, spoken, most)
             for k, code, silence, each in zip(batch, spoken, silent, told):
                 lines[k] = self.line(*found[k], *each, code, silence)
-            again = [row for row, k in enumerate(batch) if lines[k].refused in MISHEARD] if language not in self.languages else []
-            if again and self.languages:  # what makes no sense in one language may be said in another
-                others = [self.next_likely(likely[row], spoken[row]) for row in again]
-                told = self.decode(states[again], self.next([[self.start]] * len(again), states[again])[1], others, most)
-                for row, code, each in zip(again, others, told):
-                    line = self.line(*found[batch[row]], *each, code, silent[row])
-                    lines[batch[row]] = lines[batch[row]] if line.refused else line
+            for row, k in enumerate(batch):  # what makes no sense in one language may be said in another
+                other = self.other(likely[row], spoken[row]) if likely is not None and lines[k].refused in MISHEARD else None
+                if other:
+                    own = states[row : row + 1]
+                    (each,) = self.decode(own, self.next([[self.start]], own)[1], [other], most)
+                    line = self.line(*found[k], *each, other, silent[row])
+                    lines[k] = lines[k] if line.refused else line
             done += sum(lengths[k] for k in batch)
             progress(done / sum(lengths))
         return [lines[k] for k in sorted(lines)]
@@ -179,11 +179,11 @@ class Transcriber:
         best = own if seconds >= TELLING and own.max() > np.log(OWN) else odds
         return list(self.languages)[int(best.argmax())]
 
-    def next_likely(self, own, code):
-        """The language that is likeliest, by log-likelihoods [L], beside that one."""
+    def other(self, own, code):
+        """The language that is likeliest beside that one, by log-likelihoods [L]; None where none is LIKELY."""
         own = own.clone()
         own[list(self.languages).index(code)] = -torch.inf
-        return list(self.languages)[int(own.argmax())]
+        return list(self.languages)[int(own.argmax())] if own.max() > np.log(LIKELY) else None
 
     def decode(self, states, past, languages, most):
         """[(tokens, their log-likelihoods with that of the end, whether it came to an end)] of each window; most: tokens."""
