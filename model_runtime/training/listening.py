@@ -148,8 +148,8 @@ def warped(mel, factor):
 
 
 def listen(windows, network, args, name, shards, before=0):
-    """Fill the cache with what the frozen part hears of windows, in so many shards NAME_0000/ and so on: `heard` float16 [SHARD, D], `source`
-    int32 and `moment` float32 [SHARD]; `clips.json`: what the numbers in source mean. before: so many samples earlier."""
+    """Fill the cache with what the frozen part hears of windows, in so many shards NAME_0000/ and so on: `heard` float16 [SHARD, D],
+    `source` int32 and `moment` float32 [SHARD]; `clips.json`: what the numbers in source mean. before: so many samples earlier."""
     device = next(network.parameters()).device
     few = args.clips and max(1, args.clips // 100)
     for number in range(few or shards):

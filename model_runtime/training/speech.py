@@ -2,9 +2,9 @@
 
 Whisper's part is frozen, and hears the recordings once, disturbed (listening.py). Loss: cross-entropy of the phone (labels smoothed by
 0.1) and binary cross-entropy of the twelve articulatory facts, where a missed lip contact counts more than a false one. Round one learns
-from aligned clips. Then every clip is labelled again, clean, by the aligner, by the network and by its words aligned with what the network hears, and
-round two learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves ImageNet
-classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
+from aligned clips. Then every clip is labelled again, clean, by the aligner, by the network and by its words aligned with what the network
+hears, and round two learns to hear the same in it when it is disturbed (Xie et al. 2020, "Self-training with noisy student improves
+ImageNet classification"). AdamW, one cosine cycle a round, weights averaged over the last steps.
 
 EmoDB is not learned from: its phone times, by hand, are what German is measured by, on sentences that no training saw.
 """
