@@ -333,46 +333,6 @@ def test_a_language_without_words_is_that_of_the_transcript_or_it_is_said(knowin
     assert performed(performer, pie, language="en", transcribe="off", words=knows.text)[1] == []
 
 
-class Babel(transcribe.Transcriber):
-    """One that hears English likeliest, makes no sense of it there, and some in the language that is said."""
-
-    def __init__(self, meant):
-        self.meant, self.tried, self.languages = meant, [], {"en": 1, "la": 2, "de": 3}
-        self.start, self.silence, self.device = 0, None, "cpu"
-
-    def listen(self, windows):
-        import torch
-
-        return torch.zeros(len(windows), 4, 1)
-
-    def next(self, tokens, states, past=None):
-        import torch
-
-        return torch.log(torch.tensor([[1e-9, 0.6, 0.1, 0.3]])).repeat(len(states), 1), None
-
-    def decode(self, states, past, languages, most):
-        self.tried += languages
-        return [([], [-0.1 if code == self.meant else -2.0], True) for code in languages]
-
-    def line(self, start, end, tokens, likelihoods, ended, language, silence):
-        return transcribe.Line(start, end, language, [], language, "unlikely" if likelihoods[0] < -1 else "")
-
-
-@pytest.mark.parametrize(
-    "meant, language, tried, told",
-    [
-        ("en", None, ["en"], ("en", "")),
-        ("de", None, ["en", "de"], ("de", "")),
-        ("la", None, ["en", "de"], ("en", "unlikely")),
-        ("de", "en", ["en"], ("en", "unlikely")),
-    ],
-)
-def test_what_makes_no_sense_is_tried_in_the_next_likely_language(meant, language, tried, told):
-    babel = Babel(meant)
-    (line,) = babel.transcribe(np.zeros(4 * 16000, np.float32), speaking((1, False), (2, True), (1, False)), language)
-    assert babel.tried == tried and (line.language, line.refused) == told
-
-
 def test_a_script_that_does_not_fit_hears_what_the_recording_says(knowing):
     _, notes = performed(knowing.performer, knowing.pie, words="Nobody utters these extraordinary syllables, neither today nor tomorrow")
     assert notes == [f"The words do not fit the voice; the recording says “{knowing.knows.text}” instead (English)."]
