@@ -38,8 +38,8 @@ ABSURD = 1000.0  # of a weight: those of Whisper's base reach 37
 TOGETHER, ALIKE = 30.0, 0.6  # windows decoded at once: seconds in all; the shortest, against the longest
 PER_SECOND, AT_MOST = 14, 220  # tokens: who says more than that says it again and again
 UNLIKELY, REPETITIVE, NO_SPEECH = -0.7, 2.4, 0.6  # mean log-likelihood of a token; how far zlib packs a text; probability
-# Probability, and seconds, from which a stretch has a language of its own. Where one makes no sense, the next likely language does not help:
-# of 35 refused stretches of speech one was understood in it (English words, as Welsh), and one of 60 laughs had a word more.
+# Probability, and seconds, from which a stretch has a language of its own. Where one makes no sense, the next likely language
+# does not help: of 35 refused stretches of speech one was understood in it (English words, as Welsh), and one of 60 laughs had a word more.
 OWN, TELLING = 0.8, 3.0
 
 
