@@ -169,7 +169,10 @@ class PerformRequest(Request):
         path="perhaps",
     )
     language: str | None = option(
-        None, label="Language", help="The language of the words: en, de, fr, es ... Default: found out", metavar="CODE"
+        None,
+        label="Language",
+        help="The language of the words, given or found out: en, de, fr, es ... Default: found out, too",
+        metavar="CODE",
     )
     prompt: str | None = option(
         None,

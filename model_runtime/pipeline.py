@@ -22,6 +22,7 @@ from contract import (
     UtterError,
     Word,
     actions_in,
+    language_name,
     whisper_code,
 )
 from model_runtime.audio import RATE, load_voice
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from model_runtime.diffusion.generator import Generator
     from model_runtime.emotion.feelings import Feelings
     from model_runtime.speech.transcribe import Line, Transcriber
+
+
+LONG = 600  # seconds of voice from which the transcriber is let go once it has heard: a third of a gigabyte, loaded again in a second
 
 
 class Encoder(Protocol):
@@ -57,7 +61,7 @@ class Performer:
         self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
         self.loaded: tuple[object, Transcriber] | None = None  # the transcriber, and of which folder
         self.heard: tuple[object, list[Line]] | None = None  # the last transcript, and of what
-        self.missing: set[str] = set()  # why there is no transcript, said once
+        self.said: set[str] = set()  # by once()
 
     @cached_property
     def device(self) -> "torch.device":
@@ -151,14 +155,27 @@ class Performer:
         language: str | None = None,
         folder: str | Path | None = None,
         progress: Callable[[float], None] = lambda fraction: None,
+        note: Callable[[str], None] | None = None,
     ) -> "list[Line]":
-        """What is said in a voice, by its stretches: the last answer is kept, for a voice is performed again and again."""
+        """What is said in a voice, by its stretches: the last answer is kept, for a voice is performed again and again. note, if any, hears
+        where the transcriber does not know the language."""
         path = Path(voice)
         asked = path, path.stat().st_mtime_ns, len(samples), language, folder
         if self.heard is None or self.heard[0] != asked:
-            code = whisper_code(language) if language else None
-            self.heard = asked, self.transcriber(folder).transcribe(samples, content, code, progress)
+            transcriber, code = self.transcriber(folder), whisper_code(language) if language else None
+            if code and not transcriber.knows(code):
+                self.once(note, f"The transcriber does not know {language_name(str(language))}, and finds the language out.")
+                code = None
+            self.heard = asked, transcriber.transcribe(samples, content, code, progress)
+            if len(samples) > LONG * RATE:
+                self.loaded = None
         return self.heard[1]
+
+    def once(self, note: Callable[[str], None] | None, sentence: str) -> None:
+        """Let note, if any, hear a sentence that is true of many voices, the first time only."""
+        if note is not None and sentence not in self.said:
+            note(sentence)
+            self.said.add(sentence)
 
     def understand(
         self,
@@ -172,11 +189,9 @@ class Performer:
         from model_runtime.speech.transcript import without
 
         try:
-            return self.lines(request.voice, samples, content, request.language, request.transcriber, progress)
+            return self.lines(request.voice, samples, content, request.language, request.transcriber, progress, note)
         except UtterError as error:
-            if note is not None and str(error) not in self.missing:
-                note(without(error))
-                self.missing.add(str(error))
+            self.once(note, without(error))
             return None
 
     def transcript(
@@ -192,7 +207,7 @@ class Performer:
         samples = load_voice(voice)
         self.transcriber(folder)
         content = self.encoder.encode(samples)
-        _, said, sentences = lines_in(content, self.lines(voice, samples, content, language, folder))
+        _, said, sentences = lines_in(content, self.lines(voice, samples, content, language, folder, note=note))
         for sentence in sentences:
             note(sentence)
         return said
@@ -271,6 +286,8 @@ class Performer:
         listening = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
         understand = partial(self.understand, request, samples, content, listening, note if not script else None)
         asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
+        if request.language and not script and not asked:
+            self.once(note, "A language counts where there are words: write them down, or have them found out (in final quality).")
         content, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, listening)
         del understand
         for sentence in sentences:

@@ -149,10 +149,48 @@ def bench_perform(args):
                 yield f"{asked}, the same over that at {middle:g} s", held[long] / held[middle], "x", "<= 1.5"
                 yield f"{asked}, memory for ten minutes more", (held[long] - held[middle]) / (long - middle) * 600, "MB", ""
         if args.full:
-            took, _, held = performed(folder, 3600, "draft")
-            yield "draft, an hour of voice", 3600 / took, "x real time", ">= 20"
+            took, _, held = performed(folder, 3600, "draft", "on")
+            yield "draft with a transcript, an hour of voice", 3600 / took, "x real time", ">= 6"
             if held:
-                yield "draft, an hour of voice, peak memory", held, "MB", "< 2000"
+                yield "draft with a transcript, an hour of voice, peak memory", held, "MB", "< 2000"
+
+
+def bench_ears(args):
+    """What hearing, the words and whole performances cost on lines of a few lengths, once all is loaded: in this process, processor time of
+    one core, the median of some lines. Loading the ears: beside torch, in a process of its own."""
+    import torch
+
+    from contract import PerformRequest
+    from model_runtime.audio import load_voice
+    from model_runtime.pipeline import Performer
+
+    load = "import time, torch; b = time.process_time(); from model_runtime.speech.encoder import load_encoder; load_encoder()"
+    script = f"{load}; print(time.process_time() - b)"
+    run = lambda: float(subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    yield "loading the ears beside torch, median", statistics.median(run() for _ in range(3)), "s", "< 1.5"
+    torch.set_num_threads(1)
+    performer = Performer("cpu")
+    asked = (("draft", "off", 20), ("draft", "on", 6), ("final", "on", 5))
+    with tempfile.TemporaryDirectory() as folder:
+        for length, runs in ((3, 5), (10, 3), (60, 1)):
+            took = {}
+            for number in range(runs + 1):  # the first warms up
+                voice = write_voice(Path(folder) / f"{number}.wav", length, number * length)
+                samples = load_voice(voice)
+                contents = []
+                took.setdefault("hearing", []).append(timed(lambda: contents.append(performer.encoder.encode(samples)), time.process_time))
+                listen = lambda: performer.transcriber(None).transcribe(samples, contents[0])
+                took.setdefault("the words", []).append(timed(listen, time.process_time))
+                for quality, transcribe, _ in asked:
+                    performer.heard = None
+                    request = PerformRequest(voice=str(voice), quality=quality, transcribe=transcribe)
+                    took.setdefault((quality, transcribe), []).append(timed(lambda: performer.perform(request), time.process_time))
+            each = {name: statistics.median(seconds[1:]) for name, seconds in took.items()}
+            for name in ("hearing", "the words"):
+                yield f"{name}, {length} s of voice, processor time a second", each[name] / length, "s", ""
+            for quality, transcribe, enough in asked:
+                with_ = "with its words found out" if transcribe == "on" else "without words"
+                yield f"{quality}, {with_}, {length} s of voice", length / each[quality, transcribe], "x real time", f">= {enough}"
 
 
 def performed(folder, length, quality, transcribe="auto"):
@@ -233,7 +271,14 @@ def bench_worker(args):
     yield "`head` request once it is loaded, median", statistics.median(seconds), "s", ""
 
 
-BENCHES = {"bake": bench_bake, "enable": bench_enable, "head": bench_head, "worker": bench_worker, "perform": bench_perform}
+BENCHES = {
+    "bake": bench_bake,
+    "enable": bench_enable,
+    "head": bench_head,
+    "worker": bench_worker,
+    "ears": bench_ears,
+    "perform": bench_perform,
+}
 
 
 class running_worker:
@@ -267,10 +312,10 @@ def wait_for(worker, wanted):
         time.sleep(0.002)
 
 
-def write_voice(path, seconds):
-    """The sample voice again and again until it is that long."""
+def write_voice(path, seconds, start=0.0):
+    """The sample voice from that second on, and again and again until it is that long."""
     samples, rate = soundfile.read(VOICE, dtype="float32")
-    left = round(seconds * rate)
+    samples, left = np.roll(samples, -round(start * rate)), round(seconds * rate)
     with soundfile.SoundFile(path, "w", rate, 1) as sound:
         while left > 0:
             sound.write(samples[:left])

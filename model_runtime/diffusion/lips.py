@@ -22,6 +22,7 @@ PARTED = 0.045  # of the gap: lips are kept at least that far apart
 CLEAR = 0.07  # of the gap: f and v stay at least that far from shut, as the teacher's do
 EXACT = 1e-4  # metres: how far from its goal a lip may stay
 NUDGE = 0.01  # of a channel, for slopes
+TOGETHER = 200  # frames posed at once
 SHAPES = slice(EXPRESSION.start, JAW.stop)
 
 
@@ -66,7 +67,8 @@ def posing(tensors, beta):
 
     still = torch.ones(CHANNELS)
     still[NECK] = 0
-    return lambda values: lbs.pose_torch(tensors, values * still, beta)
+    pose = lambda values: lbs.pose_torch(tensors, values * still, beta)
+    return lambda values: torch.cat([pose(part) for part in values.split(TOGETHER, -2)], -3)
 
 
 @torch.no_grad()
@@ -123,7 +125,7 @@ def bring(generator, values, place, goal, wanted, pins):
         return values
     values, std = values.clone(), generator.std.cpu()
     spread = (generator.spread.cpu() * std[:, None] * std)[SHAPES, SHAPES]
-    for part in frames.split(2000):
+    for part in frames.split(TOGETHER):
         free = 1 - pins.mask[part][:, SHAPES]  # [n, 53]
         for _ in range(2):
             here = values[part]

@@ -9,7 +9,7 @@ from model_runtime.audio import RATE
 from model_runtime.speech.content import HOP, frames_of
 
 FLOOR = 1e-10  # of power, so that digital silence has a logarithm
-BLOCK = 60 * RATE  # samples worked on at once
+BLOCK = 10 * RATE  # samples worked on at once
 PITCH_RANGE = 60.0, 500.0  # Hz
 RANGE_DB = 50.0  # `energy` is 1 at the voice's loud level and 0 this far below
 

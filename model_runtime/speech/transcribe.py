@@ -34,10 +34,13 @@ SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"  # o
 GAP, MARGIN, JOINED, JOIN, SHORTEST, LONGEST = 0.6, 0.24, 20.0, 1.6, 0.12, 24.0
 AFTER = 3.0  # seconds of silence after each window (30 dev clips each of LibriSpeech, dbspeech, Kerstin: WER .27 .01 .22; 30 s of it
 # .24 .01 .21 at three times the cost; 1 s .61 .20 .47; none 1.6 2.6 1.3, by words that have no end)
+ABSURD = 1000.0  # of a weight: those of Whisper's base reach 37
 TOGETHER, ALIKE = 30.0, 0.6  # windows decoded at once: seconds in all; the shortest, against the longest
 PER_SECOND, AT_MOST = 14, 220  # tokens: who says more than that says it again and again
 UNLIKELY, REPETITIVE, NO_SPEECH = -0.7, 2.4, 0.6  # mean log-likelihood of a token; how far zlib packs a text; probability
-OWN, TELLING = 0.8, 3.0  # probability, and seconds, from which a stretch has a language of its own
+# Probability, and seconds, from which a stretch has a language of its own. Where one makes no sense, the next likely language
+# does not help: of 35 refused stretches of speech one was understood in it (English words, as Welsh), and one of 60 laughs had a word more.
+OWN, TELLING = 0.8, 3.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,10 @@ class Transcriber:
         self.never = torch.tensor([*never, *range(self.untimed, model.config.vocab_size)], dtype=torch.long, device=device)
         self.not_first = torch.tensor([*not_first], dtype=torch.long, device=device)
 
+    def knows(self, language):
+        """Whether it can be told that a voice is in that language (Whisper's code)."""
+        return language in (self.languages or ("en",))
+
     @torch.inference_mode()
     def transcribe(self, samples, content, language=None, progress=lambda fraction: None):
         """[Line] in order of time of a voice: float32 [N] at 16 kHz, and its Content [Tc, 59].
@@ -126,15 +133,15 @@ class Transcriber:
             logits, past = self.next([[self.start]] * len(batch), states)
             silent = logits.softmax(-1)[:, self.silence].tolist() if self.silence is not None else [0.0] * len(batch)
             if language in self.languages or not self.languages:
-                spoken = [language or "en"] * len(batch)
+                spoken = [language if self.languages else "en"] * len(batch)
             else:
                 likely = logits[:, list(self.languages.values())].log_softmax(-1)
                 if odds is None:  # the longest windows tell best
                     odds = (likely * torch.tensor([[lengths[k]] for k in batch], device=self.device)).sum(0)
                 spoken = [self.spoken(own, odds, lengths[k]) for own, k in zip(likely, batch)]
             told = self.decode(states, past, spoken, round(lengths[batch[0]] * PER_SECOND) + 8)
-            for k, code, silence, (tokens, likelihoods, ended) in zip(batch, spoken, silent, told):
-                lines[k] = self.line(*found[k], tokens, likelihoods, code, silence, ended)
+            for k, code, silence, each in zip(batch, spoken, silent, told):
+                lines[k] = self.line(*found[k], *each, code, silence)
             done += sum(lengths[k] for k in batch)
             progress(done / sum(lengths))
         return [lines[k] for k in sorted(lines)]
@@ -183,7 +190,7 @@ class Transcriber:
             logits, past = self.next(chosen[:, None], states, past)
         return told
 
-    def line(self, start, end, tokens, likelihoods, language, silence, ended):
+    def line(self, start, end, tokens, likelihoods, ended, language, silence):
         text = self.tokenizer.decode(tokens, skip_special_tokens=True).strip()
         mean = float(np.mean(likelihoods)) if likelihoods else -np.inf
         packed = len(text.encode()) / len(zlib.compress(text.encode()))
@@ -237,6 +244,8 @@ def load_transcriber(device="cpu", folder=None):
         config |= plugin.read_json(own) if own.is_file() else {}
     else:
         network = built(tensors, beside_it.name)
+    if folder is not None:
+        check_sane(network, beside_it.name)
     never = config.get("suppress_ids") or config.get("suppress_tokens") or []
     not_first = config.get("suppress_ids_begin") or config.get("begin_suppress_tokens") or []
     try:
@@ -264,6 +273,14 @@ def built(tensors, name):
         ) from error
     network.tie_weights()
     return network
+
+
+def check_sane(network, name):
+    """UtterError where a weight is no number or one that no network learns, as bytes that were written over others make."""
+    for tensor, value in network.named_parameters():
+        size = float(value.detach().abs().max()) if value.numel() else 0.0
+        if not size < ABSURD:
+            raise UtterError(f"The weights of {name} are damaged; copy the speech model again.", f"{tensor} reaches {size}")
 
 
 def packaged():

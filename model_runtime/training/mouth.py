@@ -3,8 +3,7 @@
 What the sound tells of lip gap, mouth width, jaw and protrusion, which a camera measured: in standard deviations from the mean of that
 speaker's films, so that a wide mouth, or a camera that is near, is no other curve. Speakers are GRID's three (films.py; a face tracker's
 points) and FACEGOOD's (captures.py; a film rig's weights, on the built-in head). Whisper's part is frozen and hears the films once, as
-they are and disturbed as for the phones (speech.py); a small head learns what each frame's mouth did. Loss: squared error, and that of the
-velocity.
+they are and disturbed (listening.py); a small head learns what each frame's mouth did. Loss: squared error, and that of the velocity.
 
 Few people are on film, and one more helps others much: half a minute of s26 or s31 beside s1's 47 raised r of the other's width from .47 to
 .56, or from .54 to .63. So the shipped head learns from all of them, and what it does for a stranger is measured by heads of the same
@@ -28,7 +27,7 @@ from model_runtime.flame.load import load_head
 from model_runtime.speech import features
 from model_runtime.speech.content import CURVES, FPS, HOP, MOUTH
 from model_runtime.speech.encoder import EARLY, FORMAT, LOUD, MOUTHED, VERSION, WEIGHTS, Head, load_encoder, save_network
-from model_runtime.training import captures, corpus, films, speech
+from model_runtime.training import captures, corpus, films, listening
 from model_runtime.training.together import half
 
 EARS = f"mouth{VERSION}"  # the folders of the cache in which it is kept what Whisper's part heard
@@ -45,15 +44,15 @@ def main(args):
         return
     encoder = load_encoder("cpu")
     windows = Plain(clips, SHARES, args, np.random.default_rng(args.seed))
-    speech.listen(windows, encoder.network, args, f"{EARS}_plain", SHARDS["plain"], EARLY)
-    windows = speech.Windows(clips, SHARES, args, np.random.default_rng(args.seed))
-    speech.listen(windows, encoder.network, args, f"{EARS}_disturbed", SHARDS["disturbed"], EARLY)
+    listening.listen(windows, encoder.network, args, f"{EARS}_plain", SHARDS["plain"], EARLY)
+    windows = listening.Windows(clips, SHARES, args, np.random.default_rng(args.seed))
+    listening.listen(windows, encoder.network, args, f"{EARS}_disturbed", SHARDS["disturbed"], EARLY)
     _, about = checkpoints.read(WEIGHTS, FORMAT)
     about |= {"mouth": "model_runtime/training/mouth.py"}
     for left_out in (*sorted(films.HELD_OUT), None):
         torch.manual_seed(args.seed)
         encoder.network.mouth = Head(len(CURVES), *MOUTHED)
-        fit(encoder.network.mouth, speech.Heard(Curves(windows, left_out), args, EARS), args.steps or STEPS)
+        fit(encoder.network.mouth, listening.Heard(Curves(windows, left_out), args, EARS), args.steps or STEPS)
         save_network(encoder.network, stranger(args.cache, left_out) if left_out else WEIGHTS, **about)
         for speaker, r in measure(encoder, args, {left_out} if left_out else set(SHARES) - films.HELD_OUT).items():
             say(f"{speaker}: " + ", ".join(f"{name} {x:.2f}" for name, x in zip(CURVES, r)))
@@ -64,7 +63,7 @@ def stranger(cache, speaker):
     return Path(cache) / f"encoder{VERSION}_without_{speaker}.safetensors"
 
 
-class Plain(speech.Windows):
+class Plain(listening.Windows):
     """Draws clips as they are, from the beginning."""
 
     def window(self, frames):
@@ -121,7 +120,7 @@ def standard(curves):
 
 
 class Curves:
-    """What speech.Heard asks for: the curves of any moments of any clips but those of a speaker who is left out."""
+    """What listening.Heard asks for: the curves of any moments of any clips but those of a speaker who is left out."""
 
     def __init__(self, windows, left_out=None):
         self.number, self.clips, self.left_out = windows.number, windows.clips, left_out
@@ -131,7 +130,7 @@ class Curves:
         out, known = np.zeros((len(source), len(CURVES)), np.float32), np.zeros(len(source), np.float32)
         for number in set(source.tolist()) - {-1}:
             clip, rows = self.clips[number], source == number
-            if speech.folder_of(clip) == self.left_out:
+            if listening.folder_of(clip) == self.left_out:
                 continue
             at, times = moments[rows], clip["times"]
             out[rows] = np.stack([np.interp(at, times, curve) for curve in clip["curves"].T], 1)

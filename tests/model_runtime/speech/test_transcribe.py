@@ -244,10 +244,19 @@ def test_another_whisper_of_a_folder(folder, tmp_path):
     assert torch.allclose(*logits, atol=0.01)
 
 
+def overwrite(path):
+    """Put random bytes where weights are."""
+    whole = bytearray(path.read_bytes())
+    middle = len(whole) // 2
+    whole[middle : middle + 400] = np.random.default_rng(0).bytes(400)
+    path.write_bytes(whole)
+
+
 @pytest.mark.parametrize(
     "harm, told",
     [
         (lambda folder: (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes()[:5000]), r"model\.bin is damaged"),
+        (lambda folder: overwrite(folder / "model.bin"), "The weights of tiny are damaged"),
         (lambda folder: (folder / "model.bin").unlink(), "tiny holds no Whisper"),
         (lambda folder: (folder / "tokenizer.json").write_text("{}"), r"tiny has no tokenizer\.json of Whisper"),
         (lambda folder: (folder / "config.json").unlink(), r"config\.json is damaged"),
@@ -269,6 +278,9 @@ class Knows:
 
     def __init__(self, text, language="en"):
         self.text, self.language, self.asked = text, language, []
+
+    def knows(self, language):
+        return language in ("en", "de", "zh")
 
     def transcribe(self, samples, content, language=None, progress=lambda fraction: None):
         self.asked.append(language)
@@ -308,6 +320,17 @@ def test_it_is_asked_in_final_quality_and_once_for_each_voice(knowing):
     assert knowing.knows.asked == [None], "the same voice again"
     performed(knowing.performer, knowing.pie, language="zh-CN")
     assert knowing.knows.asked == [None, "zh"]
+
+
+def test_a_language_without_words_is_that_of_the_transcript_or_it_is_said(knowing):
+    performer, knows, pie = knowing.performer, knowing.knows, knowing.pie
+    assert performed(performer, pie, language="DE")[1] == [] and knows.asked == ["de"]
+    _, notes = performed(performer, pie, language="ga")
+    assert notes == ["The transcriber does not know Irish, and finds the language out."] and knows.asked == ["de", None]
+    assert performed(performer, pie, language="ga", seed=1)[1] == [], "said once"
+    _, notes = performed(performer, pie, language="de", transcribe="off")
+    assert len(notes) == 1 and notes[0].startswith("A language counts where there are words")
+    assert performed(performer, pie, language="en", transcribe="off", words=knows.text)[1] == []
 
 
 def test_a_script_that_does_not_fit_hears_what_the_recording_says(knowing):

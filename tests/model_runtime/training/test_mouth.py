@@ -11,7 +11,7 @@ from contract import ACTIONS
 from model_runtime.audio import RATE
 from model_runtime.speech.content import CURVES
 from model_runtime.speech.encoder import READ, Head
-from model_runtime.training import captures, mouth, speech
+from model_runtime.training import captures, listening, mouth
 
 
 def clip(name, times, curves, path="nowhere.wav"):
@@ -30,7 +30,7 @@ def test_curves_are_in_the_speakers_own_measure():
 
 def test_curves_stay_on_their_moments_and_are_not_known_beyond(tmp_path):
     clips = [clip("a", [0.5, 1.5], [[0, 0, 0, 0], [1, 2, 3, 4]]), clip("b", [0, 1], np.ones((2, 4)))]
-    windows = speech.Windows(clips, mouth.SHARES, argparse.Namespace(data=tmp_path), np.random.default_rng(0))
+    windows = listening.Windows(clips, mouth.SHARES, argparse.Namespace(data=tmp_path), np.random.default_rng(0))
     told, known = mouth.Curves(windows).told(np.array([0, 0, 0, 1, -1]), np.array([0.2, 1.0, 1.6, 0.5, 0.5], np.float32))
     assert known.tolist() == [0, 1, 0, 1, 0]
     np.testing.assert_allclose(told[[1, 3]], [[0.5, 1, 1.5, 2], [1, 1, 1, 1]])
@@ -63,10 +63,10 @@ def test_a_head_learns_the_curves(tmp_path):
         np.save(folder / f"{name}.npy", array)
     (folder / "clips.json").write_text('["s1/a"]')
     args = argparse.Namespace(data=tmp_path, cache=tmp_path, seed=0)
-    windows = speech.Windows([clip("a", np.arange(frames) / 50, curves)], mouth.SHARES, args, np.random.default_rng(0))
+    windows = listening.Windows([clip("a", np.arange(frames) / 50, curves)], mouth.SHARES, args, np.random.default_rng(0))
     torch.manual_seed(0)
     head = Head(4, 32, 0.1)
-    mouth.fit(head, speech.Heard(mouth.Curves(windows), args, mouth.EARS), 120)
+    mouth.fit(head, listening.Heard(mouth.Curves(windows), args, mouth.EARS), 120)
     with torch.inference_mode():
         said = head(torch.from_numpy(heard[:400].astype(np.float32))[None])[0].numpy()
     assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(said.T, curves[:400].T)) > 0.8
@@ -76,7 +76,7 @@ def test_films_are_heard_as_they_are_and_disturbed(tmp_path):
     soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(1).standard_normal(3 * RATE), RATE)
     args = argparse.Namespace(data=tmp_path, cache=tmp_path / "cache")
     clips = [clip("a", [0, 3], np.ones((2, 4)), tmp_path / "a.wav")]
-    samples, source, moments = speech.Windows(clips, mouth.SHARES, args, np.random.default_rng(2)).window(250)
+    samples, source, moments = listening.Windows(clips, mouth.SHARES, args, np.random.default_rng(2)).window(250)
     assert len(samples) == 250 * 320 and len(source) == len(moments) == 250 and set(source) <= {0, -1}
     samples, source, moments = mouth.Plain(clips, mouth.SHARES, args, np.random.default_rng(2)).window(250)
     assert len(samples) == 150 * 320 and (source == 0).all() and moments[-1] == pytest.approx(149 / 50)

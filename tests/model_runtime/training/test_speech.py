@@ -10,7 +10,7 @@ import torch
 from model_runtime.audio import RATE
 from model_runtime.speech.content import NAMES
 from model_runtime.speech.encoder import READ, Encoder, Network
-from model_runtime.training import speech
+from model_runtime.training import listening, speech
 
 SOUNDS = {
     "AA": lambda rng, n: np.sign(np.sin(np.arange(n) * 2 * np.pi * 130 / RATE)) * 0.2,
@@ -81,7 +81,7 @@ def test_windows_last_as_long_as_asked(material):
 def test_a_codec_moves_nothing(material):
     samples = np.sin(np.arange(2 * RATE) / 20).astype(np.float32) * np.repeat(np.arange(40) % 2, RATE // 20) * 0.1
     for seed in range(4):
-        coded = speech.coded(samples, np.random.default_rng(seed))
+        coded = listening.coded(samples, np.random.default_rng(seed))
         assert len(coded) == len(samples)
         assert np.abs(np.correlate(coded, samples, "same")).argmax() == pytest.approx(RATE, abs=16)
 
@@ -89,14 +89,14 @@ def test_a_codec_moves_nothing(material):
 def test_a_head_learns_to_tell_them_apart(material, monkeypatch, capsys):
     """From what is heard once: the layers below are as they come, and know nothing."""
     records, args = material
-    monkeypatch.setattr(speech, "BATCH", 3)
+    monkeypatch.setattr(listening, "BATCH", 3)
     monkeypatch.setattr(speech.Voices, "disturb", lambda self, samples, noisy: samples)
     torch.manual_seed(0)
     voices, network = speech.Voices(records, args, np.random.default_rng(3)), Network().eval()
-    speech.listen(voices, network, args)
-    heard = speech.Heard(voices, args)
+    listening.listen(voices, network, args, speech.EARS, 1)
+    heard = listening.Heard(voices, args, speech.EARS)
     x, told, known = heard.batch(torch.device("cpu"))
-    assert x.shape == (3, speech.FRAMES, READ) and told.shape == (3, speech.FRAMES, 52) and known.all()
+    assert x.shape == (3, listening.FRAMES, READ) and told.shape == (3, listening.FRAMES, 52) and known.all()
     speech.fit(network.head, heard, 60, float("inf"), torch.device("cpu"))
     figures = speech.report(Encoder(network, torch.device("cpu")), records, args)
     assert figures["librispeech phone"] > 0.8 and figures["librispeech sil"] > 0.8
