@@ -20,6 +20,7 @@ from .batch import (
     row,
     tasks_of,
     usable,
+    variation_files,
     words_for,
 )
 from .characters import CHARACTERS, Character, find_character
@@ -47,6 +48,7 @@ from .layout import (
     REGIONS,
     TONGUE,
     actions_in,
+    performed_in,
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
@@ -205,6 +207,7 @@ __all__ = [
     "options_of",
     "own_folder",
     "perform_all",
+    "performed_in",
     "plain",
     "read_identity",
     "read_json",
@@ -224,6 +227,7 @@ __all__ = [
     "to_srt",
     "to_vtt",
     "usable",
+    "variation_files",
     "whisper_code",
     "words_for",
 ]

@@ -255,6 +255,12 @@ def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, t
     return path
 
 
+def variation_files(path: str | Path, count: int) -> list[Path]:
+    """The files of so many variations: the first is path, the others are numbered from 2 on."""
+    path = Path(path)
+    return [path, *(path.with_name(f"{cut(path.stem, LONGEST - 20)}_take{number}{path.suffix}") for number in range(2, count + 1))]
+
+
 def free_output(folder: Path, stem: str, suffix: str, taken: dict[str, int]) -> Path:
     """The first of the files stem, stem_2, stem_3 ... with that suffix that no earlier row has; what is too long for a name is cut.
 

@@ -80,7 +80,8 @@ def bounded(hessian, target, start=None):
     for _ in range(_SWEEPS):
         now, before = x[:, moving], x[:, moving]
         for row, diagonal in enumerate(np.diag(hessian)):
-            now[row] = np.clip(now[row] + (target[row, moving] - hessian[row] @ now) / diagonal, 0, 1)
+            free = now[row] + (target[row, moving] - hessian[row] @ now) / diagonal
+            now[row] = np.minimum(np.maximum(free, 0), 1)  # np.clip takes twice as long
         x[:, moving] = now
         moving = moving[np.abs(now - before).max(0) > _STILL]
         if not len(moving):
