@@ -81,6 +81,7 @@ from .request import (
     PerformRequest,
     Request,
     read_passages,
+    touched,
 )
 from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
 from .subtitles import subtitles, text_of, to_srt, to_vtt
@@ -226,6 +227,7 @@ __all__ = [
     "text_of",
     "to_srt",
     "to_vtt",
+    "touched",
     "usable",
     "variation_files",
     "whisper_code",

@@ -145,7 +145,7 @@ def check_scope(given: object) -> tuple[tuple[float, float] | int, ...]:
     return tuple(found)
 
 
-def with_fades(passage: Passage) -> tuple[float, float]:
+def touched(passage: Passage) -> tuple[float, float]:
     """The stretch that a change of a passage touches: the passage with its fades, and what the face needs to come to it."""
     reach = passage.fade / 2 + AROUND
     return passage.start - reach, passage.end + reach
@@ -366,7 +366,7 @@ class PerformRequest(Request):
         """The scope in seconds; the whole voice where there is none."""
         if self.scope is None:
             return ((-math.inf, math.inf),)
-        return tuple(with_fades(self.passages[part - 1]) if isinstance(part, int) else part for part in self.scope)
+        return tuple(touched(self.passages[part - 1]) if isinstance(part, int) else part for part in self.scope)
 
 
 @dataclasses.dataclass(frozen=True)

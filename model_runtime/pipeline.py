@@ -283,7 +283,7 @@ class Performer:
         target, head_map, beta = self.fit(request.head)
         if request.identity is not None:
             beta = np.array(request.identity, np.float32)
-        present = check_present(load_motion(request.onto), Path(request.onto).name, target, self.builtin, frames) if request.onto else None
+        present = check_present(load_motion(request.onto), target, self.builtin, frames) if request.onto else None
         stretches = frames_in(request.stretches(), frames, note)
 
         step("Feeling", 0.25)

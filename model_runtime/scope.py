@@ -35,19 +35,19 @@ def frames_in(stretches: Sequence[tuple[float, float]], frames: int, note: Calla
     return found
 
 
-def check_present(present: Motion, name: str, target: Head, builtin: Head, frames: int) -> Motion:
+def check_present(present: Motion, target: Head, builtin: Head, frames: int) -> Motion:
     """The present performance with its values on the target; UtterError where it belongs to another head or another voice."""
     if len(present.values) != frames:
         raise UtterError(
-            f"{name} lasts {len(present.values) / FPS:.1f} s and the voice {frames / FPS:.1f} s, so it was performed for another one; "
-            "perform this voice as a whole first.",
+            f"The present performance lasts {len(present.values) / FPS:.1f} s and the voice {frames / FPS:.1f} s, so it belongs to another "
+            "voice; perform this one as a whole first.",
             f"{len(present.values)} frames, {frames}",
         )
     if present.basis == target.basis:
         return present
     if not present.basis and present.actions is not None and target is builtin:  # of a head that moves by face actions alone
         return replace(present, values=to_motion(builtin, present.actions), basis=builtin.basis)
-    raise UtterError(f"{name} was performed on another head; name that head with --head, or perform this voice as a whole first.")
+    raise UtterError("The present performance belongs to another head; perform on that head, or perform this voice as a whole first.")
 
 
 def redrawn(

@@ -19,8 +19,9 @@ OWNED = "utter_performance"  # custom property of Actions that we made: (frame o
 FIELDS = (
     *("co", "handle_left", "handle_right", "type", "interpolation", "easing"),
     *("handle_left_type", "handle_right_type", "back", "amplitude", "period"),
+    *("select_control_point", "select_left_handle", "select_right_handle"),
 )
-
+SELECTED = FIELDS[-3:]  # yes or no; of new keys no, though Blender selects them
 
 WHOLE = ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")  # numbers of these
 NEAR = 0.01  # frames: closer than this two keys are at the same
@@ -112,7 +113,7 @@ def read(curve: Any) -> Keys:
     keys = {}
     for field in FIELDS:
         wide = field in ("co", "handle_left", "handle_right")
-        array = np.zeros(n * (2 if wide else 1), np.int32 if field in WHOLE else np.float32)
+        array: np.ndarray = np.zeros(n * (2 if wide else 1), kind_of(field))
         points.foreach_get(field, array)
         keys[field] = array.reshape(n, 2) if wide else array
     return keys
@@ -162,6 +163,24 @@ def show(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
     write(curve, joined(joined(rest, made(frames[apart], column[apart], GENERATED)), own))
 
 
+def redo(curve: Any, frames: np.ndarray, column: np.ndarray, ends: tuple[float, float]) -> None:
+    """Put keys of ours onto an F-curve as show() does, so that it goes as before outside of these frames: beside them it keeps a key with
+    what it shows now. ends: the first and the last frame of the performance, beyond which nothing is kept."""
+    keys = read(curve)
+    beside = np.array([frame for frame in (frames[0] - 1, frames[-1] + 1) if ends[0] <= frame <= ends[1]])
+    beside = beside[~near(beside, keys)]
+    now = np.array([curve.evaluate(frame) for frame in beside], np.float32)
+    if len(beside):
+        write(curve, joined(keys, made(beside, now, GENERATED)))
+    show(curve, frames, column)
+
+
+def selected(curve: Any) -> np.ndarray:
+    """The frames of the keys on an F-curve that the artist selected."""
+    keys = read(curve)
+    return keys["co"][keys["select_control_point"], 0]
+
+
 def release(curve: Any) -> int:
     """Make the captured keys on an F-curve keys of ours; returns how many."""
     keys = read(curve)
@@ -206,7 +225,12 @@ def write(curve: Any, keys: Keys) -> None:
     points = curve.keyframe_points
     points.clear()
     points.add(len(keys["co"]))
-    for field, array in keys.items():
-        kind = np.int32 if field in WHOLE else np.float32
-        points.foreach_set(field, np.ascontiguousarray(array, kind).ravel())
+    unselected = {field: np.zeros(len(keys["co"])) for field in SELECTED}
+    for field, array in (unselected | keys).items():
+        points.foreach_set(field, np.ascontiguousarray(array, kind_of(field)).ravel())
     curve.update()
+
+
+def kind_of(field: str) -> type:
+    """The kind of number that a field of keys holds."""
+    return bool if field in SELECTED else np.int32 if field in WHOLE else np.float32

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..animation import tracks
 from ..animation.tracks import Track
+from ..contract import PERFORMANCE
 from . import sharing
 
 PROPERTY = "utter_head"  # of a FLAME head; not "utter": that is where the settings of the panel lie
@@ -77,6 +78,14 @@ class Rig(abc.ABC):
     def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
         """On which tracks those columns of a performance at scene frames [N,117] are held: {track: values [N]}. Sliders are widened to
         hold them. A column that this kind has no track for is left out."""
+
+    def moved(self, columns: Iterable[int]) -> set[Track]:
+        """The tracks that those columns of a performance move."""
+        still = np.zeros((1, PERFORMANCE), np.float32)
+        moving = still.copy()
+        moving[:, list(columns)] = 0.1
+        before, after = self.plan(still), self.plan(moving)
+        return {track for track, column in after.items() if np.any(column != before[track])}
 
     def held_only(self) -> set[Track]:
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
