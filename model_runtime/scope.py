@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from contract import FPS, REGIONS, UtterError, performed_in
-from model_runtime.diffusion.scope import beside, ramp
+from contract import ACTIONS, FPS, REGIONS, UtterError, performed_in
+from model_runtime.diffusion.pins import HeldPins
+from model_runtime.diffusion.scope import beside, cut, ramp
 from model_runtime.flame.actions import from_motion, to_motion
 from model_runtime.flame.calibrate import HeadMap
 from model_runtime.flame.head import Head
@@ -91,7 +93,8 @@ def redrawn(
                 plain, acted = read[: stop - first], read[turn * (stop - first) :][: stop - first]
                 acted = np.clip(motion.actions[within] + acted - plain, 0, 1)
                 if kept is not None:
-                    acted = np.where(kept.mask[inner], kept.values[inner], acted)
+                    pinning = HeldPins(cut(kept, inner), stop - first, 0.0, 1.0, columns=len(ACTIONS))
+                    acted = pinning.put_back(pinning.hold(torch.from_numpy(acted)).clamp(0, 1)).numpy()
                 motion.actions[within, actions] = acted[:, actions]
     return drawn
 
