@@ -279,7 +279,7 @@ class PerformRequest(Request):
     change: float = option(
         1.0,
         label="How Much May Change",
-        help="From a touch-up of the present performance (0.2) to one that is free of it (1)",
+        help="From a touch-up of the present performance at 0.2 to one that is free of it at 1",
         kind=float,
         low=0,
         high=1,
