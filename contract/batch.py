@@ -151,7 +151,7 @@ def check_task(task: Task) -> None:
 def inputs_of(tasks: Iterable[Task]) -> Iterator[str]:
     """The files that tasks read; not those in a folder of words, which no output is called like."""
     for source, options in ((task.source, task.options) for task in tasks if not isinstance(task.options, Exception)):
-        given = [source, *(getattr(options, name, None) for name, option in (OPTIONS | CAPTURE_OPTIONS).items() if option.path)]
+        given = [source, *(getattr(options, name, None) for name, option in (CAPTURE_OPTIONS | OPTIONS).items() if option.path)]
         with contextlib.suppress(UtterError):  # what is wrong with it is said when it is checked
             given += [passage.clip for passage in read_passages(options.passages)] if getattr(options, "passages", None) else []
         yield from (str(path) for path in given if path and is_file(path))

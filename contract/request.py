@@ -106,9 +106,10 @@ def check_identity(given: object) -> tuple[float, ...]:
 
 def check_regions(given: object) -> tuple[str, ...]:
     """The names of regions, in a list or parted by commas. UtterError for one that there is not."""
-    names: tuple[str, ...] = tuple(filter(None, map(str.strip, given.split(",") if isinstance(given, str) else given)))  # type: ignore
+    parts: list[Any] = given.split(",") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+    names = tuple(filter(None, (part.strip() if isinstance(part, str) else part for part in parts)))
     if unknown := [name for name in names if name not in REGIONS]:
-        raise UtterError(f"There is no region {brief(unknown[0])}; regions are {', '.join(REGIONS)}.")
+        raise UtterError(f"There is no region {brief(str(unknown[0]))}; regions are {', '.join(REGIONS)}.")
     return names
 
 

@@ -83,13 +83,15 @@ def redrawn(
         before = shown[inner] if head_map is None else head_map.apply(own[inner], beta)
         # What the map to another head loses stays as it is where anything of the present performance does.
         stays = (1 - ramp(first, stop, len(present.values)))[within, None] if set(regions) >= set(REGIONS) and change == 1 else 1.0
-        read = from_motion(builtin, np.concatenate([own[inner], *(new for _, new in found)])) if present.actions is not None else None
+        if present.actions is not None:  # read from those that are there: what has not changed reads as they do
+            moved = np.concatenate([own[inner], *(new for _, new in found)])
+            read = from_motion(builtin, moved, np.tile(present.actions[within], (1 + count, 1)))
         for turn, (motion, (values, _)) in enumerate(zip(drawn, found), 1):
             after = values if head_map is None else values + stays * (shown[inner] - before)
             if head_map is not None and pinned is not None:
                 after = np.where(pinned.mask[inner], pinned.values[inner], after)
             motion.values[within, channels] = after[:, channels]
-            if motion.actions is not None and read is not None:
+            if motion.actions is not None:
                 plain, acted = read[: stop - first], read[turn * (stop - first) :][: stop - first]
                 acted = np.clip(motion.actions[within] + acted - plain, 0, 1)
                 if kept is not None:

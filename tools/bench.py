@@ -155,6 +155,36 @@ def bench_perform(args):
                 yield "draft, an hour of voice, peak memory", held, "MB", "< 2000"
 
 
+def bench_scope(args):
+    """From a request to the file, in a worker that has performed that voice: a part drawn anew, another seed; median of five."""
+    minute, ten = (seconds / (10 if args.quick else 1) for seconds in (60, 10))
+    with tempfile.TemporaryDirectory() as folder, running_worker(folder) as worker:
+        process = worker.hello["pid"]
+        voices = {length: str(write_voice(Path(folder) / f"{length:g}.flac", length)) for length in (minute, ten)}
+        for length, voice in voices.items():
+            ask(worker, "perform", voice=voice, output=f"{folder}/{length:g}.npz", quality="draft")
+        onto = {"voice": voices[minute], "onto": f"{folder}/{minute:g}.npz"}
+        short = [[minute / 3, minute / 3 + minute / 30]]
+        passage = [{"start": minute / 3, "end": minute / 3 + minute / 12, "prompt": "proud"}]
+        rows = (
+            (f"{minute / 30:g} s of {minute:g} s", onto | {"scope": short}, "< 0.5"),
+            (f"the brows of {minute / 30:g} s of {minute:g} s", onto | {"scope": short, "regions": ["brows"]}, "< 0.5"),
+            (f"a changed passage of {minute / 12:g} s of {minute:g} s", onto | {"scope": [1], "passages": passage}, "< 1"),
+            (f"four variations of {minute / 30:g} s of {minute:g} s", onto | {"scope": short, "variations": 4}, ""),
+            (f"another seed of {ten:g} s", {"voice": voices[ten]}, "< 0.5"),
+        )
+        for what, asked, enough in rows:
+            took, busy = [], []
+            for seed in range(1, 7):
+                began, worked = time.perf_counter(), processor_time(process)
+                ask(worker, "perform", output=f"{folder}/m.npz", quality="draft", seed=seed, **asked)
+                took.append(time.perf_counter() - began)
+                busy.append(worked and processor_time(process) - worked)
+            yield f"draft, {what}, median", statistics.median(took[1:]), "s", enough
+            if busy[0]:
+                yield f"draft, {what}, in processor time", statistics.median(busy[1:]), "s", ""
+
+
 def performed(folder, length, quality, transcribe="auto"):
     """(seconds, seconds of processor time, peak memory in MB) of a worker that has warmed up and performs a voice that long; the last
     two None where the system does not tell."""
@@ -233,7 +263,14 @@ def bench_worker(args):
     yield "`head` request once it is loaded, median", statistics.median(seconds), "s", ""
 
 
-BENCHES = {"bake": bench_bake, "enable": bench_enable, "head": bench_head, "worker": bench_worker, "perform": bench_perform}
+BENCHES = {
+    "bake": bench_bake,
+    "enable": bench_enable,
+    "head": bench_head,
+    "worker": bench_worker,
+    "perform": bench_perform,
+    "scope": bench_scope,
+}
 
 
 class running_worker:
