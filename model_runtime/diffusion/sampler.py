@@ -206,7 +206,7 @@ def diffuse(generator, content, feeling, prompted, beta, pins, seeds, quality, p
                     clean[n, start : start + W] += window * (weights[start : start + W, k] * fade)[:, None]
         for n, own in enumerate(clean / cover):
             own = steady(own)
-            clean[n] = pins.hold(own if kept is None else kept.blend(own))
+            clean[n] = pins.hold(own) if kept is None else kept.around(pins, own)
         if scheduler:
             x = scheduler.step(clean, step, x).prev_sample
     return clean  # the last prediction: what x is at the end, without rounding

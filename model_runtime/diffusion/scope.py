@@ -79,10 +79,11 @@ class Kept:
         held = pins.mask > 0
         return torch.where(held, pins.values, self.values * self.stays), torch.where(held, pins.mask, self.stays)
 
-    def blend(self, clean):
-        """The prediction [T, 65] laid over what is kept."""
+    def around(self, pins, clean):
+        """The prediction [T, 65] laid over what is kept, and HeldPins in it: what they bring along fades towards the edges as all else."""
         change = clean - self.values
-        return self.values + self.weight * (change if self.part is None else change @ self.part)
+        clean = self.values + self.weight * (change if self.part is None else change @ self.part)
+        return torch.where(pins.mask > 0, pins.values, clean + self.weight * (pins.hold(clean.clone()) - clean))
 
 
 @torch.no_grad()
