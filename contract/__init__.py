@@ -11,6 +11,7 @@ from .batch import (
     exit_code,
     explain,
     find_films,
+    find_motions,
     find_voices,
     free_output,
     located,
@@ -102,7 +103,7 @@ from .text import (
 )
 from .timing import frame_at, frames_covering, seconds_at
 
-VERSION = "0.4.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
+VERSION = "0.5.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
 
 __all__ = [
     "ACTIONS",
@@ -188,6 +189,7 @@ __all__ = [
     "find_character",
     "find_file",
     "find_films",
+    "find_motions",
     "find_voices",
     "flame_landmarks",
     "frame_at",

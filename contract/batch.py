@@ -217,6 +217,11 @@ def find_films(given: Iterable[str | Path]) -> list[Path]:
     return _find(given, FILM_SUFFIXES, "films (such as .mp4, .jpg or .csv)")
 
 
+def find_motions(given: Iterable[str | Path]) -> list[Path]:
+    """The same of Motion files."""
+    return _find(given, (".npz",), "Motion files (.npz)")
+
+
 def _find(given: Iterable[str | Path], suffixes: tuple[str, ...], what: str) -> list[Path]:
     found: list[Path] = []
     for item in map(find_file, given):

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from contract import (
+    ACTIONS,
     CAPTURE_OPTIONS,
     COLUMNS,
     DEVICES,
+    EYES,
     LOGGER,
+    NECK,
     OPTIONS,
     RUNTIME,
     VERSION,
@@ -36,6 +39,7 @@ from contract import (
     explain,
     find_file,
     find_films,
+    find_motions,
     find_voices,
     free_output,
     is_file,
@@ -55,6 +59,7 @@ from contract import (
     words_for,
 )
 from model_runtime.cache import cache_folder
+from model_runtime.capture.arkit import RATES
 
 
 def parser():
@@ -101,9 +106,18 @@ def parser():
     sub.add_argument("--head", help="the head that the Motion was made for, or that a Motion of the built-in head is carried over to")
     sub.add_argument("--landmarks", action="store_true", help="landmarks instead of all vertices")
 
-    sub = verb("actions", actions, "face actions (the 52 ARKit weights) of a Motion")
-    sub.add_argument("motion")
-    sub.add_argument("-o", "--output", required=True, metavar="A.npz")
+    sub = verb("actions", actions, "face actions (the 52 ARKit weights) of Motions, for other programs")
+    sub.add_argument("motions", nargs="+", metavar="M.npz", help="Motion files, or folders of them")
+    sub.add_argument(
+        "-o",
+        "--output",
+        "--out",
+        required=True,
+        metavar="A.npz|A.csv|A.json|FOLDER/",
+        help="a file for one Motion, a folder for several; .csv is Live Link Face's",
+    )
+    sub.add_argument("--format", choices=[kind[1:] for kind in EXPORTS], help="what a folder's files are; default: csv")
+    sub.add_argument("--fps", type=int, choices=RATES, default=60, help="of a CSV; default: 60, as the app's")
 
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
@@ -268,20 +282,20 @@ def noting(voice):
     return lambda sentence: complain(f"{voice}: {sentence}")
 
 
-def plan(given, output, find=find_voices, what="voices"):
+def plan(given, output, find=find_voices, what="voices", suffix=".npz"):
     """[(path, output path)] of the files that are given or in a folder that is, as find() has them: one file for one, otherwise a folder
-    with a file for each, named after it. what: they are, for a sentence."""
+    with a file of that suffix for each, named after it. what: they are, for a sentence."""
     paths, target = find(given), Path(output)
     to_folder = len(paths) > 1 or any(map(is_folder, given)) or is_folder(target) or output.endswith(("/", "\\"))
     if not to_folder:
         return [(paths[0], target)]
-    if (target.suffix.lower() == ".npz" and not is_folder(target)) or is_file(target):
+    if (target.suffix.lower() == suffix and not is_folder(target)) or is_file(target):
         raise UtterError(f"{output} is a file; several {what} need a folder to go to.")
     # Those that share a stem keep their suffix, those that share the whole name get a number.
     stems = collections.Counter(same_name(path.stem) for path in paths)
     taken: dict[str, int] = {}
     names = [path.stem if stems[same_name(path.stem)] == 1 else path.name for path in paths]
-    return [(path, free_output(target, name, ".npz", taken)) for path, name in zip(paths, names)]
+    return [(path, free_output(target, name, suffix, taken)) for path, name in zip(paths, names)]
 
 
 def show(voice):
@@ -376,17 +390,54 @@ def motion_on(path, head_path):
 
 
 def actions(args):
-    from model_runtime.flame import actions as face_actions
+    to_folder = len(args.motions) > 1 or is_folder(args.motions[0]) or not Path(args.output).suffix
+    suffix = f".{args.format or 'csv'}" if to_folder else Path(args.output).suffix.lower()
+    if suffix not in EXPORTS or (args.format and suffix != f".{args.format}"):
+        raise UtterError(f"{args.output} is no {f'.{args.format}' if args.format else ' or '.join(EXPORTS)}; choose another name.")
+    jobs = plan(args.motions, args.output + "/" * to_folder, find_motions, "Motions", suffix)
+    tasks = [Task(str(motion), str(motion), output, args, "") for motion, output in jobs]
+    args.list = None
+    return each(args, tasks, lambda task: None, functools.partial(write_actions, EXPORTS[suffix], args.fps))
+
+
+def write_actions(write, fps, task):
+    """Write the face actions of one Task's Motion."""
+    from model_runtime.flame.actions import from_motion
+
+    head, motion = motion_on(task.source, None)
+    weights = from_motion(head, motion.values) if motion.actions is None else motion.actions
+    write(task.output, motion, weights.astype(np.float32), fps)
+    say(f"{task.source} -> {task.output}")
+
+
+def actions_npz(path, motion, weights, fps):
     from model_runtime.motion import write_npz
 
-    reads(args, "motion")
-    head, motion = motion_on(args.motion, None)
-    write_npz(
-        args.output,
-        actions=face_actions.from_motion(head, motion.values).astype(np.float32),
-        names=np.array(head.action_names),
-        fps=np.float64(motion.fps),
-    )
+    write_npz(path, actions=weights, names=np.array(ACTIONS), fps=np.float64(motion.fps))
+
+
+def actions_csv(path, motion, weights, fps):
+    from model_runtime.capture.arkit import write_csv
+
+    write_csv(path, motion, weights, fps)
+
+
+def actions_json(path, motion, weights, fps):
+    """Rows of 6 decimals: a clip's numbers as any script reads them. neck: radians about x, y, z; eyes: left pitch, yaw, right pitch, yaw."""
+    rounded = lambda rows: np.round(rows.astype(float), 6).tolist()
+    clip = {
+        "fps": motion.fps,
+        "voice": motion.voice,
+        "names": ACTIONS,
+        "weights": rounded(weights),
+        "neck": rounded(motion.values[:, NECK]),
+        "eyes": rounded(motion.values[:, EYES]),
+    }
+    with beside(path) as part:
+        part.write_text(json.dumps(clip, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+EXPORTS = {".csv": actions_csv, ".json": actions_json, ".npz": actions_npz}
 
 
 def feel(args):

@@ -459,7 +459,7 @@ class Performer:
         return motion, shown
 
     def clip(self, path: str, tracker: str | None, progress: Callable[[str, float], None]) -> np.ndarray:
-        """The feeling [128] of a clip: a Motion file, a film or ARKit curves."""
+        """The feeling [130] of a clip: a Motion file, a film or ARKit curves."""
         if Path(path).suffix.lower() == ".npz":
             motion = on_builtin(self.builtin, load_motion(path))
         else:

@@ -1,11 +1,12 @@
 """ARKit curves of other programs (Live Link Face and the like): a CSV with a row a frame, columns named as the face actions are."""
 
+import csv
 import re
 from pathlib import Path
 
 import numpy as np
 
-from contract import ACTIONS, FPS, NECK, UtterError, read_number, read_table
+from contract import ACTIONS, EYES, FPS, NECK, UtterError, beside, read_number, read_table
 from model_runtime.audio import RATE, load_voice
 from model_runtime.flame.actions import to_motion
 from model_runtime.flame.head import Head
@@ -15,6 +16,11 @@ GAP = 0.25  # seconds without a face from which it is said
 APART = 1.0  # seconds by which a sound and its curves may differ in length before it is said
 SURE = 0.15  # seconds that a voice may differ from NTSC's slower clock, and twice as much from the other, to speak for it
 HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")  # Live Link Face, radians: down, to the subject's right, mirrored likewise
+# Live Link Face's columns, in its order: programs that read them by number are not led astray.
+SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
+WEIGHTS = tuple(SWAPPED.get(name, name) for name in ACTIONS)
+TURNS = ("HeadYaw", "HeadPitch", "HeadRoll", *(f"{side}Eye{axis}" for side in ("Left", "Right") for axis in ("Yaw", "Pitch", "Roll")))
+RATES = (24, 25, 30, 50, 60)  # frames a second that a timecode counts
 
 NO_JAW = "{} holds no column jawOpen; name the columns as ARKit does."
 
@@ -38,6 +44,26 @@ def capture(path: str | Path, head: Head, sound: str | Path | None = None) -> tu
     values = to_motion(head, actions[:, [ACTIONS.index(name) for name in map(str, head.action_names)]])
     values[:, NECK] = neck
     return Motion(values.astype(np.float32), FPS, head.basis, voice=str(sound or path), actions=actions, filmed=True), notes
+
+
+def write_csv(path: str | Path, motion: Motion, actions: np.ndarray, fps: int = 60) -> None:
+    """Write a Motion and its face actions [T, 52] as Live Link Face writes a take: a row a frame, Timecode from 00:00:00:00, a count,
+    52 weights, and head and eyes in radians. fps: one of RATES; between the Motion's frames values go straight on. Whole or not at all."""
+    T = len(motion.values)
+    frames = int((T - 1) / motion.fps * fps + 1e-6) + 1
+    neck, (left_pitch, left_yaw, right_pitch, right_yaw) = motion.values[:, NECK], motion.values[:, EYES].T
+    still = np.zeros(T)
+    turns = np.stack([-neck[:, 1], neck[:, 0], -neck[:, 2], -left_yaw, left_pitch, still, -right_yaw, right_pitch, still], 1)
+    rows = np.concatenate([actions[:, [ACTIONS.index(name) for name in WEIGHTS]], turns], 1)
+    rows = np.stack([np.interp(np.arange(frames) / fps, np.arange(T) / motion.fps, column) for column in rows.T], 1)
+    names = [name[0].upper() + name[1:] for name in (*WEIGHTS, *TURNS)]
+    with beside(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("Timecode", "BlendShapeCount", *names))
+        for frame, row in enumerate(rows):
+            seconds, number = divmod(frame, fps)
+            code = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}:{number:02}.000"
+            table.writerow((code, len(names), *(f"{value:.8f}" for value in row)))
 
 
 def check(path: str | Path) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from contract import CHANNEL_NAMES as NAMES
 from contract import CHANNELS, COEFFICIENTS, FPS, UtterError
 from model_runtime import checkpoints
-from model_runtime.emotion import SIZE as FEELING
+from model_runtime.emotion import MANNER, POINT, SIZE
 from model_runtime.speech.content import COLUMNS as CONTENT
 from model_runtime.speech.content import SHIPPED
 
@@ -201,7 +201,8 @@ class Denoiser(nn.Module):
         self.diffuses = diffuses
         self.motion_in = nn.Linear(3 * CHANNELS, width)
         self.content_in = nn.Sequential(nn.Conv1d(content, width, 7, padding=3), nn.GELU(), nn.Conv1d(width, width, 5, padding=2))
-        self.feeling_in = nn.Sequential(nn.Linear(FEELING, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.feeling_in = nn.Sequential(nn.Linear(SIZE, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.manner_in = nn.Parameter(torch.zeros(MANNER.stop - MANNER.start, width))  # added to what the first layer of feeling_in gives
         self.identity_in = nn.Sequential(nn.Linear(IDENTITY, width), nn.GELU(), nn.Linear(width, width))
         self.step_in = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
         self.no_content = nn.Parameter(torch.zeros(width))
@@ -214,12 +215,12 @@ class Denoiser(nn.Module):
     def forward(self, noisy, step, content, feeling, beta, pins, mask, hears=None, feels=None):
         """-> clean Motion [B, T, 65].
 
-        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, C]; feeling [B, T, 128];
+        noisy, pins [B, T, 65] normalised, mask [B, T, 65] 0 or 1; step [B] of STEPS; content [B, T, C]; feeling [B, T, 130];
         beta [B, 300]; hears, feels [B] bool: False drops that condition (None: nothing dropped).
         """
         x = self.motion_in(torch.cat([noisy, pins * mask, mask], -1))
         content = self.content_in(content.transpose(1, 2)).transpose(1, 2)
-        feeling = self.feeling_in(feeling)
+        feeling = self.feeling_in[1:](self.feeling_in[0](feeling[..., POINT]) + feeling[..., MANNER] @ self.manner_in)
         if hears is not None:
             content = torch.where(hears[:, None, None], content, self.no_content.to(content.dtype))
         if feels is not None:
@@ -293,6 +294,7 @@ def load(path=PATH, device="cpu", basis=None):
         ) from error
     prefix = "denoiser."
     weights = {name.removeprefix(prefix): value.float() for name, value in tensors.items() if name.startswith(prefix)}
+    weights.setdefault("manner_in", torch.zeros_like(denoiser.manner_in))  # older weights: it counts for nothing
     checkpoints.load_into(denoiser, weights, path.name)
     statistics = (tensors[name].float().to(device) for name in STATISTICS)
     return Generator(denoiser.eval().to(device), *statistics, metadata["basis"], device, metadata)

@@ -123,7 +123,7 @@ def sample(
 ):
     """Diffuse a performance -> values float32 [T, 65] in the generator's basis.
 
-    content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 128]; prompted [T] 0..1:
+    content30 [T, C]: Content at 30 fps, or the hidden states that the generator was trained on; feeling [T, 130]; prompted [T] 0..1:
     where words asked for the feeling; beta [300]; pins: Pins, met exactly; quality: draft or final
     (SAMPLER_STEPS).
     progress(stage, fraction) hears of every step and cancelled() is asked at every step (Cancelled).

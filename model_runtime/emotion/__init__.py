@@ -3,9 +3,9 @@
 A Feeling is a point of the 128-d unit sphere (which emotion) times a strength 0..1 (how much); per frame it is [T, 128].
 """
 
-from model_runtime.emotion.labels import LABELS, SIZE
+from model_runtime.emotion.labels import CONTROL, LABELS, MANNER, MOUTH, POINT, SIZE
 
-__all__ = ["LABELS", "SIZE", "load_feelings"]
+__all__ = ["CONTROL", "LABELS", "MANNER", "MOUTH", "POINT", "SIZE", "load_feelings"]
 
 
 def load_feelings(device="cpu"):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from contract import FPS, UtterError
 from model_runtime import checkpoints
 from model_runtime.emotion import reader, words
-from model_runtime.emotion.labels import LABELS
+from model_runtime.emotion.labels import LABELS, POINT, feeling
 from model_runtime.emotion.space import Space
 from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder
@@ -47,7 +47,7 @@ class Prompt(NamedTuple):
 
 
 class Feelings:
-    """The trained space. Every method takes and returns numpy arrays; a vector's direction says which feeling, its length how much."""
+    """The trained space. Every method takes and returns numpy arrays; a Feeling's columns are those of labels.py."""
 
     def __init__(self, space, device="cpu", metadata=None):
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
@@ -139,7 +139,7 @@ class Feelings:
 
     @torch.inference_mode()
     def point(self, shares):
-        """shares [8] that sum to 1 -> [128] unit, at which `describe` reads those shares; of one label alone, that label's point."""
+        """shares [8] that sum to 1 -> [130] of length 1, at which `describe` reads those shares; of one label alone, that label's point."""
         labels = self.space.labels().cpu().double()
         chosen = np.flatnonzero(shares)
         if len(chosen) == 1:
@@ -150,22 +150,22 @@ class Feelings:
         ones = torch.ones_like(wanted)
         a, b, c = ones @ inverse @ ones, wanted @ inverse @ ones, wanted @ inverse @ wanted - 1
         height = (-b + (b * b - a * c).clamp(min=0).sqrt()) / a
-        return F.normalize(own.T @ inverse @ (wanted + height), dim=-1).float().numpy()
+        return feeling(F.normalize(own.T @ inverse @ (wanted + height), dim=-1).float().numpy())
 
     def words(self, text):
-        """text -> [128] unit: the direction alone; `read(text).strength` says how much of it is meant."""
+        """text -> [130] of length 1: the direction alone; `read(text).strength` says how much of it is meant."""
         return self.point(self.read(text).scaled())
 
     @torch.inference_mode()
     def label(self, name):
-        """One of LABELS -> [128] unit. UtterError for another name."""
+        """One of LABELS -> [130] of length 1. UtterError for another name."""
         if name not in LABELS:
             raise UtterError(f"There is no emotion called {name!r}; use one of {', '.join(LABELS)}.")
-        return self.space.labels()[LABELS.index(name)].cpu().numpy()
+        return feeling(self.space.labels()[LABELS.index(name)].cpu().numpy())
 
     @torch.inference_mode()
     def voice(self, samples, T):
-        """samples float32 [N] at 16 kHz -> [T, 128] at 30 fps: each frame from the two seconds around it.
+        """samples float32 [N] at 16 kHz -> [T, 130] at 30 fps: each frame from the two seconds around it.
 
         Length: how far from neutral the voice is (1 - the probability of neutral).
         """
@@ -186,19 +186,19 @@ class Feelings:
         felt *= 1 - mix
         after *= mix
         felt += after
-        return gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest").astype(np.float32)
+        return feeling(gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest"))
 
     @torch.inference_mode()
     def motion(self, values):
-        """values [T, 65] in the built-in head's basis -> [128]; length: how far from neutral the performance is."""
+        """values [T, 65] in the built-in head's basis -> [130]; length: how far from neutral the performance is."""
         point = self.space.motion(torch.as_tensor(np.asarray(values, np.float32))[None].to(self.device))[0]
         strength = 1 - self.space.logits(point).softmax(-1)[0]
-        return (point * strength).cpu().numpy()
+        return feeling((point * strength).cpu().numpy())
 
     @torch.inference_mode()
     def describe(self, vector):
-        """[128] -> ({name: probability}, strength 0..1). A zero vector is neutral."""
-        vector = torch.as_tensor(np.asarray(vector, np.float32)).to(self.device)
+        """[130] -> ({name: probability}, strength 0..1). A zero vector is neutral."""
+        vector = torch.as_tensor(np.asarray(vector, np.float32)[POINT]).to(self.device)
         strength = float(vector.norm())
         if strength < 1e-3:
             return {name: float(name == "neutral") for name in LABELS}, 0.0
@@ -206,9 +206,10 @@ class Feelings:
         return dict(zip(LABELS, probabilities.cpu().tolist())), min(1.0, strength)
 
     def prompt(self, text):
-        """Feeling of a prompt -> [128], direction times strength."""
+        """Feeling of a prompt -> [130]."""
         found = self.read(text)
-        return (self.point(found.scaled()) * found.strength).astype(np.float32)
+        point = self.point(found.scaled())[POINT] * np.float32(found.strength)
+        return feeling(point, (2 * found.control - 1) * found.strength)
 
 
 def load(path=PATH, device="cpu"):

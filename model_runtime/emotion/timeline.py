@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from model_runtime.emotion.labels import CONTROL, POINT
+
 
 def passage_weight(T, fps, start, end, fade):
     """-> [T] 0..1: how much a passage counts at each frame. Raised cosines of `fade` seconds centred on its two ends."""
@@ -14,25 +16,34 @@ def passage_weight(T, fps, start, end, fade):
 
 
 def compose(T, fps, base, base_strength, passages, feelings, clips=None):
-    """base [T, 128] (or [128]) is what holds without a prompt, scaled by base_strength.
+    """base [T, 130] (or [130]) is what holds without a prompt, scaled by base_strength.
 
-    passages: contract.Passage; clips: {path: feeling [128]} of those that have a clip. Where passages overlap they blend by their weights,
+    passages: contract.Passage; clips: {path: feeling [130]} of those that have a clip. Where passages overlap they blend by their weights,
     which are scaled to sum to 1 where they sum to more.
-    A blend of two feelings is as strong as its parts: directions are blended, then lengths.
-    Returns (Feeling [T, 128], prompted [T] 0..1).
+    A blend of two feelings is as strong as its parts: directions are blended, then lengths. How they show (labels.MANNER) is blended as it is.
+    Returns (Feeling [T, 130], prompted [T] 0..1).
     """
-    base = np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])) * np.float32(base_strength)
+    base = scaled(np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])), base_strength)
     weights = [passage_weight(T, fps, passage.start, passage.end, passage.fade) for passage in passages]
     felt = lambda passage: clips[passage.clip] if passage.clip else feelings.prompt(passage.prompt)
-    wanted = [felt(passage) * passage.strength for passage in passages]
+    wanted = [scaled(felt(passage), passage.strength) for passage in passages]
     if not weights:
-        return base.copy(), np.zeros(T, np.float32)
-    weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)  # [P, T], [P, 128]
+        return base, np.zeros(T, np.float32)
+    weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)  # [P, T], [P, 130]
     total = weights.sum(0)
     weights = (weights / np.maximum(total, 1)).T  # [T, P]
     prompted = np.minimum(total, 1).astype(np.float32)
     rest = (1 - prompted)[:, None]
-    direction = weights @ wanted + rest * base
-    length = weights @ np.linalg.norm(wanted, axis=1) + rest[:, 0] * np.linalg.norm(base, axis=1)
-    size = np.linalg.norm(direction, axis=1)
-    return (direction * (length / np.maximum(size, 1e-6))[:, None]).astype(np.float32), prompted
+    out = weights @ wanted + rest * base
+    length = weights @ np.linalg.norm(wanted[:, POINT], axis=1) + rest[:, 0] * np.linalg.norm(base[:, POINT], axis=1)
+    size = np.linalg.norm(out[:, POINT], axis=1)
+    out[:, POINT] *= (length / np.maximum(size, 1e-6))[:, None]
+    return out.astype(np.float32), prompted
+
+
+def scaled(feeling, strength):
+    """A Feeling [..., 130] of that share of its strength."""
+    out = np.array(feeling, np.float32)
+    out[..., POINT] *= np.float32(strength)
+    out[..., CONTROL] *= np.float32(strength)
+    return out

@@ -4,7 +4,8 @@ In the cache, as .npy, in three layers. Each can be made again without those bef
 
     content.npy, spoken.npy [M, 59]             each clip at 30 fps as the encoder hears it, and as its phones say
     actions.npy [N, 52], channels.npy [N, 15],  what the teacher does with it: several performances of each clip,
-    share.npy [N, 8], strength.npy [N]          and the feeling it plays
+    share.npy [N, 8], strength.npy [N],         and the feeling it plays: where it lies between the labels' points, how strong it is,
+    manner.npy [N, 2]                           how it shows (control -1 to 1, the mouth's share; emotion/labels.py)
     values.npy [N, 65], values.basis            the same as Motion, contact solved on each identity
 
 After training the encoder the first two layers are made again, after changing the teacher the second, after changing the head the third.
@@ -25,6 +26,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -53,6 +55,10 @@ TEMPO = 0.78, 1.22  # ... stretched by this
 QUIET = 40  # clips of noise alone
 PADDED = 0.25  # share of the recordings that have noise added at both ends
 MILD, WIDE = 0.4, 0.15  # share of identities that are the built-in one; that have a slider of the panel far out
+MIXED = 0.3  # share of feelings that are of two emotions ...
+PART = 0.2  # ... the smaller share of which is at least this, as in prompts (emotion/feelings.py)
+SHOWN = 0.28  # share of feelings that are held back or let go
+SHARPNESS = 13.0  # of the space of feelings, about (emotion/space.py)
 RATE = 16000
 SHORTEST, LONGEST = 15, 20 * FPS  # frames: shorter clips are left out, of longer ones the beginning is used
 
@@ -67,6 +73,14 @@ class Dataset:
     betas: np.ndarray  # [P, 300]
     performances: list  # dicts
     basis: str
+    manner: np.ndarray = None  # [N, 2] control and the mouth's share; None: zeros
+
+    def manners(self, number, start, length):
+        """manner of some frames of one performance, [length, 2]."""
+        if self.manner is None:
+            return np.zeros((length, 2), np.float32)
+        first = self.performances[number]["start"] + start
+        return self.manner[first : first + length]
 
     def slices(self, number, start, length, spoken=False):
         """(content, values, share, strength) of some frames of one performance; spoken: content as said instead of as heard."""
@@ -86,7 +100,7 @@ def load_dataset(cache, encoder=SHIPPED):
     if spoken is content:  # rhythms have no sound, only what would be said
         kept = [number for number, row in enumerate(rows) if row.get("sound", True)]
         rows, betas = [rows[number] for number in kept], betas[kept]
-    return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows, (cache / "values.basis").read_text())
+    return Dataset(content, spoken, read("values"), read("share"), read("strength"), betas, rows, (cache / "values.basis").read_text(), read("manner"))
 
 
 def build(cache, head, encoder=None, report=print):
@@ -257,7 +271,7 @@ def write_heard(cache, encoder, report=print):
 def write_performances(cache, report=print):
     """The second layer: the teacher performs every clip several times, each time with other feelings and another style."""
     cache = Path(cache)
-    acted, channels, shares, strengths, rows, at = [], [], [], [], [], 0
+    acted, channels, shares, strengths, manners, rows, at = [], [], [], [], [], [], 0
     clips = json.loads((cache / "clips.json").read_text())
     spoken = np.load(cache / "spoken.npy", mmap_mode="r")
     for number, clip in enumerate(clips):
@@ -267,12 +281,13 @@ def write_performances(cache, report=print):
         curves = np.array(spoken[clip["start"] : clip["start"] + T, content_module.MOUTH], float)
         for k in range(clip.get("times", PERFORMANCES[clip["split"]])):
             seed = SEED * 1_000_003 + number * 101 + k
-            share, strength = feeling_plan(T, np.random.default_rng(seed))
-            performance, more = teacher.actions(clip["phones"], melody, share, strength, seed, T, curves)
+            plan = feeling_plan(T, np.random.default_rng(seed))
+            performance, more = teacher.actions(clip["phones"], melody, plan.share, plan.strength, seed, T, curves, *plan.manner.T)
             acted.append(performance.astype(np.float16))
             channels.append(more.astype(np.float32))
-            shares.append(share.astype(np.float16))
-            strengths.append(strength.astype(np.float16))
+            shares.append(plan.place.astype(np.float16))
+            strengths.append(plan.strength.astype(np.float16))
+            manners.append(plan.manner.astype(np.float16))
             rows.append(
                 {
                     "clip": clip["clip"],
@@ -287,7 +302,7 @@ def write_performances(cache, report=print):
             at += T
         if number % 200 == 0:
             report(f"{number} of {len(clips)} clips performed")
-    for name, parts in (("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths)):
+    for name, parts in (("actions", acted), ("channels", channels), ("share", shares), ("strength", strengths), ("manner", manners)):
         np.save(cache / f"{name}.npy", np.concatenate(parts))
     np.save(cache / "betas.npy", identities(len(rows), np.random.default_rng(SEED)))
     (cache / "values.basis").unlink(missing_ok=True)
@@ -323,28 +338,65 @@ def write_values(cache, head, report=print):
     (cache / "values.basis").write_text(head.basis)
 
 
+class Plan(NamedTuple):
+    """What a performance feels: share [T, 8] of each emotion and place [T, 8] between the labels' points, which sum to 1; strength [T];
+    manner [T, 2]: control and the mouth's share."""
+
+    share: np.ndarray
+    place: np.ndarray
+    strength: np.ndarray
+    manner: np.ndarray
+
+
 def feeling_plan(T, rng):
-    """A feeling for every frame: (share [T, 8] that sums to 1, strength [T] 0..1). Half of them change once or twice."""
-
-    def one():
-        share = np.zeros(len(LABELS))
-        share[rng.integers(len(LABELS))] = 1
-        if rng.random() < 0.15:
-            other = rng.uniform(0.3, 0.5)
-            share *= 1 - other
-            share[rng.integers(len(LABELS))] += other
-        return share, (1.0 if rng.random() < 0.35 else rng.uniform(0.0, 1.0))
-
-    share, strength = one()
-    share, strength = np.tile(share, (T, 1)), np.full(T, strength)
+    """A Plan for T frames. Half of them change once or twice, in what is felt, how strongly, or how it shows."""
+    beats = [beat(rng)]
+    changes = []
     for _ in range(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15])):
-        next_share, next_strength = one()
+        beats.append(beat(rng))
+        if rng.random() < 0.25:  # the same feeling, shown in another way
+            beats[-1] = Plan(beats[-2].share, beats[-2].place, beats[-2].strength, manner(rng, 0.8))
         middle, fade = rng.uniform(0, T), rng.uniform(0.1, 1.0) * FPS
         into = np.clip((np.arange(T) - middle) / fade + 0.5, 0, 1)
-        into = (1 - np.cos(np.pi * into)) / 2
-        share = share * (1 - into[:, None]) + into[:, None] * next_share
-        strength = strength * (1 - into) + into * next_strength
-    return share, strength
+        changes.append(((1 - np.cos(np.pi * into)) / 2)[:, None])
+
+    def over_time(parts):
+        out = np.tile(np.atleast_1d(parts[0]), (T, 1))
+        for into, part in zip(changes, parts[1:]):
+            out = out * (1 - into) + into * part
+        return out
+
+    share, place, strength, shows = (over_time(parts) for parts in zip(*beats))
+    return Plan(share, place, strength[:, 0], shows)
+
+
+def beat(rng):
+    """One feeling of a Plan: share and place [8], strength, manner [2]."""
+    share = np.zeros(len(LABELS))
+    share[rng.integers(len(LABELS))] = 1
+    if rng.random() < MIXED:
+        other = rng.uniform(PART, 0.5)
+        share *= 1 - other
+        share[rng.integers(len(LABELS))] += other
+    return Plan(share, place(share), 1.0 if rng.random() < 0.35 else rng.uniform(0.0, 1.0), manner(rng, SHOWN))
+
+
+def manner(rng, likely):
+    """[2] control and the mouth's share: each is 0, or with that probability anything, often one of its ends."""
+    drawn = [rng.choice([-1.0, 1.0]) if rng.random() < 0.3 else rng.uniform(-1, 1) for _ in range(2)]
+    return np.array([value * (rng.random() < chance) for value, chance in zip(drawn, (likely, 0.6 * likely))])
+
+
+def place(share):
+    """share [8] of each emotion in a prompt -> how much of each label's point its own point is made of, [8], sums to 1: where
+    Feelings.point(share) lies, were the labels' points at right angles. A small share moves it far, for shares are read by a softmax."""
+    chosen = share > 0
+    wanted = np.log(share[chosen]) / SHARPNESS
+    mean = wanted.mean()
+    height = np.sqrt(max(mean**2 - (np.square(wanted).sum() - 1) / len(wanted), 0)) - mean  # so that the point has length 1
+    out = np.zeros(len(share))
+    out[chosen] = np.maximum(wanted + height, 0)
+    return out / out.sum()
 
 
 def oracle(phones, samples):
@@ -392,7 +444,7 @@ def ensure(cache, head, report=print, encoder=None):
         path = cache / f"{heard_by(encoder.kind)}.npy"
         if not path.exists() or len(np.load(path, mmap_mode="r")) != len(np.load(cache / "content.npy", mmap_mode="r")):
             write_heard(cache, encoder, report)
-    if not (cache / "performances.json").exists():
+    if not (cache / "performances.json").exists() or not (cache / "manner.npy").exists():  # older ones had no manner
         write_performances(cache, report)
     if not (cache / "values.basis").exists() or (cache / "values.basis").read_text() != head.basis:
         write_values(cache, head, report)

@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError
 from model_runtime.diffusion.generator import PATH, STEPS, WINDOW, Denoiser, Generator, load, save
 from model_runtime.diffusion.sampler import schedule
-from model_runtime.emotion import LABELS
+from model_runtime.emotion import LABELS, POINT
+from model_runtime.emotion.labels import feeling as as_feeling
 from model_runtime.flame import lbs
 from model_runtime.flame.teeth import incisors
 from model_runtime.speech.content import COLUMNS as CONTENT
@@ -50,7 +51,7 @@ CHANNEL_WEIGHT[TONGUE] = 0.5
 
 
 class Batches:
-    """Draws training windows: content [B, L, 59], clean [B, L, 65] normalised, feeling [B, L, 128], beta [B, 300]."""
+    """Draws training windows: content [B, L, 59], clean [B, L, 65] normalised, feeling [B, L, 130], beta [B, 300]."""
 
     def __init__(self, data, bank, rng):
         self.data, self.bank, self.rng = data, bank, rng
@@ -70,16 +71,17 @@ class Batches:
             start = int(rng.integers(0, self.lengths[number] - length + 1))
             content, values, share, strength = self.data.slices(number, start, length, spoken=rng.random() < SPOKEN)
             parts.append(
-                (content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength), self.data.betas[number])
+                (content.astype(np.float32), (values - self.mean) / self.std, self.feeling(share, strength, self.data.manners(number, start, length)), self.data.betas[number])
             )
         return [torch.from_numpy(np.stack(column)) for column in zip(*parts)]
 
-    def feeling(self, share, strength):
-        """As timeline.compose makes it: directions are blended, then scaled to the strength."""
+    def feeling(self, share, strength, manner):
+        """As timeline.compose makes it: directions are blended, then scaled to the strength; control is as strong as the feeling."""
         points = np.stack([group[self.rng.integers(len(group))] for group in self.bank])
         direction = share.astype(np.float32) @ points
         direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-6
-        return (direction * strength[:, None]).astype(np.float32)
+        control, mouth = manner.astype(np.float32).T
+        return as_feeling(direction * strength[:, None], control * strength, mouth)
 
 
 def feeling_bank(feelings, per_emotion=200, seed=SEED):
@@ -95,7 +97,7 @@ def feeling_bank(feelings, per_emotion=200, seed=SEED):
         points = feelings.space.words(feelings.sentence_encoder()(texts)).numpy()
     bank = []
     for k, name in enumerate(LABELS):
-        own = np.concatenate([np.tile(feelings.label(name), (20, 1)), points[owner == k]])
+        own = np.concatenate([np.tile(feelings.label(name)[POINT], (20, 1)), points[owner == k]])
         own = own[rng.integers(0, len(own), per_emotion)]
         own = own + rng.normal(0, 0.15 / np.sqrt(own.shape[1]), own.shape) * rng.integers(0, 3, (per_emotion, 1))
         bank.append((own / np.linalg.norm(own, axis=1, keepdims=True)).astype(np.float32))
@@ -244,7 +246,7 @@ class Losses:
             short = F.relu(goal - (heard * self.expert.see(lips(here))).sum(-1)).mean(1)
             losses["sync"] = SYNC * (short * certain * hears).mean()
         if self.feels is not None:
-            asked = feeling.mean(1)
+            asked = feeling[..., POINT].mean(1)
             with torch.no_grad():
                 goal = (self.feels(true_values) * F.normalize(asked, dim=-1)).sum(-1)
             short = F.relu(goal - (self.feels(values) * F.normalize(asked, dim=-1)).sum(-1))

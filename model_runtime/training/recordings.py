@@ -248,7 +248,7 @@ def record(folder, head, encoder, feelings, flame=None, report=print):
         raise UtterError(f"{folder} holds no recording of half a second.")
     report(f"{len(rows)} recordings, {at / FPS / 60:.1f} minutes")
     betas = np.zeros((len(rows), 300), np.float32)
-    return dataset.Dataset(*map(np.concatenate, (heard, said, values, shares, strengths)), betas, rows, head.basis)
+    return dataset.Dataset(*map(np.concatenate, (heard, said, values, shares, strengths)), betas, rows, head.basis, np.zeros((at, 2), np.float16))
 
 
 def felt(recording, feelings):
@@ -313,6 +313,7 @@ def join(performed, recorded, share=SHARE):
         np.concatenate([performed.betas, np.tile(recorded.betas, (times, 1))]),
         performed.performances + moved * times,
         performed.basis,
+        np.concatenate([data.manner if data.manner is not None else np.zeros((len(data.values), 2), np.float16) for data in (performed, recorded)]),
     )
 
 
@@ -331,7 +332,7 @@ def write(args, report=print):
     path = Path(args.cache) / "recordings"
     path.mkdir(parents=True, exist_ok=True)
     (path / "values.basis").unlink(missing_ok=True)  # written last: without it the folder is not read
-    for name in ("content", "spoken", "values", "share", "strength", "betas"):
+    for name in ("content", "spoken", "values", "share", "strength", "manner", "betas"):
         np.save(path / f"{name}.npy", getattr(data, name))
     for name, rows in (("clips", []), ("performances", data.performances)):
         (path / f"{name}.json").write_text(json.dumps(rows))

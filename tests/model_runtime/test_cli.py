@@ -146,6 +146,34 @@ def test_actions(performed, tmp_path):
     assert actions[:, names.index("jawOpen")].max() > 0.05
 
 
+def test_actions_for_other_programs(performed, tmp_path, capsys):
+    """Live Link Face's CSV comes back as it went, at each rate of a timecode, head and eyes included; JSON holds the same; a folder of
+    Motions becomes one of CSVs."""
+    motion = load_motion(performed)
+    for fps in ("60", "25"):
+        assert run("actions", performed, "-o", tmp_path / "a.csv", "--fps", fps) == 0
+        lines = (tmp_path / "a.csv").read_text().splitlines()
+        assert len(lines[0].split(",")) == 63 and lines[1].startswith("00:00:00:00.000,61,") and len(lines) == 1 + 59 * int(fps) // 30 + 1
+        assert run("capture", tmp_path / "a.csv", "-o", tmp_path / "back.npz") == 0
+        back = load_motion(tmp_path / "back.npz")
+        rows = min(len(back.actions), len(motion.actions)) - 1
+        between = 1e-6 if fps == "60" else 0.2  # 25 a second cannot hold what 30 say
+        assert np.abs(back.actions - np.clip(motion.actions, 0, 1)[: len(back.actions)])[:rows].max() < between
+        assert np.abs(back.values[:rows, 53:56] - motion.values[:rows, 53:56]).max() < between
+    assert run("actions", performed, "-o", tmp_path / "a.json") == 0
+    clip = json.loads((tmp_path / "a.json").read_text())
+    assert clip["fps"] == 30 and len(clip["names"]) == 52
+    np.testing.assert_allclose(clip["weights"], motion.actions, atol=1e-6)
+    np.testing.assert_allclose(clip["neck"], motion.values[:, 53:56], atol=1e-6)
+    (tmp_path / "takes").mkdir()
+    for name in ("one.npz", "two.npz"):
+        (tmp_path / "takes" / name).write_bytes(performed.read_bytes())
+    assert run("actions", tmp_path / "takes", "-o", tmp_path / "curves") == 0
+    assert sorted(path.name for path in (tmp_path / "curves").iterdir()) == ["one.csv", "two.csv"]
+    capsys.readouterr()
+    assert run("actions", performed, "-o", tmp_path / "a.fbx") == 2 and ".csv or .json or .npz" in capsys.readouterr().err
+
+
 def test_feel(short_voice, performed, capsys):
     for subject in ("holding back tears", short_voice, performed):
         assert run("feel", subject, "--device", "cpu") == 0

@@ -122,7 +122,7 @@ def disturbed(voice, noise, seed):
 
 @dataclass(frozen=True, eq=False)
 class Heard:
-    """One voice in one condition: Content at 50 Hz and at 30 fps, and the feeling in the voice [T, 128]."""
+    """One voice in one condition: Content at 50 Hz and at 30 fps, and the feeling in the voice [T, 130]."""
 
     content: np.ndarray
     content30: np.ndarray

@@ -7,20 +7,23 @@ from functools import cache
 
 import numpy as np
 
-from contract import EYES, FPS, JAW, LIDS, NECK, UtterError
+from contract import ACTIONS, EYES, FPS, JAW, LIDS, NECK, UtterError
 from model_runtime.audio import load_voice
 from model_runtime.diffusion import sample
-from model_runtime.emotion import LABELS
-from model_runtime.flame import actions, lbs
+from model_runtime.emotion import LABELS, POINT
+from model_runtime.emotion.feelings import CALM
+from model_runtime.emotion.labels import feeling as as_feeling
+from model_runtime.flame import actions, lbs, poses
 from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout
 from model_runtime.speech import phones
 from model_runtime.training import corpus, speech, sync, teacher
-from tools.evaluate import closures, material, metrics, mouth
+from tools.evaluate import closures, faces, material, metrics, mouth
 
 DRAWS = 3  # performances of the teacher that count as the truth
 FIRST_DRAW = 1000  # first seed of those; performances that are compared with them have smaller seeds
 TEN = 10
+SHOWN = 2 / 3  # strength of what is held back or let go
 UPPER = ("brows", "eyes", "forehead")
 FACE = ("lips", "mouth", "jaw", "nose", "cheeks", *UPPER)
 EVERY = 8  # of the vertices of face and upper face one in so many is measured, of the lips all
@@ -53,7 +56,7 @@ class Bench:
         print(f"{time.monotonic() - self.began:6.0f} s  {sentence}", file=sys.stderr, flush=True)
 
     def play(self, model, heard, seed, feeling=None):
-        """values [T, 65] of that model for what was heard; feeling [128]: asked for, instead of the voice's own."""
+        """values [T, 65] of that model for what was heard; feeling [130]: asked for, instead of the voice's own."""
         T = len(heard.content30)
         asked = feeling is not None
         return sample(
@@ -81,9 +84,10 @@ def melody(content):
 
 
 def shares(feelings, feeling):
-    """Points of the space [T, 128] as the teacher is told them: (weights of the labels [T, 8], strength [T])."""
+    """A Feeling [T, 130] as the teacher is told them: (weights of the labels [T, 8], strength [T])."""
     import torch
 
+    feeling = feeling[:, POINT]
     strength = np.linalg.norm(feeling, axis=1)
     points = torch.from_numpy((feeling / np.maximum(strength, 1e-6)[:, None]).astype(np.float32))
     with torch.inference_mode():
@@ -253,6 +257,53 @@ def feelings(bench):
         bench.say(f"feelings: {voice.name}")
 
 
+# ---- the faces of feelings
+
+
+def expressions(bench):
+    """Every emotion at three strengths, and held back or let go, against its prototype (faces.py), and against itself."""
+    for voice in few(bench, 1 if bench.args.quick else 3):
+        for model in (*bench.models, "teacher"):
+            act = lambda *asked: acted(bench, model, voice, *asked)
+            neutral = act("neutral", CALM, 0.0)
+            for name in faces.NAMES:
+                done = {strength: act(name, strength, 0.0) for strength in poses.STRENGTHS}
+                shown = {strength: (performed - neutral).mean(0) for strength, performed in done.items()}
+                rises = [faces.rise(face, name) for face in shown.values()]
+                back, loose = ((act(name, SHOWN, control) - neutral).mean(0) for control in (-1.0, 1.0))
+                plain = shown[poses.STRENGTHS[1]]
+                figures = {
+                    f"cosine {name}": (faces.cosine(shown[1.0], name), 1),
+                    f"rise {name}": (rises[-1], 1),
+                    "rise": (rises[-1], 1),
+                    "variation": (faces.variation(done[1.0], name), 1),
+                    "nearest": (np.mean([faces.nearest(face) == name for face in shown.values()]), 1),
+                    "lasting": faces.lasting(done[1.0], neutral, name),
+                    "monotone": (bool(np.all(np.diff(rises) > 0)), 1),
+                    "let go": (faces.rise(loose, name), faces.rise(plain, name)),
+                }
+                if name not in ("happy", "contemptuous"):  # which have no brows and lids of their own
+                    upper = ~faces.MOUTH
+                    figures["held back, upper"] = (faces.rise(back, name, upper), faces.rise(plain, name, upper))
+                    figures["held back, mouth"] = (faces.rise(back, name, faces.MOUTH), faces.rise(plain, name, faces.MOUTH))
+                bench.tally.add_all("Faces", model, f"{voice.name} {name}", 0, figures)
+        bench.say(f"expressions: {voice.name}")
+
+
+def acted(bench, model, voice, name, strength, control):
+    """Face actions [T, 52] of that emotion at that strength and control (-1 to 1)."""
+    if model == "teacher":
+        heard = bench.hear(voice)
+        performed = teacher.perform(
+            voice.record["phones"], melody(heard.content), name, strength, 0, bench.head, T=voice.frames, control=control
+        )
+    else:
+        point = bench.performer.feelings.label(name)[POINT]
+        performed = bench.play(model, bench.hear(voice), 0, as_feeling(strength * point, strength * control))
+    order = [list(bench.head.action_names).index(action) for action in ACTIONS]
+    return actions.from_motion(bench.head, performed)[:, order].astype(float)
+
+
 def few(bench, most):
     """So many voices of each language, those of middle length."""
     chosen = []
@@ -334,4 +385,4 @@ def compare(bench, model, clip, seed, curves, true):
         bench.tally.add_all("Capture", model, clip, seed, {name: (r[0], 1), f"{name}, best lag": (r[best], 1), f"{name} lag": (best, 1)})
 
 
-SECTIONS = {"voices": voices, "motion": motion, "feelings": feelings, "seeds": seeds, "capture": capture}
+SECTIONS = {"voices": voices, "motion": motion, "feelings": feelings, "expressions": expressions, "seeds": seeds, "capture": capture}

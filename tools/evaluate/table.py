@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.evaluate import faces
+
 BOOTSTRAP = 1000
 INTERVAL = (2.5, 97.5)
 
@@ -118,6 +120,18 @@ FEELINGS = (
     Figure("Emo-sim", "Emo-sim: cosine of felt and asked", "1", "more"),
     Figure("felt as asked", "felt as asked, of 8", "%", "more", scale=100),
 )
+EXPRESSIONS = (
+    *(Figure(f"cosine {name}", f"cosine with the prototype: {name}", "1", "more") for name in faces.NAMES),
+    *(Figure(f"rise {name}", f"rise of its own actions: {name}", "1", "more") for name in faces.NAMES),
+    Figure("rise", "the same, of all", "1", "more"),
+    Figure("variation", "their variation over time, share of the mean", "1"),
+    Figure("nearest", "nearest prototype, at three strengths", "%", "more", scale=100),
+    Figure("lasting", "seconds in which it is the nearest", "%", "more", scale=100),
+    Figure("monotone", "rises with strength", "%", "more", scale=100),
+    Figure("held back, upper", "held back: brows and lids, of plain", "%", scale=100),
+    Figure("held back, mouth", "held back: mouth, of plain", "%", "less", scale=100),
+    Figure("let go", "let go: own actions, of plain", "%", "more", scale=100),
+)
 SEEDS = (
     Figure("lips", "lips agree: r of the lip gap, pairs of seeds", "r", "more"),
     Figure("brows", "diversity of brows / the teacher's", "x", "more"),
@@ -186,6 +200,7 @@ TRACKED = (
 LAYOUT = {  # of the sections before their comma; else SPOKEN
     "Motion": MOTION,
     "Feelings asked for": FEELINGS,
+    "Faces": EXPRESSIONS,
     "Ten seeds": SEEDS,
     "Capture": CAPTURE,
     "Film": FILM,
@@ -217,6 +232,11 @@ TARGETS |= {
     ("English, voice only", "15 visemes of speech frames"): (80, None),
     ("German, voice only", "15 visemes of speech frames"): (78, None),
     ("Motion", "blink rate"): (0.28, 0.45),
+    **{("Faces", f"cosine with the prototype: {name}"): (0.85, None) for name in faces.NAMES},
+    ("Faces", "the same, of all"): (0.6, None),
+    ("Faces", "nearest prototype, at three strengths"): (100, None),
+    ("Faces", "seconds in which it is the nearest"): (95, None),
+    ("Faces", "rises with strength"): (100, None),
     ("Ten seeds", "lips agree: r of the lip gap, pairs of seeds"): (0.95, None),
     ("Ten seeds", "diversity of brows / the teacher's"): (0.5, None),
     ("Ten seeds", "diversity of head / the teacher's"): (0.5, None),

@@ -40,6 +40,7 @@ USUAL = 0.85  # loudness of a vowel, at which the jaw opens as its targets say
 MIN_SHUT = 0.067  # the shortest closure that always covers two frames at 30 fps
 MEET = 0.004  # seconds: lips count as shut (lip gap 0.03) that long before the ramp ends
 MIN_BITE = 0.036  # the shortest f or v that always covers one frame
+BITE, BITE_RAMP = (0.2, 0.75), 0.05  # of an f or v: where the lip is on the teeth; seconds in which it comes and goes
 CHUNK = 600  # frames computed at once: memory stays bounded
 
 
@@ -220,15 +221,16 @@ def rest(phones, t, style, rng):
 
 
 def labiodental(phones, t):
-    """1 while the lower lip is on the upper teeth for f or v; for one frame at least, which it does not take from p, b, m."""
+    """1 while the lower lip is on the upper teeth for f or v, over the middle of the sound: for one frame at least, which it does not take
+    from p, b, m. Lips on film touch the teeth for two to three frames of an f or v, ramps and all."""
     out = np.zeros(len(t))
     names = [name(label) for *_, label in phones]
     for (start, end, _), before, here in zip(phones, ["sil", *names], names):
         if here in LABIODENTAL:
-            end -= 0.1 * (end - start)
+            start, end = start + BITE[0] * (end - start), start + BITE[1] * (end - start)
             lack = max(0.0, MIN_BITE - (end - start))
             first = start - (0 if before in BILABIALS else lack / 2)
-            window(out, t, first, max(end, first + MIN_BITE), 0.07, 0.07)
+            window(out, t, first, max(end, first + MIN_BITE), BITE_RAMP, BITE_RAMP)
     return out
 
 

@@ -19,10 +19,10 @@ LAG = 1  # frames: about 30 ms behind the voice
 POSTURE, SWAY, MIDDLE = 0.75, 1.0, 0.3  # shares of SD: a performance's own posture, slow drift, and livelier movement
 
 
-def neck(found, energy, f0, speaking, style, lively, posture, rng):
+def neck(found, energy, f0, speaking, style, lively, posture, rng, pace=1.0):
     """Neck axis-angle [T, 3], radians; +x looks down, +y to the subject's left.
 
-    found: accents; energy, f0, speaking, lively [T]; posture [T, 3] of the feeling. F0 lifts the head and moves it aside
+    found: accents; energy, f0, speaking, lively [T]; posture [T, 3] of the feeling; pace [T]: how fast it sways, 1 as people do. F0 lifts the head and moves it aside
     (Munhall et al. 2004: F0 and loudness explain most of the head's movement in talk); nods come down on accents.
     """
     T = len(energy)
@@ -33,8 +33,10 @@ def neck(found, energy, f0, speaking, style, lively, posture, rng):
     voice = np.stack([gaussian_filter1d(melody, 3, mode="nearest") / 0.25, gaussian_filter1d(loud, 4, mode="nearest")], 1)
     answers = np.roll(voice, LAG, 0) @ style.sway.T * (0.3 + 0.7 * speaking[:, None])
     still = POSTURE * rng.standard_normal(3) * SD
-    slow = np.stack([wander(rng, T, hertz) for hertz in (0.10, 0.09, 0.08)], 1) * SWAY * SD
-    middle = np.stack([wander(rng, T, hertz) for hertz in (0.8, 0.7, 0.7)], 1) * MIDDLE * SD
+    when = np.cumsum(np.broadcast_to(pace, (T,))) - 1
+    sway = lambda hertz: np.interp(when, np.arange(int(when[-1]) + 2), wander(rng, int(when[-1]) + 2, hertz))
+    slow = np.stack([sway(hertz) for hertz in (0.10, 0.09, 0.08)], 1) * SWAY * SD
+    middle = np.stack([sway(hertz) for hertz in (0.8, 0.7, 0.7)], 1) * MIDDLE * SD
     nods = np.zeros(T)
     for at, weight in found:
         if rng.uniform() < style.nod_rate * (0.5 + weight):

@@ -41,7 +41,7 @@ def spoken(head):
         [np.sin(2 * np.pi * 3.1 * t), np.cos(2 * np.pi * 1.7 * t), np.sin(2 * np.pi * 3.1 * t), np.cos(2 * np.pi * 3.1 * t)], 1
     )
     content[:, MOUTH] = torch.from_numpy(curves.astype(np.float32))
-    return torch.from_numpy(values.astype(np.float32)), content, torch.zeros(T, 128)
+    return torch.from_numpy(values.astype(np.float32)), content, torch.zeros(T, 130)
 
 
 def lengths(head, values):
@@ -104,8 +104,8 @@ def test_a_passage_keeps_its_face(generator, head, spoken):
 
 
 def test_means_are_of_frames_that_feel_alike():
-    x, feeling = torch.zeros(100, 1), torch.zeros(100, 128)
+    x, feeling = torch.zeros(100, 1), torch.zeros(100, 130)
     x[50:], feeling[50:, 3] = 1.0, 1.0
     mean = around(x, feeling)[:, 0]
     assert mean[:50].max() < 0.01 and mean[50:].min() > 0.99
-    torch.testing.assert_close(around(x, torch.zeros(100, 128))[50, 0], torch.tensor(0.5), atol=0.02, rtol=0)
+    torch.testing.assert_close(around(x, torch.zeros(100, 130))[50, 0], torch.tensor(0.5), atol=0.02, rtol=0)

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from contract import CHANNELS, UtterError
+from model_runtime import checkpoints
 from model_runtime.diffusion import generator as g
 
 
@@ -14,7 +15,7 @@ def inputs(B=2, T=24, seed=0):
         torch.randn(B, T, CHANNELS),
         torch.full((B,), 500),
         torch.rand(B, T, 59),
-        torch.randn(B, T, 128),
+        torch.randn(B, T, 130),
         torch.randn(B, 300),
         torch.zeros(B, T, CHANNELS),
         torch.zeros(B, T, CHANNELS),
@@ -141,6 +142,19 @@ def test_a_checkpoint_comes_back(tmp_path, size):
     torch.testing.assert_close(read.mean, made.mean)
     assert read.denoiser.size == made.denoiser.size
     assert [p.name for p in tmp_path.iterdir()] == ["generator.safetensors"]
+
+
+def test_weights_from_before_control_play_as_they_did(tmp_path):
+    made = tiny()
+    g.save(made, tmp_path / "generator.safetensors")
+    tensors, metadata = checkpoints.read(tmp_path / "generator.safetensors", g.FORMAT)
+    del tensors["denoiser.manner_in"]
+    checkpoints.write(tensors, tmp_path / "older.safetensors", g.FORMAT, metadata)
+    net, args = g.load(tmp_path / "older.safetensors", basis=made.basis).denoiser, inputs()
+    with torch.no_grad():
+        before = net(*args)
+        args[3][..., 128:] = 0
+        assert torch.equal(net(*args), before)
 
 
 def test_another_heads_checkpoint_is_refused(tmp_path):

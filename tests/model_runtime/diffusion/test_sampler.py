@@ -23,7 +23,7 @@ def generator():
 
 def scene(T, seed=0):
     rng = np.random.default_rng(seed)
-    feeling = rng.standard_normal((T, 128)).astype(np.float32) * 0.1
+    feeling = rng.standard_normal((T, 130)).astype(np.float32) * 0.1
     return rng.random((T, 59), np.float32), feeling, np.zeros(T, np.float32), np.zeros(300)
 
 
@@ -108,7 +108,7 @@ def test_guidance_has_the_published_form_as_a_case():
 
 def test_guidance_branches_are_one_batch(generator):
     torch.manual_seed(0)
-    windows = torch.randn(3, 20, 65), torch.rand(3, 20, 59), torch.randn(3, 20, 128), torch.zeros(3, 20, 65), torch.zeros(3, 20, 65)
+    windows = torch.randn(3, 20, 65), torch.rand(3, 20, 59), torch.randn(3, 20, 130), torch.zeros(3, 20, 65), torch.zeros(3, 20, 65)
     x, content, feeling, pins, mask = (a[:1] for a in windows)
     step, beta = torch.tensor(400), torch.zeros(300)
     with torch.no_grad():

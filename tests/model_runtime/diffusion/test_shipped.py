@@ -71,7 +71,7 @@ def said(voices):
 
 
 def play(generator, content, feeling=None, **options):
-    feeling = np.zeros(128, np.float32) if feeling is None else feeling
+    feeling = np.zeros(130, np.float32) if feeling is None else feeling
     T = len(content)
     return sample(generator, content, np.tile(feeling, (T, 1)), np.full(T, float(feeling.any()), np.float32), BETA, **options)
 
@@ -132,7 +132,7 @@ def test_a_sad_prompt_frowns_and_a_happy_one_smiles(generator, head, feelings, h
 def test_a_passage_changes_the_face_there_and_not_before(generator, head, feelings, heard):
     content, _ = heard["moon"]
     T = len(content)
-    feeling, prompted = np.zeros((T, 128), np.float32), np.zeros(T, np.float32)
+    feeling, prompted = np.zeros((T, 130), np.float32), np.zeros(T, np.float32)
     feeling[T // 2 :], prompted[T // 2 :] = feelings.label("happy"), 1
     acted = actions.from_motion(head, sample(generator, content, feeling, prompted, BETA))
     smile = acted[:, [head.action("mouthSmileLeft"), head.action("mouthSmileRight")]].mean(1)
@@ -166,7 +166,7 @@ def test_other_identities_shut_their_lips_too(generator, head, said):
     content, phones = said["moon"]
     for seed in range(3):
         beta = np.random.default_rng(seed).standard_normal(300).astype(np.float32) * 0.8
-        values = sample(generator, content, np.zeros((len(content), 128)), np.zeros(len(content)), beta, quality="draft")
+        values = sample(generator, content, np.zeros((len(content), 130)), np.zeros(len(content)), beta, quality="draft")
         assert met(head, values, phones, 0.05, beta) > 0.85
 
 

@@ -61,7 +61,7 @@ def test_held_out_phrases(feelings):
 
 def test_words_and_labels_are_unit(feelings):
     for vector in (feelings.words("a quiet joy"), *(feelings.label(name) for name in LABELS)):
-        assert vector.shape == (128,) and np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
+        assert vector.shape == (130,) and np.linalg.norm(vector) == pytest.approx(1, abs=1e-4)
     assert [best(feelings, feelings.label(name)) for name in LABELS] == list(LABELS)
 
 
@@ -130,10 +130,10 @@ def test_other_languages_are_read(feelings, text, emotion):
 
 
 def test_probabilities_are_probabilities(feelings):
-    for vector in (feelings.words("bittersweet"), np.zeros(128)):
+    for vector in (feelings.words("bittersweet"), np.zeros(130)):
         probabilities, strength = feelings.describe(vector)
         assert tuple(probabilities) == LABELS and sum(probabilities.values()) == pytest.approx(1, abs=1e-4) and 0 <= strength <= 1
-    assert feelings.describe(np.zeros(128))[0]["neutral"] == 1
+    assert feelings.describe(np.zeros(130))[0]["neutral"] == 1
 
 
 def test_voices_nobody_trained_on(feelings):
@@ -152,7 +152,7 @@ def test_a_voice_feels_frame_by_frame_smoothly_and_whatever_its_level(feelings):
     rng = np.random.default_rng(0)
     samples = (rng.standard_normal(16000 * 70) * np.repeat(rng.random(700), 1600)).astype(np.float32) * 0.2
     felt = feelings.voice(samples, 2100)
-    assert felt.shape == (2100, 128) and np.isfinite(felt).all() and np.linalg.norm(felt, axis=1).max() <= 1.001
+    assert felt.shape == (2100, 130) and np.isfinite(felt).all() and np.linalg.norm(felt, axis=1).max() <= 1.001
     assert np.abs(np.diff(felt, axis=0)).max() < 0.1
     np.testing.assert_allclose(feelings.voice(samples * 0.1, 2100), felt, atol=0.1)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from contract import Passage
+from model_runtime.emotion import CONTROL, MOUTH
 from model_runtime.emotion.timeline import compose
 
 
@@ -11,11 +12,11 @@ class TwoFeelings:
     """Only what compose asks for: "x" and "y" point along the first two axes."""
 
     def prompt(self, text):
-        return np.eye(128, dtype=np.float32)[{"x": 0, "y": 1}[text]]
+        return np.eye(130, dtype=np.float32)[{"x": 0, "y": 1}[text]]
 
 
 def play(*passages, T=90, base=None, base_strength=1.0):
-    base = np.zeros((T, 128), np.float32) if base is None else base
+    base = np.zeros((T, 130), np.float32) if base is None else base
     passages = [Passage(*passage) for passage in passages]
     return compose(T, 30, base, base_strength, passages, TwoFeelings())
 
@@ -31,14 +32,15 @@ def test_a_passage_holds_its_strength_and_fades_over_its_ends():
 
 
 def test_without_passages_the_base_is_kept_and_nothing_is_prompted():
-    base = np.random.default_rng(0).standard_normal((90, 128)).astype(np.float32)
+    base = np.random.default_rng(0).standard_normal((90, 130)).astype(np.float32)
     feeling, prompted = play(base=base, base_strength=0.5)
-    np.testing.assert_allclose(feeling, base * 0.5)
+    np.testing.assert_allclose(feeling[:, :129], base[:, :129] * 0.5)
+    np.testing.assert_array_equal(feeling[:, MOUTH], base[:, MOUTH])  # a share, whatever the strength
     assert not prompted.any()
 
 
 def test_outside_a_passage_the_base_remains():
-    base = np.zeros((90, 128), np.float32)
+    base = np.zeros((90, 130), np.float32)
     base[:, 5] = 0.4
     feeling, _ = play((1, 2, "x", 1, 0.1), base=base)
     np.testing.assert_allclose(feeling[[0, 80], 5], 0.4, atol=1e-6)
@@ -56,3 +58,15 @@ def test_overlapping_passages_blend_and_stay_as_strong():
 def test_a_hard_cut_is_possible():
     feeling, _ = play((1, 2, "x", 1, 0))
     assert feeling[29, 0] == 0 and feeling[31, 0] == pytest.approx(1)
+
+
+def test_how_a_feeling_shows_is_blended_by_the_same_weights():
+    class HeldBack(TwoFeelings):
+        def prompt(self, text):
+            feeling = super().prompt(text)
+            feeling[CONTROL], feeling[MOUTH] = -1.0, 0.4
+            return feeling
+
+    feeling, prompted = compose(90, 30, np.zeros((90, 130), np.float32), 1.0, [Passage(1, 2, "x", 0.6, 0.4)], HeldBack())
+    np.testing.assert_allclose(feeling[:, CONTROL], -0.6 * prompted, atol=1e-6)
+    np.testing.assert_allclose(feeling[:, MOUTH], 0.4 * prompted, atol=1e-6)

@@ -34,7 +34,7 @@ def seen(generator, clean):
     """What the denoiser makes of a little noise on these values [T,65] and of nothing heard, as values."""
     noisy = ((torch.from_numpy(clean) - generator.mean) / generator.std)[None].float()
     T = clean.shape[0]
-    rest = torch.zeros(1, T, 59), torch.zeros(1, T, 128), torch.zeros(1, 300), torch.zeros_like(noisy), torch.zeros_like(noisy)
+    rest = torch.zeros(1, T, 59), torch.zeros(1, T, 130), torch.zeros(1, 300), torch.zeros_like(noisy), torch.zeros_like(noisy)
     on = torch.ones(1, dtype=torch.bool)
     with torch.inference_mode():
         out = generator.denoiser(noisy, torch.tensor([100]), *rest, on, on)[0]

@@ -11,7 +11,7 @@ import torch
 
 from contract import CHANNELS, UtterError
 from model_runtime.diffusion import generator as g
-from model_runtime.emotion import LABELS
+from model_runtime.emotion import LABELS, POINT, load_feelings
 from model_runtime.emotion.space import Space
 from model_runtime.flame.load import load_head
 from model_runtime.flame.teeth import teeth_edge
@@ -101,12 +101,26 @@ def test_a_new_head_needs_only_its_own_layer(data, head, tmp_path_factory):
 
 def test_feelings_change_within_plans_and_stay_shares():
     plans = [dataset.feeling_plan(150, np.random.default_rng(seed)) for seed in range(60)]
-    changing = [np.ptp(share, axis=0).max() > 0.5 for share, _ in plans]
-    assert 0.25 < np.mean(changing) < 0.75
-    for share, strength in plans:
-        np.testing.assert_allclose(share.sum(1), 1)
-        assert strength.min() >= 0 and strength.max() <= 1
-    assert {int(share[0].argmax()) for share, _ in plans} == set(range(len(LABELS)))
+    changing = [np.ptp(plan.share, axis=0).max() > 0.5 for plan in plans]
+    assert 0.2 < np.mean(changing) < 0.75
+    for plan in plans:
+        np.testing.assert_allclose(plan.share.sum(1), 1)
+        np.testing.assert_allclose(plan.place.sum(1), 1)
+        assert plan.strength.min() >= 0 and plan.strength.max() <= 1 and np.abs(plan.manner).max() <= 1
+    assert {int(plan.share[0].argmax()) for plan in plans} == set(range(len(LABELS)))
+    shown = np.mean([plan.manner[:, 0] != 0 for plan in (dataset.feeling_plan(60, np.random.default_rng(seed)) for seed in range(400))])
+    assert 0.2 < shown < 0.45  # a third is held back or let go, the rest is plain
+
+
+def test_a_mixture_lies_where_a_prompt_of_its_shares_does():
+    feelings = load_feelings("cpu")
+    labels = np.stack([feelings.label(name)[POINT] for name in LABELS])
+    for first, second in ((0.5, 0.5), (0.7, 0.3), (0.8, 0.2)):
+        share = first * np.eye(len(LABELS))[2] + second * np.eye(len(LABELS))[3]
+        made = dataset.place(share) @ labels
+        assert made @ feelings.point(share)[POINT] / np.linalg.norm(made) > 0.99
+    for k, one in enumerate(np.eye(len(LABELS))):
+        np.testing.assert_array_equal(dataset.place(one), one)
 
 
 def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, bank):
@@ -114,7 +128,7 @@ def test_windows_are_normalised_and_feelings_as_long_as_their_strength(data, ban
     content, clean, feeling, beta = batches.draw(64)
     assert content.shape[2] == 59 and clean.shape[2] == CHANNELS and beta.shape == (64, 300)
     assert abs(clean.mean()) < 0.3 and 0.5 < clean.std() < 1.5
-    assert feeling.norm(dim=-1).max() <= 1.001
+    assert feeling[..., :128].norm(dim=-1).max() <= 1.001
 
 
 def test_pins_are_of_many_kinds_and_edits_bend_the_curve_smoothly():
@@ -159,7 +173,7 @@ def test_weights_of_before_the_mouth_curves_go_on():
     torch.manual_seed(0)
     old, new = g.Denoiser(content=CONTENT - 4).eval(), g.Denoiser().eval()
     training.carry_on(new, old)
-    noisy, feeling, content = torch.randn(1, 12, CHANNELS), torch.randn(1, 12, 128), torch.rand(1, 12, CONTENT)
+    noisy, feeling, content = torch.randn(1, 12, CHANNELS), torch.randn(1, 12, 130), torch.rand(1, 12, CONTENT)
     without = torch.cat([content[..., : MOUTH.start], content[..., MOUTH.stop :]], -1)
     rest = feeling, torch.zeros(1, 300), torch.zeros_like(noisy), torch.zeros_like(noisy)
     with torch.inference_mode():
@@ -176,7 +190,7 @@ def judged(head, data, seen, clean, beta, expert=None, feels=None, certain=1.0):
         clean,
         beta,
         torch.rand(B, clean.shape[1], 59),
-        torch.nn.functional.normalize(torch.ones(B, clean.shape[1], 128), dim=-1),
+        torch.nn.functional.normalize(torch.ones(B, clean.shape[1], 130), dim=-1),
         torch.full((B,), certain),
         yes,
         yes,

@@ -270,7 +270,7 @@ class FakeEncoder:
 
 class FakeFeelings:
     def voice(self, samples, T):
-        return np.ones((T, 128), np.float32)
+        return np.ones((T, 130), np.float32)
 
     def describe(self, vector):
         return {name: float(name == "sad") for name in LABELS}, 0.25

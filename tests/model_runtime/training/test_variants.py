@@ -17,7 +17,7 @@ def test_every_variant_performs_after_coming_back(tmp_path, name):
     read = g.load(tmp_path / "one.safetensors", basis="a" * 64)
     assert read.denoiser.diffuses == (not name.startswith("regression"))
     values = sampler.sample(
-        read, np.random.default_rng(0).random((40, 59)), np.zeros((40, 128)), np.zeros(40), np.zeros(300), quality="draft"
+        read, np.random.default_rng(0).random((40, 59)), np.zeros((40, 130)), np.zeros(40), np.zeros(300), quality="draft"
     )
     assert values.shape == (40, 65) and np.isfinite(values).all()
 
