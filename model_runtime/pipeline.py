@@ -52,7 +52,7 @@ class Encoder(Protocol):
 
 
 class Heard(NamedTuple):
-    """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling() [T, 128] of the
+    """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling(): that of the
     voice; the words that were found, and whether Utter found some of them itself."""
 
     content: np.ndarray

@@ -102,10 +102,15 @@ def redo(
     rate = fps or scene_fps()
     frames, samples = curves.resample(np.asarray(performance, np.float32), rate, start_frame, rig.lip_gap(performance))
     unshare(rig)
-    moved, inside = rig.moved(columns), (frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP)
+    inside = np.flatnonzero((frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP))
+    if not len(inside):
+        return actions(rig)
+    # Where a curve stood still it has no keys beside the span, and would lean towards it.
+    beside = frames[[k for k in (inside[0] - 1, inside[-1] + 1) if 0 <= k < len(frames)]]
+    moved = rig.moved(columns)
     for track, column in rig.plan(samples).items():
-        if track in moved and inside.any():
-            tracks.redo(_curve(track), frames[inside], column[inside], (frames[0], frames[-1]))
+        if track in moved:
+            tracks.show(_curve(track), frames[inside], column[inside], beside)
     for owner in rig.owners():
         owner.update_tag()
     return actions(rig)

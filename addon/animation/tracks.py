@@ -96,9 +96,13 @@ def held(curve: Any, captured: bool = False) -> np.ndarray:
 def pins(curve: Any, captured: bool = False) -> Keys:
     """The artist's keys on an F-curve, or the captured ones of these."""
     keys = read(curve)
+    return part(keys, keys["type"] == CAPTURED if captured else own(keys))
+
+
+def own(keys: Keys) -> np.ndarray:
+    """bool [K]: which keys are the artist's."""
     value = keys["co"][:, 1]
-    pin = (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
-    return part(keys, keys["type"] == CAPTURED if captured else pin)
+    return (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
 
 
 def part(keys: Keys, chosen: np.ndarray) -> Keys:
@@ -153,26 +157,18 @@ def hold(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
     write(curve, joined(part(keys, (when < frames[0] - NEAR) | (when > frames[-1] + NEAR)), made(frames, column, CAPTURED)))
 
 
-def show(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
-    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames; the artist's stay."""
+def show(curve: Any, frames: np.ndarray, column: np.ndarray, beside: np.ndarray | None = None) -> None:
+    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames; the artist's stay. At the frames
+    beside, if any, keys of ours hold what it shows now, where there are none."""
     keys = read(curve)
-    when = keys["co"][:, 0]
-    own = pins(curve)
-    rest = part(keys, ((when < frames[0] - NEAR) | (when > frames[-1] + NEAR)) & ~near(when, own))
-    apart = ~near(frames, own)
-    write(curve, joined(joined(rest, made(frames[apart], column[apart], GENERATED)), own))
-
-
-def redo(curve: Any, frames: np.ndarray, column: np.ndarray, ends: tuple[float, float]) -> None:
-    """Put keys of ours onto an F-curve as show() does, so that it goes as before outside of these frames: beside them it keeps a key with
-    what it shows now. ends: the first and the last frame of the performance, beyond which nothing is kept."""
-    keys = read(curve)
-    beside = np.array([frame for frame in (frames[0] - 1, frames[-1] + 1) if ends[0] <= frame <= ends[1]])
-    beside = beside[~near(beside, keys)]
-    now = np.array([curve.evaluate(frame) for frame in beside], np.float32)
-    if len(beside):
-        write(curve, joined(keys, made(beside, now, GENERATED)))
-    show(curve, frames, column)
+    when, pinned = keys["co"][:, 0], own(keys)
+    kept = part(keys, pinned | (when < frames[0] - NEAR) | (when > frames[-1] + NEAR))
+    if beside is not None:
+        beside = beside[~near(beside, keys)]
+        now = np.array([curve.evaluate(frame) for frame in beside], np.float32)
+        kept = joined(kept, made(beside, now, GENERATED))
+    apart = ~near(frames, part(keys, pinned))
+    write(curve, joined(kept, made(frames[apart], column[apart], GENERATED)))
 
 
 def selected(curve: Any) -> np.ndarray:

@@ -81,11 +81,9 @@ class Rig(abc.ABC):
 
     def moved(self, columns: Iterable[int]) -> set[Track]:
         """The tracks that those columns of a performance move."""
-        still = np.zeros((1, PERFORMANCE), np.float32)
-        moving = still.copy()
-        moving[:, list(columns)] = 0.1
-        before, after = self.plan(still), self.plan(moving)
-        return {track for track, column in after.items() if np.any(column != before[track])}
+        samples = np.zeros((2, PERFORMANCE), np.float32)
+        samples[1, list(columns)] = 0.1
+        return {track for track, column in self.plan(samples).items() if column[0] != column[1]}
 
     def held_only(self) -> set[Track]:
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
