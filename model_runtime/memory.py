@@ -31,6 +31,10 @@ class Memory:
         self.kept.move_to_end(key)
         return self.kept[key]
 
+    def forget(self, key: Hashable) -> None:
+        """Let what there is for that key be made again."""
+        self.kept.pop(key, None)
+
 
 def size(kept: Any) -> int:
     """Bytes of the arrays in what is kept."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -406,14 +406,23 @@ class Performer:
         understanding = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
         asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
 
+        told = note if not script else None
+        lacking = False  # whether there can be no transcript: why is said once, and may be mended at any time
+
+        def understand() -> "list[Line] | None":
+            nonlocal lacking
+            lines = self.understand(request, samples, content, understanding, told)
+            lacking = lines is None
+            return lines
+
         def said() -> tuple[Any, ...]:
-            understand = partial(self.understand, request, samples, content, understanding, note if not script else None)
             found, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, understanding)
             return resample(found, FPS, frames), tuple(words), transcribed, tuple(sentences)
 
-        # Why there can be no transcript is said once and may be mended at any time, so what is heard without one is not kept.
         spoken = ("said", voice, encoder.kind, tuple(script), request.language, request.transcriber, asked)
-        found = said() if asked and self.missing else known(spoken, said)
+        found = known(spoken, said)
+        if lacking:
+            self.memory.forget(spoken)
         for sentence in found[3]:
             note(sentence)
         felt = lambda: known(("feeling", voice), lambda: self.feelings.voice(samples(), frames))

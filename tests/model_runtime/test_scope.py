@@ -165,6 +165,19 @@ def test_what_was_heard_is_kept_and_gives_the_same_bits(performer, present, monk
         assert one.values.tobytes() == other.values.tobytes() and one.actions.tobytes() == other.actions.tobytes()
 
 
+def test_a_transcript_that_could_not_be_had_is_asked_for_again(performer, monkeypatch):
+    asked = []
+    monkeypatch.setattr(performer, "lines", lambda *_, **__: asked.append(1) or (_ for _ in ()).throw(UtterError("It is gone.")))
+    request = PerformRequest(voice=str(VOICE), quality="draft", transcribe="on")
+    for _ in range(2):
+        performer.perform(request)
+    assert len(asked) == 2
+    monkeypatch.setattr(performer, "lines", lambda *_, **__: asked.append(1) or [])
+    for _ in range(2):
+        performer.perform(request)
+    assert len(asked) == 3
+
+
 def test_held_keys_inside_are_met_and_those_outside_are_as_they_are(present, anew, tmp_path):
     values, mask = np.zeros((2, len(present[0].values), PERFORMANCE), np.float32)
     smile = 65 + ACTIONS.index("mouthSmileLeft")
