@@ -8,7 +8,7 @@ from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVect
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, head, identity, takes, voice, words
+from .panels import base, capture, head, identity, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -135,10 +135,16 @@ def prop(option: Option, **more):
         return EnumProperty(items=items, default=option.default, **about)
     limits = {key: value for key, value in (("min", option.low), ("max", option.high)) if value is not None and key not in more}
     if option.kind is int:
-        return IntProperty(default=option.default, **{key: int(value) for key, value in limits.items()}, **about)
+        return IntProperty(**{"default": option.default, **{key: int(value) for key, value in limits.items()}, **about})
     if option.kind is float:
         return FloatProperty(default=option.default, **limits, **about)
     return StringProperty(**about)
+
+
+def regions(description: str, default: set[str]):
+    """The property that shows some regions of the face."""
+    named = [(name, label, "", 1 << bit) for bit, (name, (label, _)) in enumerate(contract.REGIONS.items())]
+    return EnumProperty(name="Regions", description=description, items=named, options={"ENUM_FLAG"}, default=default)
 
 
 # What a panel's property of an option needs besides what the contract says.
@@ -215,13 +221,13 @@ class HeadSettings(bpy.types.PropertyGroup):
         "film": StringProperty(name="Film", description=contract.CAPTURE_OPTIONS["film"].help, subtype="FILE_PATH"),
         "film_as": EnumProperty(name="As", description="What becomes of the film", items=items(capture.USES)),
         "film_at": EnumProperty(name="From", description="Where the film begins", items=items(capture.PLACES)),
-        "film_regions": EnumProperty(
-            name="Regions",
-            description="What of the face the film decides; the rest is performed",
-            items=[(name, label, "", 1 << bit) for bit, (name, (label, _)) in enumerate(contract.REGIONS.items())],
-            options={"ENUM_FLAG"},
-            default={"brows"},
+        "film_regions": regions("What of the face the film decides; the rest is performed", {"brows"}),
+        "scope": EnumProperty(
+            name="Scope", description="Which frames are performed anew; the others keep their keys", items=items(scope.SCOPES)
         ),
+        "scope_regions": regions("What of the face is performed anew; the rest keeps its keys", set(contract.REGIONS)),
+        "scope_change": prop(OPTIONS["change"], subtype="FACTOR"),
+        "variations": prop(OPTIONS["variations"], default=4, min=2),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }

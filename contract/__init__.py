@@ -21,6 +21,7 @@ from .batch import (
     row,
     tasks_of,
     usable,
+    variation_files,
     words_for,
 )
 from .characters import CHARACTERS, Character, find_character
@@ -48,6 +49,7 @@ from .layout import (
     REGIONS,
     TONGUE,
     actions_in,
+    performed_in,
 )
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
@@ -80,6 +82,7 @@ from .request import (
     PerformRequest,
     Request,
     read_passages,
+    touched,
 )
 from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
 from .subtitles import subtitles, text_of, to_srt, to_vtt
@@ -207,6 +210,7 @@ __all__ = [
     "options_of",
     "own_folder",
     "perform_all",
+    "performed_in",
     "plain",
     "read_identity",
     "read_json",
@@ -225,7 +229,9 @@ __all__ = [
     "text_of",
     "to_srt",
     "to_vtt",
+    "touched",
     "usable",
+    "variation_files",
     "whisper_code",
     "words_for",
 ]

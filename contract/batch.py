@@ -151,7 +151,7 @@ def check_task(task: Task) -> None:
 def inputs_of(tasks: Iterable[Task]) -> Iterator[str]:
     """The files that tasks read; not those in a folder of words, which no output is called like."""
     for source, options in ((task.source, task.options) for task in tasks if not isinstance(task.options, Exception)):
-        given = [source, *(getattr(options, name, None) for name, option in (OPTIONS | CAPTURE_OPTIONS).items() if option.path)]
+        given = [source, *(getattr(options, name, None) for name, option in (CAPTURE_OPTIONS | OPTIONS).items() if option.path)]
         with contextlib.suppress(UtterError):  # what is wrong with it is said when it is checked
             given += [passage.clip for passage in read_passages(options.passages)] if getattr(options, "passages", None) else []
         yield from (str(path) for path in given if path and is_file(path))
@@ -258,6 +258,12 @@ def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, t
         raise UtterError(f"An earlier row goes to {out} as well.")
     taken[same_place(path)] = 1
     return path
+
+
+def variation_files(path: str | Path, count: int) -> list[Path]:
+    """The files of so many variations: the first is path, the others are numbered from 2 on."""
+    path = Path(path)
+    return [path, *(path.with_name(f"{cut(path.stem, LONGEST - 20)}_take{number}{path.suffix}") for number in range(2, count + 1))]
 
 
 def free_output(folder: Path, stem: str, suffix: str, taken: dict[str, int]) -> Path:

@@ -52,3 +52,20 @@ def actions_in(regions: Iterable[str]) -> list[int]:
     """Which of ACTIONS lie in REGIONS of those names."""
     starts = tuple(start for region in regions for start in REGIONS[region][1])
     return [k for k, name in enumerate(ACTIONS) if name.startswith(starts)]
+
+
+MOVED = {  # by each region, of Motion's channels: expression mixes the regions of a face (model_runtime/flame/regions.py takes them apart)
+    "brows": (EXPRESSION,),
+    "eyes": (EXPRESSION, EYES, LIDS),
+    "cheeks": (EXPRESSION,),
+    "mouth": (EXPRESSION, JAW, TONGUE),
+    "head": (NECK,),
+}
+
+
+def performed_in(regions: Iterable[str]) -> tuple[list[int], list[int]]:
+    """Which of Motion's channels, and which of ACTIONS, a performance of those REGIONS moves. With the mouth goes the tongue."""
+    regions = tuple(regions)
+    channels = {channel for region in regions for moved in MOVED[region] for channel in range(moved.start, moved.stop)}
+    actions = {*actions_in(regions), *((ACTIONS.index("tongueOut"),) if "mouth" in regions else ())}
+    return sorted(channels), sorted(actions)

@@ -44,12 +44,20 @@ class HeadResult(ResultEvent):
     head: str | None  # path of a head file to perform on, None: the built-in one
 
 
+class Variation(TypedDict):
+    """One of several performances that were asked for at once."""
+
+    output: str
+    seed: int
+
+
 class PerformResult(ResultEvent):
     frames: int
     fps: float
     seconds: float
     words: list[Word]  # in order of time
     transcribed: bool  # whether Utter found some of them out itself
+    variations: list[Variation]  # all performances, the one in output first
 
 
 class CaptureResult(ResultEvent):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from .layout import REGIONS
 from .options import BLENDER, RUNTIME, Option, is_text, option, options_of
 from .text import find_file, is_file, read_json
 
+MOST_VARIATIONS = 32
 LAST_FRAME = 1048574  # Blender knows no later one, and none earlier than its negative
 DEVICES = {
     "auto": ("Automatic", "The graphics card where there is one, else the processor"),
@@ -103,11 +105,51 @@ def check_identity(given: object) -> tuple[float, ...]:
 
 
 def check_regions(given: object) -> tuple[str, ...]:
-    """The names of regions. UtterError for one that there is not."""
-    names: tuple[str, ...] = tuple(given)  # type: ignore[arg-type]
+    """The names of regions, in a list or parted by commas. UtterError for one that there is not."""
+    parts: list[Any] = given.split(",") if isinstance(given, str) else list(given)  # type: ignore[call-overload]
+    names = tuple(filter(None, (part.strip() if isinstance(part, str) else part for part in parts)))
     if unknown := [name for name in names if name not in REGIONS]:
-        raise UtterError(f"There is no region {brief(unknown[0])}; regions are {', '.join(REGIONS)}.")
+        raise UtterError(f"There is no region {brief(str(unknown[0]))}; regions are {', '.join(REGIONS)}.")
     return names
+
+
+SCOPE = re.compile(r"(-?\d+(?:\.\d*)?)\s*(?:-|to)\s*(-?\d+(?:\.\d*)?)")
+AROUND = 0.25  # seconds beside a passage's fades in which the face comes to it and leaves it
+
+
+def check_scope(given: object) -> tuple[tuple[float, float] | int, ...]:
+    """The stretches of a scope: (start, end) in seconds, or the number of a passage, from 1. They may be written: "2-3.5, passage 1".
+    UtterError if it is none, or a stretch does not end after it starts."""
+    parts = [part for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+    found: list[tuple[float, float] | int] = []
+    try:
+        for part in parts:  # type: ignore[attr-defined]
+            text = part.strip().lower() if isinstance(part, str) else ""
+            if text.startswith("passage") or isinstance(part, int):
+                found.append(int(text.removeprefix("passage")) if text else part)
+                continue
+            matched = SCOPE.fullmatch(text)
+            if isinstance(part, str) and not matched:
+                raise ValueError(part)
+            start, end = map(float, matched.groups() if matched else part)
+            if not (math.isfinite(start) and math.isfinite(end)):
+                raise ValueError(part)
+            if end <= start:
+                raise UtterError(f"The scope {start:g} to {end:g} s must end after it starts.")
+            found.append((start, end))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UtterError(
+            "A scope is stretches in seconds such as 2-3.5 or 2-3.5,8-9, or passages by their number such as passage 1.", repr(error)
+        ) from error
+    if not found:
+        raise UtterError("The scope is empty; name a stretch in seconds such as 2-3.5, or leave it out.")
+    return tuple(found)
+
+
+def touched(passage: Passage) -> tuple[float, float]:
+    """The stretch that a change of a passage touches: the passage with its fades, and what the face needs to come to it."""
+    reach = passage.fade / 2 + AROUND
+    return passage.start - reach, passage.end + reach
 
 
 def check_owner(identity: tuple[float, ...] | None, head: str | None) -> None:
@@ -209,6 +251,55 @@ class PerformRequest(Request):
     seed: int = option(
         0, label="Seed", help="The same seed gives the same performance, another seed a new take", kind=int, low=-(2**63), high=2**63 - 1
     )
+    onto: str | None = option(
+        None,
+        label="Onto",
+        help="The present performance of the same voice and head (.npz): what lies outside the scope and the regions keeps every bit of it",
+        metavar="M.npz",
+        panel=False,
+        commands=(RUNTIME,),
+        path="always",
+    )
+    scope: tuple[tuple[float, float] | int, ...] | None = option(
+        None,
+        label="Scope",
+        help="What is performed anew, in seconds such as 2-3.5,8-9, or passages such as passage 1. Default: everything",
+        kind=tuple,
+        metavar="START-END",
+        panel=False,
+        commands=(RUNTIME,),
+        check=check_scope,
+    )
+    regions: tuple[str, ...] = option(
+        tuple(REGIONS),
+        label="Regions",
+        help=f"What of the face is performed anew: {', '.join(REGIONS)}. Default: all of it",
+        kind=tuple,
+        metavar="REGION,...",
+        panel=False,
+        commands=(RUNTIME,),
+        check=check_regions,
+    )
+    change: float = option(
+        1.0,
+        label="How Much May Change",
+        help="From a touch-up of the present performance at 0.2 to one that is free of it at 1",
+        kind=float,
+        low=0,
+        high=1,
+        panel=False,
+        commands=(RUNTIME,),
+    )
+    variations: int = option(
+        1,
+        label="Variations",
+        help="How many performances are made at once: of this seed, and of those that follow it",
+        kind=int,
+        low=1,
+        high=MOST_VARIATIONS,
+        panel=False,
+        commands=(RUNTIME,),
+    )
     head: str | None = option(
         None,
         label="Head",
@@ -265,6 +356,21 @@ class PerformRequest(Request):
         if not self.voice:
             raise UtterError("Choose a voice first.")
         check_owner(self.identity, self.head)
+        if not self.regions:
+            raise UtterError(f"No region is chosen; choose some of {', '.join(REGIONS)}.")
+        if not self.onto and (self.scope or set(self.regions) != set(REGIONS) or self.change < 1):
+            raise UtterError(
+                "A scope, regions or how much may change need the performance that is kept outside; name its Motion with --onto."
+            )
+        for number in (part for part in self.scope or () if isinstance(part, int)):
+            if not 1 <= number <= len(self.passages):
+                raise UtterError(f"The scope names passage {number}; {len(self.passages)} are given.")
+
+    def stretches(self) -> tuple[tuple[float, float], ...]:
+        """The scope in seconds; the whole voice where there is none."""
+        if self.scope is None:
+            return ((-math.inf, math.inf),)
+        return tuple(touched(self.passages[part - 1]) if isinstance(part, int) else part for part in self.scope)
 
 
 @dataclasses.dataclass(frozen=True)

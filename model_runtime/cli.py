@@ -55,6 +55,7 @@ from contract import (
     tasks_of,
     to_srt,
     to_vtt,
+    variation_files,
     words_for,
 )
 from model_runtime.cache import cache_folder
@@ -215,7 +216,7 @@ def each(args, tasks, check, do):
 
 def check(performer, task):
     """UtterError for what can be known to be wrong with a Task before anything is computed."""
-    from model_runtime.motion import load_pins
+    from model_runtime.motion import load_motion, load_pins
 
     check_task(task)
     request = asked(task.options, performer, task.source)
@@ -223,6 +224,11 @@ def check(performer, task):
         raise UtterError(f"The head {request.head} does not exist.")
     if request.pins:
         load_pins(request.pins, 1)
+    if request.onto:
+        load_motion(request.onto)
+    read = {same_place(path): path for path in (request.voice, request.pins, request.onto) if path}
+    for output in variation_files(task.output, request.variations)[1:]:
+        check_output(output, read)
 
 
 def perform_one(performer, task):
@@ -232,13 +238,17 @@ def perform_one(performer, task):
     voice = task.source
     if task.note:
         complain(f"{task.title}: {task.note}")
-    save_motion(performer.perform(asked(task.options, performer, voice), progress=show(voice), note=noting(voice)), task.output)
-    say(f"{voice} -> {task.output}")
+    motions = performer.variations(asked(task.options, performer, voice), progress=show(voice), note=noting(voice))
+    for motion, output in zip(motions, variation_files(task.output, len(motions))):
+        save_motion(motion, output)
+        say(f"{voice} -> {output}" + (f" (seed {motion.seed})" if len(motions) > 1 else ""))
 
 
 def asked(options, performer, voice):
     """The PerformRequest of a Namespace of options; the files that it names are read. UtterError for the first that cannot be used."""
     given = {name: value for name in OPTIONS if (value := getattr(options, name, None)) not in (None, "")}
+    if options.scope == "":  # not everything, then
+        given["scope"] = ()
     given["words"] = words_for(voice, given.get("words"))
     if options.passages:
         given["passages"] = read_passages(options.passages)
@@ -260,6 +270,8 @@ def named(args):
     jobs = plan(args.voices, args.output)
     if args.pins and len(jobs) > 1:
         raise UtterError("Pins belong to one voice; perform that voice alone.")
+    if args.onto and len(jobs) > 1:
+        raise UtterError("A present performance belongs to one voice; perform that voice alone.")
     if args.words and len(jobs) > 1 and not is_folder(args.words):
         raise UtterError("Words belong to one voice; for several name a folder of .txt or .srt files that are called as the voices are.")
     return [Task(str(voice), str(voice), output, args, "") for voice, output in jobs]

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from contract import (
     CHANNELS,
     FACE_ACTIONS,
     FPS,
+    REGIONS,
     SOUND_SUFFIXES,
     Cancelled,
     CaptureRequest,
@@ -22,14 +23,17 @@ from contract import (
     UtterError,
     Word,
     actions_in,
+    is_file,
     language_name,
     whisper_code,
 )
 from model_runtime.audio import RATE, load_voice
+from model_runtime.cores import alone
 from model_runtime.flame.actions import change, from_motion, on_builtin
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
+from model_runtime.memory import Memory, digest
 from model_runtime.motion import Motion, Pins, load_motion, load_pins
 
 if TYPE_CHECKING:
@@ -51,6 +55,17 @@ class Encoder(Protocol):
     def encode(self, samples: np.ndarray, progress: Callable[[float], None] = ...) -> np.ndarray: ...
 
 
+class Heard(NamedTuple):
+    """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling(): that of the
+    voice; the words that were found, and whether Utter found some of them itself."""
+
+    content: np.ndarray
+    states: np.ndarray | None
+    feeling: Callable[[], np.ndarray]
+    words: tuple[Word, ...]
+    transcribed: bool
+
+
 class Performer:
     """Holds the loaded models; loads each when it is first needed. Importing this module imports no torch."""
 
@@ -60,7 +75,7 @@ class Performer:
         self.plugged: tuple[object, tuple[Encoder, Generator]] | None = None
         self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
         self.loaded: tuple[object, Transcriber] | None = None  # the transcriber, and of which folder
-        self.heard: tuple[object, list[Line]] | None = None  # the last transcript, and of what
+        self.memory = Memory()  # what was heard and felt
         self.said: set[str] = set()  # by once()
 
     @cached_property
@@ -157,19 +172,20 @@ class Performer:
         progress: Callable[[float], None] = lambda fraction: None,
         note: Callable[[str], None] | None = None,
     ) -> "list[Line]":
-        """What is said in a voice, by its stretches: the last answer is kept, for a voice is performed again and again. note, if any, hears
-        where the transcriber does not know the language."""
-        path = Path(voice)
-        asked = path, path.stat().st_mtime_ns, len(samples), language, folder
-        if self.heard is None or self.heard[0] != asked:
+        """What is said in a voice, by its stretches; kept, for a voice is performed again and again. note, if any, hears where the transcriber
+        does not know the language."""
+
+        def transcribed() -> "tuple[Line, ...]":
             transcriber, code = self.transcriber(folder), whisper_code(language) if language else None
             if code and not transcriber.knows(code):
                 self.once(note, f"The transcriber does not know {language_name(str(language))}, and finds the language out.")
                 code = None
-            self.heard = asked, transcriber.transcribe(samples, content, code, progress)
+            found = tuple(transcriber.transcribe(samples, content, code, progress))
             if len(samples) > LONG * RATE:
                 self.loaded = None
-        return self.heard[1]
+            return found
+
+        return list(self.memory.recall(("lines", digest(voice), language, folder), transcribed))
 
     def once(self, note: Callable[[str], None] | None, sentence: str) -> None:
         """Let note, if any, hear a sentence that is true of many voices, the first time only."""
@@ -180,7 +196,7 @@ class Performer:
     def understand(
         self,
         request: PerformRequest,
-        samples: np.ndarray,
+        samples: Callable[[], np.ndarray],
         content: np.ndarray,
         progress: Callable[[float], None],
         note: Callable[[str], None] | None,
@@ -189,7 +205,7 @@ class Performer:
         from model_runtime.speech.transcript import without
 
         try:
-            return self.lines(request.voice, samples, content, request.language, request.transcriber, progress, note)
+            return self.lines(request.voice, samples(), content, request.language, request.transcriber, progress, note)
         except UtterError as error:
             self.once(note, without(error))
             return None
@@ -244,55 +260,51 @@ class Performer:
         cancelled: Callable[[], bool] = lambda: False,
         note: Callable[[str], None] = lambda sentence: None,
     ) -> Motion:
-        """The Motion at 30 fps that is asked for, in the basis of the request's head, with its face actions.
+        """The Motion at 30 fps that is asked for, in the basis of the request's head, with its face actions; of variations the first.
 
         progress(stage, fraction) hears of every step; cancelled() is asked at every step and raises Cancelled; note(sentence) hears
         where the words do not fit the voice. UtterError says what of the request cannot be used.
         """
-        from model_runtime.diffusion import sample
+        return self.variations(replace(request, variations=1), progress, cancelled, note)[0]
+
+    def variations(
+        self,
+        request: PerformRequest,
+        progress: Callable[[str, float], None] = lambda stage, fraction: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        note: Callable[[str], None] = lambda sentence: None,
+    ) -> list[Motion]:
+        """As perform(), as many as the request asks for: of its seed and those that follow it."""
+        from model_runtime.diffusion import redraw, sample
         from model_runtime.emotion.timeline import compose
-        from model_runtime.speech.content import resample
-        from model_runtime.speech.script import read_script
-        from model_runtime.speech.transcript import use
+        from model_runtime.scope import check_present, frames_in, redrawn
 
         def step(stage: str, fraction: float) -> None:
             if cancelled():
                 raise Cancelled
             progress(stage, fraction)
 
+        if self.device.type == "cpu":
+            alone()
         step("Reading the voice", 0.0)
-        samples = load_voice(request.voice)
-        frames = frame_count(len(samples))
-        script = read_script(request.words)
         if request.encoder:
             step("Loading the encoder", 0.01)
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
+        heard = self.hear(request, encoder, step, note)
+        content, states, frames = heard.content, heard.states, len(heard.content)
         pins = load_pins(request.pins, frames) if request.pins else None
         held = None  # face actions
         if pins is not None and pins.mask.shape[1] > CHANNELS:
             pins, held = pins.part(slice(CHANNELS)), pins.part(FACE_ACTIONS)
             held = held if held.mask.any() else None
-        step("Fitting the head", 0.02)
+        step("Fitting the head", 0.24)
         target, head_map, beta = self.fit(request.head)
         if request.identity is not None:
             beta = np.array(request.identity, np.float32)
+        present = check_present(load_motion(request.onto), target, self.builtin, frames) if request.onto else None
+        stretches = frames_in(request.stretches(), frames, note)
 
-        step("Listening", 0.05)
-        content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.1 * f))
-        states = None
-        if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
-            states, content = resample(content, FPS, frames), self.encoder.encode(samples)
-        listening = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
-        understand = partial(self.understand, request, samples, content, listening, note if not script else None)
-        asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
-        if request.language and not script and not asked:
-            self.once(note, "A language counts where there are words: write them down, or have them found out (in final quality).")
-        content, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, listening)
-        del understand
-        for sentence in sentences:
-            note(sentence)
-        content = resample(content, FPS, frames)
         step("Feeling", 0.25)
         prompt, passages = self.readable(request, note)
         watching = lambda stage, f: step(stage, 0.25)
@@ -300,39 +312,142 @@ class Performer:
         if prompt:
             base, prompted_base = np.tile(self.feelings.prompt(prompt), (frames, 1)), 1.0
         else:
-            base, prompted_base = self.feelings.voice(samples, frames), 0.0
+            base, prompted_base = heard.feeling(), 0.0
         feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings, clips)
         prompted = np.maximum(prompted, prompted_base)
-        del samples, base  # an hour of them is a third of a gigabyte
+        del base
 
-        def generate(pins: Pins | None, low: float, high: float) -> np.ndarray:
-            return sample(
-                generator,
-                content if states is None else states,
-                feeling,
-                prompted,
-                beta,
-                pins=pins,
-                seed=request.seed,
-                quality=request.quality,
-                progress=lambda stage, f: step("Performing", low + (high - low) * f),
-                cancelled=cancelled,
-                heard=content,
+        seeds = [(request.seed + 2**63 + number) % 2**64 - 2**63 for number in range(request.variations)]
+        given = content if states is None else states
+        performing = lambda low, high: lambda stage, f: step("Performing", low + (high - low) * f)
+
+        def around(generate: Callable[..., np.ndarray], pins: Pins | None, held: Pins | None) -> tuple[np.ndarray, np.ndarray, Any]:
+            """(Motion on the target, the same on the built-in head, face actions or None) as generate() gives it around what is held."""
+            if head_map is None and pins is not None and held is not None:
+                values, actions = generate_with_actions(generate, self.builtin, pins, held)
+                return values, values, actions
+            if head_map is not None and pins is not None:
+                return *generate_on_other_head(generate, self.builtin, head_map, beta, pins, held), None
+            own = generate(pins, 0.3, 0.97)
+            return own if head_map is None else head_map.apply(own, beta), own, None
+
+        def whole(number: int, seed: int) -> Motion:
+            share = lambda fraction: 0.3 + 0.67 * (number + (fraction - 0.3) / 0.67) / len(seeds)
+            values, own, actions = around(
+                lambda pins, low, high: sample(
+                    generator,
+                    given,
+                    feeling,
+                    prompted,
+                    beta,
+                    pins=pins,
+                    seed=seed,
+                    quality=request.quality,
+                    progress=performing(share(low), share(high)),
+                    cancelled=cancelled,
+                    heard=content,
+                ),
+                pins,
+                held,
             )
+            step("Writing", share(0.97))
+            actions = from_motion(self.builtin, own) if actions is None else actions
+            return Motion(values.astype(np.float32), FPS, target.basis, actions=actions)
 
-        actions = None
-        if pins is not None and held is not None and head_map is None:
-            values, actions = generate_with_actions(generate, self.builtin, pins, held)
-        elif head_map is None:
-            values = own = generate(pins, 0.3, 0.97)
-        elif pins is None:
-            own = generate(None, 0.3, 0.97)
-            values = head_map.apply(own, beta)
+        def anew(
+            number: int, part: slice, own: np.ndarray, inner: slice, pins: Pins | None, held: Pins | None
+        ) -> list[tuple[np.ndarray, np.ndarray]]:
+            def generate(seeds: list[int], pins: Pins | None, low: float, high: float) -> np.ndarray:
+                share = lambda fraction: 0.3 + 0.67 * (number + (fraction - 0.3) / 0.67) / len(stretches)
+                return redraw(
+                    generator,
+                    given[part],
+                    feeling[part],
+                    prompted[part],
+                    beta,
+                    own,
+                    inner.start,
+                    inner.stop,
+                    regions=request.regions,
+                    change=request.change,
+                    pins=pins,
+                    seeds=seeds,
+                    at=part.start,
+                    quality=request.quality,
+                    progress=performing(share(low), share(high)),
+                    cancelled=cancelled,
+                    heard=content[part],
+                )
+
+            if pins is None and held is None:
+                drawn = [values[inner] for values in generate(seeds, None, 0.3, 0.97)]
+                return [(values if head_map is None else head_map.apply(values, beta), values) for values in drawn]
+            found = [around(lambda *asked, seed=seed: generate([seed], *asked)[0], pins, held) for seed in seeds]
+            return [(values[inner], new[inner]) for values, new, _ in found]
+
+        if present is None or (stretches == [(0, frames)] and set(request.regions) >= set(REGIONS) and request.change == 1):
+            found = [whole(number, seed) for number, seed in enumerate(seeds)]
+        elif request.change == 0:
+            found = [present] * len(seeds)
         else:
-            values, own = generate_on_other_head(generate, self.builtin, head_map, beta, pins, held)
+            found = redrawn(anew, present, stretches, request.regions, request.change, len(seeds), self.builtin, head_map, beta, pins, held)
         step("Writing", 0.98)
-        actions = from_motion(self.builtin, own) if actions is None else actions
-        return Motion(values.astype(np.float32), FPS, target.basis, request.seed, request.voice, actions, tuple(words), transcribed)
+        return [
+            replace(motion, fps=FPS, seed=seed, voice=request.voice, words=heard.words, transcribed=heard.transcribed, filmed=False)
+            for motion, seed in zip(found, seeds)
+        ]
+
+    def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> "Heard":
+        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it."""
+        from model_runtime.speech.content import resample
+        from model_runtime.speech.script import read_script
+        from model_runtime.speech.transcript import use
+
+        script, known = read_script(request.words), self.memory.recall
+        read: list[np.ndarray] = []  # the voice, once it is needed; an hour of it is a quarter of a gigabyte
+
+        def samples() -> np.ndarray:
+            if not read:
+                read.append(load_voice(request.voice))
+            return read[0]
+
+        if not is_file(request.voice):
+            samples()  # says so
+        voice = digest(request.voice)
+        frames = known(("frames", voice), lambda: frame_count(len(samples())))
+        step("Listening", 0.05)
+        listening = lambda f: step("Listening", 0.05 + 0.1 * f)
+        encoded = lambda by: known(("content", voice, by.kind), lambda: by.encode(samples(), progress=listening))
+        states = None
+        content = encoded(encoder)
+        if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
+            states, content = resample(content, FPS, frames), encoded(self.encoder)
+        understanding = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
+        asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
+
+        if request.language and not script and not asked:
+            self.once(note, "A language counts where there are words: write them down, or have them found out (in final quality).")
+        told = note if not script else None
+        lacking = False  # whether there can be no transcript: why is said once, and may be mended at any time
+
+        def understand() -> "list[Line] | None":
+            nonlocal lacking
+            lines = self.understand(request, samples, content, understanding, told)
+            lacking = lines is None
+            return lines
+
+        def said() -> tuple[Any, ...]:
+            found, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, understanding)
+            return resample(found, FPS, frames), tuple(words), transcribed, tuple(sentences)
+
+        spoken = ("said", voice, encoder.kind, tuple(script), request.language, request.transcriber, asked)
+        found = known(spoken, said)
+        if lacking:
+            self.memory.forget(spoken)
+        for sentence in found[3]:
+            note(sentence)
+        felt = lambda: known(("feeling", voice), lambda: self.feelings.voice(samples(), frames))
+        return Heard(found[0], states, felt, found[1], found[2])
 
     def capture(
         self,

@@ -35,6 +35,7 @@ from contract import (
     UtterError,
     check_protocol,
     lacking,
+    variation_files,
 )
 
 GRACE = 2.0  # seconds a running job has to stop after stdin closed
@@ -200,8 +201,10 @@ class Worker:
         from model_runtime.motion import save_motion
 
         began, notes = time.monotonic(), list[str]()
-        motion = self.performer.perform(asked, self.progress(number), lambda: self.is_cancelled(number), notes.append)
-        save_motion(motion, asked.output)
+        motions = self.performer.variations(asked, self.progress(number), lambda: self.is_cancelled(number), notes.append)
+        motion, outputs = motions[0], variation_files(asked.output, len(motions))
+        for each, output in zip(motions, outputs):
+            save_motion(each, output)
         return PerformResult(
             event="result",
             id=number,
@@ -213,6 +216,7 @@ class Worker:
             words=list(motion.words),
             transcribed=motion.transcribed,
             notes=notes,
+            variations=[{"output": str(output), "seed": each.seed} for each, output in zip(motions, outputs)],
         )
 
     def capture(self, number: JobId, asked: CaptureRequest) -> CaptureResult:

@@ -23,12 +23,13 @@ WALL = {
 # never across a line. A new file or folder needs a place here.
 ORDER = {
     "model_runtime": (
-        ("cache", "checkpoints", "motion"),  # files: they know where they lie and what arrays they hold, not what for
+        ("cache", "checkpoints", "cores", "memory", "motion"),  # files, cores, what is kept: none knows what for
         ("flame", "audio"),  # heads and voices: each can be read, posed or heard with nothing else there
         ("capture",),  # what a camera saw, put on a head; needs the head, and the sound's time
         ("speech",),  # what is heard in a voice; needs the voice
         ("emotion",),  # hears a voice as well, by speech's features
         ("diffusion",),  # learned from Content and feelings, and poses lips to seal them
+        ("scope",),  # a part of a performance, on any head
         ("pipeline", "training"),  # both put the parts together: one to perform, one to learn; a performance needs no training
         ("worker",),  # a Performer behind a pipe
         ("cli",),  # starts a Performer or the worker

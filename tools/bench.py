@@ -182,7 +182,7 @@ def bench_ears(args):
                 listen = lambda: performer.transcriber(None).transcribe(samples, contents[0])
                 took.setdefault("the words", []).append(timed(listen, time.process_time))
                 for quality, transcribe, _ in asked:
-                    performer.heard = None
+                    performer.memory.kept.clear()
                     request = PerformRequest(voice=str(voice), quality=quality, transcribe=transcribe)
                     took.setdefault((quality, transcribe), []).append(timed(lambda: performer.perform(request), time.process_time))
             each = {name: statistics.median(seconds[1:]) for name, seconds in took.items()}
@@ -191,6 +191,36 @@ def bench_ears(args):
             for quality, transcribe, enough in asked:
                 with_ = "with its words found out" if transcribe == "on" else "without words"
                 yield f"{quality}, {with_}, {length} s of voice", length / each[quality, transcribe], "x real time", f">= {enough}"
+
+
+def bench_scope(args):
+    """From a request to the file, in a worker that has performed that voice: a part drawn anew, another seed; median of five."""
+    minute, ten = (seconds / (10 if args.quick else 1) for seconds in (60, 10))
+    with tempfile.TemporaryDirectory() as folder, running_worker(folder) as worker:
+        process = worker.hello["pid"]
+        voices = {length: str(write_voice(Path(folder) / f"{length:g}.flac", length)) for length in (minute, ten)}
+        for length, voice in voices.items():
+            ask(worker, "perform", voice=voice, output=f"{folder}/{length:g}.npz", quality="draft")
+        onto = {"voice": voices[minute], "onto": f"{folder}/{minute:g}.npz"}
+        short = [[minute / 3, minute / 3 + minute / 30]]
+        passage = [{"start": minute / 3, "end": minute / 3 + minute / 12, "prompt": "proud"}]
+        rows = (
+            (f"{minute / 30:g} s of {minute:g} s", onto | {"scope": short}, "< 0.5"),
+            (f"the brows of {minute / 30:g} s of {minute:g} s", onto | {"scope": short, "regions": ["brows"]}, "< 0.5"),
+            (f"a changed passage of {minute / 12:g} s of {minute:g} s", onto | {"scope": [1], "passages": passage}, "< 1"),
+            (f"four variations of {minute / 30:g} s of {minute:g} s", onto | {"scope": short, "variations": 4}, ""),
+            (f"another seed of {ten:g} s", {"voice": voices[ten]}, "< 0.5"),
+        )
+        for what, asked, enough in rows:
+            took, busy = [], []
+            for seed in range(1, 7):
+                began, worked = time.perf_counter(), processor_time(process)
+                ask(worker, "perform", output=f"{folder}/m.npz", quality="draft", seed=seed, **asked)
+                took.append(time.perf_counter() - began)
+                busy.append(worked and processor_time(process) - worked)
+            yield f"draft, {what}, median", statistics.median(took[1:]), "s", enough
+            if busy[0]:
+                yield f"draft, {what}, in processor time", statistics.median(busy[1:]), "s", ""
 
 
 def performed(folder, length, quality, transcribe="auto"):
@@ -278,6 +308,7 @@ BENCHES = {
     "worker": bench_worker,
     "ears": bench_ears,
     "perform": bench_perform,
+    "scope": bench_scope,
 }
 
 

@@ -93,6 +93,46 @@ def hold(
     return [frames[0], frames[-1]]
 
 
+def redo(
+    rig: "Rig", performance: np.ndarray, span: tuple[float, float], columns: Iterable[int], start_frame: float, *, fps: float | None = None
+) -> list[Any]:
+    """Put what columns of a performance [T,C] show in a span of scene frames onto the rig, in place of our keys there. The artist's keys
+    stay, and so does every key outside of the span. Returns the Actions. UtterError before anything is changed if it cannot be animated."""
+    check_free(rig)
+    rate = fps or scene_fps()
+    frames, samples = curves.resample(np.asarray(performance, np.float32), rate, start_frame, rig.lip_gap(performance))
+    unshare(rig)
+    inside = np.flatnonzero((frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP))
+    if not len(inside):
+        return actions(rig)
+    # Where a curve stood still it has no keys beside the span, and would lean towards it.
+    beside = frames[[k for k in (inside[0] - 1, inside[-1] + 1) if 0 <= k < len(frames)]]
+    moved = rig.moved(columns)
+    for track, column in rig.plan(samples).items():
+        if track in moved:
+            tracks.show(_curve(track), frames[inside], column[inside], beside)
+    for owner in rig.owners():
+        owner.update_tag()
+    return actions(rig)
+
+
+def twin(rig: "Rig", name: str) -> None:
+    """Let copies of our Actions be active on the rig, under that name; those that were stay as they are."""
+    for action in actions(rig):
+        copy = action.copy()
+        copy.name = name
+        for owner in rig.owners():
+            if owner.animation_data and owner.animation_data.action == action:
+                compat.attach(owner, copy)
+
+
+def selected(rig: "Rig") -> tuple[float, float] | None:
+    """The first and the last frame of the keys on our tracks that the artist selected, or None."""
+    found = [tracks.selected(curve) for track in rig.tracks() if (curve := tracks.find(track))]
+    chosen = np.concatenate(found) if found else np.zeros(0)
+    return (float(chosen.min()), float(chosen.max())) if len(chosen) else None
+
+
 def release(rig: "Rig", columns: Iterable[int]) -> int:
     """Let go of the captured keys of those columns: they become keys of ours, and of what only holds they go. Returns how many."""
     unshare(rig)
@@ -106,7 +146,12 @@ def release(rig: "Rig", columns: Iterable[int]) -> int:
 
 def captured(rig: "Rig") -> "dict[Track, tracks.Keys]":
     """The captured keys on the rig."""
-    found = {track: tracks.pins(curve, captured=True) for track in rig.tracks() if (curve := tracks.find(track))}
+    return held(rig, captured=True)
+
+
+def held(rig: "Rig", captured: bool = False) -> "dict[Track, tracks.Keys]":
+    """The artist's keys on the rig, or the captured ones of these."""
+    found = {track: tracks.pins(curve, captured) for track in rig.tracks() if (curve := tracks.find(track))}
     return {track: keys for track, keys in found.items() if len(keys["co"])}
 
 

@@ -19,8 +19,9 @@ OWNED = "utter_performance"  # custom property of Actions that we made: (frame o
 FIELDS = (
     *("co", "handle_left", "handle_right", "type", "interpolation", "easing"),
     *("handle_left_type", "handle_right_type", "back", "amplitude", "period"),
+    *("select_control_point", "select_left_handle", "select_right_handle"),
 )
-
+SELECTED = FIELDS[-3:]  # yes or no; of new keys no, though Blender selects them
 
 WHOLE = ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")  # numbers of these
 NEAR = 0.01  # frames: closer than this two keys are at the same
@@ -95,9 +96,13 @@ def held(curve: Any, captured: bool = False) -> np.ndarray:
 def pins(curve: Any, captured: bool = False) -> Keys:
     """The artist's keys on an F-curve, or the captured ones of these."""
     keys = read(curve)
+    return part(keys, keys["type"] == CAPTURED if captured else own(keys))
+
+
+def own(keys: Keys) -> np.ndarray:
+    """bool [K]: which keys are the artist's."""
     value = keys["co"][:, 1]
-    pin = (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
-    return part(keys, keys["type"] == CAPTURED if captured else pin)
+    return (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
 
 
 def part(keys: Keys, chosen: np.ndarray) -> Keys:
@@ -112,7 +117,7 @@ def read(curve: Any) -> Keys:
     keys = {}
     for field in FIELDS:
         wide = field in ("co", "handle_left", "handle_right")
-        array = np.zeros(n * (2 if wide else 1), np.int32 if field in WHOLE else np.float32)
+        array: np.ndarray = np.zeros(n * (2 if wide else 1), kind_of(field))
         points.foreach_get(field, array)
         keys[field] = array.reshape(n, 2) if wide else array
     return keys
@@ -152,14 +157,24 @@ def hold(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
     write(curve, joined(part(keys, (when < frames[0] - NEAR) | (when > frames[-1] + NEAR)), made(frames, column, CAPTURED)))
 
 
-def show(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
-    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames; the artist's stay."""
+def show(curve: Any, frames: np.ndarray, column: np.ndarray, beside: np.ndarray | None = None) -> None:
+    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames; the artist's stay. At the frames
+    beside, if any, keys of ours hold what it shows now, where there are none."""
     keys = read(curve)
-    when = keys["co"][:, 0]
-    own = pins(curve)
-    rest = part(keys, ((when < frames[0] - NEAR) | (when > frames[-1] + NEAR)) & ~near(when, own))
-    apart = ~near(frames, own)
-    write(curve, joined(joined(rest, made(frames[apart], column[apart], GENERATED)), own))
+    when, pinned = keys["co"][:, 0], own(keys)
+    kept = part(keys, pinned | (when < frames[0] - NEAR) | (when > frames[-1] + NEAR))
+    if beside is not None:
+        beside = beside[~near(beside, keys)]
+        now = np.array([curve.evaluate(frame) for frame in beside], np.float32)
+        kept = joined(kept, made(beside, now, GENERATED))
+    apart = ~near(frames, part(keys, pinned))
+    write(curve, joined(kept, made(frames[apart], column[apart], GENERATED)))
+
+
+def selected(curve: Any) -> np.ndarray:
+    """The frames of the keys on an F-curve that the artist selected."""
+    keys = read(curve)
+    return keys["co"][keys["select_control_point"], 0]
 
 
 def release(curve: Any) -> int:
@@ -206,7 +221,12 @@ def write(curve: Any, keys: Keys) -> None:
     points = curve.keyframe_points
     points.clear()
     points.add(len(keys["co"]))
-    for field, array in keys.items():
-        kind = np.int32 if field in WHOLE else np.float32
-        points.foreach_set(field, np.ascontiguousarray(array, kind).ravel())
+    unselected = {field: np.zeros(len(keys["co"])) for field in SELECTED}
+    for field, array in (unselected | keys).items():
+        points.foreach_set(field, np.ascontiguousarray(array, kind_of(field)).ravel())
     curve.update()
+
+
+def kind_of(field: str) -> type:
+    """The kind of number that a field of keys holds."""
+    return bool if field in SELECTED else np.int32 if field in WHOLE else np.float32

@@ -61,7 +61,9 @@ def place(scene, head):
     moved = rigs.armature(head) or head
     moved.location = scene.cursor.location
     at_home = not any(scene.cursor.location)
-    avoid = [obj for obj in scene.objects if obj.type == "MESH" and obj != head and (at_home or rigs.ready(obj)) and max(obj.dimensions) < ROOM]
+    avoid = [
+        obj for obj in scene.objects if obj.type == "MESH" and obj != head and (at_home or rigs.ready(obj)) and max(obj.dimensions) < ROOM
+    ]
     bpy.context.view_layer.update()
     boxes = [box(obj) for obj in avoid]
     least, most = box(head)

@@ -12,9 +12,9 @@ import numpy as np
 from .. import rigs
 from ..animation import bake
 from ..animation.obstacles import obstacles
-from ..contract import FPS, OPTIONS, PerformRequest, UtterError, frames_covering, options_of
+from ..contract import FPS, OPTIONS, PerformRequest, UtterError, frames_covering, options_of, seconds_at
 from ..work import jobs, paths
-from . import identity, passages, sequencer, takes, voice, words
+from . import identity, passages, scope, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "start")  # options that another panel shows
@@ -35,13 +35,20 @@ def usable(head: Any) -> Any:
 
 
 def perform_job(
-    scene: Any, head: Any, rediffuse: bool = False, encoder: str | None = None, transcriber: str | None = None, tracker: str | None = None
+    scene: Any,
+    head: Any,
+    rediffuse: bool = False,
+    encoder: str | None = None,
+    transcriber: str | None = None,
+    tracker: str | None = None,
+    variations: int = 1,
 ) -> jobs.Job:
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result: as a new take, to which captured keys go
     along.
 
-    rediffuse: keep the artist's keys exactly and renew what lies between them. encoder, transcriber: folders of speech models, tracker: its
-    file, None: the preferences' ones. UtterError if it cannot start.
+    rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. encoder, transcriber: folders
+    of speech models, tracker: its file, None: the preferences' ones. variations: more than one become takes, of the seeds that follow the
+    settings' one. UtterError if it cannot start.
     """
     take_over(head)
     settings, fps, rig = settings_of(head), bake.scene_fps(scene), usable(head)
@@ -49,11 +56,14 @@ def perform_job(
         raise UtterError(settings.refusal)
     voice.follow(scene, head)
     start, jaw = sequencer.begins(scene, head), settings.jaw
+    part = scope.part_of(scene, rig, settings, start, fps) if rediffuse and not scope.whole(settings) else None
     last = max((action.frame_range[1] for action in bake.actions(rig)), default=start)
     length = max(settings.frames, frames_covering((last - start) / fps, FPS) + 1)  # captured keys may be there before a performance
     pins = bake.read_pins(rig, start, length, fps=fps, captured=not rediffuse)
-    if rediffuse and not pins[1].any():
+    if rediffuse and part is None and variations == 1 and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")
+    if part is not None:
+        scope.check_voice(settings)
 
     asked = PerformRequest(
         **{
@@ -71,47 +81,87 @@ def perform_job(
     )
     folder = jobs.temporary_folder()
     asked = dataclasses.replace(asked, output=str(folder / "motion.npz"))
+    if variations > 1:
+        asked = dataclasses.replace(asked, variations=variations, seed=asked.seed + 1)
     if pins[1].any():
         np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1])
         asked = dataclasses.replace(asked, pins=str(folder / "pins.npz"))
+    times = (0.0, 0.0) if part is None else (seconds_at(part.first, fps, start), seconds_at(part.last, fps, start))
+    if part is not None:
+        scope.write_present(folder / "onto.npz", rig, start, fps, settings.frames)
+        asked = dataclasses.replace(
+            asked, onto=str(folder / "onto.npz"), scope=None if part.all else (times,), regions=part.regions, change=part.change
+        )
     references = jobs.Reference(scene), jobs.Reference(head)
 
     def apply(result):
         scene, head = (reference.get() for reference in references)
-        performance, rig = read_performance(result["output"]), rigs.rig_of(head)
+        made = result.get("variations") or [{"output": result["output"], "seed": asked.seed}]
+        performances, rig = [read_performance(each["output"]) for each in made], rigs.rig_of(head)
         notes = rig.separate()
         voice.follow(scene, head)  # the artist may have moved it meanwhile
-        start = sequencer.begins(scene, head)
-        if rediffuse or bake.only_captured(rig):
+        start, fps, settings = sequencer.begins(scene, head), bake.scene_fps(scene), settings_of(head)
+        several, before = len(made) > 1, len(settings.takes)
+        names = [f"{head.name} seed {each['seed']}" if several else None for each in made]
+        if part is not None:
+            renew(head, performances, names, (start + times[0] * fps, start + times[1] * fps), part.columns(), start, fps)
+        elif not several and (rediffuse or bake.only_captured(rig)):
             takes.own(head)
             rig.set_jaw(jaw)
-            bake.rebake(rig, performance, start, fps=bake.scene_fps(scene))
+            bake.rebake(rig, performances[0], start, fps=fps)
         else:
-            captured = bake.captured(rig)
+            kept = bake.held(rig, captured=not rediffuse)
             earlier = takes.set_aside(head)
             try:
                 rig.set_jaw(jaw)
-                bake.bake(rig, performance, start, fps=bake.scene_fps(scene), kept=captured)
+                for performance, name in zip(performances, names):
+                    takes.set_aside(head)
+                    bake.bake(rig, performance, start, fps=fps, name=name, kept=kept)
+                    takes.remember(head)
             except Exception:
                 takes.put_back(earlier)
                 raise
         takes.remember(head)
-        settings = settings_of(head)
+        frames = len(performances[0])
         words.keep(settings, result.get("words", ()), asked.voice)
-        settings.frames = len(performance)
-        voice.fit(scene, head, len(performance) / result["fps"])
+        settings.frames = frames
+        voice.fit(scene, head, frames / result["fps"])
         voice.include(scene, settings)
         told = *notes, *sequencer.sentences(scene, head), *obstacles(rig)[:3]
         result["notes"] = [*result.get("notes", ()), *told]
-        return f"Performed {len(performance) / result['fps']:.1f} s of voice in {result['seconds']:.1f} s."
+        if several:
+            settings.seed, settings.take = made[-1]["seed"], min(before, len(settings.takes) - 1)
+            return f"{len(made)} variations are takes now, of the seeds {made[0]['seed']} to {made[-1]['seed']}; choose one under Takes."
+        lasted = f"{frames / result['fps']:.1f} s of voice" if part is None else f"frames {part.first:.0f} to {part.last:.0f} anew"
+        return f"Performed {lasted} in {result['seconds']:.1f} s."
 
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)
 
 
+def renew(head, performances, names, span, columns, start, fps):
+    """Put a span of scene frames of a performance onto the head; of several each into a copy of what it performs, as a take."""
+    takes.own(head)
+    rig = rigs.rig_of(head)
+    if len(performances) == 1:
+        bake.redo(rig, performances[0], span, columns, start, fps=fps)
+        return
+    original = takes.set_aside(head)
+    try:
+        for performance, name in zip(performances, names):
+            takes.set_aside(head)
+            takes.put_back(original)
+            bake.twin(rig, name)
+            bake.redo(rig, performance, span, columns, start, fps=fps)
+            takes.remember(head)
+    except Exception:
+        takes.put_back(original)
+        raise
+
+
 def read_performance(path: Any) -> np.ndarray:
-    """What the worker wrote: a performance [T,117], Motion and the face actions beside it."""
+    """What the worker wrote: a performance [T,117], Motion and the face actions beside it; [T,65] where it has none."""
     with np.load(path, allow_pickle=False) as arrays:
-        return np.concatenate([arrays["motion"], arrays["actions"]], axis=1)
+        return np.concatenate([arrays[name] for name in ("motion", "actions") if name in arrays.files], axis=1)
 
 
 def perform_now(

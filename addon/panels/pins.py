@@ -6,7 +6,7 @@ from .. import rigs
 from ..animation import bake
 from ..animation.obstacles import obstacles
 from ..work import jobs
-from . import perform, takes
+from . import perform, scope, takes
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
 # For panels are drawn many times a second. Head's session uid -> pins, and whether some are captured; emptied whenever an Action changes.
@@ -57,26 +57,51 @@ def _after_update(_scene, depsgraph):
         del _told[head]
 
 
+def not_performed(head):
+    """Why there is nothing to perform anew on a head, or ""."""
+    if not_ready(head):
+        return not_ready(head)
+    if not bake.actions(rigs.rig_of(head)):
+        return "Perform first."
+    return "" if settings_of(head).voice else "Choose a voice first."
+
+
 class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
     bl_idname = "utter.rediffuse"
     bl_label = "Re-diffuse"
     bl_description = (
-        "Perform anew around your keys: keys that you set or changed stay exactly as they are, everything else makes room for them"
+        "Perform the scope anew around your keys: keys that you set or changed stay exactly as they are, everything else in the scope "
+        "makes room for them, and what lies outside keeps its keys. The same seed draws the same"
     )
 
     @classmethod
     def refusal(cls, context):
         head = chosen(context)
-        if head is not None and not_ready(head):
-            return not_ready(head)
-        if head is None or not bake.actions(rigs.rig_of(head)):
-            return "Perform first."
-        if not settings_of(head).voice:
-            return "Choose a voice first."
-        return "" if count(head) else "Set or change a key on the head's curves first."
+        if head is None or not_performed(head):
+            return not_performed(head) if head is not None else "Perform first."
+        if not scope.whole(settings_of(head)):
+            return scope.refusal(context.scene, settings_of(head))
+        return "" if count(head) else "Set or change a key on the head's curves first, or choose a scope."
 
     def job(self, context):
         return perform.perform_job(context.scene, chosen(context), rediffuse=True)
+
+
+class UTTER_OT_variations(Starts, bpy.types.Operator):
+    bl_idname = "utter.variations"
+    bl_label = "Variations"
+    bl_description = "Perform the scope anew several times at once, around your keys, each of another seed: every one becomes a take"
+
+    @classmethod
+    def refusal(cls, context):
+        head = chosen(context)
+        if head is not None and scope.whole(settings_of(head)):
+            return not_performed(head)
+        return UTTER_OT_rediffuse.refusal(context)
+
+    def job(self, context):
+        head = chosen(context)
+        return perform.perform_job(context.scene, head, rediffuse=True, variations=settings_of(head).variations)
 
 
 class UTTER_OT_clear(bpy.types.Operator):
@@ -136,7 +161,19 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
             text=f"{pins} {'keys' if pins > 1 else 'key'} of yours to keep." if pins else "None yet: edit a curve to pin it.",
             icon="KEYTYPE_KEYFRAME_VEC" if pins else "INFO",
         )
-        layout.operator("utter.rediffuse", icon="MOD_WAVE")
+        settings = settings_of(head)
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "scope")
+        column.column(align=True).prop(settings, "scope_regions", expand=True)
+        column.prop(settings, "scope_change", text="May Change", slider=True)
+        row = layout.row(align=True)
+        row.operator("utter.rediffuse", icon="MOD_WAVE")
+        row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
+        row = layout.row(align=True)
+        row.operator("utter.variations", text=f"{settings.variations} More", icon="DUPLICATE")
+        row.prop(settings, "variations", text="")
         layout.operator("utter.clear", icon="TRASH")
         if (told := in_the_way(head)) and jobs.Message.panel != "pins":  # else the button's answer says it
             jobs.draw_text(layout, told[0], context.region.width, icon="ERROR")
@@ -163,4 +200,4 @@ def unregister():
     _forget()
 
 
-CLASSES = (UTTER_OT_rediffuse, UTTER_OT_clear, UTTER_OT_why_still, UTTER_PT_pins)
+CLASSES = (UTTER_OT_rediffuse, UTTER_OT_variations, UTTER_OT_clear, UTTER_OT_why_still, UTTER_PT_pins)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..animation import tracks
 from ..animation.tracks import Track
+from ..contract import PERFORMANCE
 from . import sharing
 
 PROPERTY = "utter_head"  # of a FLAME head; not "utter": that is where the settings of the panel lie
@@ -77,6 +78,12 @@ class Rig(abc.ABC):
     def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
         """On which tracks those columns of a performance at scene frames [N,117] are held: {track: values [N]}. Sliders are widened to
         hold them. A column that this kind has no track for is left out."""
+
+    def moved(self, columns: Iterable[int]) -> set[Track]:
+        """The tracks that those columns of a performance move."""
+        samples = np.zeros((2, PERFORMANCE), np.float32)
+        samples[1, list(columns)] = 0.1
+        return {track for track, column in self.plan(samples).items() if column[0] != column[1]}
 
     def held_only(self) -> set[Track]:
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""

@@ -25,3 +25,10 @@ def sample(
     from model_runtime.diffusion.sampler import sample
 
     return sample(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, cancelled, heard)
+
+
+def redraw(generator, content30, feeling, prompted, beta, present, first, stop, **options):
+    """Draw frames and regions of a present performance anew -> float32 [n, T, 65]; see scope.redraw."""
+    from model_runtime.diffusion.scope import redraw
+
+    return redraw(generator, content30, feeling, prompted, beta, present, first, stop, **options)

@@ -32,11 +32,11 @@ MEASURED = 7  # of PLACES
 
 
 @torch.no_grad()
-def follow(generator, values, content, feeling, beta, pins):
+def follow(generator, values, content, feeling, beta, pins, weight=1.0):
     """values [T, 65] whose mouth moves with the curves of content [T, 59], where they are known; feeling [T, 130]. Near pins on the mouth
-    it stays as it is."""
+    it stays as it is. weight, or [T]: how much of the way it follows."""
     curves = content[:, MOUTH]
-    wanted = (curves != 0).any(1) * away(pins)
+    wanted = (curves != 0).any(1) * away(pins) * weight
     if not (wanted > 0).any():
         return values
     pose = posing(mouth_tensors(generator), beta)

@@ -4,11 +4,14 @@ The noisy Motion of the whole clip is one array; at every step the denoiser sees
 their predictions are blended, and the scheduler steps the whole. So windows agree at every step and there are no seams.
 """
 
+from contextlib import closing
+
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from contract import CHANNELS, EYES, JAW, LIDS, NECK, TONGUE, Cancelled, UtterError
+from model_runtime.cores import spread
 from model_runtime.diffusion.follow import follow
 from model_runtime.diffusion.generator import STEPS, WINDOW
 from model_runtime.diffusion.lips import mouth, seal
@@ -16,7 +19,8 @@ from model_runtime.diffusion.pins import HeldPins
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 OVERLAP = 30
-BATCH = 16  # windows denoised at once; each branch of the guidance counts as one
+BATCH = 16  # windows denoised at once on a graphics card; each branch of the guidance counts as one ...
+EACH = 8  # ... and by each core of a processor
 SAMPLER_STEPS = {"draft": 6, "final": 20}
 EMPHASIS = 0.5  # how far past the trained feeling a prompt pushes
 CLOSEST_JAW = -0.02  # radians
@@ -24,7 +28,7 @@ HEAD_CALM = 1.8  # frames, standard deviation
 EYES_CALM = 5  # frames, median
 
 
-def schedule(quality):
+def schedule(quality, begin=1.0):
     """The diffusers scheduler, its steps set: DPM-Solver++ (Lu et al. 2022) of second order, x0 prediction, cosine schedule (Nichol and
     Dhariwal 2021). A draft's steps are spaced by a cosine too: close together where noise is strong and slow movements are decided.
 
@@ -42,6 +46,8 @@ def schedule(quality):
         20 steps, trailing               0.008   1.3 mm   0.98   1.04
         another seed, 20 steps           0.052            0.96   0.96
 
+    begin: of the whole way from noise, where the steps start (SDEdit, Meng et al. 2022).
+
     At 20 steps (another seed, prompts in half of the frames) trailing keeps the lips better: 0.005, 0.99 against the cosine's 0.007, 0.98.
     """
     from diffusers import DPMSolverMultistepScheduler
@@ -56,13 +62,13 @@ def schedule(quality):
     )
     done = np.linspace(0, 1, SAMPLER_STEPS[quality], endpoint=False)
     left = np.cos(np.pi / 2 * done) if quality == "draft" else 1 - done  # the latter is what diffusers calls trailing
-    scheduler.set_timesteps(timesteps=[round(STEPS * share) - 1 for share in left])
+    scheduler.set_timesteps(timesteps=[round(STEPS * share * begin) - 1 for share in left])
     return scheduler
 
 
-def noise(T, seed, mouth=None, block=64):
-    """float32 [T, 65]: drawn per absolute frame, so a frame's noise does not depend on the length of the clip or the place of the
-    windows.
+def noise(T, seed, mouth=None, block=64, first=0):
+    """float32 [T, 65] of the frames from first on: drawn per absolute frame, so a frame's noise does not depend on the length of the clip
+    or the place of the windows.
 
     mouth [65, k], orthonormal: in these directions the draw is the same for every seed. The draw of each seed is N(0, I) still
     (an orthogonal split of two such draws), so takes differ in brows, head and gaze and agree on what the lips do. Six seeds of
@@ -71,8 +77,9 @@ def noise(T, seed, mouth=None, block=64):
 
     def draw(key, lane):
         stream = lambda number: np.random.Generator(np.random.Philox(key=key, counter=[0, number, lane, 0]))
-        blocks = [stream(number).standard_normal((block, CHANNELS), np.float32) for number in range(-(-T // block))]
-        return torch.from_numpy(np.concatenate(blocks)[:T])
+        begin, end = first // block, -(-(first + T) // block)
+        blocks = [stream(number).standard_normal((block, CHANNELS), np.float32) for number in range(begin, end)]
+        return torch.from_numpy(np.concatenate(blocks)[first - begin * block :][:T])
 
     own = draw(int(seed) % 2**64, 0)
     if mouth is None:
@@ -123,6 +130,21 @@ def sample(
     heard [T, 59]: Content that the mouth follows and that seals the lips where content30 is hidden states; None: neither.
     UtterError if the arrays' lengths differ, a number in them is not finite, or the generator learned from another encoder.
     """
+    content, feeling, prompted, beta = arranged(generator, content30, feeling, prompted, beta)
+    pins = HeldPins(pins, len(content), generator.mean.cpu(), generator.std.cpu())
+    clean = diffuse(generator, content, feeling, prompted, beta, pins, [seed], quality, progress, cancelled)[0]
+    values = clean * generator.std.cpu() + generator.mean.cpu()
+    heard = content if content.shape[1] == CONTENT else heard
+    if heard is not None:
+        heard = torch.as_tensor(np.asarray(heard, np.float32))
+        values = seal(generator, follow(generator, values, heard, feeling, beta, pins), heard, beta, pins)
+    values = limit(values)
+    progress("diffusing", 1.0)
+    return pins.put_back(values).numpy().astype(np.float32)
+
+
+def arranged(generator, content30, feeling, prompted, beta):
+    """What sample() is given, as torch arrays; UtterError as there."""
     content, feeling, prompted, beta = (torch.as_tensor(np.asarray(x, np.float32)) for x in (content30, feeling, prompted, beta))
     T = len(content)
     if T == 0 or len(feeling) != T or len(prompted) != T:
@@ -137,8 +159,15 @@ def sample(
         )
     if not all(x.isfinite().all() for x in (content, feeling, prompted, beta)):
         raise UtterError("The voice or the feeling holds numbers that are not finite; choose another recording.")
-    mean, std = generator.mean.cpu(), generator.std.cpu()
-    pins = HeldPins(pins, T, mean, std)
+    return content, feeling, prompted, beta
+
+
+def diffuse(generator, content, feeling, prompted, beta, pins, seeds, quality, progress, cancelled, first=0, kept=None):
+    """Draws of clean normalised Motion [n, T, 65], one for each of seeds; the arguments as sample() has them, but pins: HeldPins.
+
+    first: which frame of the voice the arrays begin with. kept: scope.Kept, of what the draws are to keep.
+    """
+    T = len(content)
     diffuses = generator.denoiser.diffuses  # if not: no noise, one pass, no guidance
     weights = guidance(prompted if diffuses else torch.zeros(T))
     starts, fade = windows(T)
@@ -147,39 +176,43 @@ def sample(
     for start in starts:
         cover[start : start + W, 0] += fade
     # Every window, in each branch that has weight in it: without a prompt that is one branch.
-    todo = [(start, k) for start in starts for k in range(3) if weights[start : start + W, k].abs().max() > 1e-4]
-    scheduler = schedule(quality) if diffuses else None
+    branches = [(start, k) for start in starts for k in range(3) if weights[start : start + W, k].abs().max() > 1e-4]
+    cut = lambda todo, size: [todo[begin : begin + size] for begin in range(0, len(todo), size)]
+    draws = [[(n, start, k) for start, k in branches] for n in range(len(seeds))]
+    processor = torch.device(generator.device).type == "cpu"
+    # On a processor a draw's batches are its own: rounding depends on a batch's size, and one of several draws is as it would be alone.
+    batches = [batch for draw in draws for batch in cut(draw, EACH)] if processor else cut([part for draw in draws for part in draw], BATCH)
+    scheduler = schedule(quality, 1.0 if kept is None else kept.begin) if diffuses else None
     timesteps = scheduler.timesteps if scheduler else torch.tensor([STEPS - 1])
-    x = noise(T, seed, mouth(generator)) if scheduler else torch.zeros(T, CHANNELS)
+    x = torch.zeros(len(seeds), T, CHANNELS)
+    if scheduler:
+        x = torch.stack([noise(T, seed, mouth(generator), first=first) for seed in seeds])
+        x = x if kept is None else kept.start(x, scheduler, timesteps[0])
+    seen_pins = (pins.values, pins.mask) if kept is None else kept.shown(pins)
     for number, step in enumerate(timesteps):
-        clean = torch.zeros(T, CHANNELS)
-        for first in range(0, len(todo), BATCH):
+        clean = torch.zeros_like(x)
+
+        def predict(batch, x=x, step=step):
             if cancelled():
                 raise Cancelled
-            progress("diffusing", (number + first / len(todo)) / len(timesteps))
-            batch = todo[first : first + BATCH]
-            seen = denoise(
-                generator,
-                [k for _, k in batch],
-                step,
-                beta,
-                *(torch.stack([a[s : s + W] for s, _ in batch]) for a in (x, content, feeling, pins.values, pins.mask)),
-            )
-            for (start, k), window in zip(batch, seen):
-                clean[start : start + W] += window * (weights[start : start + W, k] * fade)[:, None]
-        clean = pins.hold(steady(clean / cover))
+            noisy = torch.stack([x[n, s : s + W] for n, s, _ in batch])
+            given = (torch.stack([a[s : s + W] for _, s, _ in batch]) for a in (content, feeling, *seen_pins))
+            return denoise(generator, [k for *_, k in batch], step, beta, noisy, *given)
+
+        with closing(spread(predict, batches, processor)) as predictions:
+            for done, (batch, seen) in enumerate(zip(batches, predictions)):
+                progress("diffusing", (number + done / len(batches)) / len(timesteps))
+                for (n, start, k), window in zip(batch, seen):
+                    clean[n, start : start + W] += window * (weights[start : start + W, k] * fade)[:, None]
+        for n, own in enumerate(clean / cover):
+            own = steady(own)
+            clean[n] = pins.hold(own) if kept is None else kept.around(pins, own)
         if scheduler:
             x = scheduler.step(clean, step, x).prev_sample
-    values = clean * std + mean  # the last prediction: what x is at the end, without rounding
-    heard = content if content.shape[1] == CONTENT else heard
-    if heard is not None:
-        heard = torch.as_tensor(np.asarray(heard, np.float32))
-        values = seal(generator, follow(generator, values, heard, feeling, beta, pins), heard, beta, pins)
-    values = limit(values)
-    progress("diffusing", 1.0)
-    return pins.put_back(values).numpy().astype(np.float32)
+    return clean  # the last prediction: what x is at the end, without rounding
 
 
+@torch.no_grad()
 def denoise(generator, branches, step, beta, *windows):
     """Predictions of clean Motion for n windows (noisy Motion, Content, Feeling, pins, mask: [n, W, ...]), each in its branch of the
     guidance [n] (0: G(), 1: G(A), 2: G(A, P)) -> [n, W, 65] on the CPU."""

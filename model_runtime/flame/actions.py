@@ -33,10 +33,10 @@ def to_motion(head, actions):
     return values
 
 
-def from_motion(head, values):
+def from_motion(head, values, start=None):
     """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, each channel weighted by how far
     it moves the face. The neck is no face action and is left out. Of actions that undo each other (jawLeft, jawRight) only one is
-    used."""
+    used. start [T,52]: where the search begins; None: at rest."""
     motions = _motions(head)
     values = np.asarray(getattr(values, "values", values), np.float32)
     weight = _channel_weights(head)
@@ -45,9 +45,10 @@ def from_motion(head, values):
     hessian[np.diag_indices_from(hessian)] *= 1 + 1e-6  # so that there is one answer even if an action moves nothing, or two move the same
     hessian[np.diag_indices_from(hessian)] += 1e-9
     out = np.empty((len(motions), len(values)), np.float32)
-    for start in range(0, len(values), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        out[:, part] = bounded(hessian, weighted @ (values[part] * weight).T)
+    for first in range(0, len(values), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        begin = None if start is None else start[part].T.astype(np.float64)
+        out[:, part] = bounded(hessian, weighted @ (values[part] * weight).T, begin)
     return np.ascontiguousarray(out.T)
 
 

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from contract import UtterError
 from model_runtime import checkpoints
 from model_runtime.audio import RATE
+from model_runtime.cores import spread
 from model_runtime.speech import features
 from model_runtime.speech.content import ARTICULATORY, COLUMNS, CURVES, FPS, HOP, MOUTH, NAMES, PHONES, PROSODY, SHIPPED, frames_of
 
@@ -178,16 +179,22 @@ class Encoder:
         samples = np.ascontiguousarray(samples, np.float32)
         heard = np.zeros((frames_of(len(samples)), MOUTH.stop), np.float32)
         level = features.loud_level(features.loudness(samples))
-        for first in range(0, len(heard), CHUNK):
-            last = min(first + CHUNK, len(heard))
-            start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
-            piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
-            logits, mouth = (x[0, first - start : last - start] for x in self.network(log_mel(piece, level)[None]))
+        for first, last, logits, mouth in spread(
+            lambda first: self.window(samples, first, len(heard), level), range(0, len(heard), CHUNK), self.device.type == "cpu"
+        ):
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
             heard[first:last, MOUTH] = mouth.cpu().numpy()
             progress(last / len(heard))
         return heard
+
+    @torch.inference_mode()
+    def window(self, samples, first, count, level):
+        """(first, last, logits, mouth curves) of the Content frames from first to before last, of count that the samples have."""
+        last = min(first + CHUNK, count)
+        start, stop = max(first - EDGE, 0), min(last + EDGE, count)
+        piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
+        return first, last, *(x[0, first - start : last - start] for x in self.network(log_mel(piece, level)[None]))
 
     def encode(self, samples, progress=lambda fraction: None):
         """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""

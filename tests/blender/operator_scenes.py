@@ -22,8 +22,8 @@ VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
 if not addon._undo:  # scenes of both may be played together
     addon.register()
 from addon.animation import bake  # noqa: E402
-from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import base, passages, perform, pins, takes, voice, words  # noqa: E402
+from addon.panels import head as heads_room  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.work import jobs, log, paths  # noqa: E402

@@ -94,7 +94,7 @@ def test_every_command_takes_every_column(tmp_path):
     kept, note = usable(asked, RUNTIME)
     assert set(asked) - set(kept) == {"start", "jaw"} and "start and jaw" in note
     kept, note = usable(asked, BLENDER)
-    assert set(asked) - set(kept) == {"pins"} and "pins" in note
+    assert set(asked) - set(kept) == {"pins", "onto", "scope", "regions", "change", "variations"} and "pins" in note
     assert usable({"voice": "a.wav", "seed": "1"}, BLENDER) == ({"voice": "a.wav", "seed": "1"}, "")
 
 

@@ -19,6 +19,11 @@ WHOLE = {
     "pins": "p.npz",
     "quality": "draft",
     "seed": 7,
+    "onto": "present.npz",
+    "scope": [[1, 2.5], 1],
+    "regions": ["brows", "head"],
+    "change": 0.3,
+    "variations": 2,
     "identity": [0.5] * 300,
     "encoder": "folder",
 }
@@ -29,6 +34,16 @@ def test_a_request_survives_the_pipe():
     assert request.passages == (Passage(0.0, 1.0, "proud", 0.5, 0.1),) and request.identity == (0.5,) * 300
     assert PerformRequest.from_message(json.loads(json.dumps(request.to_message()))) == request
     assert PerformRequest(voice="a.wav").to_message() == {"voice": "a.wav"}, "defaults stay unsaid"
+
+
+def test_a_scope_is_written_as_people_do():
+    passages = ({"start": 1, "end": 2, "prompt": "proud", "fade": 0.5},)
+    asked = lambda scope: PerformRequest(voice="a.wav", onto="m.npz", passages=passages, scope=scope).stretches()
+    assert asked("2-3.5") == asked(" 2.0 - 3.50 ,") == asked([[2, 3.5]]) == asked("2 to 3.5") == ((2.0, 3.5),)
+    assert asked("-1-2,4-5") == ((-1.0, 2.0), (4.0, 5.0))
+    assert asked("passage 1") == asked([1]) == asked("Passage1") == ((0.5, 2.5),)
+    assert asked(None) == ((float("-inf"), float("inf")),)
+    assert PerformRequest(voice="a.wav", onto="m.npz", regions="brows, head").regions == ("brows", "head")
 
 
 def test_a_request_does_not_change():
@@ -49,6 +64,18 @@ def test_a_request_does_not_change():
         ({"seed": 10**30}, "Seed is from -9223372036854775808 to 9223372036854775807, not 1000"),
         ({"seed": 10**400}, "Seed is a whole number"),
         ({"output": ""}, "names no output"),
+        ({"scope": "1"}, "A scope is stretches in seconds such as 2-3.5"),
+        ({"scope": "1-2-3"}, "A scope is stretches in seconds such as 2-3.5"),
+        ({"scope": [[1, float("nan")]]}, "A scope is stretches in seconds such as 2-3.5"),
+        ({"scope": [[1, 2, 3]]}, "A scope is stretches in seconds such as 2-3.5"),
+        ({"scope": {"start": 1}}, "A scope is stretches in seconds such as 2-3.5"),
+        ({"scope": 5}, "A scope is stretches in seconds such as 2-3.5"),
+        ({"scope": [[2, 1]]}, "The scope 2 to 1 s must end after it starts."),
+        ({"scope": []}, "The scope is empty"),
+        ({"scope": [2]}, "The scope names passage 2; 1 are given."),
+        ({"scope": [[1, 2]], "onto": None}, "name its Motion with --onto"),
+        ({"regions": [3]}, "There is no region 3"),
+        ({"variations": 33}, "Variations is from 1 to 32, not 33."),
         ({"quality": "best"}, "Quality is draft or final, not best."),
         ({"identity": [1, 2]}, "list of 300 numbers"),
         ({"identity": ["x"] * 300}, "list of 300 numbers"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from contract import LOGGER
+from contract import LOGGER, NECK
 from model_runtime import cli
 from model_runtime.flame import lbs
 from model_runtime.flame.actions import to_motion
@@ -40,6 +40,36 @@ def test_same_seed_same_curves(performed, short_voice, tmp_path):
     first, again, other = (load_motion(p).values for p in (performed, tmp_path / "again.npz", tmp_path / "other.npz"))
     assert np.array_equal(first, again)
     assert np.abs(first - other).max() > 0.1
+
+
+def test_a_scope_and_its_variations_go_to_files_of_their_own(performed, short_voice, tmp_path, capsys):
+    common = ("perform", short_voice, "--quality", "draft", "--device", "cpu", "--onto", performed)
+    was = load_motion(performed).values
+    assert run(*common, "-o", tmp_path / "v.npz", "--scope", "0.5-1.5", "--seed", 8, "--variations", 3) == 0
+    files = [tmp_path / name for name in ("v.npz", "v_take2.npz", "v_take3.npz")]
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+    for seed, path in enumerate(files, 8):
+        now = load_motion(path)
+        assert (now.seed == seed and f"{path} (seed {seed})" in capsys.readouterr().out) or seed > 8
+        outside = np.r_[0:15, 46:60]
+        assert now.values[outside].tobytes() == was[outside].tobytes() and (now.values[16:45] != was[16:45]).any()
+    assert run(*common, "-o", tmp_path / "v_take2.npz", "--onto", tmp_path / "v.npz", "--scope", "0.5-1", "--regions", "brows,head") == 0
+    assert run(*common, "-o", performed, "--scope", "0.5-1.5") == 2 and "would replace" in capsys.readouterr().err
+    assert run(*common, "-o", tmp_path / "x.npz", "--onto", tmp_path / "v_take2.npz", "--scope", "") == 2
+    assert "The scope is empty" in capsys.readouterr().err
+    (tmp_path / "clash_take2.npz").write_bytes(files[0].read_bytes())
+    clash = ("--onto", tmp_path / "clash_take2.npz", "-o", tmp_path / "clash.npz", "--variations", 2, "--scope", "0.5-1")
+    assert run(*common, *clash) == 2 and "would replace" in capsys.readouterr().err
+    assert run(*common, short_voice, "-o", f"{tmp_path}/several/") == 2 and "belongs to one voice" in capsys.readouterr().err
+
+
+def test_a_list_has_columns_of_scopes(performed, short_voice, tmp_path):
+    rows = f"voice,quality,onto,scope,regions,change,variations,out\n{short_voice},draft,{performed},0.5-1.5,head,0.5,2,a\n"
+    (tmp_path / "l.csv").write_text(rows, encoding="utf-8")
+    assert run("perform", "--list", tmp_path / "l.csv", "--device", "cpu") == 0
+    for name in ("a.npz", "a_take2.npz"):
+        moved = load_motion(tmp_path / name).values != load_motion(performed).values
+        assert moved[:, NECK].any() and not np.delete(moved, np.arange(65)[NECK], 1).any()
 
 
 def test_listen(short_voice, tmp_path):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from contract import ACTIONS, CHANNEL_NAMES, CHANNELS, EYES, FPS, JAW, LIDS, NECK, TONGUE
+from contract import CHANNEL_NAMES, CHANNELS, FPS, JAW, LIDS, NECK
 from model_runtime.flame import lbs
 from model_runtime.motion import Pins
 from model_runtime.speech.content import NAMES

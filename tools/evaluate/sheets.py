@@ -10,7 +10,6 @@ All pictures of a sheet are of one moment of the voice, so that only the feeling
 import tempfile
 from pathlib import Path
 
-import bpy  # isort: skip  (first: it brings numpy)
 import numpy as np
 
 from contract import ACTIONS, FPS, LIDS, PerformRequest
