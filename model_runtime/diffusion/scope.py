@@ -56,12 +56,13 @@ def ramp(first, stop, T):
 
 class Kept:
     """What the diffusion keeps of a present performance: normalised values [T, 65], weight [T] and the regions' part [65, 65] of changes.
+    edge [T]: that weight, where all may change.
 
     begin: how far from it the steps start, up to 1: pure noise."""
 
-    def __init__(self, values, weight, regions, begin, mean, std):
+    def __init__(self, values, weight, edge, regions, begin, mean, std):
         self.values = ((values - mean) / std).clamp(-SANE, SANE)
-        self.weight = weight[:, None]
+        self.weight, self.edge = weight[:, None], edge[:, None]
         units = torch.from_numpy(part(load_head(), regions))
         self.part = None if set(regions) >= set(REGIONS) else std[:, None] * units / std
         self.begin = begin
@@ -83,7 +84,7 @@ class Kept:
         """The prediction [T, 65] laid over what is kept, and HeldPins in it: what they bring along fades towards the edges as all else."""
         change = clean - self.values
         clean = self.values + self.weight * (change if self.part is None else change @ self.part)
-        return torch.where(pins.mask > 0, pins.values, clean + self.weight * (pins.hold(clean.clone()) - clean))
+        return torch.where(pins.mask > 0, pins.values, clean + self.edge * (pins.hold(clean.clone()) - clean))
 
 
 @torch.no_grad()
@@ -116,14 +117,15 @@ def redraw(
     content, feeling, prompted, beta = sampler.arranged(generator, content30, feeling, prompted, beta)
     T, mean, std = len(content), generator.mean.cpu(), generator.std.cpu()
     present = torch.as_tensor(np.asarray(present, np.float32))
-    weight = torch.from_numpy(ramp(first, stop, T)) * min(1.0, change / LEAST)
+    edge = torch.from_numpy(ramp(first, stop, T))
+    weight = edge * min(1.0, change / LEAST)
     within = torch.zeros(T, dtype=torch.bool)
     within[first:stop] = True
     if pins is not None:
         pins = Pins(pins.values, pins.mask & within.numpy()[:, None])
     start, end = window(first, stop, T)
     seen = slice(start, end)
-    kept = Kept(present[seen], weight[seen], regions, max(change, LEAST), mean, std)
+    kept = Kept(present[seen], weight[seen], edge[seen], regions, max(change, LEAST), mean, std)
     clean = sampler.diffuse(
         generator,
         content[seen],

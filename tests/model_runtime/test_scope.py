@@ -198,6 +198,15 @@ def test_held_keys_inside_are_met_and_those_outside_are_as_they_are(present, ane
     assert motion.actions[outside].tobytes() == present[0].actions[outside].tobytes()
 
 
+def test_neighbours_follow_a_key_however_little_may_change(present, anew, tmp_path):
+    values, mask = np.zeros((2, len(present[0].values), 65), np.float32)
+    values[135, NECK.start], mask[135, NECK.start] = present[0].values[135, NECK.start] + 0.2, 1
+    np.savez(tmp_path / "pins.npz", values=values, mask=mask > 0)
+    (motion,) = anew(scope="3-6", change=0.1, pins=str(tmp_path / "pins.npz"))
+    moved = (motion.values - present[0].values)[:, NECK.start]
+    assert motion.values[135, NECK.start] == values[135, NECK.start] and moved[[133, 137]].min() > 0.1
+
+
 @pytest.mark.slow
 def test_on_another_head(performer, present, tmp_path):
     cases.inputs(ROOT, tmp_path)
