@@ -173,27 +173,38 @@ class Encoder:
         self.network, self.device = network.eval().to(device), device
 
     @torch.inference_mode()
-    def hear(self, samples, progress=lambda fraction: None):
-        """What encode() gives without prosody, float32 [frames_of(N), 56], of float32 [N] at 16 kHz."""
+    def listen(self, samples):
+        """What the heads read of float32 [N] at 16 kHz, window by window: (first, last, beside [1, n, READ], its part of the Content frames
+        from first to before last: a slice)."""
         samples = np.ascontiguousarray(samples, np.float32)
-        heard = np.zeros((frames_of(len(samples)), MOUTH.stop), np.float32)
+        frames = frames_of(len(samples))
         level = features.loud_level(features.loudness(samples))
-        for first in range(0, len(heard), CHUNK):
-            last = min(first + CHUNK, len(heard))
-            start, stop = max(first - EDGE, 0), min(last + EDGE, len(heard))
+        for first in range(0, frames, CHUNK):
+            last = min(first + CHUNK, frames)
+            start, stop = max(first - EDGE, 0), min(last + EDGE, frames)
             piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
-            logits, mouth = (x[0, first - start : last - start] for x in self.network(log_mel(piece, level)[None]))
+            yield first, last, self.network.listen(log_mel(piece, level)[None]), slice(first - start, last - start)
+
+    @torch.inference_mode()
+    def hear(self, samples, progress=lambda fraction: None, hand=None):
+        """What encode() gives without prosody, float32 [frames_of(N), 56], of float32 [N] at 16 kHz."""
+        heard = np.zeros((frames_of(len(samples)), MOUTH.stop), np.float32)
+        for first, last, beside, own in self.listen(samples):
+            logits, mouth = self.network.head(beside)[0, own], self.network.mouth(beside)[0, own]
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
             heard[first:last, MOUTH] = mouth.cpu().numpy()
+            if hand is not None:
+                hand(beside[0, own])
             progress(last / len(heard))
         return heard
 
-    def encode(self, samples, progress=lambda fraction: None):
-        """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
+    def encode(self, samples, progress=lambda fraction: None, hand=None):
+        """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1; hand(heard
+        [n, READ]) hears what the heads read, window by window, so that who wants it, too, does not listen again."""
         samples = np.ascontiguousarray(samples, np.float32)
         content = np.empty((frames_of(len(samples)), COLUMNS), np.float32)
-        content[:, : MOUTH.stop] = self.hear(samples, progress)
+        content[:, : MOUTH.stop] = self.hear(samples, progress, hand)
         content[:, PROSODY] = features.prosody(samples)
         return content
 
