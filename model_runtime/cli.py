@@ -106,6 +106,7 @@ def parser():
 
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
+    add_arguments(sub, [OPTIONS["neutral_voice"], OPTIONS["speaker"]], RUNTIME)
 
     sub = verb("capture", capture, "filmed faces to Motion files: videos, photos (one frame), CSVs of ARKit curves (Live Link Face)")
     add_arguments(sub, CAPTURE_OPTIONS.values(), RUNTIME)
@@ -382,7 +383,7 @@ def feel(args):
 
     if Path(args.subject).suffix:
         args.subject = str(find_file(args.subject))
-    say(json.dumps(Performer(args.device).feel(args.subject)))
+    say(json.dumps(Performer(args.device).feel(args.subject, args.neutral_voice, args.speaker)))
 
 
 def capture(args):

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
     from model_runtime.diffusion.generator import Generator
     from model_runtime.emotion.feelings import Feelings
+    from model_runtime.emotion.hearing import Baseline
+    from model_runtime.speech.encoder import Encoder as ShippedEncoder
     from model_runtime.speech.transcribe import Line, Transcriber
+
+SPEAKER_MINUTES = 5  # of a speaker's recordings: more tell little more
 
 
 class Encoder(Protocol):
@@ -57,6 +61,7 @@ class Performer:
         self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
         self.loaded: tuple[object, Transcriber] | None = None  # the transcriber, and of which folder
         self.heard: tuple[object, list[Line]] | None = None  # the last transcript, and of what
+        self.measured: tuple[object, Baseline] | None = None  # a speaker's baseline, and of which recordings
         self.missing: set[str] = set()  # why there is no transcript, said once
 
     @cached_property
@@ -73,7 +78,7 @@ class Performer:
         return torch.device(name)
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> "ShippedEncoder":
         from model_runtime.speech.encoder import load_encoder
 
         return load_encoder(self.device)
@@ -82,7 +87,7 @@ class Performer:
     def feelings(self) -> "Feelings":
         from model_runtime.emotion import load_feelings
 
-        return load_feelings(self.device)
+        return load_feelings(self.device, lambda: self.encoder)
 
     @cached_property
     def generator(self) -> "Generator":
@@ -264,10 +269,17 @@ class Performer:
             beta = np.array(request.identity, np.float32)
 
         step("Listening", 0.05)
-        content = encoder.encode(samples, progress=lambda f: step("Listening", 0.05 + 0.1 * f))
+        prompt, passages = self.readable(request, note)
+        hearing = None if prompt else self.feelings.hearing(samples)
+        listen = partial(self.encoder.encode, samples, hand=hearing)  # the feeling is heard in what the shipped encoder listens to
+        if encoder is self.encoder:
+            encode = listen
+        else:
+            encode = partial(encoder.encode, samples)
+        content = encode(progress=lambda f: step("Listening", 0.05 + 0.1 * f))
         states = None
         if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
-            states, content = resample(content, FPS, frames), self.encoder.encode(samples)
+            states, content = resample(content, FPS, frames), listen()
         listening = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
         understand = partial(self.understand, request, samples, content, listening, note if not script else None)
         asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
@@ -277,16 +289,17 @@ class Performer:
             note(sentence)
         content = resample(content, FPS, frames)
         step("Feeling", 0.25)
-        prompt, passages = self.readable(request, note)
         watching = lambda stage, f: step(stage, 0.25)
         clips = {path: self.clip(path, request.tracker, watching) for path in dict.fromkeys(p.clip for p in passages if p.clip)}
-        if prompt:
+        if hearing is None:
             base, prompted_base = np.tile(self.feelings.prompt(prompt), (frames, 1)), 1.0
         else:
-            base, prompted_base = self.feelings.voice(samples, frames), 0.0
+            heard = hearing.heard() if hearing.frames else self.feelings.hear(samples)
+            speaker = self.speaker(request.neutral_voice, request.speaker, note)
+            base, prompted_base = self.feelings.voice(heard, frames, speaker), 0.0
         feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings, clips)
         prompted = np.maximum(prompted, prompted_base)
-        del samples, base  # an hour of them is a third of a gigabyte
+        del samples, base, hearing, listen, encode  # an hour of them is a third of a gigabyte
 
         def generate(pins: Pins | None, low: float, high: float) -> np.ndarray:
             return sample(
@@ -366,6 +379,40 @@ class Performer:
             motion, _ = remembered(path, self.builtin, tracker, lambda fraction: progress("Following the face", fraction))
         return self.feelings.motion(motion.values)
 
+    def speaker(self, neutral: str | None, folder: str | None, note: Callable[[str], None] = lambda sentence: None) -> "Baseline | None":
+        """What the speaker of a voice is like: of a neutral recording, or else of a folder of recordings; None where neither is given.
+
+        At most SPEAKER_MINUTES are heard, the first ones by name. The last one is kept. UtterError where there is nothing to hear.
+        """
+        source = neutral or folder
+        if not source:
+            return None
+        path = Path(source)
+        if folder and not neutral and not path.is_dir():
+            raise UtterError(f"{path} is no folder; name the folder with the speaker's recordings.")
+        paths = (
+            [path] if neutral else sorted(p for p in path.iterdir() if p.suffix.lower() in SOUND_SUFFIXES and not p.name.startswith("."))
+        )
+        version = [(p, p.stat().st_mtime_ns if p.is_file() else None) for p in paths]
+        if self.measured is None or self.measured[0] != version:
+            heard, left = [], SPEAKER_MINUTES * 60 * RATE
+            for p in paths:
+                if left <= 0:
+                    break
+                try:
+                    samples = load_voice(p)[:left]
+                except UtterError as error:
+                    if neutral:
+                        raise
+                    note(f"{p.name} says nothing of the speaker: {error}")
+                    continue
+                left -= len(samples)
+                heard.append(self.feelings.hear(samples))
+            if not heard:
+                raise UtterError(f"{path} holds no recordings; name the folder with the speaker's recordings.")
+            self.measured = version, self.feelings.baseline(heard)
+        return self.measured[1]
+
     def readable(self, request: PerformRequest, note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
         """The request's prompt and passages; without the package that reads them, those alone that are names of emotions."""
         from model_runtime.emotion import LABELS
@@ -388,19 +435,23 @@ class Performer:
                 note(f'"{text[:40]}": {sentence}')
         return request.prompt, list(request.passages)
 
-    def feel(self, subject: str) -> dict[str, Any]:
+    def feel(self, subject: str, neutral_voice: str | None = None, speaker_folder: str | None = None) -> dict[str, Any]:
         """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file.
 
+        Of a voice also {"arousal": a}, 0 drowsy to 1 beside oneself; it is measured against a neutral voice or a speaker's folder.
         Of words also {"control": c}, 0 held back to 1 let go, and {"note": sentence} where there is something to say of them.
         """
-        path, prompt = Path(subject), None
+        path, prompt, arousal = Path(subject), None, None
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
         if path.suffix == ".npz":
             vector = self.feelings.motion(on_builtin(self.builtin, load_motion(path)).values)
         elif looks_like_file(subject):
             samples = load_voice(path)
-            vector = self.feelings.voice(samples, frame_count(len(samples))).mean(0)
+            heard, frames = self.feelings.hear(samples), frame_count(len(samples))
+            speaker = self.speaker(neutral_voice, speaker_folder)
+            vector = self.feelings.voice(heard, frames, speaker).mean(0)
+            arousal = float(self.feelings.arousal(heard, frames, speaker).mean())
         elif not subject.strip():
             raise UtterError("Say in words what to feel, or name a voice or a Motion file.")
         else:
@@ -411,6 +462,8 @@ class Performer:
             "emotion": {name: round(float(p), 4) for name, p in emotion.items()},
             "strength": round(float(strength), 4),
         }
+        if arousal is not None:
+            found["arousal"] = round(arousal, 4)
         if prompt is not None:
             found["control"] = round(float(prompt.control), 4)
             if prompt.sentence:

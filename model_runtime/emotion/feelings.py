@@ -1,7 +1,7 @@
 """Feelings: words, labels, voices and Motions as points of one space."""
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from model_runtime.emotion import hearing, reader, words
 from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.space import Space
 from model_runtime.emotion.words import SentenceEncoder
+from model_runtime.speech.encoder import load_encoder
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safetensors"
 WORDS, VOICE = PATH.with_name("words.safetensors"), PATH.with_name("voice.safetensors")
@@ -47,9 +48,10 @@ class Prompt(NamedTuple):
 class Feelings:
     """The trained space. Every method takes and returns numpy arrays; a vector's direction says which feeling, its length how much."""
 
-    def __init__(self, space, device="cpu", metadata=None):
+    def __init__(self, space, device="cpu", metadata=None, encoder=None):
+        """encoder: gives the speech encoder that listens to voices (speech/encoder.py); None: one of its own."""
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
-        self._sentences, self._encoders, self._reader, self._ears, self._listener = None, {}, None, None, None
+        self._sentences, self._encoders, self._reader, self._ears, self._encoder = None, {}, None, None, encoder
         self.read = lru_cache(maxsize=256)(self.read)  # asked for its sentence, then for its feeling, by each line of a batch
 
     def sentence_encoder(self):
@@ -179,12 +181,10 @@ class Feelings:
 
     def hear(self, samples):
         """samples float32 [N] at 16 kHz, any length -> hearing.Heard, in bounded memory. For `voice`, `arousal` and `baseline`."""
-        from model_runtime.speech.encoder import load_encoder
-
-        if self._listener is None:
-            self._listener = load_encoder(self.device)
+        if self._encoder is None:
+            self._encoder = cache(partial(load_encoder, self.device))
         found = self.hearing(samples)
-        for *_, beside, own in self._listener.listen(samples):
+        for *_, beside, own in self._encoder().listen(samples):
             found(beside[0, own])
         return found.heard()
 
@@ -246,11 +246,11 @@ class Feelings:
         return (self.point(found.scaled()) * found.strength).astype(np.float32)
 
 
-def load(path=PATH, device="cpu"):
+def load(path=PATH, device="cpu", encoder=None):
     """Read a checkpoint (safetensors only). UtterError if it is missing, damaged or of another version."""
     tensors, metadata = checkpoints.read(path, FORMAT)
     if json.loads(metadata.get("labels", "[]")) != list(LABELS):
         raise UtterError(f"{Path(path).name} belongs to another version of Utter; install the extension again.", str(metadata))
     space = Space()
     checkpoints.load_into(space, tensors, Path(path).name)
-    return Feelings(space, device, metadata)
+    return Feelings(space, device, metadata, encoder)
