@@ -28,6 +28,7 @@ SECONDS = 6  # of each calm clip
 PENALTY, ROUNDS = 0.06, 60  # of the squared weights; of L-BFGS
 SHARE = {"emodb": 1.0, "emogator": 0.5, "calm": 0.3, "noise": 0.1}  # how much a corpus counts
 VARIANTS = 3  # of EmoDB: as recorded, and twice as by other speakers in other rooms
+MOVED = 2  # how often each piece of acted speech is learned from as if a calm reader had spoken it
 TESTED = ("emodb_03", "emodb_10")
 # what is acted -> (shares of KINDS, arousal 0 to 1)
 ACTED = {
@@ -183,9 +184,9 @@ class Material:
             self.groups.setdefault(key, []).append(row)
         self.groups = {key: np.array(own) for key, own in self.groups.items()}
 
-    def baselines(self, rows, mode, mean, rng=None):
+    def baselines(self, rows, mode, mean, rng=None, moved=None):
         """What each of these pieces is measured against [n, READ]. mode: "self" (its clip), "all" (of its speaker), "neutral" (the
-        speaker's neutral clips, but itself), "any" (as it may be at work: drawn)."""
+        speaker's neutral clips, but itself), "any" (as it may be at work: drawn). moved [n, READ]: what was added to the pieces."""
         out = np.empty((len(rows), self.statistics.shape[1]), np.float32)
         for k, row in enumerate(rows):
             group = self.groups[self.speaker[row], self.variant[row]]
@@ -199,7 +200,21 @@ class Material:
                 few = int(rng.choice([0, 1, 2, 4, 999]))
                 chosen = group[own] if few == 0 else group if few >= len(group) else np.append(rng.choice(group, few, replace=False), row)
             seconds = self.seconds[chosen]
-            out[k] = (seconds @ self.statistics[chosen] + hearing.TRUST * mean) / (seconds.sum() + hearing.TRUST)
+            shift = 0 if moved is None else moved[k] * seconds.sum()
+            out[k] = (seconds @ self.statistics[chosen] + shift + hearing.TRUST * mean) / (seconds.sum() + hearing.TRUST)
+        return out
+
+    def elsewhere(self, rows, rng, split="train"):
+        """What to add [n, READ] to pieces of acted speech, so that they are of another speaker, in another language and room: the mean of
+        a calm reader of that split, less the speaker's own when neutral."""
+        calm = [own for key, own in self.groups.items() if self.acted[own[0]] == "calm" and self.split[own[0]] == split and len(own) > 2]
+        readers = np.stack([self.statistics[own].mean(0) for own in calm])
+        out = np.empty((len(rows), self.statistics.shape[1]), np.float32)
+        for key, group in self.groups.items():
+            here = np.array([(self.speaker[row], self.variant[row]) == key for row in rows])
+            if here.any():
+                neutral = group[self.acted[group] == "neutral"]
+                out[here] = readers[rng.integers(0, len(readers), here.sum())] - self.statistics[neutral].mean(0)
         return out
 
     def weights(self, rows):
@@ -230,7 +245,11 @@ def fit(material, rows, rounds=ROUNDS):
     rng, reader = np.random.default_rng(SEED), hearing.Reader()
     x = material.statistics[rows]
     mean, std = x.mean(0), x.std(0) + 1e-3
-    against = (x - material.baselines(rows, "any", mean, rng)) / std
+    spoken = np.repeat(rows[material.corpus[rows] == "emodb"], MOVED)
+    moved = np.concatenate([np.zeros_like(x), material.elsewhere(spoken, rng)])
+    rows = np.concatenate([rows, spoken])
+    x = material.statistics[rows] + moved
+    against = (x - material.baselines(rows, "any", mean, rng, moved)) / std
     x = torch.from_numpy(np.concatenate([(x - mean) / std, against], 1))
     shares, arousal, weight = (torch.from_numpy(y) for y in (material.shares[rows], material.arousal[rows], material.weights(rows)))
     matrix = torch.zeros(x.shape[1], hearing.COLUMNS, requires_grad=True)
@@ -253,11 +272,11 @@ def fit(material, rows, rounds=ROUNDS):
     return reader
 
 
-def read(reader, material, rows, mode):
-    """(shares of KINDS [n, 9], arousal [n]) of pieces, each measured against a baseline of that mode."""
+def read(reader, material, rows, mode, moved=None):
+    """(shares of KINDS [n, 9], arousal [n]) of pieces (with moved [n, READ] added), each measured against a baseline of that mode."""
     with torch.inference_mode():
-        statistics = torch.from_numpy(material.statistics[rows])
-        baselines = torch.from_numpy(material.baselines(rows, mode, reader.mean.numpy()))
+        statistics = torch.from_numpy(material.statistics[rows] + (0 if moved is None else moved))
+        baselines = torch.from_numpy(material.baselines(rows, mode, reader.mean.numpy(), moved=moved))
         logits = reader(statistics)[0] - reader(baselines)[1]
     return logits[:, :-1].softmax(1).numpy(), logits[:, -1].sigmoid().numpy()
 
