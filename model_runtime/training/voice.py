@@ -28,7 +28,7 @@ SECONDS = 6  # of each calm clip
 PENALTY, ROUNDS = 0.06, 60  # of the squared weights; of L-BFGS
 SHARE = {"emodb": 1.0, "emogator": 0.5, "calm": 0.3, "noise": 0.1}  # how much a corpus counts
 VARIANTS = 3  # of EmoDB: as recorded, and twice as by other speakers in other rooms
-MOVED = 2  # how often each piece of acted speech is learned from as if a calm reader had spoken it
+MOVED = 3  # how often each piece of acted speech is learned from as if a calm reader had spoken it
 TESTED = ("emodb_03", "emodb_10")
 # what is acted -> (shares of KINDS, arousal 0 to 1)
 ACTED = {

@@ -1,9 +1,9 @@
 """build.py evaluate --voices-felt: how well feelings are heard in the voices of speakers whom the reader has not heard.
 
-EmoDB is cross-validated: for each speaker a reader learns from all else (`training/voice.py`). "Moved": the same clips, to whose statistics
-the difference of a calm English reader of the split from that speaker is added, which stands in for acted English. Bursts and calm reading are of the split's
-speakers. Each clip is measured against a baseline of its speaker: of all their clips ("all"), of their neutral ones ("neutral"), of itself
-("self"). Clips count; "recall" is the mean over classes of how many are found.
+EmoDB is cross-validated: for each speaker a reader learns from all else (`training/voice.py`). "Moved": the same clips, to whose
+statistics the difference of a calm English reader of the split from that speaker is added, which stands in for acted English. Bursts and
+calm reading are of the split's speakers. Each clip is measured against a baseline of its speaker: of all their clips ("all"), of their
+neutral ones ("neutral"), of itself ("self"). Clips count; "recall" is the mean over classes of how many are found.
 """
 
 import numpy as np
