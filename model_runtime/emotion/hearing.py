@@ -29,7 +29,7 @@ FPS = 25  # frames
 STEP, AROUND = 6, 10  # frames between readings; steps of a window: 2.4 s
 TRUST = 8.0  # seconds of a speaker that count as much as what is known of speakers in general
 SHORT = 0.6  # seconds of voice below which less is felt
-CALM = 0.35  # of what is not calm, the share that calm reading has now and then (dev speakers)
+CALM = 0.5  # of what is not calm, the share that calm reading has now and then
 
 
 class Baseline(NamedTuple):
