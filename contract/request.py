@@ -242,6 +242,22 @@ class PerformRequest(Request):
         commands=(RUNTIME,),
         path="always",
     )
+    neutral_voice: str | None = option(
+        None,
+        label="Neutral Voice",
+        help="A recording of the same speaker who feels nothing in particular, a few sentences: what is heard in the voice is measured "
+        "against it. Empty: against the speaker's other recordings, or the voice itself",
+        metavar="VOICE",
+        path="always",
+    )
+    speaker: str | None = option(
+        None,
+        label="Speaker",
+        help="A folder of recordings of the same speaker, in which all kinds of feelings may occur: what is heard in the voice is measured "
+        "against them all. Neutral Voice goes before it",
+        metavar="FOLDER",
+        path="always",
+    )
     quality: str = option(
         "final",
         label="Quality",

@@ -121,6 +121,7 @@ def parser():
 
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
+    add_arguments(sub, [OPTIONS["neutral_voice"], OPTIONS["speaker"]], RUNTIME)
 
     sub = verb("capture", capture, "filmed faces to Motion files: videos, photos (one frame), CSVs of ARKit curves (Live Link Face)")
     add_arguments(sub, CAPTURE_OPTIONS.values(), RUNTIME)
@@ -423,7 +424,7 @@ def actions_csv(path, motion, weights, fps):
 
 
 def actions_json(path, motion, weights, fps):
-    """Rows of 6 decimals: a clip's numbers as any script reads them. neck: radians about x, y, z; eyes: left pitch, yaw, right pitch, yaw."""
+    """Rows of 6 decimals: a clip's numbers as any script reads them. neck: radians about x, y, z; eyes: pitch, yaw, left, then right."""
     rounded = lambda rows: np.round(rows.astype(float), 6).tolist()
     clip = {
         "fps": motion.fps,
@@ -445,7 +446,7 @@ def feel(args):
 
     if Path(args.subject).suffix:
         args.subject = str(find_file(args.subject))
-    say(json.dumps(Performer(args.device).feel(args.subject)))
+    say(json.dumps(Performer(args.device).feel(args.subject, args.neutral_voice, args.speaker)))
 
 
 def capture(args):

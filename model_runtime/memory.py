@@ -31,6 +31,9 @@ class Memory:
         self.kept.move_to_end(key)
         return self.kept[key]
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self.kept
+
     def forget(self, key: Hashable) -> None:
         """Let what there is for that key be made again."""
         self.kept.pop(key, None)

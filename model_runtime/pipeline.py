@@ -41,7 +41,11 @@ if TYPE_CHECKING:
 
     from model_runtime.diffusion.generator import Generator
     from model_runtime.emotion.feelings import Feelings
+    from model_runtime.emotion.hearing import Baseline
+    from model_runtime.speech.encoder import Encoder as ShippedEncoder
     from model_runtime.speech.transcribe import Line, Transcriber
+
+SPEAKER_MINUTES = 5  # of a speaker's recordings: more tell little more
 
 
 LONG = 600  # seconds of voice from which the transcriber is let go once it has heard: a third of a gigabyte, loaded again in a second
@@ -75,6 +79,7 @@ class Performer:
         self.plugged: tuple[object, tuple[Encoder, Generator]] | None = None
         self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
         self.loaded: tuple[object, Transcriber] | None = None  # the transcriber, and of which folder
+        self.measured: tuple[object, Baseline] | None = None  # a speaker's baseline, and of which recordings
         self.memory = Memory()  # what was heard and felt
         self.said: set[str] = set()  # by once()
 
@@ -92,7 +97,7 @@ class Performer:
         return torch.device(name)
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> "ShippedEncoder":
         from model_runtime.speech.encoder import load_encoder
 
         return load_encoder(self.device)
@@ -101,7 +106,7 @@ class Performer:
     def feelings(self) -> "Feelings":
         from model_runtime.emotion import load_feelings
 
-        return load_feelings(self.device)
+        return load_feelings(self.device, lambda: self.encoder)
 
     @cached_property
     def generator(self) -> "Generator":
@@ -172,8 +177,8 @@ class Performer:
         progress: Callable[[float], None] = lambda fraction: None,
         note: Callable[[str], None] | None = None,
     ) -> "list[Line]":
-        """What is said in a voice, by its stretches; kept, for a voice is performed again and again. note, if any, hears where the transcriber
-        does not know the language."""
+        """What is said in a voice, by its stretches; kept, for a voice is performed again and again. note, if any, hears where
+        the transcriber does not know the language."""
 
         def transcribed() -> "tuple[Line, ...]":
             transcriber, code = self.transcriber(folder), whisper_code(language) if language else None
@@ -291,7 +296,8 @@ class Performer:
             step("Loading the encoder", 0.01)
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
-        heard = self.hear(request, encoder, step, note)
+        prompt, passages = self.readable(request, note)
+        heard = self.hear(request, encoder, step, note, feels=not prompt)
         content, states, frames = heard.content, heard.states, len(heard.content)
         pins = load_pins(request.pins, frames) if request.pins else None
         held = None  # face actions
@@ -306,7 +312,6 @@ class Performer:
         stretches = frames_in(request.stretches(), frames, note)
 
         step("Feeling", 0.25)
-        prompt, passages = self.readable(request, note)
         watching = lambda stage, f: step(stage, 0.25)
         clips = {path: self.clip(path, request.tracker, watching) for path in dict.fromkeys(p.clip for p in passages if p.clip)}
         if prompt:
@@ -397,8 +402,11 @@ class Performer:
             for motion, seed in zip(found, seeds)
         ]
 
-    def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> "Heard":
-        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it."""
+    def hear(
+        self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None], feels: bool = True
+    ) -> "Heard":
+        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it. feels:
+        whether the voice's feeling will be asked for; the shipped encoder hears it on the way."""
         from model_runtime.speech.content import resample
         from model_runtime.speech.script import read_script
         from model_runtime.speech.transcript import use
@@ -417,7 +425,19 @@ class Performer:
         frames = known(("frames", voice), lambda: frame_count(len(samples())))
         step("Listening", 0.05)
         listening = lambda f: step("Listening", 0.05 + 0.1 * f)
-        encoded = lambda by: known(("content", voice, by.kind), lambda: by.encode(samples(), progress=listening))
+
+        def encoded(by: Encoder) -> np.ndarray:
+            hearing = (
+                self.feelings.hearing(samples())
+                if feels and by is self.encoder and ("content", voice, by.kind) not in self.memory
+                else None
+            )
+            more = {} if hearing is None else {"hand": hearing}
+            content: np.ndarray = known(("content", voice, by.kind), lambda: by.encode(samples(), progress=listening, **more))
+            if hearing is not None:
+                known(("told", voice), hearing.heard)
+            return content
+
         states = None
         content = encoded(encoder)
         if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
@@ -446,7 +466,11 @@ class Performer:
             self.memory.forget(spoken)
         for sentence in found[3]:
             note(sentence)
-        felt = lambda: known(("feeling", voice), lambda: self.feelings.voice(samples(), frames))
+
+        def felt() -> np.ndarray:
+            told = known(("told", voice), lambda: self.feelings.hear(samples()))
+            return self.feelings.voice(told, frames, self.speaker(request.neutral_voice, request.speaker, note))
+
         return Heard(found[0], states, felt, found[1], found[2])
 
     def capture(
@@ -498,6 +522,40 @@ class Performer:
             motion, _ = remembered(path, self.builtin, tracker, lambda fraction: progress("Following the face", fraction))
         return self.feelings.motion(motion.values)
 
+    def speaker(self, neutral: str | None, folder: str | None, note: Callable[[str], None] = lambda sentence: None) -> "Baseline | None":
+        """What the speaker of a voice is like: of a neutral recording, or else of a folder of recordings; None where neither is given.
+
+        At most SPEAKER_MINUTES are heard, the first ones by name. The last one is kept. UtterError where there is nothing to hear.
+        """
+        source = neutral or folder
+        if not source:
+            return None
+        path = Path(source)
+        if folder and not neutral and not path.is_dir():
+            raise UtterError(f"{path} is no folder; name the folder with the speaker's recordings.")
+        paths = (
+            [path] if neutral else sorted(p for p in path.iterdir() if p.suffix.lower() in SOUND_SUFFIXES and not p.name.startswith("."))
+        )
+        version = [(p, p.stat().st_mtime_ns if p.is_file() else None) for p in paths]
+        if self.measured is None or self.measured[0] != version:
+            heard, left = [], SPEAKER_MINUTES * 60 * RATE
+            for p in paths:
+                if left <= 0:
+                    break
+                try:
+                    samples = load_voice(p)[:left]
+                except UtterError as error:
+                    if neutral:
+                        raise
+                    note(f"{p.name} says nothing of the speaker: {error}")
+                    continue
+                left -= len(samples)
+                heard.append(self.feelings.hear(samples))
+            if not heard:
+                raise UtterError(f"{path} holds no recordings; name the folder with the speaker's recordings.")
+            self.measured = version, self.feelings.baseline(heard)
+        return self.measured[1]
+
     def readable(self, request: PerformRequest, note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
         """The request's prompt and passages; without the package that reads them, those alone that are names of emotions."""
         from model_runtime.emotion import LABELS
@@ -520,19 +578,23 @@ class Performer:
                 note(f'"{text[:40]}": {sentence}')
         return request.prompt, list(request.passages)
 
-    def feel(self, subject: str) -> dict[str, Any]:
+    def feel(self, subject: str, neutral_voice: str | None = None, speaker_folder: str | None = None) -> dict[str, Any]:
         """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file.
 
+        Of a voice also {"arousal": a}, 0 drowsy to 1 beside oneself; it is measured against a neutral voice or a speaker's folder.
         Of words also {"control": c}, 0 held back to 1 let go, and {"note": sentence} where there is something to say of them.
         """
-        path, prompt = Path(subject), None
+        path, prompt, arousal = Path(subject), None, None
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
         if path.suffix == ".npz":
             vector = self.feelings.motion(on_builtin(self.builtin, load_motion(path)).values)
         elif looks_like_file(subject):
             samples = load_voice(path)
-            vector = self.feelings.voice(samples, frame_count(len(samples))).mean(0)
+            heard, frames = self.feelings.hear(samples), frame_count(len(samples))
+            speaker = self.speaker(neutral_voice, speaker_folder)
+            vector = self.feelings.voice(heard, frames, speaker).mean(0)
+            arousal = float(self.feelings.arousal(heard, frames, speaker).mean())
         elif not subject.strip():
             raise UtterError("Say in words what to feel, or name a voice or a Motion file.")
         else:
@@ -543,6 +605,8 @@ class Performer:
             "emotion": {name: round(float(p), 4) for name, p in emotion.items()},
             "strength": round(float(strength), 4),
         }
+        if arousal is not None:
+            found["arousal"] = round(arousal, 4)
         if prompt is not None:
             found["control"] = round(float(prompt.control), 4)
             if prompt.sentence:

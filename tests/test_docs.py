@@ -161,7 +161,7 @@ def test_signatures_are_found():
         ("rigs.rig_of(obj) -> Rig", ""),
         ("bake.Baked(actions, set_aside)", ""),
         ("HeadMap.apply(values, beta=None)", ""),
-        ("Performer.feel(subject)", ""),
+        ("Performer.feel(subject, neutral_voice=None, speaker_folder=None)", ""),
         ("tools.zip.build(output, platform=None, python=None, torch='cpu', transcriber=True, tracker=False)", ""),
         ("flame.load.load_head(path)", "takes (path=None)"),
         ("flame.load.load_head(path='x')", "takes (path=None)"),

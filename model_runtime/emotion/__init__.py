@@ -8,8 +8,8 @@ from model_runtime.emotion.labels import CONTROL, LABELS, MANNER, MOUTH, POINT, 
 __all__ = ["CONTROL", "LABELS", "MANNER", "MOUTH", "POINT", "SIZE", "load_feelings"]
 
 
-def load_feelings(device="cpu"):
+def load_feelings(device="cpu", encoder=None):
     """The shipped Feelings (model_runtime/emotion/feelings.py). UtterError if the weights are missing or damaged."""
     from model_runtime.emotion.feelings import load
 
-    return load(device=device)
+    return load(device=device, encoder=encoder)

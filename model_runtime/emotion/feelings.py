@@ -1,7 +1,7 @@
 """Feelings: words, labels, voices and Motions as points of one space."""
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +12,15 @@ from torch.nn import functional as F
 
 from contract import FPS, UtterError
 from model_runtime import checkpoints
-from model_runtime.emotion import reader, words
+from model_runtime.emotion import hearing, reader, words
 from model_runtime.emotion.labels import LABELS, POINT, feeling
 from model_runtime.emotion.space import Space
-from model_runtime.emotion.voice import measure
 from model_runtime.emotion.words import SentenceEncoder
+from model_runtime.speech.encoder import load_encoder
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safetensors"
-WORDS = PATH.with_name("words.safetensors")
+WORDS, VOICE = PATH.with_name("words.safetensors"), PATH.with_name("voice.safetensors")
 FORMAT = 1  # of the checkpoint
-VOICE_FPS = 25
 SMOOTH = 0.4  # seconds: the feeling of a face changes more slowly than that of a voice
 PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room above "angry" for "furious"
 CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
@@ -49,9 +48,10 @@ class Prompt(NamedTuple):
 class Feelings:
     """The trained space. Every method takes and returns numpy arrays; a Feeling's columns are those of labels.py."""
 
-    def __init__(self, space, device="cpu", metadata=None):
+    def __init__(self, space, device="cpu", metadata=None, encoder=None):
+        """encoder: gives the speech encoder that listens to voices (speech/encoder.py); None: one of its own."""
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
-        self._sentences, self._encoders, self._reader = None, {}, None
+        self._sentences, self._encoders, self._reader, self._ears, self._encoder = None, {}, None, None, encoder
         self.read = lru_cache(maxsize=256)(self.read)  # asked for its sentence, then for its feeling, by each line of a batch
 
     def sentence_encoder(self):
@@ -163,30 +163,65 @@ class Feelings:
             raise UtterError(f"There is no emotion called {name!r}; use one of {', '.join(LABELS)}.")
         return feeling(self.space.labels()[LABELS.index(name)].cpu().numpy())
 
-    @torch.inference_mode()
-    def voice(self, samples, T):
-        """samples float32 [N] at 16 kHz -> [T, 130] at 30 fps: each frame from the two seconds around it.
+    @property
+    def ears(self):
+        """The hearing.Reader of voices."""
+        if self._ears is None:
+            tensors, metadata = checkpoints.read(VOICE, hearing.FORMAT)
+            if json.loads(metadata.get("kinds", "[]")) != list(hearing.KINDS):
+                raise UtterError(f"{VOICE.name} belongs to another version of Utter; install the extension again.", str(metadata))
+            network = hearing.Reader()
+            checkpoints.load_into(network, {name: x.float() for name, x in tensors.items()}, VOICE.name)
+            self._ears = network.eval()
+        return self._ears
 
-        Length: how far from neutral the voice is (1 - the probability of neutral).
+    def hearing(self, samples):
+        """hearing.Hearing of samples float32 [N] at 16 kHz, to hand to an encoder that listens to them anyway."""
+        return hearing.Hearing(self.ears, samples)
+
+    def hear(self, samples):
+        """samples float32 [N] at 16 kHz, any length -> hearing.Heard, in bounded memory. For `voice`, `arousal` and `baseline`."""
+        if self._encoder is None:
+            self._encoder = cache(partial(load_encoder, self.device))
+        found = self.hearing(samples)
+        for *_, beside in self._encoder().listen(samples, lambda beside, own: beside[0, own]):
+            found(beside)
+        return found.heard()
+
+    def baseline(self, voices):
+        """What a speaker is like, of several recordings (or of a neutral one): samples or Heard -> hearing.Baseline."""
+        return hearing.baseline([self._heard(voice) for voice in voices])
+
+    def _heard(self, voice):
+        return voice if isinstance(voice, hearing.Heard) else self.hear(voice)
+
+    @torch.inference_mode()
+    def voice(self, voice, T, speaker=None):
+        """samples float32 [N] at 16 kHz, or what was heard of them -> [T, 130] at 30 fps: each frame from the 2.4 s around it.
+
+        speaker: a baseline; None: the voice is measured against itself, as far as it is long enough for that. Direction: the labels
+        mixed by their shares; length: how far the voice is from calm.
         """
-        features = measure(samples)
-        parts, step, margin = [], 6000, 400  # a minute of 100 Hz features at a time, overlapping by more than the window
-        for start in range(0, len(features), step):
-            first = max(0, start - margin)
-            points = self.space.voice(features[None, first : start + step + margin].to(self.device))[0]
-            skip = (start - first) // 4
-            parts.append(points[skip : skip + step // 4].cpu())
-        points = torch.cat(parts)
-        strength = 1 - self.space.logits(points.to(self.device)).softmax(-1)[:, :1].cpu()
-        heard = (points * strength).numpy()
-        at = np.arange(T) / FPS * VOICE_FPS
-        low = np.clip(np.floor(at).astype(int), 0, len(heard) - 1)
-        high, mix = np.clip(low + 1, 0, len(heard) - 1), (at - np.floor(at))[:, None].astype(np.float32)
-        felt, after = heard[low], heard[high]
+        heard = self._heard(voice)
+        kinds, _ = hearing.against(heard, speaker)
+        points = F.normalize(torch.from_numpy(kinds @ hearing.SHARES) @ self.space.labels().cpu(), dim=-1).numpy()
+        return feeling(self._each_frame(points * hearing.strength(kinds, heard.seconds)[:, None], T))
+
+    def arousal(self, voice, T, speaker=None):
+        """As `voice` -> [T] 0 (drowsy) to 1 (beside oneself); calm talk is about 0.3."""
+        return self._each_frame(hearing.against(self._heard(voice), speaker)[1][:, None], T)[:, 0]
+
+    @staticmethod
+    def _each_frame(heard, T):
+        """[n, k] every hearing.STEP -> [T, k] at 30 fps, smooth."""
+        at = np.clip((np.arange(T) / FPS * hearing.FPS - hearing.STEP / 2) / hearing.STEP, 0, len(heard) - 1)
+        low = at.astype(int)
+        high, mix = np.minimum(low + 1, len(heard) - 1), (at - low)[:, None].astype(np.float32)
+        felt, after = heard[low].astype(np.float32), heard[high].astype(np.float32)
         felt *= 1 - mix
         after *= mix
         felt += after
-        return feeling(gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest"))
+        return gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest")
 
     @torch.inference_mode()
     def motion(self, values):
@@ -212,11 +247,11 @@ class Feelings:
         return feeling(point, (2 * found.control - 1) * found.strength)
 
 
-def load(path=PATH, device="cpu"):
+def load(path=PATH, device="cpu", encoder=None):
     """Read a checkpoint (safetensors only). UtterError if it is missing, damaged or of another version."""
     tensors, metadata = checkpoints.read(path, FORMAT)
     if json.loads(metadata.get("labels", "[]")) != list(LABELS):
         raise UtterError(f"{Path(path).name} belongs to another version of Utter; install the extension again.", str(metadata))
     space = Space()
     checkpoints.load_into(space, tensors, Path(path).name)
-    return Feelings(space, device, metadata)
+    return Feelings(space, device, metadata, encoder)

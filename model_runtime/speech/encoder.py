@@ -173,34 +173,43 @@ class Encoder:
     def __init__(self, network, device):
         self.network, self.device = network.eval().to(device), device
 
-    @torch.inference_mode()
-    def hear(self, samples, progress=lambda fraction: None):
-        """What encode() gives without prosody, float32 [frames_of(N), 56], of float32 [N] at 16 kHz."""
+    def listen(self, samples, read):
+        """What the network's parts make of float32 [N] at 16 kHz, window by window on the cores that are free: (first, last, what
+        read(beside, own) gives) of the Content frames from first to before last; beside [1, n, READ] is what the heads read of the window,
+        own the slice of it that these frames are."""
         samples = np.ascontiguousarray(samples, np.float32)
-        heard = np.zeros((frames_of(len(samples)), MOUTH.stop), np.float32)
+        frames = frames_of(len(samples))
         level = features.loud_level(features.loudness(samples))
-        for first, last, logits, mouth in spread(
-            lambda first: self.window(samples, first, len(heard), level), range(0, len(heard), CHUNK), self.device.type == "cpu"
-        ):
+
+        @torch.inference_mode()
+        def window(first):
+            last = min(first + CHUNK, frames)
+            start, stop = max(first - EDGE, 0), min(last + EDGE, frames)
+            piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
+            return first, last, read(self.network.listen(log_mel(piece, level)[None]), slice(first - start, last - start))
+
+        yield from spread(window, range(0, frames, CHUNK), self.device.type == "cpu")
+
+    @torch.inference_mode()
+    def hear(self, samples, progress=lambda fraction: None, hand=None):
+        """What encode() gives without prosody, float32 [frames_of(N), 56], of float32 [N] at 16 kHz."""
+        network, heard = self.network, np.zeros((frames_of(len(samples)), MOUTH.stop), np.float32)
+        read = lambda beside, own: (network.head(beside)[0, own], network.mouth(beside)[0, own], beside[0, own] if hand else None)
+        for first, last, (logits, mouth, beside) in self.listen(samples, read):
             heard[first:last, PHONES] = logits[:, PHONES].softmax(-1).cpu().numpy()
             heard[first:last, ARTICULATORY] = logits[:, ARTICULATORY].sigmoid().cpu().numpy()
             heard[first:last, MOUTH] = mouth.cpu().numpy()
+            if hand:
+                hand(beside)
             progress(last / len(heard))
         return heard
 
-    @torch.inference_mode()
-    def window(self, samples, first, count, level):
-        """(first, last, logits, mouth curves) of the Content frames from first to before last, of count that the samples have."""
-        last = min(first + CHUNK, count)
-        start, stop = max(first - EDGE, 0), min(last + EDGE, count)
-        piece = torch.from_numpy(around(samples, start, stop, EARLY)).to(self.device)
-        return first, last, *(x[0, first - start : last - start] for x in self.network(log_mel(piece, level)[None]))
-
-    def encode(self, samples, progress=lambda fraction: None):
-        """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1."""
+    def encode(self, samples, progress=lambda fraction: None, hand=None):
+        """Content float32 [frames_of(N), 59] of float32 [N] at 16 kHz, any length, in bounded memory. progress hears 0..1; hand(heard
+        [n, READ]) hears what the heads read, window by window, so that who wants it, too, does not listen again."""
         samples = np.ascontiguousarray(samples, np.float32)
         content = np.empty((frames_of(len(samples)), COLUMNS), np.float32)
-        content[:, : MOUTH.stop] = self.hear(samples, progress)
+        content[:, : MOUTH.stop] = self.hear(samples, progress, hand)
         content[:, PROSODY] = features.prosody(samples)
         return content
 

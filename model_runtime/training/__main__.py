@@ -5,6 +5,7 @@ synthetic  voices that say when each sound begins                   -> .cache/tr
 speech     the speech encoder: sound to Content                     -> blender_assets/models/encoder.safetensors
 mouth      its mouth curves: how people on film move their mouths  -> the same file
 emotion    the feelings: words, labels, voice and motion in one space
+voice      the reader of feelings in voices                         -> blender_assets/models/voice.safetensors
 words      the reader of prompts                                    -> blender_assets/models/words.safetensors
 sync       the sync expert, which the generator learns from         -> model_runtime/training/sync.safetensors
 generator  the diffusion model that performs                        -> blender_assets/models/generator.safetensors
@@ -19,7 +20,7 @@ from pathlib import Path
 from contract import UtterError, complain
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("align", "synthetic", "speech", "mouth", "emotion", "words", "sync", "generator")
+STEPS = ("align", "synthetic", "speech", "mouth", "emotion", "voice", "words", "sync", "generator")
 
 
 def main(argv=None):

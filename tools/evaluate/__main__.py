@@ -7,6 +7,8 @@ captured FLAME motion is not available; jaw opening also with a real capture. Va
 
 With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices, and
 with other people who say the same words. --side-by-side makes films to be looked at, --sheets pictures of one sentence felt in many ways.
+
+With --voices-felt: how well feelings are heard in the voices of strangers (tools/evaluate/voices_felt.py).
 """
 
 import argparse
@@ -57,6 +59,7 @@ def parse(argv):
         help=", ".join(CONDITIONS) + " (noise at 10 dB); models after the first are measured with the voice only",
     )
     parser.add_argument("--film", action="store_true", help="against the tracked films of grid_film instead; writes film.json")
+    parser.add_argument("--voices-felt", action="store_true", help="feelings in strangers' voices instead; writes voices_felt.json")
     parser.add_argument("--prompts", nargs="+", default=[], metavar="WORDS", help="with --film: performances with these feelings, too")
     parser.add_argument(
         "--side-by-side",
@@ -91,6 +94,8 @@ def run(args):
     from model_runtime.pipeline import Performer
     from tools.evaluate import material, measure, plots, table
 
+    if args.voices_felt:
+        return run_voices_felt(args)
     if args.ablations:
         train_ablations(args)
     performer = Performer(args.device)
@@ -149,6 +154,15 @@ def run_film(args, performer, models):
     about = {"split": args.split, "quality": args.quality, "seeds": args.seeds, "models": list(models)}
     write(args.out / "film.json", json.dumps(about | {"seconds": round(time.monotonic() - began, 1)} | kept, indent=1))
     say(str(args.out / "film.json"))
+    return 0
+
+
+def run_voices_felt(args):
+    from tools.evaluate import voices_felt
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    write(args.out / "voices_felt.json", json.dumps({"split": args.split} | voices_felt.run(args, say), indent=1))
+    say(str(args.out / "voices_felt.json"))
     return 0
 
 

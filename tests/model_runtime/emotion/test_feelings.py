@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from contract import UtterError
-from model_runtime.emotion import LABELS, load_feelings, voice
+from model_runtime.emotion import LABELS, hearing, load_feelings, voice
 from model_runtime.emotion import feelings as module
 from tests.model_runtime.emotion import prompts
 
@@ -136,16 +137,93 @@ def test_probabilities_are_probabilities(feelings):
     assert feelings.describe(np.zeros(130))[0]["neutral"] == 1
 
 
-def test_voices_nobody_trained_on(feelings):
-    """EmoDB's speakers 03 and 10; angry, sad and neutral are the ones a voice alone tells best."""
+@pytest.fixture(scope="module")
+def strangers():
+    """{clip: samples} of EmoDB's speaker 03, whom nothing learned from."""
     if not EMODB.exists():
         pytest.skip("EmoDB is not beside the checkout")
-    wanted = {"W": "angry", "T": "sad", "N": "neutral"}
-    right = []
-    for path in sorted(p for p in EMODB.glob("audio/*") if p.stem[:2] in ("03", "10") and p.stem[5] in wanted):
-        samples, _ = soundfile.read(path, dtype="float32")
-        right.append(best(feelings, feelings.voice(samples, int(len(samples) / 16000 * 30)).mean(0)) == wanted[path.stem[5]])
-    assert len(right) > 20 and np.mean(right) > 0.7
+    return {path.stem: soundfile.read(path, dtype="float32")[0] for path in sorted(EMODB.glob("audio/03*"))}
+
+
+@pytest.fixture(scope="module")
+def heard(feelings, strangers):
+    return {name: feelings.hear(samples) for name, samples in strangers.items()}
+
+
+EMODB_SAYS = {"W": "angry", "T": "sad", "N": "neutral", "A": "afraid", "F": "happy"}
+
+
+def felt(feelings, voice, speaker=None):
+    return feelings.voice(voice, 60, speaker).mean(0)
+
+
+def right(feelings, heard, speaker=None):
+    wanted = {name: EMODB_SAYS[name[5]] for name in heard if name[5] in EMODB_SAYS}
+    return np.mean([best(feelings, felt(feelings, heard[name], speaker)) == emotion for name, emotion in wanted.items()])
+
+
+def test_a_stranger_is_felt_as_acted(feelings, heard):
+    assert right(feelings, heard) > 0.55
+    assert right(feelings, heard, feelings.baseline(heard.values())) > 0.6
+    assert right(feelings, heard, feelings.baseline([heard[name] for name in heard if name[5] == "N"])) > 0.6
+
+
+def test_anger_is_more_aroused_than_calm(feelings, heard):
+    arousal = lambda kind: [feelings.arousal(voice, 60).mean() for name, voice in heard.items() if name[5] == kind]
+    assert min(arousal("W")) > max(arousal("N")) and min(arousal("W")) > max(arousal("L"))
+
+
+def test_a_loud_voice_is_not_angry_because_of_its_level(feelings, strangers):
+    calm = next(samples for name, samples in strangers.items() if name[5] == "N")
+    felt = [feelings.voice(calm * level, 60) for level in (0.03, 1.0, 3.0)]
+    assert all(np.linalg.norm(found.mean(0)) < 0.3 for found in felt)
+    np.testing.assert_allclose(felt[0], felt[2], atol=0.05)
+
+
+def test_calm_reading_stays_calm(feelings, shared):
+    """LibriSpeech's test speakers, whom nothing learned from."""
+    paths = [p for speaker in ("1998", "2609", "3005") for p in sorted((shared / "data" / "librispeech").rglob(f"{speaker}-*.opus"))[:3]]
+    strengths = [
+        feelings.describe(feelings.voice(soundfile.read(path, dtype="float32", stop=4 * 16000)[0], 120).mean(0))[1] for path in paths
+    ]
+    assert len(paths) >= 6 and max(strengths) < 0.5
+
+
+@pytest.mark.parametrize("kind", ["noise", "silence", "tone", "short"])
+def test_what_is_no_voice_leaves_the_face_calm(feelings, kind):
+    rng, time = np.random.default_rng(0), np.arange(4 * 16000) / 16000
+    samples = {
+        "noise": rng.normal(0, 0.2, len(time)),
+        "silence": np.zeros(len(time)),
+        "tone": 0.3 * np.sin(2 * np.pi * 220 * time),
+        "short": rng.normal(0, 0.1, 3200),
+    }[kind].astype(np.float32)
+    assert np.linalg.norm(feelings.voice(samples, 30), axis=1).max() < 0.3
+
+
+def test_what_the_encoder_hands_on_is_what_is_heard(feelings, sample):
+    """In windows of any kind, and of a voice longer than the encoder's."""
+    from model_runtime.speech.encoder import load_encoder
+
+    samples = np.tile(soundfile.read(sample, dtype="float32")[0], 4)[: 20 * 16000 + 77]
+    hearing = feelings.hearing(samples)
+    load_encoder("cpu").encode(samples, hand=hearing)
+    found, alone = hearing.heard(), feelings.hear(samples)
+    np.testing.assert_allclose(found.logits, alone.logits, atol=1e-4)
+    assert feelings.voice(found, 600).shape == (600, 128) and len(found.own) == -(-(len(samples) // 640 + 1) // 6)
+
+
+def test_windows_are_those_of_the_whole(feelings, sample):
+    """What is kept of the past is enough: statistics of a window are those of its frames."""
+    rng = np.random.default_rng(1)
+    states = torch.from_numpy(rng.normal(size=(500, hearing.STATES)).astype(np.float32))
+    parts = hearing.Hearing(feelings.ears, np.zeros(500 * 320, np.float32))
+    for piece in states.split(100):
+        parts(piece)
+    frames = torch.cat([states.unflatten(0, (-1, 2)).mean(1), parts.prosody[:250]], 1).double()
+    own = frames[(20 - 5) * 6 : (20 + 5) * 6]
+    whole = hearing.statistics(own.sum(0), own.square().sum(0), torch.tensor(len(own)))
+    np.testing.assert_allclose(parts.heard().logits[20], feelings.ears(whole[None].float())[0][0].numpy(), atol=1e-3)
 
 
 def test_a_voice_feels_frame_by_frame_smoothly_and_whatever_its_level(feelings):
