@@ -210,7 +210,7 @@ def test_what_the_encoder_hands_on_is_what_is_heard(feelings, sample):
     load_encoder("cpu").encode(samples, hand=hearing)
     found, alone = hearing.heard(), feelings.hear(samples)
     np.testing.assert_allclose(found.logits, alone.logits, atol=1e-4)
-    assert feelings.voice(found, 600).shape == (600, 128) and len(found.own) == -(-(len(samples) // 640 + 1) // 6)
+    assert feelings.voice(found, 600).shape == (600, 130) and len(found.own) == -(-(len(samples) // 640 + 1) // 6)
 
 
 def test_windows_are_those_of_the_whole(feelings, sample):
