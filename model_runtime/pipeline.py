@@ -29,7 +29,7 @@ from contract import (
 )
 from model_runtime.audio import RATE, load_voice
 from model_runtime.cores import alone
-from model_runtime.flame.actions import change, from_motion, on_builtin
+from model_runtime.flame.actions import change, from_motion, noticeable, on_builtin
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
@@ -653,7 +653,7 @@ def generate_on_other_head(
     """(Motion [T, 65] on another head with Pins in that head's basis, the same on the built-in head); actions: held face actions.
 
     The generator works in the built-in basis, and one coefficient of another basis is a mixture of all of ours. So: perform
-    without pins, put the pinned values into that performance, carry those whole frames back, and re-diffuse around them.
+    without pins, put the pinned values into that performance, carry the change that this is back, and re-diffuse around what it moves.
     What is lost on the way there and back is then added where it was pinned, and the neighbours follow as they do while diffusing.
     """
     import torch
@@ -662,10 +662,10 @@ def generate_on_other_head(
 
     free = generate(None, 0.3, 0.6)
     shown = head_map.apply(free, beta)
-    wanted = np.where(pins.mask, pins.values, shown)
-    touched = np.any(pins.mask, axis=1)
-    mask = np.repeat(touched[:, None], CHANNELS, 1)
-    own = np.where(mask, head_map.invert(wanted), free)
+    touched = np.any(pins.mask, axis=1, keepdims=True)
+    changes = head_map.invert(np.where(pins.mask, pins.values, shown)) - head_map.invert(shown)
+    mask = touched & noticeable(builtin, changes)
+    own = free + np.where(mask, changes, 0)
     if actions is not None:
         moved = change(builtin, own, actions.values, actions.mask)
         own, mask = own + moved, mask | moves(moved, actions)

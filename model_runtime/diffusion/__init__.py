@@ -21,10 +21,10 @@ def sample(
     cancelled=lambda: False,
     heard=None,
 ):
-    """Diffuse a performance -> values float32 [T, 65]; see sampler.sample."""
-    from model_runtime.diffusion.sampler import sample
+    """Diffuse a performance -> values float32 [T, 65], with Pins around those; see sampler.sample and keyed.keyed."""
+    from model_runtime.diffusion.keyed import keyed
 
-    return sample(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, cancelled, heard)
+    return keyed(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, cancelled=cancelled, heard=heard)
 
 
 def redraw(generator, content30, feeling, prompted, beta, present, first, stop, **options):

@@ -6,6 +6,7 @@ import torch
 from contract import CHANNELS, UtterError
 
 REACH = 4.0  # frames: how far a correction spreads around a pin (standard deviation)
+SANE = 6.0  # standard deviations: what the denoiser sees of a pin goes no further; some channels hardly moved in training
 
 
 def to_nearest(known, frames):
@@ -21,7 +22,7 @@ class HeldPins:
 
     def __init__(self, pins, T, mean, std, columns=CHANNELS):
         self.values, self.mask = torch.zeros(T, columns), torch.zeros(T, columns)
-        self.exact, self.channels = None, []
+        self.exact, self.beyond, self.channels = None, None, []
         if pins is None:
             return
         values, mask = np.asarray(pins.values, np.float32), np.asarray(pins.mask, bool)
@@ -34,7 +35,8 @@ class HeldPins:
         held = torch.from_numpy(mask)
         self.exact = torch.from_numpy(np.where(mask, values, 0).astype(np.float32))
         self.mask = held.float()
-        self.values = torch.where(held, (self.exact - mean) / std, 0)
+        self.values = torch.where(held, ((self.exact - mean) / std).clamp(-SANE, SANE), 0)
+        self.beyond = torch.where(held, self.exact - (self.values * std + mean), 0)
         frames = np.arange(T)
         for channel in np.flatnonzero(mask.any(0)):
             known = frames[mask[:, channel]]
@@ -51,6 +53,17 @@ class HeldPins:
             missed = (self.values[known, channel] - clean[known, channel]).numpy()
             clean[:, channel] += torch.from_numpy((np.interp(frames, known, missed) * weight).astype(np.float32))
         return torch.where(self.mask > 0, self.values, clean)
+
+    def carry(self, values):
+        """values [T, columns] in units with what of the pins the denoiser was not shown: a gesture over the frames around them."""
+        if self.beyond is None or not self.beyond.any():
+            return values
+        values = values.clone()
+        for channel, known, frames, weight in self.channels:
+            rest = self.beyond[known, channel].numpy()
+            if rest.any():
+                values[:, channel] += torch.from_numpy((np.interp(frames, known, rest) * weight).astype(np.float32))
+        return values
 
     def put_back(self, values):
         """values [T, columns] in units: pinned numbers themselves, bit for bit."""

@@ -133,7 +133,7 @@ def sample(
     content, feeling, prompted, beta = arranged(generator, content30, feeling, prompted, beta)
     pins = HeldPins(pins, len(content), generator.mean.cpu(), generator.std.cpu())
     clean = diffuse(generator, content, feeling, prompted, beta, pins, [seed], quality, progress, cancelled)[0]
-    values = clean * generator.std.cpu() + generator.mean.cpu()
+    values = pins.carry(clean * generator.std.cpu() + generator.mean.cpu())
     heard = content if content.shape[1] == CONTENT else heard
     if heard is not None:
         heard = torch.as_tensor(np.asarray(heard, np.float32))

@@ -44,13 +44,13 @@ def window(first, stop, T):
     return max(0, min(start, end - WINDOW)), end
 
 
-def ramp(first, stop, T):
-    """float32 [T]: how much frames may change: 0 outside first to before stop, rising to 1 over EDGE frames within. The voice's
+def ramp(first, stop, T, edge=EDGE):
+    """float32 [T]: how much frames may change: 0 outside first to before stop, rising to 1 over `edge` frames within. The voice's
     beginning and end are no edges."""
     frames = np.arange(T)
-    left = np.full(T, EDGE) if first <= 0 else frames - first + 1
-    right = np.full(T, EDGE) if stop >= T else stop - frames
-    x = np.clip(np.minimum(left, right) / EDGE, 0, 1)
+    left = np.full(T, edge) if first <= 0 else frames - first + 1
+    right = np.full(T, edge) if stop >= T else stop - frames
+    x = np.clip(np.minimum(left, right) / edge, 0, 1)
     return (x * x * (3 - 2 * x)).astype(np.float32)
 
 
@@ -103,6 +103,7 @@ def redraw(
     pins=None,
     seeds=(0,),
     at=0,
+    fade=EDGE,
     quality="final",
     progress=lambda stage, fraction: None,
     cancelled=lambda: False,
@@ -112,12 +113,13 @@ def redraw(
 
     present float32 [T, 65]: in the generator's basis; all outside those frames, and what the regions have no part of, keeps its bits.
     change: 0 nothing to 1 free of what is there. pins: Pins [T, 65]; those outside those frames are as the present performance is. at:
-    which frame of the voice the arrays begin with; beside() says how many are needed. All else as sample() has it.
+    which frame of the voice the arrays begin with; beside() says how many are needed. fade: frames from what stays to what is drawn. All
+    else as sample() has it.
     """
     content, feeling, prompted, beta = sampler.arranged(generator, content30, feeling, prompted, beta)
     T, mean, std = len(content), generator.mean.cpu(), generator.std.cpu()
     present = torch.as_tensor(np.asarray(present, np.float32))
-    edge = torch.from_numpy(ramp(first, stop, T))
+    edge = torch.from_numpy(ramp(first, stop, T, fade))
     weight = edge * min(1.0, change / LEAST)
     within = torch.zeros(T, dtype=torch.bool)
     within[first:stop] = True
@@ -149,6 +151,7 @@ def redraw(
     for own in clean:
         values = present.clone()
         values[drawn] = own[first - start : stop - start] * std + mean + beyond
+        values = held.carry(values)
         if heard is not None and "mouth" in regions:
             followed = follow(generator, values, heard, feeling, beta, held, weight)
             values[drawn] += (followed - values)[drawn] @ units

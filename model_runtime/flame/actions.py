@@ -11,6 +11,7 @@ from model_runtime.flame.head import IDENTITY
 # the head; these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid
 # travels 10 mm.
 _WEIGHTS = ((JAW, 20.0), (NECK, 0.0), (EYES, 12.0), (LIDS, 2.0), (TONGUE, 2.0))
+NOTICED = 0.02  # millimetres over the face, as _WEIGHTS counts them
 _ROUNDS, _SWEEPS, _STILL = 30, 16, 1e-4
 _CHUNK, _TOGETHER = 4096, 512  # frames; of Newton steps
 
@@ -56,6 +57,13 @@ def change(head, values, actions, mask):
     """[T, 65] to add to Motion values [T, 65] for the face actions [T, 52] that mask [T, 52] names; what else they read as stays."""
     plain = from_motion(head, values)
     return to_motion(head, np.where(mask, actions, plain)) - to_motion(head, plain)
+
+
+def noticeable(head, changes):
+    """bool [T, 65]: which channels of changes of Motion [T, 65] move the face by more than NOTICED millimetres."""
+    weight = _channel_weights(head)
+    weight[NECK] = weight[JAW]
+    return np.abs(changes) * weight > NOTICED
 
 
 def on_builtin(builtin, motion):

@@ -157,7 +157,7 @@ def test_what_was_heard_is_kept_and_gives_the_same_bits(performer, present, monk
     """Another seed of a voice that was heard does not hear it again; a Performer that never heard it gives the same."""
     request = PerformRequest(voice=str(VOICE), quality="draft", seed=11, prompt="proud")
     monkeypatch.setattr(type(performer.encoder), "encode", lambda *_, **__: pytest.fail("it hears again"))
-    monkeypatch.setattr(type(performer.feelings), "voice", lambda *_: pytest.fail("it feels again"))
+    monkeypatch.setattr(type(performer.feelings), "hear", lambda *_: pytest.fail("it feels again"))
     kept = [performer.perform(each) for each in (request, replace(request, prompt=None))]
     monkeypatch.undo()
     fresh = [Performer("cpu").perform(each) for each in (request, replace(request, prompt=None))]

@@ -109,9 +109,10 @@ def effects(played, pins):
 
 
 def followed(played, motion, keyed):
-    """How much of a face action, motion [65], there is more of in keyed than without keys, [T]: by what it moves."""
-    shown = played.points(played.free + motion) - played.points(played.free)
-    there = played.points(keyed) - played.points(played.free)
+    """How much of a face action, motion [65], there is more of in keyed than without keys, [T]: by what it moves, the head held still."""
+    free = played.points(played.free * still())
+    shown = played.points((played.free + motion) * still()) - free
+    there = played.points(keyed * still()) - free
     return (there * shown).sum((1, 2)) / (shown**2).sum((1, 2))
 
 

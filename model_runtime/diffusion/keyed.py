@@ -1,0 +1,103 @@
+"""A performance around an artist's keys: performed without them first, then drawn anew around them. So what is far from a key is as it is
+without, to the last bit, and what a key does ends where a gesture would."""
+
+import numpy as np
+import torch
+from scipy.interpolate import PchipInterpolator
+
+from contract import JAW, LIDS, REGIONS, TONGUE
+from model_runtime.diffusion.follow import MEASURED, mouth_tensors
+from model_runtime.diffusion.lips import posing
+from model_runtime.diffusion.sampler import sample
+from model_runtime.diffusion.scope import redraw
+
+FREE, REACHES = 15, 36  # frames from a key: up to the first all may change, from the second on nothing does
+TOUCHES = 3e-4  # metres: a key that moves the lips less leaves the mouth alone
+# How much the denoiser may change the performance that is bent through the keys. Two dev clips, draft, the face midway between two like
+# keys of five actions 1 s apart, least and mean: .15 .72 .88, .25 .51 .79, .4 .19 .66, 1 .02 .05; p, b and m shut in all.
+GUIDED = 0.2
+ATTACK, DECAY = (6.0, 11.0), (8.0, 18.0)  # frames in which a gesture comes and goes, drawn by the seed
+HOLDS = 30, 100  # frames between two keys: a gesture that is held up to the first, two of their own from the second on
+UPPER = tuple(region for region in REGIONS if region != "mouth")
+
+
+def keyed(generator, content, feeling, prompted, beta, pins, seed=0, quality="final", progress=lambda stage, fraction: None, **more):
+    """As sample(), of which `more` are arguments, around Pins; None: the same as sample()."""
+    if pins is None or not pins.mask.any():
+        return sample(generator, content, feeling, prompted, beta, seed=seed, quality=quality, progress=progress, **more)
+    T = len(content)
+    stretches = around(np.flatnonzero(pins.mask.any(1)), T)
+    if stretches == [(0, T)]:
+        return sample(generator, content, feeling, prompted, beta, pins, seed, quality, progress, **more)
+    heard = more.pop("heard", None)
+    part = lambda low, high: lambda stage, fraction: progress(stage, low + (high - low) * fraction)
+    values = sample(generator, content, feeling, prompted, beta, None, seed, quality, part(0, 0.5), heard=heard, **more)
+    for number, (first, stop) in enumerate(stretches):
+        before = values
+        bent = before + gestures(pins, before, slice(first, stop), np.random.default_rng([abs(seed), first]))
+        values = redraw(
+            generator,
+            content,
+            feeling,
+            prompted,
+            beta,
+            bent,
+            first,
+            stop,
+            regions=tuple(REGIONS) if speaks(generator, values, pins, slice(first, stop), beta) else UPPER,
+            pins=pins,
+            seeds=(seed,),
+            fade=REACHES - FREE,
+            change=GUIDED,
+            quality=quality,
+            progress=part(0.5 + 0.5 * number / len(stretches), 0.5 + 0.5 * (number + 1) / len(stretches)),
+            heard=heard,
+            **more,
+        )[0]
+        held = pins.mask[first:stop, LIDS].any(0)
+        if held.sum() == 1:  # a wink is one
+            other = LIDS.start + int(held.argmin())
+            values[:, other] = before[:, other]
+    return values
+
+
+def gestures(pins, values, frames, rng):
+    """What the Pins of those frames (a slice) are off values [T, 65], as gestures that come, are held between keys that are near each
+    other, and go: float32 [T, 65], 0 farther away."""
+    out, time = np.zeros_like(values), np.arange(len(values))
+    attack, decay = rng.uniform(*ATTACK), rng.uniform(*DECAY)
+    for channel in np.flatnonzero(pins.mask[frames].any(0)):
+        keys = frames.start + np.flatnonzero(pins.mask[frames, channel])
+        off = pins.values[keys, channel] - values[keys, channel]
+        since = time[:, None] - keys
+        share = np.clip(1 + since / attack, 0, 1) * np.clip(1 - since / decay, 0, 1)
+        share = (0.5 - 0.5 * np.cos(np.pi * share)).max(1)
+        for one, next_ in zip(keys, keys[1:]):
+            held = np.clip((HOLDS[1] - (next_ - one)) / (HOLDS[1] - HOLDS[0]), 0, 1)
+            share[one:next_] = np.maximum(share[one:next_], held)
+        curve = PchipInterpolator(keys, off)(np.clip(time, keys[0], keys[-1])) if len(keys) > 1 else off
+        out[:, channel] = share * curve
+    return out
+
+
+def speaks(generator, values, pins, frames, beta):
+    """Whether the Pins of those frames (a slice) move the mouth from where it is in values [T, 65]."""
+    mask, here = pins.mask[frames], values[frames]
+    if mask[:, JAW].any() or mask[:, TONGUE].any():
+        return True
+    rows = np.flatnonzero(mask.any(1))
+    there = np.where(mask, pins.values[frames], here)[rows]
+    pose = posing(mouth_tensors(generator), torch.as_tensor(np.asarray(beta, np.float32)))
+    moved = pose(torch.from_numpy(there.astype(np.float32))) - pose(torch.from_numpy(here[rows]))
+    return bool(moved[:, :MEASURED].norm(dim=-1).max() > TOUCHES)
+
+
+def around(frames, T):
+    """[(first, stop)] of T: what is at most REACHES from one of those frames, in order; those that touch are one."""
+    found = []
+    for frame in frames:
+        first, stop = max(0, frame - REACHES), min(T, frame + REACHES + 1)
+        if found and first <= found[-1][1]:
+            first, stop = found[-1][0], max(stop, found.pop()[1])
+        found.append((int(first), int(stop)))
+    return found
