@@ -8,7 +8,7 @@ from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVect
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, head, identity, scope, takes, voice, words
+from .panels import base, capture, head, identity, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -57,7 +57,7 @@ class Passage(bpy.types.PropertyGroup):
     )
     clip: StringProperty(
         name="Clip",
-        description="A film of a face, or a Motion file, whose feeling the face has here, in place of a prompt",
+        description="A film of a face, a Motion file or another voice, whose feeling the face has here, in place of a prompt",
         subtype="FILE_PATH",
     )
     strength: FloatProperty(
@@ -98,6 +98,15 @@ class Take(bpy.types.PropertyGroup):
 
     keys: PointerProperty(type=bpy.types.Action)
     bones: PointerProperty(type=bpy.types.Action)
+
+
+@overridable
+class Reading(bpy.types.PropertyGroup):
+    """What a prompt, a clip or the voice (`of` "") felt like when it was last performed (contract.Reading)."""
+
+    __annotations__ = {"of": StringProperty(options={"HIDDEN"})} | {
+        name: FloatProperty(min=0, max=1, options={"HIDDEN"}) for name in readings.NAMES
+    }
 
 
 @overridable
@@ -155,6 +164,8 @@ WITH: dict[str, dict[str, Any]] = {
     "language": {"items": words.ITEMS},
     "seed": {"min": 0, "max": 2**31 - 1},  # what a Blender property can hold
     "prompt": {"search": suggest_prompts, "search_options": {"SUGGESTION"}},
+    "intensity": {"subtype": "FACTOR"},
+    "mouth": {"subtype": "FACTOR"},
 }
 
 
@@ -176,6 +187,7 @@ class HeadSettings(bpy.types.PropertyGroup):
         "word_markers": CollectionProperty(type=WordMarker),
         "transcript_of": StringProperty(options={"HIDDEN"}),  # the voice in which its words were found
         "word": IntProperty(name="Word", update=words.chosen_word),
+        "readings": CollectionProperty(type=Reading),
         "passages": CollectionProperty(type=Passage),
         "passage": IntProperty(name="Passage"),
         "skin_tone": FloatProperty(
@@ -292,4 +304,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, WordMarker, Take, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Reading, Identity, HeadSettings, SceneSettings)

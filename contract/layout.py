@@ -20,6 +20,7 @@ CHANNEL_NAMES = (
 )
 
 JOINTS = ("root", "neck", "jaw", "eye_left", "eye_right")  # FLAME's, in FLAME's order
+LABELS = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")  # names of emotions, of a Reading
 LIP_LANDMARKS = ("lip_inner_upper_mid", "lip_inner_lower_mid")  # where it is measured how far the lips are apart
 
 # Face actions: Apple's names in Apple's order; 0 at rest, 1 in full.

@@ -16,6 +16,15 @@ class Word(TypedDict):
     confidence: float  # 0 to 1: of a script, how well the word fits what is heard; of a transcript, how probable it is
 
 
+class Reading(TypedDict):
+    """What a prompt, a clip or a voice feels like."""
+
+    emotion: dict[str, float]  # {name: probability}
+    strength: float  # 0 to 1
+    arousal: float  # 0 drowsy, 0.3 calm talk, 1 beside oneself
+    control: float  # 0 held back, 0.5 plain, 1 let go
+
+
 class HelloEvent(TypedDict):
     event: Literal["hello"]
     protocol: int
@@ -58,6 +67,7 @@ class PerformResult(ResultEvent):
     words: list[Word]  # in order of time
     transcribed: bool  # whether Utter found some of them out itself
     variations: list[Variation]  # all performances, the one in output first
+    readings: dict[str, Reading]  # by a prompt's text or a clip's path; "": the voice in the mean, where no prompt is in its place
 
 
 class CaptureResult(ResultEvent):

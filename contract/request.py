@@ -33,7 +33,7 @@ class Passage:
     prompt: str
     strength: float = 1.0  # 0 to 1
     fade: float = 0.25  # seconds over which it comes and goes at both ends
-    clip: str = ""  # in place of a prompt: path of a film, of ARKit curves (.csv) or of a Motion (.npz)
+    clip: str = ""  # in place of a prompt: path of a film, of ARKit curves (.csv), of a Motion (.npz) or of another voice
 
     def to_message(self) -> dict[str, Any]:
         return {name: value for name, value in dataclasses.asdict(self).items() if value or name != "clip"}
@@ -226,12 +226,28 @@ class PerformRequest(Request):
         (),
         label="Passages",
         help="A JSON list of {start, end, prompt, strength, fade} in seconds: stretches with a prompt of their own; or with a clip, the "
-        "path of a film of a face, in place of the prompt",
+        "path of a film of a face or of another voice, in place of the prompt",
         kind=tuple,
         metavar="P.json",
         panel=False,
         path="always",
         check=check_passages,
+    )
+    intensity: float = option(
+        1.0,
+        label="Strength",
+        help="How much of what is felt shows, of the prompt or the voice and of all passages: 0 nothing, 1 as it is meant",
+        kind=float,
+        low=0,
+        high=1,
+    )
+    mouth: float = option(
+        0.0,
+        label="Mouth",
+        help="How much of the mouth the feeling may have in speech: -1 nothing, 0 as much as leaves the lips true to the words, 1 all",
+        kind=float,
+        low=-1,
+        high=1,
     )
     pins: str | None = option(
         None,

@@ -3,13 +3,14 @@
 values is float32 [T, 65] at fps frames a second; frame i is the moment i / fps of the voice.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, PERFORMANCE, UtterError, Word, beside
+from contract import ACTIONS, CHANNELS, PERFORMANCE, Reading, UtterError, Word, beside
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Motion:
     actions: the same performance as face actions float32 [T, 52] in 0..1 (contract.ACTIONS), for heads that move by those.
     words: what was found to be said in the voice, in order of time; transcribed: whether Utter found some of it out itself.
     filmed: captured from a film, on which no tongue is seen.
+    readings: what the prompts, clips and voice read as that it was made from, as PerformResult has them; no file keeps them.
     """
 
     values: np.ndarray
@@ -30,6 +32,7 @@ class Motion:
     words: tuple[Word, ...] = ()
     transcribed: bool = False
     filmed: bool = False
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
 
 def save_motion(motion: Motion, path: str | Path, **more: Any) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from model_runtime.diffusion.generator import Generator
     from model_runtime.emotion.feelings import Feelings
     from model_runtime.emotion.hearing import Baseline
+    from model_runtime.emotion.hearing import Heard as HeardVoice
     from model_runtime.speech.encoder import Encoder as ShippedEncoder
     from model_runtime.speech.transcribe import Line, Transcriber
 
@@ -49,6 +50,10 @@ SPEAKER_MINUTES = 5  # of a speaker's recordings: more tell little more
 
 
 LONG = 600  # seconds of voice from which the transcriber is let go once it has heard: a third of a gigabyte, loaded again in a second
+
+
+class NoVoice(UtterError):
+    """A recording in which there is no voice."""
 
 
 class Encoder(Protocol):
@@ -60,12 +65,13 @@ class Encoder(Protocol):
 
 
 class Heard(NamedTuple):
-    """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling(): that of the
-    voice; the words that were found, and whether Utter found some of them itself."""
+    """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling() and
+    arousal(): those of the voice, [T, 130] and [T]; the words that were found, and whether Utter found some of them itself."""
 
     content: np.ndarray
     states: np.ndarray | None
     feeling: Callable[[], np.ndarray]
+    arousal: Callable[[], np.ndarray]
     words: tuple[Word, ...]
     transcribed: bool
 
@@ -313,12 +319,16 @@ class Performer:
 
         step("Feeling", 0.25)
         watching = lambda stage, f: step(stage, 0.25)
-        clips = {path: self.clip(path, request.tracker, watching) for path in dict.fromkeys(p.clip for p in passages if p.clip)}
+        clips, passages = self.clips(passages, request.tracker, watching, note)
         if prompt:
             base, prompted_base = np.tile(self.feelings.prompt(prompt), (frames, 1)), 1.0
         else:
             base, prompted_base = heard.feeling(), 0.0
-        feeling, prompted = compose(frames, FPS, base, 1.0, passages, self.feelings, clips)
+        prompts = {text: self.feelings.prompt(text) for text in (prompt, *(p.prompt for p in passages)) if text}
+        readings = {name: self.feelings.reading(felt) for name, felt in {**prompts, **clips}.items()}
+        if not prompt:
+            readings[""] = self.feelings.reading(base.mean(0), float(heard.arousal().mean()))
+        feeling, prompted = compose(frames, FPS, base, request.intensity, passages, self.feelings, clips, request.mouth)
         prompted = np.maximum(prompted, prompted_base)
         del base
 
@@ -398,7 +408,16 @@ class Performer:
             found = redrawn(anew, present, stretches, request.regions, request.change, len(seeds), self.builtin, head_map, beta, pins, held)
         step("Writing", 0.98)
         return [
-            replace(motion, fps=FPS, seed=seed, voice=request.voice, words=heard.words, transcribed=heard.transcribed, filmed=False)
+            replace(
+                motion,
+                fps=FPS,
+                seed=seed,
+                voice=request.voice,
+                words=heard.words,
+                transcribed=heard.transcribed,
+                filmed=False,
+                readings=readings,
+            )
             for motion, seed in zip(found, seeds)
         ]
 
@@ -467,11 +486,12 @@ class Performer:
         for sentence in found[3]:
             note(sentence)
 
-        def felt() -> np.ndarray:
+        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
             told = known(("told", voice), lambda: self.feelings.hear(samples()))
-            return self.feelings.voice(told, frames, self.speaker(request.neutral_voice, request.speaker, note))
+            return ask(told, frames, self.speaker(request.neutral_voice, request.speaker, note))
 
-        return Heard(found[0], states, felt, found[1], found[2])
+        feeling, arousal = (lambda: felt(self.feelings.voice)), (lambda: felt(self.feelings.arousal))
+        return Heard(found[0], states, feeling, arousal, found[1], found[2])
 
     def capture(
         self,
@@ -512,8 +532,24 @@ class Performer:
         step("Writing", 0.98)
         return motion, shown
 
+    def clips(
+        self, passages: list[Passage], tracker: str | None, progress: Callable[[str, float], None], note: Callable[[str], None]
+    ) -> tuple[dict[str, np.ndarray], list[Passage]]:
+        """({path: feeling [130]} of the passages' clips, the passages without those whose clip is a recording of no voice); note hears
+        of these."""
+        found = {}
+        for path in dict.fromkeys(passage.clip for passage in passages if passage.clip):
+            try:
+                found[path] = self.clip(path, tracker, progress)
+            except NoVoice as error:
+                note(str(error))
+        return found, [passage for passage in passages if not passage.clip or passage.clip in found]
+
     def clip(self, path: str, tracker: str | None, progress: Callable[[str, float], None]) -> np.ndarray:
-        """The feeling [130] of a clip: a Motion file, a film or ARKit curves."""
+        """The feeling [130] of a clip: a Motion file, a film, ARKit curves or, in the mean, another voice. NoVoice: a recording of none."""
+        if Path(path).suffix.lower() in SOUND_SUFFIXES:
+            progress("Listening", 0.0)
+            return self.feelings.voice(heard := self.voice_in(path), frame_count(round(heard.seconds * RATE))).mean(0)
         if Path(path).suffix.lower() == ".npz":
             motion = on_builtin(self.builtin, load_motion(path))
         else:
@@ -521,6 +557,23 @@ class Performer:
 
             motion, _ = remembered(path, self.builtin, tracker, lambda fraction: progress("Following the face", fraction))
         return self.feelings.motion(motion.values)
+
+    def voice_in(self, path: str) -> "HeardVoice":
+        """What is heard of feelings in a recording; kept. NoVoice where it is no recording, or nobody speaks, laughs or cries in it."""
+
+        def listen() -> "HeardVoice":
+            try:
+                samples = load_voice(path)
+            except UtterError as error:
+                raise NoVoice(f"A passage was left out: {error}", error.detail) from error
+            hearing = self.feelings.hearing(samples)
+            if not somebody(self.encoder.encode(samples, hand=hearing)):
+                raise NoVoice(f"A passage was left out: {Path(path).name} holds no voice; choose a recording in which somebody speaks.")
+            return hearing.heard()
+
+        if not is_file(path):
+            raise UtterError(f"The clip {path} does not exist; choose it again.")
+        return self.memory.recall(("voice in", digest(path)), listen)
 
     def speaker(self, neutral: str | None, folder: str | None, note: Callable[[str], None] = lambda sentence: None) -> "Baseline | None":
         """What the speaker of a voice is like: of a neutral recording, or else of a folder of recordings; None where neither is given.
@@ -579,12 +632,9 @@ class Performer:
         return request.prompt, list(request.passages)
 
     def feel(self, subject: str, neutral_voice: str | None = None, speaker_folder: str | None = None) -> dict[str, Any]:
-        """{"emotion": {name: probability}, "strength": s} of words, a voice file or a Motion file.
-
-        Of a voice also {"arousal": a}, 0 drowsy to 1 beside oneself; it is measured against a neutral voice or a speaker's folder.
-        Of words also {"control": c}, 0 held back to 1 let go, and {"note": sentence} where there is something to say of them.
-        """
-        path, prompt, arousal = Path(subject), None, None
+        """The contract.Reading of words, a voice file or a Motion file; of words also {"note": sentence} where there is something to
+        say of them. A voice is measured against a neutral one or a speaker's folder."""
+        path, sentence, arousal = Path(subject), "", None
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
         if path.suffix == ".npz":
@@ -598,25 +648,23 @@ class Performer:
         elif not subject.strip():
             raise UtterError("Say in words what to feel, or name a voice or a Motion file.")
         else:
-            prompt = self.feelings.read(subject)
+            sentence = self.feelings.read(subject).sentence
             vector = self.feelings.prompt(subject)
-        emotion, strength = self.feelings.describe(vector)
-        found: dict[str, Any] = {
-            "emotion": {name: round(float(p), 4) for name, p in emotion.items()},
-            "strength": round(float(strength), 4),
-        }
-        if arousal is not None:
-            found["arousal"] = round(arousal, 4)
-        if prompt is not None:
-            found["control"] = round(float(prompt.control), 4)
-            if prompt.sentence:
-                found["note"] = prompt.sentence
-        return found
+        return {**self.feelings.reading(vector, arousal), **({"note": sentence} if sentence else {})}
 
 
 def frame_count(samples: int) -> int:
     """Frames of a Motion that covers that many samples."""
     return -(-samples * FPS // RATE)
+
+
+def somebody(content: np.ndarray) -> bool:
+    """Whether there is a voice in Content [Tc, 59]: a sound of speech, or a voiced one. Steady noise and hum have neither: of brown noise
+    a twentieth passes for voiced."""
+    from model_runtime.speech.content import NAMES
+
+    pause, voicing = (content[:, NAMES.index(name)] for name in ("pause", "voicing"))
+    return bool((pause < 0.5).any() or (voicing > 0.5).mean() > 0.1)
 
 
 def looks_like_file(subject: str) -> bool:

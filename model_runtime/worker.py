@@ -217,6 +217,7 @@ class Worker:
             transcribed=motion.transcribed,
             notes=notes,
             variations=[{"output": str(output), "seed": each.seed} for each, output in zip(motions, outputs)],
+            readings=dict(motion.readings),
         )
 
     def capture(self, number: JobId, asked: CaptureRequest) -> CaptureResult:

@@ -9,6 +9,7 @@ import bpy
 from ..animation import bake
 from ..contract import LAST_FRAME, Passage, UtterError, frame_at, seconds_at
 from ..work import jobs
+from . import readings
 from .base import HeadPanel, chosen, settings_of
 
 
@@ -161,6 +162,11 @@ class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
         layout.prop(
             settings, "prompt", text="", icon="OUTLINER_OB_SPEAKER" if not settings.prompt else "TEXT", placeholder="As heard in the voice"
         )
+        column = layout.column(align=True)
+        column.prop(settings, "intensity", slider=True)
+        column.prop(settings, "mouth", slider=True)
+        prompt = settings.prompt.strip()
+        readings.draw(layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
@@ -193,6 +199,9 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(passage, "strength", slider=True)
         column.prop(passage, "fade")
+        of = bpy.path.abspath(passage.clip, library=settings.id_data.library) if passage.clip else passage.prompt.strip()
+        if of:
+            readings.draw(layout, settings, of, "Read as")
 
 
 CLASSES = (

@@ -14,10 +14,10 @@ from ..animation import bake
 from ..animation.obstacles import obstacles
 from ..contract import FPS, OPTIONS, PerformRequest, UtterError, frames_covering, options_of, seconds_at
 from ..work import jobs, paths
-from . import identity, passages, scope, sequencer, takes, voice, words
+from . import identity, passages, readings, scope, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
-ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "start")  # options that another panel shows
+ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
 
 
@@ -124,6 +124,7 @@ def perform_job(
         takes.remember(head)
         frames = len(performances[0])
         words.keep(settings, result.get("words", ()), asked.voice)
+        readings.keep(settings, result.get("readings", {}))
         settings.frames = frames
         voice.fit(scene, head, frames / result["fps"])
         voice.include(scene, settings)

@@ -10,10 +10,10 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
-from contract import FPS, UtterError
+from contract import FPS, Reading, UtterError
 from model_runtime import checkpoints
 from model_runtime.emotion import hearing, reader, words
-from model_runtime.emotion.labels import LABELS, POINT, feeling
+from model_runtime.emotion.labels import CONTROL, LABELS, POINT, feeling
 from model_runtime.emotion.space import Space
 from model_runtime.emotion.words import SentenceEncoder
 from model_runtime.speech.encoder import load_encoder
@@ -26,6 +26,11 @@ PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room 
 CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
 PART = 0.2  # a share of a prompt below this is doubt, not a second emotion
 SURE = 0.6  # the share from which a part of a prompt counts as an emotion of its own
+TALK = 0.3  # arousal of calm talk
+SWAY = 0.3  # how far control moves arousal: who holds back is calmer outside
+# Where a label lies on the circumplex of affect, from drowsy -1 to excited 1 (Russell 1980, to a tenth). Disgust and contempt are none of
+# his words: they stand where "frustrated" and half of "annoyed" do.
+AROUSAL = dict(zip(LABELS, (0.0, 0.1, -0.5, 1.0, 0.9, 0.9, 0.6, 0.4)))
 NOT_UNDERSTOOD = (
     'This prompt says nothing of a feeling that Utter understands; write what the face should feel, such as "holding back tears".'
 )
@@ -239,6 +244,20 @@ class Feelings:
             return {name: float(name == "neutral") for name in LABELS}, 0.0
         probabilities = self.space.logits(vector / strength).softmax(-1)
         return dict(zip(LABELS, probabilities.cpu().tolist())), min(1.0, strength)
+
+    def reading(self, vector, arousal=None):
+        """[130] -> contract.Reading. arousal: as it was heard; None: that of the shares, times the strength, moved by control."""
+        emotion, strength = self.describe(vector)
+        control = float(np.clip(vector[CONTROL] / strength, -1, 1)) if strength else 0.0
+        if arousal is None:
+            stirred = sum(share * AROUSAL[name] for name, share in emotion.items())
+            arousal = TALK + strength * (1 - TALK) * (stirred + SWAY * control)
+        return Reading(
+            emotion={name: round(share, 4) for name, share in emotion.items()},
+            strength=round(strength, 4),
+            arousal=round(float(np.clip(arousal, 0, 1)), 4),
+            control=round((1 + control) / 2, 4),
+        )
 
     def prompt(self, text):
         """Feeling of a prompt -> [130]."""

@@ -7,7 +7,8 @@ MOUTH    129    how much it may have of the mouth in speech: -1 none, 0 the defa
 
 import numpy as np
 
-LABELS = ("neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")
+from contract import LABELS as LABELS  # the names belong to this file, too
+
 SIZE = 128  # of a point of the space
 POINT, CONTROL, MOUTH = slice(0, SIZE), SIZE, SIZE + 1
 MANNER = slice(SIZE, SIZE + 2)  # control and mouth: not what is felt, but how it shows

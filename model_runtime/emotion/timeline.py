@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model_runtime.emotion.labels import CONTROL, POINT
+from model_runtime.emotion.labels import CONTROL, MOUTH, POINT
 
 
 def passage_weight(T, fps, start, end, fade):
@@ -15,18 +15,21 @@ def passage_weight(T, fps, start, end, fade):
     return (ease(rise) * ease(fall)).astype(np.float32)
 
 
-def compose(T, fps, base, base_strength, passages, feelings, clips=None):
-    """base [T, 130] (or [130]) is what holds without a prompt, scaled by base_strength.
+def compose(T, fps, base, strength, passages, feelings, clips=None, mouth=0.0):
+    """base [T, 130] (or [130]) is what holds without a prompt. strength: of the whole, base and passages; mouth: -1 to 1, added to the
+    MOUTH of all.
 
     passages: contract.Passage; clips: {path: feeling [130]} of those that have a clip. Where passages overlap they blend by their weights,
     which are scaled to sum to 1 where they sum to more.
     A blend of two feelings is as strong as its parts: directions are blended, then lengths. How they show (labels.MANNER) blends as it is.
     Returns (Feeling [T, 130], prompted [T] 0..1).
     """
-    base = scaled(np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])), base_strength)
+    base = scaled(np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])), strength)
     weights = [passage_weight(T, fps, passage.start, passage.end, passage.fade) for passage in passages]
     felt = lambda passage: clips[passage.clip] if passage.clip else feelings.prompt(passage.prompt)
-    wanted = [scaled(felt(passage), passage.strength) for passage in passages]
+    wanted = [scaled(felt(passage), passage.strength * strength) for passage in passages]
+    for given in (base, *wanted):
+        given[..., MOUTH] = np.clip(given[..., MOUTH] + mouth, -1, 1)
     if not weights:
         return base, np.zeros(T, np.float32)
     weights, wanted = np.stack(weights), np.stack(wanted).astype(np.float32)  # [P, T], [P, 130]

@@ -180,6 +180,16 @@ def test_feel(short_voice, performed, capsys):
         answer = json.loads(capsys.readouterr().out)
         assert set(answer["emotion"]) == {"neutral", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous"}
         assert sum(answer["emotion"].values()) == pytest.approx(1, abs=0.01) and 0 <= answer["strength"] <= 1
+        assert 0 < answer["arousal"] < 1 and 0 <= answer["control"] <= 1
+
+
+def test_feel_tells_how_far_words_are_from_calm(capsys):
+    found = {}
+    for subject in ("neutral", "sad", "furious", "holding back tears"):
+        assert run("feel", subject, "--device", "cpu") == 0
+        found[subject] = json.loads(capsys.readouterr().out)
+    assert found["sad"]["arousal"] < found["neutral"]["arousal"] < found["furious"]["arousal"]
+    assert found["holding back tears"]["control"] < 0.5
 
 
 @pytest.mark.slow

@@ -108,6 +108,7 @@ def test_perform_with_progress(talk, short_voice, tmp_path):
     assert len(fractions) > 5 and fractions == sorted(fractions) and fractions[-1] > 0.9
     motion = load_motion(output)
     assert len(motion.values) == event["frames"] == 60 and motion.seed == 3
+    assert set(event["readings"]) == {""} and set(event["readings"][""]) == {"emotion", "strength", "arousal", "control"}
 
 
 @pytest.mark.slow

@@ -15,10 +15,10 @@ class TwoFeelings:
         return np.eye(130, dtype=np.float32)[{"x": 0, "y": 1}[text]]
 
 
-def play(*passages, T=90, base=None, base_strength=1.0):
+def play(*passages, T=90, base=None, strength=1.0, mouth=0.0):
     base = np.zeros((T, 130), np.float32) if base is None else base
     passages = [Passage(*passage) for passage in passages]
-    return compose(T, 30, base, base_strength, passages, TwoFeelings())
+    return compose(T, 30, base, strength, passages, TwoFeelings(), mouth=mouth)
 
 
 def test_a_passage_holds_its_strength_and_fades_over_its_ends():
@@ -32,8 +32,8 @@ def test_a_passage_holds_its_strength_and_fades_over_its_ends():
 
 
 def test_without_passages_the_base_is_kept_and_nothing_is_prompted():
-    base = np.random.default_rng(0).standard_normal((90, 130)).astype(np.float32)
-    feeling, prompted = play(base=base, base_strength=0.5)
+    base = np.random.default_rng(0).uniform(-1, 1, (90, 130)).astype(np.float32)
+    feeling, prompted = play(base=base, strength=0.5)
     np.testing.assert_allclose(feeling[:, :129], base[:, :129] * 0.5)
     np.testing.assert_array_equal(feeling[:, MOUTH], base[:, MOUTH])  # a share, whatever the strength
     assert not prompted.any()
@@ -70,3 +70,14 @@ def test_how_a_feeling_shows_is_blended_by_the_same_weights():
     feeling, prompted = compose(90, 30, np.zeros((90, 130), np.float32), 1.0, [Passage(1, 2, "x", 0.6, 0.4)], HeldBack())
     np.testing.assert_allclose(feeling[:, CONTROL], -0.6 * prompted, atol=1e-6)
     np.testing.assert_allclose(feeling[:, MOUTH], 0.4 * prompted, atol=1e-6)
+
+
+def test_the_whole_has_a_strength_and_a_mouth():
+    base = np.zeros((90, 130), np.float32)
+    base[:, [1, MOUTH]] = 0.8, 0.3
+    feeling, prompted = play((1, 2, "x", 0.6, 0.4), base=base, strength=0.5, mouth=-1)
+    plain, as_plain = play((1, 2, "x", 0.6, 0.4), base=base)
+    np.testing.assert_allclose(feeling[:, :MOUTH], plain[:, :MOUTH] / 2, atol=1e-6)
+    np.testing.assert_array_equal(prompted, as_plain)
+    np.testing.assert_allclose(feeling[[0, 45], MOUTH], [-0.7, -1], atol=1e-6)
+    assert play((1, 2, "x"), base=base, mouth=1)[0][:, MOUTH].max() == 1 and base[0, MOUTH] == np.float32(0.3)
