@@ -718,7 +718,7 @@ def generate_on_other_head(
         moved = change(builtin, own, actions.values, actions.mask)
         own, mask = own + moved, mask | moves(moved, actions)
     own = generate(Pins(own, mask), 0.6, 0.97)
-    held = HeldPins(pins, len(wanted), mean=0.0, std=1.0)
+    held = HeldPins(pins, len(free), mean=0.0, std=1.0)
     return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own
 
 

@@ -68,6 +68,10 @@ def parse(argv):
         help="with --film: instead of a table, films and sheets of the first model's performances, one a speaker or --clips of each",
     )
     parser.add_argument("--sheets", type=Path, metavar="FOLDER", help="instead of a table, sheets of one sentence felt in many ways")
+    parser.add_argument(
+        "--keys", action="store_true", help="instead of a table, what an artist's keys do to a performance; writes keys.json"
+    )
+    parser.add_argument("--all-keys", action="store_true", help="with --keys: one on every channel and every face action")
     parser.add_argument("--quality", choices=("final", "draft"), default="final")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
@@ -104,6 +108,13 @@ def run(args):
         from tools.evaluate import sheets
 
         sheets.run(args, performer, models, say)
+        return 0
+    if args.keys:
+        from tools.evaluate import keys
+
+        args.out.mkdir(parents=True, exist_ok=True)
+        write(args.out / "keys.json", json.dumps(keys.run(args, performer, models), indent=1))
+        say(str(args.out / "keys.json"))
         return 0
     if args.film:
         return run_film(args, performer, models)
