@@ -70,7 +70,7 @@ def run(feelings, say, path=FILE):
     rate = lambda values: [round(float(np.mean(values)), 3), len(values)]
     figures = {
         "first of eight labels": rate(hits["free"]),
-        **{f"  {label}": rate(values) for label, values in by_label.items()},
+        **{f"  {label}": rate(values) for label, values in by_label.items() if values},
         "other languages": rate(hits["languages"]),
         "rising triples in order": rate(hits["rising"]),
         "denied emotion not read": rate(hits["denials"]),
