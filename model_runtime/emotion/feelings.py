@@ -79,8 +79,8 @@ class Feelings:
             tensors, metadata = checkpoints.read(WORDS, reader.FORMAT)
             if json.loads(metadata.get("labels", "[]")) != list(LABELS):
                 raise UtterError(f"{WORDS.name} belongs to another version of Utter; install the extension again.", str(metadata))
-            network = reader.Reader()
-            checkpoints.load_into(network, {name: x.float() for name, x in tensors.items()}, WORDS.name)
+            network = reader.Reader(phrases=len(tensors.get("votes", ())))
+            checkpoints.load_into(network, tensors, WORDS.name)
             self._reader = network.eval()
         return self._reader
 

@@ -1,16 +1,22 @@
-"""The network that reads a prompt: which emotions, how much of them, held back or let go, or nothing of a feeling."""
+"""What reads a prompt: which emotions, how much of them, held back or let go, or nothing of a feeling.
+
+A network says all of it; which emotions is also a vote of the written phrases nearest to the prompt (k nearest neighbours).
+"""
 
 from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from model_runtime.emotion.labels import LABELS
 
 NOTHING = len(LABELS)  # the class after the labels: says nothing of a feeling
 CLASSES = len(LABELS) + 1
 FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder (words.py)
-FORMAT = 1  # of words.safetensors
+FORMAT = 2  # of words.safetensors
+KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
+NEAREST, SHARPNESS, VOTE, SURER = 20, 5.0, 0.7, 2.0  # phrases that vote, how much nearer ones count, the vote's share, the power of the mean
 
 
 class Reading(NamedTuple):
@@ -25,9 +31,10 @@ class Reading(NamedTuple):
 
 
 class Reader(nn.Module):
-    """A network for each sentence encoder. What they say is added up, so each also reads alone where the other is not installed."""
+    """A network and remembered phrases for each sentence encoder. What they say is added up, so each also reads alone."""
 
-    def __init__(self, width=256):
+    def __init__(self, width=256, phrases=0):
+        """phrases: how many are remembered (`remember`); with none, the networks read alone."""
         super().__init__()
         network = lambda size: nn.Sequential(
             nn.Linear(size, width),
@@ -39,6 +46,10 @@ class Reader(nn.Module):
             nn.Linear(width, CLASSES + 2),
         )
         self.networks = nn.ModuleDict({name: network(size) for name, size in FEATURES.items()})
+        for name, size in FEATURES.items():
+            self.register_buffer(f"components_{name}", torch.zeros(size, KEY))
+            self.register_buffer(f"keys_{name}", torch.zeros(phrases, KEY, dtype=torch.int8))
+        self.register_buffer("votes", torch.zeros(phrases, CLASSES))
 
     def outputs(self, features):
         """{encoder: [n, its size]} -> [n, 11]: logits of the shares, of strength and of control."""
@@ -46,6 +57,29 @@ class Reader(nn.Module):
         total = sum(found)
         return torch.cat([total[:, :CLASSES], total[:, CLASSES:] / len(found)], 1)
 
+    def remember(self, features, shares):
+        """Keep n phrases: features {encoder: [n, its size]}, of both encoders; shares [n, 9]."""
+        self.votes = shares
+        for name, x in features.items():
+            x = F.normalize(x, dim=-1)
+            setattr(self, f"components_{name}", torch.linalg.eigh(x.T @ x).eigenvectors[:, -KEY:].contiguous())
+            setattr(self, f"keys_{name}", (127 * self._key(name, x)).round().to(torch.int8))
+
+    def _key(self, name, x):
+        """An encoder's [n, its size] -> [n, KEY] of length 1."""
+        return F.normalize(F.normalize(x, dim=-1) @ getattr(self, f"components_{name}"), dim=-1)
+
+    def vote(self, features):
+        """{encoder: [n, its size]} -> shares [n, 9] of the nearest phrases, by the sum of the encoders' cosines."""
+        near = sum(self._key(name, x) @ (getattr(self, f"keys_{name}").float() / 127).T for name, x in features.items())
+        near, which = near.topk(min(NEAREST, len(self.votes)), dim=1)
+        weights = (SHARPNESS * 2 / len(features) * near).softmax(1)
+        return (weights[..., None] * self.votes[which]).sum(1)
+
     def forward(self, features):
         out = self.outputs(features)
-        return Reading(out[:, :CLASSES].softmax(-1), out[:, CLASSES].sigmoid(), out[:, CLASSES + 1].sigmoid())
+        shares = out[:, :CLASSES].softmax(-1)
+        if len(self.votes):
+            shares = ((1 - VOTE) * shares + VOTE * self.vote(features)) ** SURER
+            shares = shares / shares.sum(-1, keepdim=True)
+        return Reading(shares, out[:, CLASSES].sigmoid(), out[:, CLASSES + 1].sigmoid())

@@ -235,15 +235,24 @@ def train(path=None, steps=STEPS, report=print, folds=FOLDS, features=None):
     own = np.arange(len(everything)) < len(phrases)  # the phrases themselves
     rows = []
     part = lambda chosen: ({name: x[chosen] for name, x in features.items()}, [everything[i] for i in chosen])
+
+    def learned(chosen):
+        """The networks learn from phrases and what is put around them, the phrases themselves vote."""
+        reader = learn(*part(np.flatnonzero(chosen | chance)), steps)
+        voters, spoken = part(np.flatnonzero(chosen & own))
+        reader.remember(voters, torch.from_numpy(np.stack([p.shares for p in spoken])))
+        return reader
+
     for k in range(folds):
-        reader = learn(*part(np.flatnonzero((places != k) & (places >= 0) | chance)), steps)
+        reader = learned((places != k) & (places >= 0))
         rows += score(reader, *part(np.flatnonzero((places == k) & own)))
-    reader = learn(*part(np.flatnonzero(places >= 0)), steps)
+    reader = learned(places >= 0)
     tested = score(reader, *part(np.flatnonzero((places < 0) & own)))
     figures = {"held out": summary(rows), "only tested": summary(tested)}
     report(json.dumps(figures, indent=1))
     about = {"labels": json.dumps(LABELS), "recipe": f"training/words.py, {steps} steps", "seed": str(SEED), "figures": json.dumps(figures)}
-    checkpoints.write({name: x.half().contiguous() for name, x in reader.state_dict().items()}, path or WORDS, FORMAT, about)
+    small = {name: x if x.dtype == torch.int8 else x.half() for name, x in reader.state_dict().items()}
+    checkpoints.write({name: x.contiguous() for name, x in small.items()}, path or WORDS, FORMAT, about)
     return figures
 
 

@@ -8,7 +8,8 @@ captured FLAME motion is not available; jaw opening also with a real capture. Va
 With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices, and
 with other people who say the same words. --side-by-side makes films to be looked at, --sheets pictures of one sentence felt in many ways.
 
-With --voices-felt: how well feelings are heard in the voices of strangers (tools/evaluate/voices_felt.py).
+With --voices-felt: how well feelings are heard in the voices of strangers (tools/evaluate/voices_felt.py). With --words: how well prompts that
+nothing was learned from are read (tools/evaluate/words_read.py).
 """
 
 import argparse
@@ -60,6 +61,7 @@ def parse(argv):
     )
     parser.add_argument("--film", action="store_true", help="against the tracked films of grid_film instead; writes film.json")
     parser.add_argument("--voices-felt", action="store_true", help="feelings in strangers' voices instead; writes voices_felt.json")
+    parser.add_argument("--words", action="store_true", help="prompts of tools/evaluate/prompts.txt instead; writes words_read.json")
     parser.add_argument("--prompts", nargs="+", default=[], metavar="WORDS", help="with --film: performances with these feelings, too")
     parser.add_argument(
         "--side-by-side",
@@ -100,6 +102,8 @@ def run(args):
 
     if args.voices_felt:
         return run_voices_felt(args)
+    if args.words:
+        return run_words(args)
     if args.ablations:
         train_ablations(args)
     performer = Performer(args.device)
@@ -174,6 +178,16 @@ def run_voices_felt(args):
     args.out.mkdir(parents=True, exist_ok=True)
     write(args.out / "voices_felt.json", json.dumps({"split": args.split} | voices_felt.run(args, say), indent=1))
     say(str(args.out / "voices_felt.json"))
+    return 0
+
+
+def run_words(args):
+    from model_runtime.emotion import feelings
+    from tools.evaluate import words_read
+
+    args.out.mkdir(parents=True, exist_ok=True)
+    write(args.out / "words_read.json", json.dumps(words_read.run(feelings.load(), say), indent=1, ensure_ascii=False))
+    say(str(args.out / "words_read.json"))
     return 0
 
 
