@@ -16,7 +16,12 @@ CLASSES = len(LABELS) + 1
 FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder (words.py)
 FORMAT = 2  # of words.safetensors
 KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
-NEAREST, SHARPNESS, VOTE, SURER = 20, 5.0, 0.7, 2.0  # phrases that vote, how much nearer ones count, the vote's share, the power of the mean
+NEAREST, SHARPNESS, VOTE, SURER = (
+    20,
+    5.0,
+    0.7,
+    2.0,
+)  # phrases that vote, how much nearer ones count, the vote's share, the power of the mean
 
 
 class Reading(NamedTuple):

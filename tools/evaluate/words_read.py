@@ -45,7 +45,9 @@ def run(feelings, say, path=FILE):
     def note(section, text, hit, prompt):
         hits.setdefault(section, []).append(hit)
         if not hit:
-            missed.append(f"{section}: {text} -> {LABELS[int(np.argmax(prompt.shares))]} {prompt.shares.max():.2f}, strength {prompt.strength:.2f}")
+            missed.append(
+                f"{section}: {text} -> {LABELS[int(np.argmax(prompt.shares))]} {prompt.shares.max():.2f}, strength {prompt.strength:.2f}"
+            )
 
     for section in ("free", "languages"):
         for label, text in listed[section]:
