@@ -16,12 +16,8 @@ CLASSES = len(LABELS) + 1
 FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder (words.py)
 FORMAT = 2  # of words.safetensors
 KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
-NEAREST, SHARPNESS, VOTE, SURER = (
-    20,
-    5.0,
-    0.7,
-    2.0,
-)  # phrases that vote, how much nearer ones count, the vote's share, the power of the mean
+NEAREST, SHARPNESS = 20, 5.0  # how many phrases vote, and how much more the nearer ones count
+VOTE, SURER = 0.7, 2.0  # the vote's part of the shares; the power that makes the mean as sure as the networks are
 
 
 class Reading(NamedTuple):

@@ -8,8 +8,8 @@ captured FLAME motion is not available; jaw opening also with a real capture. Va
 With --film: filmed talkers instead, held out whole or by sentences; their tracked faces are compared with performances of their voices, and
 with other people who say the same words. --side-by-side makes films to be looked at, --sheets pictures of one sentence felt in many ways.
 
-With --voices-felt: how well feelings are heard in the voices of strangers (tools/evaluate/voices_felt.py). With --words: how well prompts that
-nothing was learned from are read (tools/evaluate/words_read.py).
+With --voices-felt: how well feelings are heard in the voices of strangers (tools/evaluate/voices_felt.py).
+With --words: how well prompts that nothing was learned from are read (tools/evaluate/words_read.py).
 """
 
 import argparse

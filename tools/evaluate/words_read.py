@@ -1,7 +1,7 @@
 """How prompts that nothing was learned from are read: which emotion, how strongly, what is denied, both of a mixture, nonsense.
 
-The list is prompts.txt beside this file. Its figures: the emotion read first (of eight labels); triples whose strengths rise; denials after which
-the denied emotion has less than .2; mixtures whose two emotions both have .2; nonsense read at a strength above .5.
+The list is prompts.txt beside this file. Its figures: the emotion read first (of eight labels); triples whose strengths rise; denials after
+which the denied emotion has less than .2; mixtures whose two emotions both have .2; nonsense read at a strength above .5.
 """
 
 from pathlib import Path
@@ -45,9 +45,8 @@ def run(feelings, say, path=FILE):
     def note(section, text, hit, prompt):
         hits.setdefault(section, []).append(hit)
         if not hit:
-            missed.append(
-                f"{section}: {text} -> {LABELS[int(np.argmax(prompt.shares))]} {prompt.shares.max():.2f}, strength {prompt.strength:.2f}"
-            )
+            first = int(np.argmax(prompt.shares))
+            missed.append(f"{section}: {text} -> {LABELS[first]} {prompt.shares[first]:.2f}, strength {prompt.strength:.2f}")
 
     for section in ("free", "languages"):
         for label, text in listed[section]:
