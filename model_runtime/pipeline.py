@@ -660,7 +660,7 @@ def frame_count(samples: int) -> int:
 
 def somebody(content: np.ndarray) -> bool:
     """Whether there is a voice in Content [Tc, 59]: sounds of speech, or voiced ones. Of steady noise up to .02 of the frames pass for the
-    one and .08 for the other (white, pink and brown, 36 of them); each of 40 bursts of 40 strangers has more of one of them."""
+    one and .08 for the other (white, pink and brown, 36 of them); each of 40 bursts (emogator) has more of one of them."""
     from model_runtime.speech.content import NAMES
 
     pause, voicing = (content[:, NAMES.index(name)] for name in ("pause", "voicing"))
