@@ -9,7 +9,7 @@ import torch
 
 from contract import ACTIONS, FPS, REGIONS, UtterError, performed_in
 from model_runtime.diffusion.pins import HeldPins
-from model_runtime.diffusion.scope import beside, cut, ramp
+from model_runtime.diffusion.scope import beside, cut, joined, ramp
 from model_runtime.flame.actions import from_motion, to_motion
 from model_runtime.flame.calibrate import HeadMap
 from model_runtime.flame.head import Head
@@ -31,10 +31,8 @@ def frames_in(stretches: Sequence[tuple[float, float]], frames: int, note: Calla
             raise UtterError(f"The scope {start:g} to {end:g} s holds no frame; make it longer than {1 / FPS:.2f} s.")
         if math.isfinite(start) and (start < 0 or end * FPS > frames):
             note(f"The scope {start:g} to {end:g} s is cut to the voice, which lasts {frames / FPS:.1f} s.")
-        if found and first <= found[-1][1]:
-            first, stop = found[-1][0], max(stop, found.pop()[1])
         found.append((first, stop))
-    return found
+    return joined(found)
 
 
 def check_present(present: Motion, target: Head, builtin: Head, frames: int) -> Motion:

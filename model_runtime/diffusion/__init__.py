@@ -20,11 +20,12 @@ def sample(
     progress=lambda stage, fraction: None,
     cancelled=lambda: False,
     heard=None,
+    free=None,
 ):
     """Diffuse a performance -> values float32 [T, 65], with Pins around those; see sampler.sample and keyed.keyed."""
     from model_runtime.diffusion.keyed import keyed
 
-    return keyed(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, cancelled=cancelled, heard=heard)
+    return keyed(generator, content30, feeling, prompted, beta, pins, seed, quality, progress, free, cancelled=cancelled, heard=heard)
 
 
 def redraw(generator, content30, feeling, prompted, beta, present, first, stop, **options):

@@ -9,7 +9,7 @@ from contract import JAW, LIDS, REGIONS, TONGUE
 from model_runtime.diffusion.follow import MEASURED, mouth_tensors
 from model_runtime.diffusion.lips import posing
 from model_runtime.diffusion.sampler import sample
-from model_runtime.diffusion.scope import redraw
+from model_runtime.diffusion.scope import joined, redraw
 
 FREE, REACHES = 15, 36  # frames from a key: up to the first all may change, from the second on nothing does
 TOUCHES = 3e-4  # metres: a key that moves the lips less leaves the mouth alone
@@ -21,8 +21,10 @@ HOLDS = 30, 100  # frames between two keys: a gesture that is held up to the fir
 UPPER = tuple(region for region in REGIONS if region != "mouth")
 
 
-def keyed(generator, content, feeling, prompted, beta, pins, seed=0, quality="final", progress=lambda stage, fraction: None, **more):
-    """As sample(), of which `more` are arguments, around Pins; None: the same as sample()."""
+def keyed(
+    generator, content, feeling, prompted, beta, pins, seed=0, quality="final", progress=lambda stage, fraction: None, free=None, **more
+):
+    """As sample(), of which `more` are arguments, around Pins; None: the same as sample(). free: what this gives without Pins, if known."""
     if pins is None or not pins.mask.any():
         return sample(generator, content, feeling, prompted, beta, seed=seed, quality=quality, progress=progress, **more)
     T = len(content)
@@ -31,7 +33,9 @@ def keyed(generator, content, feeling, prompted, beta, pins, seed=0, quality="fi
         return sample(generator, content, feeling, prompted, beta, pins, seed, quality, progress, **more)
     heard = more.pop("heard", None)
     part = lambda low, high: lambda stage, fraction: progress(stage, low + (high - low) * fraction)
-    values = sample(generator, content, feeling, prompted, beta, None, seed, quality, part(0, 0.5), heard=heard, **more)
+    values = free
+    if values is None:
+        values = sample(generator, content, feeling, prompted, beta, None, seed, quality, part(0, 0.5), heard=heard, **more)
     for number, (first, stop) in enumerate(stretches):
         before = values
         bent = before + gestures(pins, before, slice(first, stop), np.random.default_rng([abs(seed), first]))
@@ -94,10 +98,4 @@ def speaks(generator, values, pins, frames, beta):
 
 def around(frames, T):
     """[(first, stop)] of T: what is at most REACHES from one of those frames, in order; those that touch are one."""
-    found = []
-    for frame in frames:
-        first, stop = max(0, frame - REACHES), min(T, frame + REACHES + 1)
-        if found and first <= found[-1][1]:
-            first, stop = found[-1][0], max(stop, found.pop()[1])
-        found.append((int(first), int(stop)))
-    return found
+    return joined((max(0, int(frame) - REACHES), min(T, int(frame) + REACHES + 1)) for frame in frames)

@@ -6,7 +6,9 @@ import torch
 from contract import CHANNELS, UtterError
 
 REACH = 4.0  # frames: how far a correction spreads around a pin (standard deviation)
-SANE = 6.0  # standard deviations: what the denoiser sees of a pin goes no further; some channels hardly moved in training
+SANE = (
+    6.0  # standard deviations: what the denoiser sees of a pin, or of what stays, goes no further; some channels hardly moved in training
+)
 
 
 def to_nearest(known, frames):

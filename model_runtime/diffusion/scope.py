@@ -14,7 +14,7 @@ from model_runtime.diffusion import sampler
 from model_runtime.diffusion.follow import AROUND, FARTHEST, follow
 from model_runtime.diffusion.generator import WINDOW
 from model_runtime.diffusion.lips import seal
-from model_runtime.diffusion.pins import HeldPins
+from model_runtime.diffusion.pins import SANE, HeldPins
 from model_runtime.flame.load import load_head
 from model_runtime.flame.regions import part
 from model_runtime.motion import Pins
@@ -27,7 +27,6 @@ FURTHER = round(AROUND * FARTHEST)  # frames on either side that follow() reads
 # brows move away about as far as is asked for (two shipped voices, draft, of the way of a free draw: .1 by .09, .3 by .28, .5 by .51,
 # .7 by .62, .9 by .9), and lips stay shut on every p, b, m.
 LEAST = 0.4
-SANE = 6.0  # standard deviations: what the denoiser sees of a present performance goes no further
 
 
 def beside(first, stop, T):
@@ -52,6 +51,16 @@ def ramp(first, stop, T, edge=EDGE):
     right = np.full(T, edge) if stop >= T else stop - frames
     x = np.clip(np.minimum(left, right) / edge, 0, 1)
     return (x * x * (3 - 2 * x)).astype(np.float32)
+
+
+def joined(stretches):
+    """[(first, stop)] of stretches of frames that are in order: those that touch are one."""
+    found = []
+    for first, stop in stretches:
+        if found and first <= found[-1][1]:
+            first, stop = found[-1][0], max(stop, found.pop()[1])
+        found.append((first, stop))
+    return found
 
 
 class Kept:

@@ -7,13 +7,17 @@ that it moves); near a closure of the lips (two frames before one) or far from a
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from contract import CHANNEL_NAMES, CHANNELS, FPS, JAW, LIDS, NECK
+from model_runtime.diffusion import sample
 from model_runtime.flame import lbs
+from model_runtime.held import generate_on_other_head
 from model_runtime.motion import Pins
 from model_runtime.speech.content import NAMES
+from tools.evaluate import material
 
 MOST = 40  # keys tried on each voice
 EVERY = 24  # of the head's vertices one in so many is measured
@@ -70,20 +74,16 @@ def places(played):
     return (near[len(near) // 2] if near else int(inside[0])), int(inside[distance.argmax()])
 
 
-def on_channel(played, std, channel, frame, sign=1):
+def pinned(played, frames, channels, change):
+    """Pins of those channels in those frames: as much as change off the performance."""
     mask, values = np.zeros_like(played.free, bool), played.free.copy()
-    mask[frame, channel] = True
-    values[frame, channel] += sign * 2 * std[channel]
-    return Pins(values, mask)
+    mask[np.ix_(np.atleast_1d(frames), np.atleast_1d(channels))] = True
+    return Pins(np.where(mask, values + change, values).astype(np.float32), mask)
 
 
-def on_action(played, motion, frames, amount=1.0):
+def on_action(played, motion, frames):
     """Pins of a face action at frames: of the channels that it moves, motion [65] off the performance."""
-    mask, values = np.zeros_like(played.free, bool), played.free.copy()
-    for frame in np.atleast_1d(frames):
-        mask[frame] = np.abs(motion) > 1e-6
-        values[frame] += amount * motion
-    return Pins(values, mask)
+    return pinned(played, frames, np.flatnonzero(np.abs(motion) > 1e-6), motion)
 
 
 def effects(played, pins):
@@ -143,31 +143,30 @@ def on_vowels(played, std, size):
     """Pins of the jaw, `size` deviations further open, on every second of its widest moments."""
     jaw = played.free[:, JAW.start]
     peaks = [t for t in range(2, len(jaw) - 2) if jaw[t] == jaw[t - 2 : t + 3].max() and jaw[t] > np.median(jaw)][::2]
-    mask, values = np.zeros_like(played.free, bool), played.free.copy()
-    mask[peaks, JAW.start] = True
-    values[peaks, JAW.start] += size * std[JAW.start]
-    return Pins(values, mask)
+    return pinned(played, peaks, JAW.start, size * std[JAW.start])
 
 
 def wink(played):
     """How much the right lid shuts where the left one is held shut."""
-    mask, values = np.zeros_like(played.free, bool), played.free.copy()
-    frame = places(played)[1]
-    mask[frame, LIDS.start], values[frame, LIDS.start] = True, 1.0
-    keyed, right = played.render(Pins(values, mask)), LIDS.start + 1
+    frame, left, right = places(played)[1], LIDS.start, LIDS.start + 1
+    keyed = played.render(pinned(played, frame, left, 1 - played.free[frame, left]))
     near = slice(max(0, frame - 6), frame + 7)
     return float((keyed - played.free)[near, right].max())
 
 
 def one_by_one(played, std, motions, most=None, rng=None):
     """[(what, effects)] of a key on each channel and of each face action, near a closure and far from all; most: so many, drawn."""
-    asked = [(name, place) for name in (*CHANNEL_NAMES, *motions) for place in (0, 1)]
+    deviations = dict(zip(CHANNEL_NAMES, 2 * std))
+    asked = [(name, place) for name in (*deviations, *motions) for place in (0, 1)]
     if most and most < len(asked):
         asked = [asked[k] for k in sorted(rng.choice(len(asked), most, replace=False))]
     found = []
     for name, place in asked:
         frame = places(played)[place]
-        pins = on_action(played, motions[name], frame) if name in motions else on_channel(played, std, CHANNEL_NAMES.index(name), frame)
+        if name in motions:
+            pins = on_action(played, motions[name], frame)
+        else:
+            pins = pinned(played, frame, CHANNEL_NAMES.index(name), deviations[name])
         found.append((name, effects(played, pins)))
     return found
 
@@ -175,13 +174,12 @@ def one_by_one(played, std, motions, most=None, rng=None):
 def run(args, performer, models):
     """Print the figures for the first model: on the built-in head and, where its data is, on one of FLAME's topology; draft, so that many
     keys can be tried. args.clips: voices (two); args.all_keys: every channel and action, not a draw of MOST. -> what was printed."""
-    from tools.evaluate import material
-
     generator = next(iter(models.values()))
     voices = material.voices(args.split, args.data, args.cache, args.clips or 2)
     std, motions = generator.std.cpu().numpy(), dict(zip(map(str, performer.builtin.action_names), performer.builtin.actions_motion))
     kept = {}
-    for head in (None, *(path for path in [flame_head(args.data)] if path.exists())):
+    flame = Path(args.data) / "flame_topology" / "template.ply"
+    for head in (None, flame) if flame.exists() else (None,):
         where = "built-in head" if head is None else f"{head.name} (FLAME)"
         rng, singles, held, kept[where] = np.random.default_rng(0), [], [], {}
         for voice in voices:
@@ -217,26 +215,13 @@ def run(args, performer, models):
     return kept
 
 
-def flame_head(data):
-    """Path of a neutral mesh in FLAME's topology."""
-    from pathlib import Path
-
-    return Path(data) / "flame_topology" / "template.ply"
-
-
-def perform(performer, generator, voice, head, quality="draft", seed=1):
+def perform(performer, generator, voice, head):
     """Played of a Voice on the built-in head, or on a head's file."""
-    from model_runtime.diffusion import sample
-    from model_runtime.pipeline import generate_on_other_head
-    from tools.evaluate import material
-
-    heard = material.hear(performer, voice, material.QUIET, 0, {"white": None}, 0)
+    heard = material.hear(performer, voice, material.QUIET, 0, {}, 0)
     target, head_map, beta = performer.fit(head and str(head))
-    T = len(heard.content30)
-    render = lambda pins, *_: sample(
-        generator, heard.content30, heard.feeling, np.zeros(T, np.float32), beta, pins=pins, seed=seed, quality=quality
-    )
-    free = render(None)
+    asked = generator, heard.content30, heard.feeling, np.zeros(len(heard.content30), np.float32), beta
+    free = sample(*asked, seed=1, quality="draft")
+    render = lambda pins, *_: free if pins is None else sample(*asked, pins=pins, seed=1, quality="draft", free=free)
     if head_map is None:
         return Played(render, free, heard.content30, target)
     elsewhere = lambda pins: generate_on_other_head(render, performer.builtin, head_map, beta, pins)[0]
