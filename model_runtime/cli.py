@@ -107,6 +107,7 @@ def parser():
     sub.add_argument("--landmarks", action="store_true", help="landmarks instead of all vertices")
 
     sub = verb("actions", actions, "face actions (the 52 ARKit weights) of Motions, for other programs")
+    sub.set_defaults(list=None)
     sub.add_argument("motions", nargs="+", metavar="M.npz", help="Motion files, or folders of them")
     sub.add_argument(
         "-o",
@@ -397,7 +398,6 @@ def actions(args):
         raise UtterError(f"{args.output} is no {f'.{args.format}' if args.format else ' or '.join(EXPORTS)}; choose another name.")
     jobs = plan(args.motions, args.output + "/" * to_folder, find_motions, "Motions", suffix)
     tasks = [Task(str(motion), str(motion), output, args, "") for motion, output in jobs]
-    args.list = None
     return each(args, tasks, lambda task: None, functools.partial(write_actions, EXPORTS[suffix], args.fps))
 
 
