@@ -128,8 +128,7 @@ def noises():
 def pieces(encoder, samples):
     """samples -> statistics [n, READ] of pieces of about PIECE frames, and how many frames each has."""
     kept, prosody = [], hearing.prosody(samples)
-    for *_, beside, own in encoder.listen(samples):
-        states = beside[0, own, : hearing.STATES].float().cpu()
+    for *_, states in encoder.listen(samples, lambda beside, own: beside[0, own, : hearing.STATES].float().cpu()):
         kept.append(torch.cat([states, states[-1:]]) if len(states) % 2 else states)
     states = torch.cat(kept).unflatten(0, (-1, 2)).mean(1)
     frames = torch.cat([states, prosody[torch.arange(len(states)).clamp(max=len(prosody) - 1)]], 1).double()
@@ -206,14 +205,16 @@ class Material:
 
     def elsewhere(self, rows, rng, split="train"):
         """What to add [n, READ] to pieces of acted speech, so that they are of another speaker, in another language and room: the mean of
-        a calm reader of that split, less the speaker's own when neutral."""
+        a calm reader of that split, less the speaker's own when neutral; nothing where there is no reader, or no neutral piece."""
         calm = [own for key, own in self.groups.items() if self.acted[own[0]] == "calm" and self.split[own[0]] == split and len(own) > 2]
+        out = np.zeros((len(rows), self.statistics.shape[1]), np.float32)
+        if not calm:
+            return out
         readers = np.stack([self.statistics[own].mean(0) for own in calm])
-        out = np.empty((len(rows), self.statistics.shape[1]), np.float32)
         for key, group in self.groups.items():
             here = np.array([(self.speaker[row], self.variant[row]) == key for row in rows])
-            if here.any():
-                neutral = group[self.acted[group] == "neutral"]
+            neutral = group[self.acted[group] == "neutral"]
+            if here.any() and len(neutral):
                 out[here] = readers[rng.integers(0, len(readers), here.sum())] - self.statistics[neutral].mean(0)
         return out
 
