@@ -215,8 +215,7 @@ def test_brows_onto_a_performance(tmp_path, head, performer, short_voice):
     assert shown.shape == motion.values.shape == (60, 65) and stages == sorted(stages) and len(stages) >= 3
     seen, meanwhile = from_motion(head, shown), from_motion(head, performed.values[np.minimum(np.arange(60), 29)])
     brows = actions_in(["brows"])
-    missed = np.abs(seen[:, brows] - motion.actions[:, brows])  # what a performance holds beside all face actions may read as one
-    assert missed.mean() < 0.01 and missed.max() < 0.1
+    assert np.abs(seen[:, brows] - motion.actions[:, brows]).max() < 0.03
     rest = [k for k in range(len(ACTIONS)) if k not in brows]
     assert np.abs(seen[:, rest] - meanwhile[:, rest]).max() < 0.05
 
