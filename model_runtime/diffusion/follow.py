@@ -8,9 +8,7 @@ beginning is no such movement: the mean around a frame is over frames that feel 
 import numpy as np
 import torch
 
-from contract import NECK
 from model_runtime.diffusion.lips import bring, posing
-from model_runtime.diffusion.pins import to_nearest
 from model_runtime.speech.content import MOUTH
 
 # Of the way, for gap, width, jaw, protrusion: chosen on filmed speakers to whom the curves were strangers (s26, s31: 20 clips, with and
@@ -36,7 +34,7 @@ def follow(generator, values, content, feeling, beta, pins, weight=1.0):
     """values [T, 65] whose mouth moves with the curves of content [T, 59], where they are known; feeling [T, 130]. Near pins on the mouth
     it stays as it is. weight, or [T]: how much of the way it follows."""
     curves = content[:, MOUTH]
-    wanted = (curves != 0).any(1) * away(pins) * weight
+    wanted = (curves != 0).any(1) * pins.away(*HELD) * weight
     if not (wanted > 0).any():
         return values
     pose = posing(mouth_tensors(generator), beta)
@@ -78,12 +76,3 @@ def around(x, feeling):
         total[here] += weight * x[there]
         weights[here] += weight
     return total / weights
-
-
-def away(pins):
-    """0 near a pin on what moves the mouth, 1 far from all of them, [T]."""
-    held = torch.nonzero(pins.mask[:, : NECK.start].any(1))[:, 0]
-    if not len(held):
-        return torch.ones(len(pins.mask))
-    distance = torch.from_numpy(to_nearest(held.numpy(), np.arange(len(pins.mask))))
-    return ((distance - HELD[0]) / (HELD[1] - HELD[0])).clamp(0, 1)

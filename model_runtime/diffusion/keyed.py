@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from scipy.interpolate import PchipInterpolator
 
-from contract import JAW, LIDS, REGIONS, TONGUE
+from contract import JAW, LIDS, NECK, REGIONS, TONGUE
 from model_runtime.diffusion.follow import MEASURED, mouth_tensors
 from model_runtime.diffusion.lips import posing
 from model_runtime.diffusion.sampler import sample
@@ -13,6 +13,8 @@ from model_runtime.diffusion.scope import joined, redraw
 
 FREE, REACHES = 15, 36  # frames from a key: up to the first all may change, from the second on nothing does
 TOUCHES = 3e-4  # metres: a key that moves the lips less leaves the mouth alone
+RADIUS = 0.1  # metres from the neck's joint to the face, about
+LARGE = 5e-3  # metres: what a key moves by less changes its surroundings by less, in proportion
 # How much the denoiser may change the performance that is bent through the keys. Two dev clips, draft, the face midway between two like
 # keys of five actions 1 s apart, least and mean: .15 .72 .88, .25 .51 .79, .4 .19 .66, 1 .02 .05; p, b and m shut in all.
 GUIDED = 0.2
@@ -29,8 +31,6 @@ def keyed(
         return sample(generator, content, feeling, prompted, beta, seed=seed, quality=quality, progress=progress, **more)
     T = len(content)
     stretches = around(np.flatnonzero(pins.mask.any(1)), T)
-    if stretches == [(0, T)]:
-        return sample(generator, content, feeling, prompted, beta, pins, seed, quality, progress, **more)
     heard = more.pop("heard", None)
     part = lambda low, high: lambda stage, fraction: progress(stage, low + (high - low) * fraction)
     values = free
@@ -39,6 +39,7 @@ def keyed(
     for number, (first, stop) in enumerate(stretches):
         before = values
         bent = before + gestures(pins, before, slice(first, stop), np.random.default_rng([abs(seed), first]))
+        lips, face = moved_by(generator, before, pins, slice(first, stop), beta)
         values = redraw(
             generator,
             content,
@@ -48,11 +49,11 @@ def keyed(
             bent,
             first,
             stop,
-            regions=tuple(REGIONS) if speaks(generator, values, pins, slice(first, stop), beta) else UPPER,
+            regions=tuple(REGIONS) if lips > TOUCHES else UPPER,
             pins=pins,
             seeds=(seed,),
             fade=REACHES - FREE,
-            change=GUIDED,
+            change=GUIDED * min(1.0, face / LARGE),
             quality=quality,
             progress=part(0.5 + 0.5 * number / len(stretches), 0.5 + 0.5 * (number + 1) / len(stretches)),
             heard=heard,
@@ -84,16 +85,18 @@ def gestures(pins, values, frames, rng):
     return out
 
 
-def speaks(generator, values, pins, frames, beta):
-    """Whether the Pins of those frames (a slice) move the mouth from where it is in values [T, 65]."""
+def moved_by(generator, values, pins, frames, beta):
+    """How far, in metres, the Pins of those frames (a slice) move the lips and the whole face from where values [T, 65] have them, at most.
+    The jaw and the tongue count as lips that move."""
     mask, here = pins.mask[frames], values[frames]
-    if mask[:, JAW].any() or mask[:, TONGUE].any():
-        return True
     rows = np.flatnonzero(mask.any(1))
-    there = np.where(mask, pins.values[frames], here)[rows]
+    here = here[rows]
+    there = np.where(mask[rows], pins.values[frames][rows], here).astype(np.float32)
     pose = posing(mouth_tensors(generator), torch.as_tensor(np.asarray(beta, np.float32)))
-    moved = pose(torch.from_numpy(there.astype(np.float32))) - pose(torch.from_numpy(here[rows]))
-    return bool(moved[:, :MEASURED].norm(dim=-1).max() > TOUCHES)
+    far = (pose(torch.from_numpy(there)) - pose(torch.from_numpy(here))).norm(dim=-1)
+    turned = RADIUS * np.linalg.norm((there - here)[:, NECK], axis=1).max()
+    lips = 2 * TOUCHES if mask[:, JAW].any() or mask[:, TONGUE].any() else 0.0
+    return max(lips, float(far[:, :MEASURED].max())), max(float(turned), float(far.max()))
 
 
 def around(frames, T):

@@ -19,6 +19,7 @@ BITTEN = (0.12, 0.25)  # of the labiodental posterior; from (.06, .12) as many f
 UNHEARD, SPEAKS = (0.25, 0.1), (0.4, 0.15)  # of the posteriors of bilabial and of pause: begins at the first value, full from the second
 LASTS = 2  # frames of a pause at either end in which the lips do not shut yet
 PARTED = 0.045  # of the gap: lips are kept at least that far apart
+KEYED = 3, 12  # frames from a pin on the mouth: lips that an artist shuts are not parted up to the first, and as all are from the second
 CLEAR = 0.07  # of the gap: f and v stay at least that far from shut, as the teacher's do
 EXACT = 1e-4  # metres: how far from its goal a lip may stay
 NUDGE = 0.01  # of a channel, for slopes
@@ -94,6 +95,7 @@ def seal(generator, values, content, beta, pins):
     gap = apart.norm(dim=-1) / opening
     lasting = -F.max_pool1d(-content[None, :, PAUSE], 2 * LASTS + 1, 1, LASTS)[0]  # the least of the frames around
     parted = ramp(content[:, BILABIAL], *UNHEARD) * ramp(lasting, *SPEAKS) * (1 - ramp(content[:, LABIODENTAL], *BITTEN))
+    parted = parted * pins.away(*KEYED)
     least = PARTED * opening
     # Downwards, as deep as they are: lips that touch, or lie in each other, have no other direction in which they part.
     wider = torch.stack([-(least**2 - apart[:, 1].square()).clamp(min=least**2 / 4).sqrt(), apart[:, 1]], -1)

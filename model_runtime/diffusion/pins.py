@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from contract import CHANNELS, UtterError
+from contract import CHANNELS, NECK, UtterError
 
 REACH = 4.0  # frames: how far a correction spreads around a pin (standard deviation)
 SANE = (
@@ -66,6 +66,14 @@ class HeldPins:
             if rest.any():
                 values[:, channel] += torch.from_numpy((np.interp(frames, known, rest) * weight).astype(np.float32))
         return values
+
+    def away(self, near, far):
+        """[T]: 0 up to so many frames from a pin on what moves the mouth, 1 from `far` frames on."""
+        held = torch.nonzero(self.mask[:, : NECK.start].any(1))[:, 0].numpy()
+        if not len(held):
+            return torch.ones(len(self.mask))
+        distance = torch.from_numpy(to_nearest(held, np.arange(len(self.mask))))
+        return ((distance - near) / (far - near)).clamp(0, 1)
 
     def put_back(self, values):
         """values [T, columns] in units: pinned numbers themselves, bit for bit."""
