@@ -30,6 +30,7 @@ from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
+from .keys import FULL, doubts
 from .language import LANGUAGES, UNSPOKEN, language_code, language_name, offered_language, whisper_code
 from .layout import (
     ACTIONS,
@@ -123,6 +124,7 @@ __all__ = [
     "FILM_SUFFIXES",
     "FLAME_VERTICES",
     "FPS",
+    "FULL",
     "FURTHEST",
     "INSTALL",
     "JAW",
@@ -186,6 +188,7 @@ __all__ = [
     "check_words_file",
     "columns_of",
     "complain",
+    "doubts",
     "draw_identity",
     "even",
     "exit_code",

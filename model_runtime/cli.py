@@ -16,6 +16,7 @@ from contract import (
     COLUMNS,
     DEVICES,
     EYES,
+    FPS,
     LOGGER,
     NECK,
     OPTIONS,
@@ -35,6 +36,7 @@ from contract import (
     check_task,
     columns_of,
     complain,
+    doubts,
     exit_code,
     explain,
     find_file,
@@ -235,12 +237,20 @@ def check(performer, task):
 
 def perform_one(performer, task):
     """Perform one Task and write its Motion."""
-    from model_runtime.motion import save_motion
+    import numpy as np
+
+    from model_runtime.motion import load_pins, save_motion
 
     voice = task.source
     if task.note:
         complain(f"{task.title}: {task.note}")
-    motions = performer.variations(asked(task.options, performer, voice), progress=show(voice), note=noting(voice))
+    request = asked(task.options, performer, voice)
+    motions = performer.variations(request, progress=show(voice), note=noting(voice))
+    if request.pins:
+        pins = load_pins(request.pins)
+        keys = ((float(frame), int(column), float(pins.values[frame, column])) for frame, column in np.argwhere(pins.mask))
+        for doubt in doubts(keys, FPS, 0, len(motions[0].values) - 1):
+            noting(voice)(doubt)
     for motion, output in zip(motions, variation_files(task.output, len(motions))):
         save_motion(motion, output)
         say(f"{voice} -> {output}" + (f" (seed {motion.seed})" if len(motions) > 1 else ""))

@@ -36,7 +36,7 @@ def generate_on_other_head(
     if actions is not None:
         moved = change(builtin, own, actions.values, actions.mask)
         own, mask = own + moved, mask | moves(moved, actions)
-    own = generate(Pins(own, mask), 0.6, 0.97)
+    own = generate(Pins(own, mask, np.where(mask, share_missed(pins, shown) * np.abs(own - free), 0)), 0.6, 0.97)
     held = HeldPins(pins, len(free), mean=0.0, std=1.0)
     return held.put_back(held.hold(torch.from_numpy(head_map.apply(own, beta)))).numpy(), own
 
@@ -53,10 +53,21 @@ def generate_with_actions(
     free = generate(pins, 0.3, 0.6)
     moved = change(head, free, actions.values, actions.mask)
     mask = moves(moved, actions) & ~pins.mask
-    values = generate(Pins(np.where(mask, free + moved, pins.values), pins.mask | mask), 0.6, 0.97)
+    tolerance = np.zeros_like(pins.values) if pins.tolerance is None else pins.tolerance
+    tolerance = np.where(mask, share_missed(actions, from_motion(head, free)) * np.abs(moved), tolerance)
+    values = generate(Pins(np.where(mask, free + moved, pins.values), pins.mask | mask, tolerance), 0.6, 0.97)
     held = HeldPins(actions, len(values), mean=0.0, std=1.0, columns=len(head.action_names))
     shown = held.hold(torch.from_numpy(from_motion(head, values))).clamp(0, 1)
     return values, held.put_back(shown).numpy()
+
+
+def share_missed(pins: Pins, shown: np.ndarray) -> np.ndarray:
+    """[T, 1]: how much of what the Pins of a frame change in shown [T, columns] may be missed, 0 where one of them is exact, to 1."""
+    if pins.tolerance is None:
+        return np.zeros((len(shown), 1), np.float32)
+    changed = np.abs(pins.values - shown)
+    share = np.divide(pins.tolerance, changed, out=np.ones_like(changed), where=changed > 1e-6)
+    return np.where(pins.mask, share, 1).min(1, keepdims=True).clip(0, 1) * pins.mask.any(1, keepdims=True)
 
 
 def moves(moved: np.ndarray, actions: Pins) -> np.ndarray:

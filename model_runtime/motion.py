@@ -3,8 +3,8 @@
 values is float32 [T, 65] at fps frames a second; frame i is the moment i / fps of the voice.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Motion:
     words: what was found to be said in the voice, in order of time; transcribed: whether Utter found some of it out itself.
     filmed: captured from a film, on which no tongue is seen.
     readings: what the prompts, clips and voice read as that it was made from, as PerformResult has them; no file keeps them.
+    shifted: soft pins that were moved, int [n, 2]: from which frame to which.
     """
 
     values: np.ndarray
@@ -33,6 +34,7 @@ class Motion:
     transcribed: bool = False
     filmed: bool = False
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    shifted: np.ndarray | None = None
 
 
 def save_motion(motion: Motion, path: str | Path, **more: Any) -> None:
@@ -48,11 +50,13 @@ def save_motion(motion: Motion, path: str | Path, **more: Any) -> None:
         "word_confidence": np.array([word["confidence"] for word in motion.words], np.float32),
     }
     filmed: dict[str, Any] = {"filmed": np.bool_(True)} if motion.filmed else {}
+    shifted: dict[str, Any] = {} if motion.shifted is None else {"shifted": motion.shifted.astype(np.int32)}
     write_npz(
         path,
         **actions,
         **said,
         **filmed,
+        **shifted,
         **more,
         motion=values,
         fps=np.float64(motion.fps),
@@ -95,23 +99,44 @@ def read_words(arrays: Any) -> tuple[Word, ...]:
 class Pins:
     """Motion to keep exactly: values float32 [T, 65], and mask bool [T, 65] that says which of them. The rest of values is 0.
 
-    Or of a whole performance [T, 117]: the last 52 columns are face actions."""
+    Or of a whole performance [T, 117]: the last 52 columns are face actions.
+
+    A pin is exact, or soft. tolerance [T, 65]: by how much a soft one may be missed, in the units of its channel; 0 where it is exact.
+    shift [T, 65], whole numbers: by how many frames it may be moved, all that is soft in a frame together. None: 0 everywhere."""
 
     values: np.ndarray
     mask: np.ndarray
+    tolerance: np.ndarray | None = None
+    shift: np.ndarray | None = None
 
     def part(self, columns: slice) -> "Pins":
         """The Pins of some columns."""
-        return Pins(self.values[:, columns], self.mask[:, columns])
+        return self._each(lambda array: array[:, columns])
+
+    def cut(self, frames: slice) -> "Pins":
+        """The Pins of some frames."""
+        return self._each(lambda array: array[frames])
+
+    def only(self, mask: np.ndarray) -> "Pins":
+        """Those of the Pins that a mask [T, 65] has too."""
+        return replace(self, mask=self.mask & mask)
+
+    def _each(self, what: Callable[[np.ndarray], np.ndarray]) -> "Pins":
+        arrays = (self.values, self.mask, self.tolerance, self.shift)
+        return Pins(*(None if array is None else what(array) for array in arrays))  # type: ignore[arg-type]
 
 
-def load_pins(path: str | Path, frames: int) -> Pins:
-    """The Pins of an .npz with values and mask [T, 65] or [T, 117], cut or filled up to that many frames. UtterError if the file
-    holds no pins."""
+def load_pins(path: str | Path, frames: int | None = None, basis: str = "") -> Pins:
+    """The Pins of an .npz with values and mask [T, 65] or [T, 117], cut or filled up to that many frames (None: as it is).
+
+    basis: of the head that they are for. UtterError if the file holds no pins, or says that they are of another head."""
     with read_npz(path) as arrays:
         if not {"values", "mask"} <= set(arrays.files):
             raise UtterError(f"{Path(path).name} holds no pins: it needs values and mask.")
         values, mask = arrays["values"], arrays["mask"]
+        more = {name: arrays[name] for name in ("tolerance", "shift") if name in arrays.files}
+        if basis and "basis" in arrays.files and str(arrays["basis"]) != basis:
+            raise UtterError(f"The pins in {Path(path).name} belong to another head; perform on that head, or leave them out.")
     if values.ndim != 2 or values.shape[1] not in (CHANNELS, PERFORMANCE) or values.shape != mask.shape:
         raise UtterError(
             f"{Path(path).name} holds no pins: values and mask must both have the shape [T, {CHANNELS}] or [T, {PERFORMANCE}]."
@@ -119,9 +144,13 @@ def load_pins(path: str | Path, frames: int) -> Pins:
     values, mask = values[:frames].astype(np.float32), mask[:frames].astype(bool)
     if not np.isfinite(values[mask]).all():
         raise UtterError(f"{Path(path).name} has pins that are not finite numbers.")
-    short = frames - len(values)
-    values = np.pad(np.where(mask, values, 0), ((0, short), (0, 0)))
-    return Pins(values.astype(np.float32), np.pad(mask, ((0, short), (0, 0))))
+    for name, array in more.items():
+        if array.shape[1:] != values.shape[1:] or len(array) < len(values) or not np.isfinite(array).all() or (array < 0).any():
+            raise UtterError(f"{Path(path).name}: {name} must hold a number of 0 or more for each of the values.")
+    frames = len(values) if frames is None else frames
+    full = lambda array, kind: np.pad(array[:frames].astype(kind), ((0, max(0, frames - len(array))), (0, 0)))
+    tolerance, shift = (full(more[name], kind) if name in more else None for name, kind in (("tolerance", np.float32), ("shift", np.int32)))
+    return Pins(full(np.where(mask, values, 0), np.float32), full(mask, bool), tolerance, shift)
 
 
 def write_npz(path: str | Path, *, compressed: bool = True, **arrays: Any) -> None:

@@ -286,7 +286,7 @@ class Performer:
         note: Callable[[str], None] = lambda sentence: None,
     ) -> list[Motion]:
         """As perform(), as many as the request asks for: of its seed and those that follow it."""
-        from model_runtime.diffusion import redraw, sample
+        from model_runtime.diffusion import redraw, sample, settled
         from model_runtime.emotion.timeline import compose
         from model_runtime.held import generate_on_other_head, generate_with_actions
         from model_runtime.scope import check_present, frames_in, redrawn
@@ -306,13 +306,13 @@ class Performer:
         prompt, passages = self.readable(request, note)
         heard = self.hear(request, encoder, step, note, feels=not prompt)
         content, states, frames = heard.content, heard.states, len(heard.content)
-        pins = load_pins(request.pins, frames) if request.pins else None
+        step("Fitting the head", 0.24)
+        target, head_map, beta = self.fit(request.head)
+        pins = load_pins(request.pins, frames, target.basis) if request.pins else None
         held = None  # face actions
         if pins is not None and pins.mask.shape[1] > CHANNELS:
             pins, held = pins.part(slice(CHANNELS)), pins.part(FACE_ACTIONS)
             held = held if held.mask.any() else None
-        step("Fitting the head", 0.24)
-        target, head_map, beta = self.fit(request.head)
         if request.identity is not None:
             beta = np.array(request.identity, np.float32)
         present = check_present(load_motion(request.onto), target, self.builtin, frames) if request.onto else None
@@ -336,6 +336,14 @@ class Performer:
         seeds = [(request.seed + 2**63 + number) % 2**64 - 2**63 for number in range(request.variations)]
         given = content if states is None else states
         performing = lambda low, high: lambda stage, f: step("Performing", low + (high - low) * f)
+
+        may_move = any(some is not None and some.shift is not None and some.shift.any() for some in (pins, held))
+
+        def placed(values: np.ndarray, actions: Callable[[], np.ndarray]) -> tuple[Pins | None, Pins | None, np.ndarray]:
+            """(Pins, face actions, from which frame to which they moved): those that may go where values and actions [T, 52] have them."""
+            keys, moved = settled(pins, values) if pins is not None else (None, [])
+            kept, more = settled(held, actions()) if held is not None else (None, [])
+            return keys, kept, np.unique(np.array([*moved, *more], int).reshape(-1, 2), axis=0)
 
         def around(generate: Callable[..., np.ndarray], pins: Pins | None, held: Pins | None) -> tuple[np.ndarray, np.ndarray, Any]:
             """(Motion on the target, the same on the built-in head, face actions or None) as generate() gives it around what is held."""
@@ -370,10 +378,15 @@ class Performer:
                 free = values if pins is None or not pins.mask.any() else free
                 return values
 
-            values, own, actions = around(generate, pins, held)
+            keys, kept, moved = pins, held, None
+            if may_move:
+                bare = generate(None, 0.3, 0.6)
+                shown = bare if head_map is None else head_map.apply(bare, beta)
+                keys, kept, moved = placed(shown, lambda: from_motion(self.builtin, bare))
+            values, own, actions = around(generate, keys, kept)
             step("Writing", share(0.97))
             actions = from_motion(self.builtin, own) if actions is None else actions
-            return Motion(values.astype(np.float32), FPS, target.basis, actions=actions)
+            return Motion(values.astype(np.float32), FPS, target.basis, actions=actions, shifted=moved)
 
         def anew(
             number: int, part: slice, own: np.ndarray, inner: slice, pins: Pins | None, held: Pins | None
@@ -411,7 +424,12 @@ class Performer:
         elif request.change == 0:
             found = [present] * len(seeds)
         else:
+            shifted = None
+            if may_move:
+                acted = lambda: from_motion(self.builtin, present.values) if present.actions is None else present.actions
+                pins, held, shifted = placed(present.values, acted)
             found = redrawn(anew, present, stretches, request.regions, request.change, len(seeds), self.builtin, head_map, beta, pins, held)
+            found = [replace(motion, shifted=shifted) for motion in found]
         step("Writing", 0.98)
         return [
             replace(

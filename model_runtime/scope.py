@@ -87,7 +87,7 @@ def redrawn(
         for turn, (motion, (values, _)) in enumerate(zip(drawn, found), 1):
             after = values if head_map is None else values + stays * (shown[inner] - before)
             if head_map is not None and pinned is not None:
-                after = np.where(pinned.mask[inner], pinned.values[inner], after)
+                after = HeldPins(pinned.cut(inner), stop - first, 0.0, 1.0).put_back(torch.from_numpy(after)).numpy()
             motion.values[within, channels] = after[:, channels]
             if motion.actions is not None:
                 plain, acted = read[: stop - first], read[turn * (stop - first) :][: stop - first]
@@ -103,6 +103,7 @@ def limited(pins: Pins | None, frames: slice, inner: slice) -> Pins | None:
     """The Pins of a slice of frames, those within its inner frames alone; None if there are none."""
     if pins is None:
         return None
-    mask = np.zeros_like(pins.mask[frames])
-    mask[inner] = pins.mask[frames][inner]
-    return Pins(pins.values[frames], mask) if mask.any() else None
+    within = np.zeros_like(pins.mask[frames])
+    within[inner] = True
+    pinned = pins.cut(frames).only(within)
+    return pinned if pinned.mask.any() else None

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..contract import CHANNELS, PERFORMANCE, UtterError
+from ..contract import CHANNELS, FPS, PERFORMANCE, UtterError
 from . import curves, tracks
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def release(rig: "Rig", columns: Iterable[int]) -> int:
     count, only = 0, rig.held_only()
     for track in rig.holds(np.zeros((1, PERFORMANCE), np.float32), columns):
         if curve := tracks.find(track):
-            count += len(tracks.held(curve, captured=True))
+            count += len(tracks.held(curve, tracks.CAPTURED))
             tracks.remove([track]) if track in only else tracks.release(curve)
     return count
 
@@ -151,7 +151,7 @@ def captured(rig: "Rig") -> "dict[Track, tracks.Keys]":
 
 def held(rig: "Rig", captured: bool = False) -> "dict[Track, tracks.Keys]":
     """The artist's keys on the rig, or the captured ones of these."""
-    found = {track: tracks.pins(curve, captured) for track in rig.tracks() if (curve := tracks.find(track))}
+    found = {track: tracks.pins(curve, tracks.CAPTURED if captured else None) for track in rig.tracks() if (curve := tracks.find(track))}
     return {track: keys for track, keys in found.items() if len(keys["co"])}
 
 
@@ -184,11 +184,63 @@ def read_pins(
     """The artist's keys on our tracks, or the captured ones of these: (values [length,C] float32, mask [length,C] bool) at 30 fps,
     C = rig.columns of a performance, or all of its columns where face actions are held.
 
-    A pin is a key whose type is not GENERATED, or one of ours whose value was changed by hand. Empty mask if none.
+    A pin is a key whose type is not GENERATED, or one of ours whose value was changed by hand. Empty mask if none. A soft one pins the
+    frame of the Motion that is nearest.
     """
-    frames, columns, values = rig.pins(captured)
+    rate = fps or scene_fps()
+    frames, columns, values = rig.pins(tracks.CAPTURED if captured else None)
+    if not captured:
+        soft = set(zip(*rig.pins(tracks.SOFT)[:2]))
+        frames = [nearest(frame, start_frame, rate) if (frame, column) in soft else frame for frame, column in zip(frames, columns)]
     width = PERFORMANCE if max(columns, default=0) >= CHANNELS else rig.columns
-    return curves.pins(frames, columns, values, start_frame, fps or scene_fps(), length, width)
+    return curves.pins(frames, columns, values, start_frame, rate, length, width)
+
+
+def read_soft(rig: "Rig", start_frame: float, mask: np.ndarray, *, fps: float | None = None) -> np.ndarray:
+    """Which pins of a mask that read_pins() gave are soft: bool, of its shape."""
+    rate = fps or scene_fps()
+    frames, columns, values = rig.pins(tracks.SOFT)
+    frames = [nearest(frame, start_frame, rate) for frame in frames]
+    return curves.pins(frames, columns, values, start_frame, rate, *mask.shape)[1]
+
+
+def nearest(frame: float, start_frame: float, fps: float) -> float:
+    """The scene frame of the frame of the Motion that is nearest to a scene frame."""
+    return start_frame + round((frame - start_frame) / fps * FPS) / FPS * fps
+
+
+def settle(
+    rig: "Rig", performance: np.ndarray, shifted: np.ndarray, span: tuple[float, float], start_frame: float, *, fps: float | None = None
+) -> None:
+    """Let the soft keys in a span of scene frames lie where a performance [T,C] met them; shifted int [n, 2]: which of its frames moved
+    where."""
+    rate = fps or scene_fps()
+    soft = {frame for frame in rig.pins(tracks.SOFT)[0] if span[0] - FRAME_STEP <= frame <= span[1] + FRAME_STEP}
+    if not soft:
+        return
+    frames, samples = curves.resample(np.asarray(performance, np.float32), rate, start_frame, rig.lip_gap(performance))
+    inside = np.flatnonzero((frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP))
+    ways = {int(one): (int(other) - int(one)) / FPS * rate for one, other in shifted}
+    moved = {}
+    for frame in soft:
+        way = ways.get(round((frame - start_frame) / rate * FPS), 0.0)
+        moved[frame] = round(frame + way) if frame == round(frame) else frame + way
+    for track, column in (rig.plan(samples) | rig.holds(samples, range(samples.shape[1]))).items():
+        if curve := tracks.find(track):
+            tracks.settle(curve, frames[inside], column[inside], moved)
+    for owner in rig.owners():
+        owner.update_tag()
+
+
+def soften(rig: "Rig", soft: bool) -> int:
+    """Make the selected keys on our tracks soft, or exact; returns how many changed."""
+    unshare(rig)
+    return sum(tracks.soften(curve, soft) for track in rig.tracks() if (curve := tracks.find(track)))
+
+
+def count_soft(rig: "Rig") -> int:
+    """How many of the artist's keys on our tracks are soft."""
+    return sum(len(tracks.held(tracks.find(track), tracks.SOFT)) for track in rig.tracks())
 
 
 def count_pins(rig: "Rig") -> int:
@@ -199,7 +251,7 @@ def count_pins(rig: "Rig") -> int:
 def only_captured(rig: "Rig") -> bool:
     """Whether there is an Action of ours, and no other key on our tracks than captured ones."""
     found = [curve for track in rig.tracks() if (curve := tracks.find(track))]
-    return bool(found) and all(len(tracks.held(curve, captured=True)) == len(curve.keyframe_points) for curve in found)
+    return bool(found) and all(len(tracks.held(curve, tracks.CAPTURED)) == len(curve.keyframe_points) for curve in found)
 
 
 def clear(rig: "Rig", but_captured: bool = False) -> bool:

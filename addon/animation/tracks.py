@@ -6,6 +6,10 @@ the one in `back`: keying over one of our keys, or dragging it in the Graph Edit
 
 A pin that came from a film is a captured key: it has the type JITTER, which Blender means for keys on every frame. It goes along into
 the next take, as other pins do not.
+
+A soft key is a pin that may be missed a little, and moved: it has the type BREAKDOWN, which Blender means for what lies between poses. It
+lies where it was met; `amplitude`, which Blender reads of elastic keys alone, holds what the artist asked for, as long as the
+value is the one in `back`; `period` says that it was met.
 """
 
 from typing import Any, NamedTuple
@@ -24,6 +28,7 @@ FIELDS = (
 SELECTED = FIELDS[-3:]  # yes or no; of new keys no, though Blender selects them
 
 WHOLE = ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")  # numbers of these
+SETTLED = -1.0  # in `period`
 NEAR = 0.01  # frames: closer than this two keys are at the same
 Keys = dict[str, np.ndarray]  # {field of FIELDS: [K] or [K,2]}, in order of time
 
@@ -32,7 +37,7 @@ def _code(field, name):
     return bpy.types.Keyframe.bl_rna.properties[field].enum_items[name].value
 
 
-GENERATED, KEYFRAME, CAPTURED = (_code("type", name) for name in ("GENERATED", "KEYFRAME", "JITTER"))
+GENERATED, KEYFRAME, CAPTURED, SOFT = (_code("type", name) for name in ("GENERATED", "KEYFRAME", "JITTER", "BREAKDOWN"))
 BEZIER, AUTO_CLAMPED = _code("interpolation", "BEZIER"), _code("handle_left_type", "AUTO_CLAMPED")
 
 
@@ -88,15 +93,63 @@ def remove(tracks: list[Track]) -> None:
             compat.bag(track.owner).fcurves.remove(curve)
 
 
-def held(curve: Any, captured: bool = False) -> np.ndarray:
-    """The artist's keys on an F-curve (or None), or the captured ones of these: frames and values [K,2]."""
-    return pins(curve, captured)["co"] if curve else np.empty((0, 2))
+def held(curve: Any, kind: int | None = None) -> np.ndarray:
+    """The artist's keys on an F-curve (or None), or those of a type (CAPTURED, SOFT): frames and the values asked for [K,2]."""
+    if curve is None:
+        return np.empty((0, 2))
+    keys = pins(curve, kind)
+    return np.stack([keys["co"][:, 0], np.where(_settled(keys), keys["amplitude"], keys["co"][:, 1])], axis=1)
 
 
-def pins(curve: Any, captured: bool = False) -> Keys:
-    """The artist's keys on an F-curve, or the captured ones of these."""
+def pins(curve: Any, kind: int | None = None) -> Keys:
+    """The artist's keys on an F-curve, or those of a type (CAPTURED, SOFT)."""
     keys = read(curve)
-    return part(keys, keys["type"] == CAPTURED if captured else own(keys))
+    return part(keys, own(keys) if kind is None else keys["type"] == kind)
+
+
+def _settled(keys: Keys) -> np.ndarray:
+    """bool [K]: which soft keys lie where they were met."""
+    return (keys["type"] == SOFT) & (keys["back"] == keys["co"][:, 1]) & (keys["period"] == SETTLED)
+
+
+def settle(curve: Any, frames: np.ndarray, column: np.ndarray, moved: dict[float, float]) -> None:
+    """Let the soft keys between the first and the last of these frames lie where they were met: on the column, at the frame to which they
+    moved. Where one was, a key of ours shows the column."""
+    keys, asked = read(curve), held(curve, SOFT)[:, 1]
+    soft = np.flatnonzero(keys["type"] == SOFT)
+    when = keys["co"][soft, 0]
+    there = (when >= frames[0] - NEAR) & (when <= frames[-1] + NEAR)
+    soft, asked, when = soft[there], asked[there], when[there]
+    if not len(soft):
+        return
+    places = np.array([moved.get(float(frame), frame) for frame in when], np.float32)
+    met = np.interp(places, frames, column).astype(np.float32)
+    for handle in ("handle_left", "handle_right"):
+        keys[handle][soft] += np.stack([places - when, met - keys["co"][soft, 1]], axis=1)
+    keys["co"][soft] = np.stack([places, met], axis=1)
+    keys["back"][soft], keys["amplitude"][soft], keys["period"][soft] = met, asked, SETTLED
+    left = when[np.abs(places - when) > NEAR]
+    ours = (keys["type"] == GENERATED) & near(keys["co"][:, 0], part(keys, soft))
+    order = np.argsort(keys["co"][:, 0], kind="stable")
+    keys = part(keys, order[~ours[order]])
+    write(curve, joined(keys, made(left, np.interp(left, frames, column).astype(np.float32), GENERATED)))
+
+
+def soften(curve: Any, soft: bool) -> int:
+    """Make the selected keys of an F-curve soft, or the soft ones of these exact; returns how many. Captured keys stay."""
+    keys, asked = read(curve), held(curve, SOFT)[:, 1]
+    if not soft:  # what was asked for is met from now on
+        of = np.flatnonzero(keys["type"] == SOFT)
+        chosen = keys["select_control_point"][of].astype(bool)
+        keys["co"][of[chosen], 1] = asked[chosen]
+        changed = of[chosen]
+    else:
+        changed = np.flatnonzero(keys["select_control_point"].astype(bool) & (keys["type"] != SOFT) & (keys["type"] != CAPTURED))
+    keys["type"][changed] = SOFT if soft else KEYFRAME
+    keys["period"][changed] = 0
+    if len(changed):
+        write(curve, keys)
+    return len(changed)
 
 
 def own(keys: Keys) -> np.ndarray:

@@ -10,9 +10,9 @@ import bpy
 import numpy as np
 
 from .. import rigs
-from ..animation import bake
+from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
-from ..contract import FPS, OPTIONS, PerformRequest, UtterError, frames_covering, options_of, seconds_at
+from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, seconds_at
 from ..work import jobs, paths
 from . import identity, passages, readings, scope, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
@@ -84,8 +84,12 @@ def perform_job(
     if variations > 1:
         asked = dataclasses.replace(asked, variations=variations, seed=asked.seed + 1)
     if pins[1].any():
-        np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1])
+        soft = bake.read_soft(rig, start, pins[1], fps=fps)
+        tolerance = np.where(soft, np.array(FULL, np.float32)[: soft.shape[1]] * settings.soft_tolerance, 0)
+        shift = np.where(soft, round(settings.soft_shift / fps * FPS), 0)
+        np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1], tolerance=tolerance, shift=shift)
         asked = dataclasses.replace(asked, pins=str(folder / "pins.npz"))
+    told_of_keys = doubts_of(rig, settings, start, fps) if rediffuse else []
     times = (0.0, 0.0) if part is None else (seconds_at(part.first, fps, start), seconds_at(part.last, fps, start))
     if part is not None:
         scope.write_present(folder / "onto.npz", rig, start, fps, settings.frames)
@@ -123,12 +127,15 @@ def perform_job(
                 raise
         takes.remember(head)
         frames = len(performances[0])
+        if rediffuse and not several:
+            span = (start, start + frames / FPS * fps) if part is None else (start + times[0] * fps, start + times[1] * fps)
+            bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
         words.keep(settings, result.get("words", ()), asked.voice)
         readings.keep(settings, result.get("readings", {}))
         settings.frames = frames
         voice.fit(scene, head, frames / result["fps"])
         voice.include(scene, settings)
-        told = *notes, *sequencer.sentences(scene, head), *obstacles(rig)[:3]
+        told = *notes, *told_of_keys, *sequencer.sentences(scene, head), *obstacles(rig)[:3]
         result["notes"] = [*result.get("notes", ()), *told]
         if several:
             settings.seed, settings.take = made[-1]["seed"], min(before, len(settings.takes) - 1)
@@ -157,6 +164,23 @@ def renew(head, performances, names, span, columns, start, fps):
     except Exception:
         takes.put_back(original)
         raise
+
+
+def doubts_of(rig: Any, settings: Any, start: float, fps: float) -> list[str]:
+    """A sentence for each kind of doubt about the artist's keys."""
+    frames, columns, values = rig.pins()
+    captured = set(zip(*rig.pins(tracks.CAPTURED)[:2]))
+    lasts = settings.seconds * FPS if settings.seconds else settings.frames
+    said = doubts([key for key in zip(frames, columns, values) if key[:2] not in captured], fps, start, start + (lasts - 1) / FPS * fps)
+    if settings.frames and abs(lasts - settings.frames) > FPS / 4:
+        said.append("Your keys were set on a voice of another length; they stay where they are in time.")
+    return said
+
+
+def read_shifted(path: Any) -> np.ndarray:
+    """Of what the worker wrote: which soft pins were moved, int [n, 2], from which frame of the Motion to which."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays["shifted"] if "shifted" in arrays.files else np.zeros((0, 2), int)
 
 
 def read_performance(path: Any) -> np.ndarray:

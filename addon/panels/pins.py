@@ -9,10 +9,12 @@ from ..work import jobs
 from . import perform, scope, takes
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
-# For panels are drawn many times a second. Head's session uid -> pins, and whether some are captured; emptied whenever an Action changes.
+# For panels are drawn many times a second. Head's session uid -> pins, whether some are captured, how many are soft; emptied whenever an
+# Action changes.
 # And -> what keeps it still, with the session uids of the data-blocks that it comes from; forgotten when one of these changes.
 _counted: dict[int, int] = {}
 _captured: dict[int, bool] = {}
+_soft: dict[int, int] = {}
 _told: dict[int, tuple[list[str], set[int]]] = {}
 
 
@@ -21,6 +23,13 @@ def count(head):
     if head.session_uid not in _counted or bpy.app.background:
         _counted[head.session_uid] = bake.count_pins(rigs.rig_of(head))
     return _counted[head.session_uid]
+
+
+def count_soft(head):
+    """How many of them are soft."""
+    if head.session_uid not in _soft or bpy.app.background:
+        _soft[head.session_uid] = bake.count_soft(rigs.rig_of(head))
+    return _soft[head.session_uid]
 
 
 def any_captured(head):
@@ -42,16 +51,19 @@ def in_the_way(head):
 
 @bpy.app.handlers.persistent
 def _forget(*_):
-    _counted.clear()
-    _captured.clear()
+    _forget_counts()
     _told.clear()
+
+
+def _forget_counts():
+    for known in (_counted, _captured, _soft):
+        known.clear()
 
 
 @bpy.app.handlers.persistent
 def _after_update(_scene, depsgraph):
-    if (_counted or _captured) and depsgraph.id_type_updated("ACTION"):
-        _counted.clear()
-        _captured.clear()
+    if (_counted or _captured or _soft) and depsgraph.id_type_updated("ACTION"):
+        _forget_counts()
     changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
     for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
         del _told[head]
@@ -102,6 +114,35 @@ class UTTER_OT_variations(Starts, bpy.types.Operator):
     def job(self, context):
         head = chosen(context)
         return perform.perform_job(context.scene, head, rediffuse=True, variations=settings_of(head).variations)
+
+
+class UTTER_OT_soften(bpy.types.Operator):
+    bl_idname = "utter.soften"
+    bl_label = "Soft or Exact"
+    bl_options = {"REGISTER", "UNDO"}
+    soft: bpy.props.BoolProperty(name="Soft", default=True)
+
+    @classmethod
+    def description(cls, _context, properties):
+        if properties.soft:
+            return (
+                "Make the selected keys on the head's curves soft (type Breakdown): Re-diffuse comes near them, within the tolerance, and "
+                "may move them where that is allowed"
+            )
+        return "Make the selected soft keys exact again, with the values that you set"
+
+    @classmethod
+    def poll(cls, context):
+        head = chosen(context)
+        performed = head is not None and not not_ready(head) and bake.actions(rigs.rig_of(head))
+        return jobs.allowed(cls, jobs.busy() or ("" if performed else "Perform first."))
+
+    def execute(self, context):
+        if not bake.soften(rigs.rig_of(chosen(context)), self.soft):
+            what = "keys" if self.soft else "soft keys"
+            self.report({"ERROR"}, f"Select {what} on the head's curves first, in the Dope Sheet or the Graph Editor.")
+            return {"CANCELLED"}
+        return {"FINISHED"}
 
 
 class UTTER_OT_clear(bpy.types.Operator):
@@ -162,6 +203,15 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
             icon="KEYTYPE_KEYFRAME_VEC" if pins else "INFO",
         )
         settings = settings_of(head)
+        row = layout.row(align=True)
+        row.operator("utter.soften", text="Soft").soft = True
+        row.operator("utter.soften", text="Exact").soft = False
+        if soft := count_soft(head):
+            column = layout.column(align=True)
+            column.use_property_split = True
+            column.use_property_decorate = False
+            column.prop(settings, "soft_tolerance", text=f"{soft} Soft Within", slider=True)
+            column.prop(settings, "soft_shift")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -200,4 +250,4 @@ def unregister():
     _forget()
 
 
-CLASSES = (UTTER_OT_rediffuse, UTTER_OT_variations, UTTER_OT_clear, UTTER_OT_why_still, UTTER_PT_pins)
+CLASSES = (UTTER_OT_rediffuse, UTTER_OT_variations, UTTER_OT_soften, UTTER_OT_clear, UTTER_OT_why_still, UTTER_PT_pins)

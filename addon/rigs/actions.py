@@ -53,8 +53,8 @@ class ActionsRig(Rig):
         self.cut = []
         return {track: self.hold(track, keys[column], np.clip(samples[:, column], 0, 1)) for column, track in self._key_tracks().items()}
 
-    def pins(self, captured: bool = False) -> tuple[list[float], list[int], list[float]]:
-        return held_keys(self._key_tracks(), captured)
+    def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
+        return held_keys(self._key_tracks(), kind)
 
     def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
         planned, own = self.plan(samples), self._key_tracks()

@@ -71,8 +71,9 @@ class Rig(abc.ABC):
         """Which tracks a performance at scene frames [N,C] becomes: {track: values [N]}. Sliders are widened to hold them."""
 
     @abc.abstractmethod
-    def pins(self, captured: bool = False) -> tuple[list[float], list[int], list[float]]:
-        """The artist's keys, or the captured ones of these, as places in a performance: scene frames, columns and values, each [K]."""
+    def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
+        """The artist's keys, or those of a type (tracks.CAPTURED, SOFT), as places in a performance: scene frames, columns and values,
+        each [K]."""
 
     @abc.abstractmethod
     def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
@@ -174,13 +175,13 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def held_keys(shape_tracks: dict[int, Track], captured: bool = False) -> tuple[list[float], list[int], list[float]]:
-    """The artist's keys, or the captured ones of these, on tracks {column: track}: scene frames, columns, values."""
+def held_keys(shape_tracks: dict[int, Track], kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
+    """The artist's keys, or those of a type, on tracks {column: track}: scene frames, columns, values."""
     frames: list[float] = []
     columns: list[int] = []
     values: list[float] = []
     for column, track in shape_tracks.items():
-        keys = tracks.held(tracks.find(track), captured)
+        keys = tracks.held(tracks.find(track), kind)
         frames.extend(keys[:, 0])
         values.extend(keys[:, 1])
         columns.extend([column] * len(keys))

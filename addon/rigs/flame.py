@@ -95,11 +95,11 @@ class FlameRig(Rig):
                 planned[track] = column
         return planned
 
-    def pins(self, captured: bool = False) -> tuple[list[float], list[int], list[float]]:
-        frames, columns, values = held_keys({**self._key_tracks(self.jaw), **self._action_tracks()}, captured)
+    def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
+        frames, columns, values = held_keys({**self._key_tracks(self.jaw), **self._action_tracks()}, kind)
         for joint, (bone, rest) in self._joints(self.jaw).items():
             found = [tracks.find(track) for track in self._rotation_tracks(bone)]
-            held = [tracks.held(curve, captured)[:, 0] for curve in found]
+            held = [tracks.held(curve, kind)[:, 0] for curve in found]
             moments = np.unique(np.concatenate(held))
             if not len(moments):
                 continue

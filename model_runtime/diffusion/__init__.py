@@ -33,3 +33,10 @@ def redraw(generator, content30, feeling, prompted, beta, present, first, stop, 
     from model_runtime.diffusion.scope import redraw
 
     return redraw(generator, content30, feeling, prompted, beta, present, first, stop, **options)
+
+
+def settled(pins, values):
+    """(Pins without shift, which moved) where values [T, columns] come nearest to them; see pins.settled."""
+    from model_runtime.diffusion.pins import settled
+
+    return settled(pins, values)

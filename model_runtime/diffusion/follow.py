@@ -5,7 +5,6 @@ Only what moves within some two seconds follows; where the mouth mostly is, and 
 beginning is no such movement: the mean around a frame is over frames that feel the same.
 """
 
-import numpy as np
 import torch
 
 from model_runtime.diffusion.lips import bring, posing

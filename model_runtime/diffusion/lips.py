@@ -128,7 +128,7 @@ def bring(generator, values, place, goal, wanted, pins):
     values, std = values.clone(), generator.std.cpu()
     spread = (generator.spread.cpu() * std[:, None] * std)[SHAPES, SHAPES]
     for part in frames.split(TOGETHER):
-        free = 1 - pins.mask[part][:, SHAPES]  # [n, 53]
+        free = 1 - pins.fixed[part][:, SHAPES]  # [n, 53]
         for _ in range(2):
             here = values[part]
             nudged = here + NUDGE * torch.eye(here.shape[1])[SHAPES, None]  # [53, n, 65]

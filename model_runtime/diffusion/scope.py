@@ -17,7 +17,6 @@ from model_runtime.diffusion.lips import seal
 from model_runtime.diffusion.pins import SANE, HeldPins
 from model_runtime.flame.load import load_head
 from model_runtime.flame.regions import part
-from model_runtime.motion import Pins
 from model_runtime.speech.content import COLUMNS as CONTENT
 
 EDGE = 9  # frames: from what stays to what is drawn
@@ -93,7 +92,7 @@ class Kept:
         """The prediction [T, 65] laid over what is kept, and HeldPins in it: what they bring along fades towards the edges as all else."""
         change = clean - self.values
         clean = self.values + self.weight * (change if self.part is None else change @ self.part)
-        return torch.where(pins.mask > 0, pins.values, clean + self.edge * (pins.hold(clean.clone()) - clean))
+        return pins.met(clean + self.edge * (pins.hold(clean.clone()) - clean))
 
 
 @torch.no_grad()
@@ -133,7 +132,7 @@ def redraw(
     within = torch.zeros(T, dtype=torch.bool)
     within[first:stop] = True
     if pins is not None:
-        pins = Pins(pins.values, pins.mask & within.numpy()[:, None])
+        pins = pins.only(within.numpy()[:, None])
     start, end = window(first, stop, T)
     seen = slice(start, end)
     kept = Kept(present[seen], weight[seen], edge[seen], regions, max(change, LEAST), mean, std)
@@ -173,4 +172,4 @@ def redraw(
 
 def cut(pins, frames):
     """The Pins of those frames (a slice); None of none."""
-    return None if pins is None else Pins(pins.values[frames], pins.mask[frames])
+    return None if pins is None else pins.cut(frames)

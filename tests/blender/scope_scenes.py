@@ -126,6 +126,74 @@ def scene_keys_of_the_artist_are_met_and_their_range_is_the_scope():
     jobs.stop()
 
 
+def scene_soft_keys_are_met_nearly_lie_where_they_were_met_and_remember_what_was_asked():
+    face = performed(builtin_as_arkit())
+    rig = rig_of(face)
+    for track in rig.tracks():
+        if curve := tracks.find(track):
+            curve.keyframe_points.foreach_set("select_control_point", np.zeros(len(curve.keyframe_points), bool))
+    assert "Select keys" in refusal(bpy.ops.utter.soften)
+    wanted = {"browInnerUp": 0.9, "mouthSmileLeft": 0.8}
+    for name, value in wanted.items():
+        curve = curve_of(face, name)
+        (key,) = [point for point in curve.keyframe_points if point.co.x == 45]
+        key.co.y, key.select_control_point = value, name == "browInnerUp"
+        curve.update()
+    assert bpy.ops.utter.soften() == {"FINISHED"} and bake.count_soft(rig) == 1 and pins.count(face) == 2
+    face.utter.soft_tolerance, face.utter.soft_shift = 0.2, 4
+    assert bpy.ops.utter.rediffuse() == {"FINISHED"}
+    at = lambda name, kind: [tuple(p.co) for p in curve_of(face, name).keyframe_points if p.type == kind]
+    ((frame, value),) = at("browInnerUp", "BREAKDOWN")
+    assert abs(frame - 45) <= 4 and frame == round(frame) and abs(value - 0.9) <= 0.2 + 1e-5
+    assert np.allclose(at("mouthSmileLeft", "KEYFRAME"), [(45, 0.8)])
+    curve = curve_of(face, "browInnerUp")
+    assert len({p.co.x for p in curve.keyframe_points}) == len(curve.keyframe_points) and len(curve.keyframe_points) == face.utter.frames
+    near = bake.sample(rig, np.arange(frame - 6, frame + 7))[:, rig.pins(tracks.SOFT)[1][0]]
+    assert abs(near[6] - near[[5, 7]].mean()) < 0.2, np.round(near, 2)  # no dent
+    assert np.allclose(rig.pins(tracks.SOFT)[2], [0.9]), "what was asked for is known"
+    if frame != 45:
+        assert any(p.co.x == 45 and p.type == "GENERATED" for p in curve.keyframe_points)
+    assert bpy.ops.utter.rediffuse() == {"FINISHED"} and np.allclose(rig.pins(tracks.SOFT)[2], [0.9])
+    for point in curve_of(face, "browInnerUp").keyframe_points:
+        point.select_control_point = point.type == "BREAKDOWN"
+    assert bpy.ops.utter.soften(soft=False) == {"FINISHED"} and bake.count_soft(rig) == 0
+    assert abs(at("browInnerUp", "KEYFRAME")[0][1] - 0.9) < 1e-6
+    jobs.stop()
+
+
+def scene_soft_keys_on_a_flame_head_lie_on_the_performance():
+    head = small()
+    scene = bpy.context.scene
+    worker_gave(perform.perform_job(scene, head), 1)
+    head.utter.frames = 30
+    (track,) = [track for track in rig_of(head).tracks() if track.path == 'key_blocks["Exp3"].value']
+    (key,) = [point for point in tracks.find(track).keyframe_points if point.co.x == 12]
+    key.type = "BREAKDOWN"  # as Blender's own menu does; our value is what is asked for
+    asked = key.co.y
+    job = perform.perform_job(scene, head, rediffuse=True)
+    with np.load(job.folder / "pins.npz") as file:
+        assert file["mask"].sum() == 1 and abs(file["tolerance"][11, 2] - 0.1) < 1e-6 and not file["shift"].any()
+        assert abs(file["values"][11, 2] - asked) < 1e-6
+    worker_gave(job, 2)
+    (key,) = [point for point in tracks.find(track).keyframe_points if point.co.x == 12]
+    assert key.type == "BREAKDOWN" and abs(key.co.y - asked) > 1e-4 and np.allclose(tracks.held(tracks.find(track)), [(12, asked)])
+    key.co.y = 2.0
+    assert np.allclose(tracks.held(tracks.find(track)), [(12, 2.0)]), "what the artist changes is asked for"
+
+
+def scene_doubtful_keys_are_named():
+    head = small()
+    scene = bpy.context.scene
+    worker_gave(perform.perform_job(scene, head), 1)
+    head.utter.frames, head.utter.seconds = 30, 1.0
+    curve = tracks.find(next(track for track in rig_of(head).tracks() if track.path == 'key_blocks["jaw_x"].value'))
+    for frame, value in ((10, 0.0), (11, 0.5), (80, 0.2)):
+        curve.keyframe_points.insert(frame, value).type = "KEYFRAME"
+    job = perform.perform_job(scene, head, rediffuse=True)
+    outside, against, *_ = worker_gave(job, 2)[1]
+    assert "outside the voice" in outside and "frame 80" in outside and "frames 10 and 11 contradict" in against
+
+
 def scene_variations_are_takes_and_the_first_performance_stays():
     head = performed(making.build(BUNDLE, name="Head"))
     before, frames = keys(head), np.arange(1, 90)

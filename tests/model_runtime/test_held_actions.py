@@ -108,3 +108,34 @@ def test_pins_are_as_long_as_the_voice(tmp_path):
     write(tmp_path / "pins.npz", {("jawOpen", 3): np.nan})
     with pytest.raises(UtterError, match=r"not finite numbers\.$"):
         load_pins(tmp_path / "pins.npz", FRAMES)
+
+
+def test_soft_keys_and_keys_that_may_move(perform, free, performer, short_voice, tmp_path):
+    """On channels and on face actions: within the tolerance; moved keys are told, and met where they went."""
+    path, at, (lid, smile) = tmp_path / "p.npz", 30, (60, FACE_ACTIONS.start + ACTIONS.index("mouthSmileLeft"))
+    shape = FRAMES, PERFORMANCE
+    values, mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    tolerance, shift = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+    for column, value in ((lid, 0.9), (smile, 0.8)):
+        values[at, column], mask[at, column], tolerance[at, column] = value, True, 0.1
+    shift[at, lid] = 6
+    np.savez(path, values=values, mask=mask, tolerance=tolerance, shift=shift)
+    motion = performer.perform(PerformRequest(voice=str(short_voice), output="", quality="draft", pins=str(path)))
+    assert abs(motion.actions[at, ACTIONS.index("mouthSmileLeft")] - 0.8) <= 0.1 + 1e-6
+    lids = free.values[at - 6 : at + 7, lid]
+    nearest = at - 6 + int(np.lexsort((np.abs(np.arange(-6, 7)), np.abs(lids - 0.9)))[0])
+    assert motion.shifted.tolist() == ([[at, nearest]] if nearest != at else [])
+    assert abs(motion.values[nearest, lid] - 0.9) <= 0.1 + 1e-6
+    save_motion(motion, tmp_path / "m.npz")
+    with np.load(tmp_path / "m.npz") as file:
+        assert file["shifted"].shape == motion.shifted.shape
+
+
+def test_pins_of_another_head_or_without_their_numbers_are_refused(tmp_path):
+    values, mask = np.zeros((FRAMES, CHANNELS), np.float32), np.ones((FRAMES, CHANNELS), bool)
+    np.savez(tmp_path / "p.npz", values=values, mask=mask, basis="other")
+    with pytest.raises(UtterError, match="belong to another head"):
+        load_pins(tmp_path / "p.npz", FRAMES, "mine")
+    np.savez(tmp_path / "p.npz", values=values, mask=mask, tolerance=values[:, :3])
+    with pytest.raises(UtterError, match="tolerance must hold"):
+        load_pins(tmp_path / "p.npz", FRAMES)

@@ -6,13 +6,16 @@ A key lies on one channel of Motion (2 standard deviations off the performance) 
 that it moves); near a closure of the lips (two frames before one) or far from all.
 """
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from contract import CHANNEL_NAMES, CHANNELS, FPS, JAW, LIDS, NECK
-from model_runtime.diffusion import sample
+from model_runtime.diffusion import sample, sampler
+from model_runtime.diffusion.pins import HeldPins
 from model_runtime.flame import lbs
 from model_runtime.held import generate_on_other_head
 from model_runtime.motion import Pins
@@ -23,6 +26,7 @@ MOST = 40  # keys tried on each voice
 EVERY = 24  # of the head's vertices one in so many is measured
 AROUND = int(0.3 * FPS)  # frames around a key in which speed and acceleration are measured
 FAR, APART = int(1.5 * FPS), int(0.5 * FPS)  # frames from a key: beyond them nothing moves; no contact of the lips changes
+RATES = 0.3, 1, 4  # keys a second that an artist sets
 SHUT, OPEN = 0.03, 0.06  # of the gap: lips in contact; surely not
 BILABIAL = NAMES.index("bilabial")
 ACTIONS_HELD = ("browInnerUp", "browDownLeft", "mouthSmileLeft", "mouthFrownLeft", "jawLeft")  # of which two keys are set, or one
@@ -171,6 +175,68 @@ def one_by_one(played, std, motions, most=None, rng=None):
     return found
 
 
+class Blind(torch.nn.Module):
+    """A denoiser that is not shown what is pinned: masks that were not trained."""
+
+    def __init__(self, denoiser):
+        super().__init__()
+        self.denoiser, self.size, self.diffuses = denoiser, denoiser.size, denoiser.diffuses
+
+    def forward(self, noisy, step, content, feeling, beta, pins, mask, *branches):
+        return self.denoiser(noisy, step, content, feeling, beta, pins * 0, mask * 0, *branches)
+
+
+def ways(generator, heard, beta):
+    """{name: way(free, pins, seed)} from a performance without keys to one with: what is shipped, and what it is measured against."""
+    asked = heard.content30, heard.feeling, np.zeros(len(heard.content30), np.float32), beta
+    blind = copy.copy(generator)
+    blind.denoiser = Blind(generator.denoiser)
+    bump = lambda free, pins: HeldPins(pins, len(free), 0.0, 1.0).hold(torch.from_numpy(free.copy())).numpy()
+    return {
+        "pasted": lambda free, pins, seed: np.where(pins.mask, pins.values, free),
+        "a fixed bump": lambda free, pins, seed: bump(free, pins),
+        "masks not trained": lambda free, pins, seed: sampler.sample(blind, *asked, pins, seed, "draft"),
+        "shipped": lambda free, pins, seed: sample(generator, *asked, pins=pins, seed=seed, quality="draft", free=free),
+    }
+
+
+def compared(performer, generator, voice, seeds=(1, 2, 3)):
+    """{(keys a second, way): (missed, jerk, contacts lost, way to the reference, diversity)} of whole poses as keys, as 3DiFACE (Thambiraja
+    et al. 2025) and CondMDI (Cohan et al. 2024) set them: out of a reference, here the same voice as it is performed happily, of another seed.
+
+    missed: the most that a key is missed by. jerk: mean third difference of the vertices, of that without keys. lost: share of the
+    closures that open. way: of the vertices' distance from the performance without keys to the reference, how much is gone between the keys.
+    diversity: mean deviation of a vertex among seeds, of that without keys."""
+    heard = material.hear(performer, voice, material.QUIET, 0, {}, 0)
+    T, beta = len(heard.content30), np.zeros(300, np.float32)
+    happy = np.tile(performer.feelings.prompt("happy"), (T, 1))
+    reference = sample(generator, heard.content30, happy, np.ones(T, np.float32), beta, seed=9, quality="draft")
+    asked = heard.content30, heard.feeling, np.zeros(T, np.float32), beta
+    free = {seed: sample(generator, *asked, seed=seed, quality="draft") for seed in seeds}
+    played = Played(None, free[seeds[0]], heard.content30, performer.builtin)
+    points = lambda values: played.points(values * still())
+    jerk = lambda values: np.linalg.norm(np.diff(points(values), n=3, axis=0), axis=2).mean()
+    spread = lambda draws: np.stack([points(values) for values in draws]).std(0).mean()
+    far = lambda values, frames: np.linalg.norm(points(values)[frames] - points(reference)[frames], axis=2).mean()
+    found = {}
+    for rate in RATES:
+        frames = np.unique(np.linspace(0, T - 1, max(1, round(rate * T / FPS)) + 2).round().astype(int)[1:-1])
+        mask = np.zeros((T, CHANNELS), bool)
+        mask[frames] = True
+        pins, others = Pins(np.where(mask, reference, 0).astype(np.float32), mask), np.setdiff1d(np.arange(T), frames)
+        for name, way in ways(generator, heard, beta).items():
+            draws = {seed: way(free[seed], pins, seed) for seed in seeds}
+            first = draws[seeds[0]]
+            found[rate, name] = (
+                float(np.abs(first - pins.values)[mask].max()),
+                float(jerk(first) / jerk(played.free)),
+                lost(played, first, set(others)),
+                float(1 - far(first, others) / far(played.free, others)),
+                float(spread(draws.values()) / spread(free.values())),
+            )
+    return found
+
+
 def run(args, performer, models):
     """Print the figures for the first model: on the built-in head and, where its data is, on one of FLAME's topology; draft, so that many
     keys can be tried. args.clips: voices (two); args.all_keys: every channel and action, not a draw of MOST. -> what was printed."""
@@ -212,6 +278,14 @@ def run(args, performer, models):
             values = of(name)
             kept[where][name] = [float(x) for x in (np.nanmin(values), np.nanmean(values), np.nanmax(values))]
             print(f"  {label:52} least {np.nanmin(values):.2f}, mean {np.nanmean(values):.2f}, most {np.nanmax(values):.2f}  {target}")
+    of_voices = [compared(performer, generator, voice) for voice in voices]
+    print(
+        "Whole poses of a happy take as keys: missed by, jerk (1: as without), closures lost, way gone to that take, diversity (1: as without)"
+    )
+    for rate, name in of_voices[0]:
+        means = np.nanmean([found[rate, name] for found in of_voices], axis=0)
+        kept[f"{rate:g} a second, {name}"] = means.tolist()
+        print(f"  {rate:3g} a second, {name:20}" + "".join(f"{value:8.2f}" for value in means))
     return kept
 
 

@@ -7,7 +7,7 @@ import torch
 from contract import CHANNELS, JAW, LIDS, NECK, TONGUE, Cancelled, UtterError
 from model_runtime.diffusion import generator as g
 from model_runtime.diffusion import sampler
-from model_runtime.diffusion.pins import HeldPins
+from model_runtime.diffusion.pins import HeldPins, settled
 from model_runtime.motion import Pins
 from model_runtime.speech.content import NAMES
 
@@ -141,6 +141,34 @@ def test_pins_are_met_bit_for_bit(generator):
     values = np.where(mask, rng.uniform(0, 1, mask.shape), np.nan).astype(np.float32)
     got = sampler.sample(generator, *scene(200), pins=Pins(values, mask), quality="draft")
     np.testing.assert_array_equal(got[mask], values[mask])
+
+
+def test_soft_pins_are_met_within_their_tolerance_and_leave_the_rest_its_way(generator):
+    """Exact and soft ones in one performance; a soft one is no exact one."""
+    rng = np.random.default_rng(1)
+    mask = rng.random((200, CHANNELS)) < 0.02
+    soft = mask & (rng.random(mask.shape) < 0.5)
+    values = np.where(mask, rng.uniform(0, 1, mask.shape), 0).astype(np.float32)
+    tolerance = np.where(soft, 0.2, 0).astype(np.float32)
+    got = sampler.sample(generator, *scene(200), pins=Pins(values, mask, tolerance), quality="draft")
+    np.testing.assert_array_equal(got[mask & ~soft], values[mask & ~soft])
+    missed = np.abs(got - values)[soft]
+    assert missed.max() <= 0.2 + 1e-6 and (missed > 0).mean() > 0.5
+
+
+def test_pins_that_may_move_go_where_the_curve_comes_nearest():
+    """By no more frames than they may, past no other key, and what does not move keeps its frame."""
+    T, jaw, brow = 60, JAW.start, 3
+    free = np.zeros((T, CHANNELS), np.float32)
+    free[:, jaw] = np.exp(-0.5 * ((np.arange(T) - 33) / 3.0) ** 2)
+    values, mask, shift = np.zeros_like(free), np.zeros(free.shape, bool), np.zeros(free.shape, int)
+    for frame, may in ((30, 5), (45, 5), (50, 20)):
+        values[frame, jaw], mask[frame, jaw], shift[frame, jaw] = 1, True, may
+    values[30, brow], mask[30, brow] = 2, True
+    pins, moved = settled(Pins(values, mask, None, shift), free)
+    assert moved.tolist() == [[30, 33], [45, 40], [50, 41]]
+    assert np.flatnonzero(pins.mask[:, jaw]).tolist() == [33, 40, 41] and pins.values[[33, 40, 41], jaw].tolist() == [1, 1, 1]
+    assert pins.mask[30, brow] and pins.mask.sum() == 4 and pins.shift is None
 
 
 def test_neighbours_follow_a_pin():
