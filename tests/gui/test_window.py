@@ -42,4 +42,5 @@ def test_perform_in_a_window(version):
     assert facts["actions_before"] == 0 and facts["actions_after_undo"] == 0, "one undo step takes a performance back"
     assert facts["actions_after_redo"] == facts["actions_after_cancel"] > 0
     assert facts["cancel_message"] == "Cancelled; nothing was changed."
-    assert len(list(out.glob("*.png"))) == 9
+    assert facts["pins"] == ["BREAKDOWN"]
+    assert len(list(out.glob("*.png"))) == 10

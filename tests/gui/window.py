@@ -151,10 +151,11 @@ def pin():
     """Lift one key of the jaw as an artist would in the Graph Editor."""
     head = bpy.context.scene.utter.head
     action = head.data.shape_keys.animation_data.action
-    bags = action.layers[0].strips[0].channelbags if hasattr(action, "layers") else [action]
-    (curve,) = [c for bag in bags for c in bag.fcurves if c.data_path == 'key_blocks["jaw_x"].value']
+    (curve,) = [c for c in curves_of(action) if c.data_path == 'key_blocks["jaw_x"].value']
     key = curve.keyframe_points[len(curve.keyframe_points) // 2]
     key.co[1] += 0.2
+    for point in curve.keyframe_points:
+        point.select_control_point = point == key
     curve.update()
     action.update_tag()
     facts["pinned"] = key.co[1]
@@ -164,6 +165,23 @@ def pin():
 def rediffused():
     assert not jobs().Message.is_error(), jobs().Message.text
     return idle() and jobs().Message.text.startswith("Performed")
+
+
+def soften():
+    bpy.ops.utter.soften()
+    pins = [key.type for action in actions() for curve in curves_of(action) for key in curve.keyframe_points if key.type != "GENERATED"]
+    facts["pins"] = pins
+    settings().soft_shift = 3
+
+
+def curves_of(action):
+    bags = action.layers[0].strips[0].channelbags if hasattr(action, "layers") else [action]
+    return [curve for bag in bags for curve in bag.fcurves]
+
+
+def scroll(times):
+    """Step: turn the wheel over the sidebar."""
+    return [guikit.click(1150, 500, "WHEELDOWNMOUSE") for _ in range(times)]
 
 
 def show(editor):
@@ -219,6 +237,11 @@ guikit.play(
         press("rediffuse"),
         guikit.wait_for(rediffused, 240),
         guikit.shot("7_rediffused"),
+        soften,
+        press("rediffuse"),
+        guikit.wait_for(rediffused, 240),
+        *scroll(30),
+        guikit.shot("7_soft"),
         show("FCURVES"),
         guikit.shot("8_curves"),
         show("PREFERENCES"),

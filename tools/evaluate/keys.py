@@ -201,11 +201,11 @@ def ways(generator, heard, beta):
 
 
 def compared(performer, generator, voice, seeds=(1, 2, 3)):
-    """{(keys a second, way): (missed, jerk, contacts lost, way to the reference, diversity)} of whole poses as keys, as 3DiFACE (Thambiraja
-    et al. 2025) and CondMDI (Cohan et al. 2024) set them: out of a reference, here the same voice as it is performed happily, of another seed.
+    """{(keys a second, way): (missed, jerk, contacts lost, way to the reference, diversity)} of whole poses as keys, as 3DiFACE
+    (Thambiraja et al. 2025) and CondMDI (Cohan et al. 2024) set them: out of a reference, here the same voice performed happily.
 
     missed: the most that a key is missed by. jerk: mean third difference of the vertices, of that without keys. lost: share of the
-    closures that open. way: of the vertices' distance from the performance without keys to the reference, how much is gone between the keys.
+    closures that open. way: of the vertices' distance from the performance without keys to the reference, what is gone between keys.
     diversity: mean deviation of a vertex among seeds, of that without keys."""
     heard = material.hear(performer, voice, material.QUIET, 0, {}, 0)
     T, beta = len(heard.content30), np.zeros(300, np.float32)
@@ -279,9 +279,7 @@ def run(args, performer, models):
             kept[where][name] = [float(x) for x in (np.nanmin(values), np.nanmean(values), np.nanmax(values))]
             print(f"  {label:52} least {np.nanmin(values):.2f}, mean {np.nanmean(values):.2f}, most {np.nanmax(values):.2f}  {target}")
     of_voices = [compared(performer, generator, voice) for voice in voices]
-    print(
-        "Whole poses of a happy take as keys: missed by, jerk (1: as without), closures lost, way gone to that take, diversity (1: as without)"
-    )
+    print("Whole poses of a happy take as keys: missed by, jerk, closures lost, way gone to that take, diversity (1: as without keys)")
     for rate, name in of_voices[0]:
         means = np.nanmean([found[rate, name] for found in of_voices], axis=0)
         kept[f"{rate:g} a second, {name}"] = means.tolist()
