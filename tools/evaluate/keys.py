@@ -144,9 +144,10 @@ def gesture(played, motion):
 
 
 def on_vowels(played, std, size):
-    """Pins of the jaw, `size` deviations further open, on every second of its widest moments."""
+    """Pins of the jaw, `size` deviations further open, on every second of its widest moments, at which no closure is: a key would win."""
     jaw = played.free[:, JAW.start]
-    peaks = [t for t in range(2, len(jaw) - 2) if jaw[t] == jaw[t - 2 : t + 3].max() and jaw[t] > np.median(jaw)][::2]
+    shut = {frame for middle in played.middles() for frame in range(middle - 2, middle + 3)}
+    peaks = [t for t in range(2, len(jaw) - 2) if t not in shut and jaw[t] == jaw[t - 2 : t + 3].max() and jaw[t] > np.median(jaw)][::2]
     return pinned(played, peaks, JAW.start, size * std[JAW.start])
 
 
