@@ -14,10 +14,24 @@ from model_runtime.emotion.labels import LABELS
 NOTHING = len(LABELS)  # the class after the labels: says nothing of a feeling
 CLASSES = len(LABELS) + 1
 FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder (words.py)
-FORMAT = 2  # of words.safetensors
+FORMAT = 3  # of words.safetensors
 KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
 NEAREST, SHARPNESS = 20, 5.0  # how many phrases vote, and how much more the nearer ones count
 VOTE, SURER = 0.7, 2.0  # the vote's part of the shares; the power that makes the mean as sure as the networks are
+
+
+CHANGES = "minilm."  # what the names of changes of MiniLM's weights begin with in words.safetensors
+
+
+def write_changes(changes):
+    """{name of a weight: (down, up)} (words.SentenceEncoder) -> tensors {name: tensor}."""
+    return {f"{CHANGES}{name}.{part}": x for name, pair in changes.items() for part, x in zip(("down", "up"), pair)}
+
+
+def take_changes(tensors):
+    """Take write_changes' tensors out of {name: tensor} -> {name of a weight: (down, up)}, float32."""
+    names = {name.removeprefix(CHANGES).rpartition(".")[0] for name in tensors if name.startswith(CHANGES)}
+    return {name: tuple(tensors.pop(f"{CHANGES}{name}.{part}").float() for part in ("down", "up")) for name in sorted(names)}
 
 
 class Reading(NamedTuple):
@@ -51,6 +65,7 @@ class Reader(nn.Module):
             self.register_buffer(f"components_{name}", torch.zeros(size, KEY))
             self.register_buffer(f"keys_{name}", torch.zeros(phrases, KEY, dtype=torch.int8))
         self.register_buffer("votes", torch.zeros(phrases, CLASSES))
+        self.changes = {}  # of MiniLM, without which "minilm" is not what was learned from (take_changes)
 
     def outputs(self, features):
         """{encoder: [n, its size]} -> [n, 11]: logits of the shares, of strength and of control."""
