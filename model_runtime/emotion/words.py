@@ -117,9 +117,12 @@ def check(path, sha256):
 
 
 def installed_encoders(device="cpu", changes=None):
-    """{"minilm": SentenceEncoder with the changes, "use": MultilingualEncoder}, those of them that are installed."""
+    """{"minilm": SentenceEncoder, "changed": with changes, if there are any, "use": MultilingualEncoder}, those that are installed."""
+    kinds = {"minilm": lambda: SentenceEncoder(device), "use": lambda: MultilingualEncoder(device)}
+    if changes:
+        kinds["changed"] = lambda: SentenceEncoder(device, changes)
     found = {}
-    for name, kind in (("minilm", lambda: SentenceEncoder(device, changes)), ("use", lambda: MultilingualEncoder(device))):
+    for name, kind in kinds.items():
         try:
             found[name] = kind()
         except NotInstalled:

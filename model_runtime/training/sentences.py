@@ -55,11 +55,12 @@ class Sentences:
                     self.changed[f"encoder.layer.{at}.{name}.weight"] = change
 
     def _layers(self, which, hidden, mask):
-        mask = torch.where(mask.bool(), 0.0, torch.finfo(torch.float32).min)[:, None, None]
-        for layer in self.model.encoder.layer[which]:
-            found = layer(hidden, mask)
-            hidden = found[0] if isinstance(found, tuple) else found
-        return hidden
+        mask = torch.where(mask.bool(), 0.0, -1e9)[:, None, None]
+        with torch.autocast("cpu", torch.bfloat16):  # many times as fast where a processor can; an error far below the noise of learning
+            for layer in self.model.encoder.layer[which]:
+                found = layer(hidden, mask)
+                hidden = found[0] if isinstance(found, tuple) else found
+        return hidden.float()
 
     def __call__(self, rows):
         """indices of texts -> [n, 384], as SentenceEncoder gives them."""

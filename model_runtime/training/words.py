@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from contract import UtterError
 from model_runtime import checkpoints
 from model_runtime.emotion.labels import LABELS
-from model_runtime.emotion.reader import CLASSES, FORMAT, NOTHING, Reader, write_changes
+from model_runtime.emotion.reader import CLASSES, FEATURES, FORMAT, NOTHING, Reader, write_changes
 from model_runtime.training.sentences import Sentences
 
 FOLDER = Path(__file__).with_name("phrases")
@@ -179,7 +179,7 @@ def learn(features, phrases, steps=STEPS, seed=SEED):
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         batch = torch.multinomial(chance, 256, replacement=True)
-        seen = {name: x[batch] + 0.01 * torch.randn(len(batch), x.shape[1]) for name, x in features.items()}
+        seen = {name: features[name][batch] + 0.01 * torch.randn(len(batch), size) for name, size in FEATURES.items()}
         known = (~strength[batch].isnan()).float()
         rare = 1 + 9 * (control[batch] != CONTROL[""]).float()  # few phrases are held back or let go
         loss = 0.0
@@ -250,10 +250,11 @@ def train(path=None, steps=STEPS, changing=CHANGING, report=print, folds=FOLDS, 
         learners = np.flatnonzero(chosen | chance)
         often = weigh([everything[i] for i in learners]) * (1 + 2 * own[learners])
         sentences.learn(learners.tolist(), targets(everything), torch.from_numpy(often).double(), changing, SEED)
-        features["minilm"] = sentences.all()
+        features["changed"] = sentences.all()
         reader = learn(*part(learners), steps)
         voters, spoken = part(np.flatnonzero(chosen & own))
-        reader.remember(voters, torch.from_numpy(np.stack([p.shares for p in spoken])))
+        shares, _, control = targets(spoken)
+        reader.remember(voters, shares, control)
         return reader
 
     for k in range(folds):
