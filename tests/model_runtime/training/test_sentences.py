@@ -19,7 +19,7 @@ def test_the_encoder_takes_what_was_learned():
     assert (sentences.all() - before).abs().max() < near and not any(up.any() for _, up in sentences.changes().values())
     kinds = np.array([p.shares.argmax() for p in phrases])
     together = lambda x: float((x @ x.T)[kinds[:, None] == kinds].mean() - (x @ x.T)[kinds[:, None] != kinds].mean())
-    sentences.learn(list(range(len(texts))), targets(phrases), torch.ones(len(texts)).double(), 12, seed=0)
+    sentences.learn(list(range(len(texts))), targets(phrases), torch.ones(len(texts)).double(), 40, seed=0)
     tensors = write_changes(sentences.changes())
     changed = SentenceEncoder(changes=take_changes(tensors))(texts)
     assert not tensors  # all were taken
