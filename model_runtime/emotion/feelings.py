@@ -68,7 +68,7 @@ class Feelings:
     def encoders(self):
         """{name: sentence encoder} of those that are installed. NotInstalled where there is none."""
         if not self._encoders:
-            self._encoders = words.installed_encoders(self.device)
+            self._encoders = words.installed_encoders(self.device, self.reader.changes)
         if not self._encoders:
             return {"minilm": self.sentence_encoder()}  # says what is missing
         return self._encoders
@@ -80,6 +80,7 @@ class Feelings:
             if json.loads(metadata.get("labels", "[]")) != list(LABELS):
                 raise UtterError(f"{WORDS.name} belongs to another version of Utter; install the extension again.", str(metadata))
             network = reader.Reader(phrases=len(tensors.get("votes", ())))
+            network.changes = reader.take_changes(tensors)
             checkpoints.load_into(network, tensors, WORDS.name)
             self._reader = network.eval()
         return self._reader

@@ -13,11 +13,25 @@ from model_runtime.emotion.labels import LABELS
 
 NOTHING = len(LABELS)  # the class after the labels: says nothing of a feeling
 CLASSES = len(LABELS) + 1
-FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder (words.py)
-FORMAT = 2  # of words.safetensors
+FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder that a network reads (words.py)
+VOTERS = {"changed": 384, "use": 512}  # of each by which phrases are near; "changed" is MiniLM with what was learned added to it
+WEIGHTS = {"changed": 0.5, "use": 1.0}  # of their cosines in the mean
+FORMAT = 3  # of words.safetensors
 KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
-NEAREST, SHARPNESS = 20, 5.0  # how many phrases vote, and how much more the nearer ones count
+NEAREST, SHARPNESS = 40, 15.0  # how many phrases vote, and how much more the nearer ones count
 VOTE, SURER = 0.7, 2.0  # the vote's part of the shares; the power that makes the mean as sure as the networks are
+CHANGES = "minilm."  # what the names of changes of MiniLM's weights begin with in words.safetensors
+
+
+def write_changes(changes):
+    """{name of a weight: (down, up)} (words.SentenceEncoder) -> tensors {name: tensor}."""
+    return {f"{CHANGES}{name}.{part}": x for name, pair in changes.items() for part, x in zip(("down", "up"), pair)}
+
+
+def take_changes(tensors):
+    """Take write_changes' tensors out of {name: tensor} -> {name of a weight: (down, up)}, float32."""
+    names = {name.removeprefix(CHANGES).rpartition(".")[0] for name in tensors if name.startswith(CHANGES)}
+    return {name: tuple(tensors.pop(f"{CHANGES}{name}.{part}").float() for part in ("down", "up")) for name in sorted(names)}
 
 
 class Reading(NamedTuple):
@@ -32,7 +46,7 @@ class Reading(NamedTuple):
 
 
 class Reader(nn.Module):
-    """A network and remembered phrases for each sentence encoder. What they say is added up, so each also reads alone."""
+    """A network and remembered phrases for each sentence encoder. What they say is added up, so each package also reads alone."""
 
     def __init__(self, width=256, phrases=0):
         """phrases: how many are remembered (`remember`); with none, the networks read alone."""
@@ -47,22 +61,23 @@ class Reader(nn.Module):
             nn.Linear(width, CLASSES + 2),
         )
         self.networks = nn.ModuleDict({name: network(size) for name, size in FEATURES.items()})
-        for name, size in FEATURES.items():
+        for name, size in VOTERS.items():
             self.register_buffer(f"components_{name}", torch.zeros(size, KEY))
             self.register_buffer(f"keys_{name}", torch.zeros(phrases, KEY, dtype=torch.int8))
-        self.register_buffer("votes", torch.zeros(phrases, CLASSES))
+        self.register_buffer("votes", torch.zeros(phrases, CLASSES + 1))
+        self.changes = {}  # what is added to MiniLM's weights to give "changed" (take_changes)
 
     def outputs(self, features):
         """{encoder: [n, its size]} -> [n, 11]: logits of the shares, of strength and of control."""
-        found = [self.networks[name](x) for name, x in features.items()]
+        found = [self.networks[name](x) for name, x in features.items() if name in self.networks]
         total = sum(found)
         return torch.cat([total[:, :CLASSES], total[:, CLASSES:] / len(found)], 1)
 
-    def remember(self, features, shares):
-        """Keep n phrases: features {encoder: [n, its size]}, of both encoders; shares [n, 9]."""
-        self.votes = shares
-        for name, x in features.items():
-            x = F.normalize(x, dim=-1)
+    def remember(self, features, shares, control):
+        """Keep n phrases: features {encoder: [n, its size]}, of all VOTERS; shares [n, 9] and control [n], as they were written."""
+        self.votes = torch.cat([shares, control[:, None]], 1)
+        for name in VOTERS:
+            x = F.normalize(features[name], dim=-1)
             setattr(self, f"components_{name}", torch.linalg.eigh(x.T @ x).eigenvectors[:, -KEY:].contiguous())
             setattr(self, f"keys_{name}", (127 * self._key(name, x)).round().to(torch.int8))
 
@@ -71,16 +86,20 @@ class Reader(nn.Module):
         return F.normalize(F.normalize(x, dim=-1) @ getattr(self, f"components_{name}"), dim=-1)
 
     def vote(self, features):
-        """{encoder: [n, its size]} -> shares [n, 9] of the nearest phrases, by the sum of the encoders' cosines."""
-        near = sum(self._key(name, x) @ (getattr(self, f"keys_{name}").float() / 127).T for name, x in features.items())
+        """{encoder: [n, its size]} -> shares and control [n, 10] of the nearest phrases, by the mean of the encoders' cosines."""
+        names = [name for name in VOTERS if name in features]
+        cosines = (WEIGHTS[name] * self._key(name, features[name]) @ (getattr(self, f"keys_{name}").float() / 127).T for name in names)
+        near = sum(cosines) / sum(WEIGHTS[name] for name in names)
         near, which = near.topk(min(NEAREST, len(self.votes)), dim=1)
-        weights = (SHARPNESS * 2 / len(features) * near).softmax(1)
+        weights = (SHARPNESS * near).softmax(1)
         return (weights[..., None] * self.votes[which]).sum(1)
 
     def forward(self, features):
         out = self.outputs(features)
-        shares = out[:, :CLASSES].softmax(-1)
+        shares, control = out[:, :CLASSES].softmax(-1), out[:, CLASSES + 1].sigmoid()
         if len(self.votes):
-            shares = ((1 - VOTE) * shares + VOTE * self.vote(features)) ** SURER
+            voted = self.vote(features)
+            shares = ((1 - VOTE) * shares + VOTE * voted[:, :CLASSES]) ** SURER
             shares = shares / shares.sum(-1, keepdim=True)
-        return Reading(shares, out[:, CLASSES].sigmoid(), out[:, CLASSES + 1].sigmoid())
+            control = (control + voted[:, CLASSES] - 0.5).clamp(0, 1)  # most phrases are plain, .5: what is not is added up
+        return Reading(shares, out[:, CLASSES].sigmoid(), control)

@@ -51,7 +51,8 @@ SUBJECT = (
 class SentenceEncoder:
     """all-MiniLM-L6-v2 (Reimers and Gurevych 2019) from the installed package: mean-pooled, normalised, [n, 384]."""
 
-    def __init__(self, device="cpu"):
+    def __init__(self, device="cpu", changes=None):
+        """changes: {name of a weight: (down [rank, in], up [out, rank])} that are added to it as up @ down; None: as it was published."""
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging
 
@@ -62,7 +63,10 @@ class SentenceEncoder:
         check(folder / "model.safetensors", SHA256)
         logging.disable_progress_bar()  # stderr is for what an artist must read
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.model = AutoModel.from_pretrained(folder, local_files_only=True).eval().to(device)
+        self.model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+        for name, (down, up) in (changes or {}).items():
+            self.model.get_parameter(name).data += up @ down
+        self.model.to(device)
         self.device = device
 
     @torch.inference_mode()
@@ -112,12 +116,15 @@ def check(path, sha256):
         raise UtterError("The sentence encoder's weights are damaged; install the extension again.", str(path))
 
 
-def installed_encoders(device="cpu"):
-    """{"minilm": SentenceEncoder, "use": MultilingualEncoder}, those of them that are installed."""
+def installed_encoders(device="cpu", changes=None):
+    """{"minilm": SentenceEncoder, "changed": with changes, if there are any, "use": MultilingualEncoder}, those that are installed."""
+    kinds = {"minilm": lambda: SentenceEncoder(device), "use": lambda: MultilingualEncoder(device)}
+    if changes:
+        kinds["changed"] = lambda: SentenceEncoder(device, changes)
     found = {}
-    for name, kind in (("minilm", SentenceEncoder), ("use", MultilingualEncoder)):
+    for name, kind in kinds.items():
         try:
-            found[name] = kind(device)
+            found[name] = kind()
         except NotInstalled:
             continue
     return found

@@ -23,12 +23,13 @@ from torch.nn import functional as F
 from contract import UtterError
 from model_runtime import checkpoints
 from model_runtime.emotion.labels import LABELS
-from model_runtime.emotion.reader import CLASSES, FORMAT, NOTHING, Reader
+from model_runtime.emotion.reader import CLASSES, FEATURES, FORMAT, NOTHING, Reader, write_changes
+from model_runtime.training.sentences import Sentences
 
 FOLDER = Path(__file__).with_name("phrases")
 FOLDS = 5
 SEED = 7
-STEPS = 2500
+STEPS, CHANGING = 2500, 800  # of the networks, of MiniLM's changes
 CONTROL = {"held": 0.1, "free": 0.95, "": 0.5}
 
 # How words of degree change a strength.
@@ -162,19 +163,23 @@ def weigh(phrases):
     return (classes / classes.sum(0).clip(1)).sum(1)
 
 
+def targets(phrases):
+    """What is to be read in n phrases: shares [n, 9], strength [n] (NaN where nobody said), control [n]."""
+    numbers = ([getattr(p, name) for p in phrases] for name in ("shares", "strength", "control"))
+    return tuple(torch.from_numpy(np.array(column, np.float32)) for column in numbers)
+
+
 def learn(features, phrases, steps=STEPS, seed=SEED):
     """features {encoder: [n, its size]} of n phrases -> Reader. Each network learns alone and together with the other."""
     torch.manual_seed(seed)
-    shares = torch.from_numpy(np.stack([p.shares for p in phrases]))
-    strength = torch.tensor([p.strength for p in phrases], dtype=torch.float32)
-    control = torch.tensor([p.control for p in phrases], dtype=torch.float32)
+    shares, strength, control = targets(phrases)
     chance = torch.from_numpy(weigh(phrases)).double()
     reader = Reader().train()
     optimizer = torch.optim.AdamW(reader.parameters(), 2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         batch = torch.multinomial(chance, 256, replacement=True)
-        seen = {name: x[batch] + 0.01 * torch.randn(len(batch), x.shape[1]) for name, x in features.items()}
+        seen = {name: features[name][batch] + 0.01 * torch.randn(len(batch), size) for name, size in FEATURES.items()}
         known = (~strength[batch].isnan()).float()
         rare = 1 + 9 * (control[batch] != CONTROL[""]).float()  # few phrases are held back or let go
         loss = 0.0
@@ -220,8 +225,11 @@ def main(args):
     train(args.output, steps=args.steps or STEPS)
 
 
-def train(path=None, steps=STEPS, report=print, folds=FOLDS, features=None):
-    """Write words.safetensors; returns the figures of families that were held out, each fifth of them once."""
+def train(path=None, steps=STEPS, changing=CHANGING, report=print, folds=FOLDS, features=None):
+    """Write words.safetensors; returns the figures of families that were held out, each fifth of them once.
+
+    changing: steps in which MiniLM changes; folds: how many of the fifths are held out in turn, before all are learned from.
+    """
     from model_runtime.emotion.feelings import WORDS
 
     rng = np.random.default_rng(SEED)
@@ -230,6 +238,7 @@ def train(path=None, steps=STEPS, report=print, folds=FOLDS, features=None):
     features = encode([p.text for p in everything]) if features is None else features
     if len(features) < 2:
         raise UtterError("Both sentence encoders have to be installed to train the words' reader; run python build.py install.")
+    sentences = Sentences([p.text for p in everything])
     places = np.array([-1 if fold(p.family) is None else fold(p.family) for p in everything])
     chance = np.array([p.family == "chance letters" for p in everything])  # never held out
     own = np.arange(len(everything)) < len(phrases)  # the phrases themselves
@@ -237,21 +246,31 @@ def train(path=None, steps=STEPS, report=print, folds=FOLDS, features=None):
     part = lambda chosen: ({name: x[chosen] for name, x in features.items()}, [everything[i] for i in chosen])
 
     def learned(chosen):
-        """The networks learn from phrases and what is put around them, the phrases themselves vote."""
-        reader = learn(*part(np.flatnonzero(chosen | chance)), steps)
+        """MiniLM's changes and the networks learn from phrases and what is put around them, the phrases themselves vote."""
+        learners = np.flatnonzero(chosen | chance)
+        often = weigh([everything[i] for i in learners]) * (1 + 2 * own[learners])
+        sentences.learn(learners.tolist(), targets(everything), torch.from_numpy(often).double(), changing, SEED)
+        features["changed"] = sentences.all()
+        reader = learn(*part(learners), steps)
         voters, spoken = part(np.flatnonzero(chosen & own))
-        reader.remember(voters, torch.from_numpy(np.stack([p.shares for p in spoken])))
+        shares, _, control = targets(spoken)
+        reader.remember(voters, shares, control)
         return reader
 
     for k in range(folds):
         reader = learned((places != k) & (places >= 0))
-        rows += score(reader, *part(np.flatnonzero((places == k) & own)))
+        known = {p.text.lower() for p in phrases if fold(p.family) not in (None, k)}
+        new = np.array([p.text.lower() not in known for p in everything])  # some are written in more than one family
+        rows += score(reader, *part(np.flatnonzero((places == k) & own & new)))
+        report(f"{k + 1} of {folds} parts: {json.dumps(summary(rows)['all'])}")
     reader = learned(places >= 0)
     tested = score(reader, *part(np.flatnonzero((places < 0) & own)))
-    figures = {"held out": summary(rows), "only tested": summary(tested)}
+    figures = {f"held out, {folds} of {FOLDS} parts": summary(rows), "only tested": summary(tested)}
     report(json.dumps(figures, indent=1))
-    about = {"labels": json.dumps(LABELS), "recipe": f"training/words.py, {steps} steps", "seed": str(SEED), "figures": json.dumps(figures)}
+    recipe = f"training/words.py, {changing} and {steps} steps"
+    about = {"labels": json.dumps(LABELS), "recipe": recipe, "seed": str(SEED), "figures": json.dumps(figures)}
     small = {name: x if x.dtype == torch.int8 else x.half() for name, x in reader.state_dict().items()}
+    small |= write_changes(sentences.changes())
     checkpoints.write({name: x.contiguous() for name, x in small.items()}, path or WORDS, FORMAT, about)
     return figures
 

@@ -5,7 +5,7 @@ import torch
 
 from contract import UtterError
 from model_runtime.emotion.labels import LABELS
-from model_runtime.emotion.reader import FEATURES, Reader
+from model_runtime.emotion.reader import FEATURES, VOTERS, Reader
 from model_runtime.emotion.words import LIMIT, cut, plain, split_denial, split_parts, unread_script
 from model_runtime.training.words import FOLDS, fold, read, read_file
 
@@ -61,7 +61,7 @@ def test_scripts_that_nothing_reads_are_named(text, multilingual, script):
 
 def test_the_corpus_is_read_and_its_folds_hang_on_names_alone():
     phrases = read()
-    assert len(phrases) > 6500 and {int(p.shares.argmax()) for p in phrases} == set(range(len(LABELS) + 1))
+    assert len(phrases) > 16000 and {int(p.shares.argmax()) for p in phrases} == set(range(len(LABELS) + 1))
     assert all(abs(p.shares.sum() - 1) < 1e-5 for p in phrases)
     assert {fold(p.family) for p in phrases} == {None, *range(FOLDS)}
 
@@ -74,14 +74,16 @@ def test_a_line_of_the_corpus_that_cannot_be_read_is_named(tmp_path):
 
 def test_the_nearest_phrases_vote_and_each_encoder_votes_alone():
     torch.manual_seed(0)
-    features = {name: torch.nn.functional.normalize(torch.randn(200, size), dim=-1) for name, size in FEATURES.items()}
+    sizes = FEATURES | VOTERS
+    features = {name: torch.nn.functional.normalize(torch.randn(200, size), dim=-1) for name, size in sizes.items()}
     shares = torch.eye(len(LABELS) + 1)[torch.arange(200) // 25]
-    for name, size in FEATURES.items():  # phrases of a class lie near each other
+    for name, size in sizes.items():  # phrases of a class lie near each other
         features[name] = torch.nn.functional.normalize(0.2 * features[name] + torch.eye(size)[torch.arange(200) // 25], dim=-1)
     reader = Reader(phrases=200).eval()
-    reader.remember(features, shares)
-    for heard in (features, *({name: x} for name, x in features.items())):
+    reader.remember(features, shares, torch.full((200,), 0.1))
+    for heard in (features, *({name: features[name]} for name in VOTERS)):
         voted = reader.vote(heard)
-        torch.testing.assert_close(voted.sum(1), torch.ones(200))
-        assert (voted.argmax(1) == shares.argmax(1)).all()
+        torch.testing.assert_close(voted[:, :-1].sum(1), torch.ones(200))
+        torch.testing.assert_close(voted[:, -1], torch.full((200,), 0.1))
+        assert (voted[:, :-1].argmax(1) == shares.argmax(1)).all()
     torch.testing.assert_close(reader(features).shares.sum(1), torch.ones(200))
