@@ -67,12 +67,14 @@ class Encoder(Protocol):
 
 class Heard(NamedTuple):
     """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling() and
-    arousal(): those of the voice, [T, 130] and [T]; the words that were found, and whether Utter found some of them itself."""
+    arousal(): those of the voice, [T, 130] and [T]; sounds(): [T, 6], those that are no words; the words that were found, and whether
+    Utter found some of them itself."""
 
     content: np.ndarray
     states: np.ndarray | None
     feeling: Callable[[], np.ndarray]
     arousal: Callable[[], np.ndarray]
+    sounds: Callable[[], np.ndarray]
     words: tuple[Word, ...]
     transcribed: bool
 
@@ -288,6 +290,7 @@ class Performer:
     ) -> list[Motion]:
         """As perform(), as many as the request asks for: of its seed and those that follow it."""
         from model_runtime.diffusion import redraw, sample
+        from model_runtime.emotion import sounds
         from model_runtime.emotion.timeline import compose
         from model_runtime.held import generate_on_other_head, generate_with_actions
         from model_runtime.scope import check_present, frames_in, redrawn
@@ -305,8 +308,9 @@ class Performer:
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
         prompt, passages = self.readable(request, note)
-        heard = self.hear(request, encoder, step, note, feels=not prompt)
-        content, states, frames = heard.content, heard.states, len(heard.content)
+        heard = self.hear(request, encoder, step, note)
+        sounding = heard.sounds()
+        content, states, frames = sounds.opened(heard.content, sounding), heard.states, len(heard.content)
         pins = load_pins(request.pins, frames) if request.pins else None
         held = None  # face actions
         if pins is not None and pins.mask.shape[1] > CHANNELS:
@@ -331,6 +335,7 @@ class Performer:
         if not prompt:
             readings[""] = self.feelings.reading(base.mean(0), float(heard.arousal().mean()))
         feeling, prompted = compose(frames, FPS, base, request.intensity, passages, self.feelings, felt, request.mouth)
+        feeling = sounds.felt(feeling, request.intensity * sounding, self.feelings, request.mouth)
         prompted = np.maximum(prompted, prompted_base)
         del base
 
@@ -428,11 +433,9 @@ class Performer:
             for motion, seed in zip(found, seeds)
         ]
 
-    def hear(
-        self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None], feels: bool = True
-    ) -> "Heard":
-        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it. feels:
-        whether the voice's feeling will be asked for; the shipped encoder hears it on the way."""
+    def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> "Heard":
+        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it. The
+        shipped encoder hears feelings and sounds on the way."""
         from model_runtime.speech.content import resample
         from model_runtime.speech.script import read_script
         from model_runtime.speech.transcript import use
@@ -453,11 +456,7 @@ class Performer:
         listening = lambda f: step("Listening", 0.05 + 0.1 * f)
 
         def encoded(by: Encoder) -> np.ndarray:
-            hearing = (
-                self.feelings.hearing(samples())
-                if feels and by is self.encoder and ("content", voice, by.kind) not in self.memory
-                else None
-            )
+            hearing = self.feelings.hearing(samples()) if by is self.encoder and ("content", voice, by.kind) not in self.memory else None
             more = {} if hearing is None else {"hand": hearing}
             content: np.ndarray = known(("content", voice, by.kind), lambda: by.encode(samples(), progress=listening, **more))
             if hearing is not None:
@@ -493,12 +492,15 @@ class Performer:
         for sentence in found[3]:
             note(sentence)
 
-        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
-            told = known(("told", voice), lambda: self.feelings.hear(samples()))
-            return ask(told, frames, self.speaker(request.neutral_voice, request.speaker, note))
+        def told_of() -> "HeardVoice":
+            return known(("told", voice), lambda: self.feelings.hear(samples()))
 
+        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
+            return ask(told_of(), frames, self.speaker(request.neutral_voice, request.speaker, note))
+
+        sounds = lambda: self.feelings.sounds(told_of(), frames)
         feeling, arousal = (lambda: felt(self.feelings.voice)), (lambda: felt(self.feelings.arousal))
-        return Heard(found[0], states, feeling, arousal, found[1], found[2])
+        return Heard(found[0], states, feeling, arousal, sounds, found[1], found[2])
 
     def capture(
         self,
