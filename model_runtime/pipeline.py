@@ -310,6 +310,8 @@ class Performer:
         prompt, passages = self.readable(request, note)
         heard = self.hear(request, encoder, step, note)
         sounding = heard.sounds()
+        if sentence := sounds.sentence(sounding):
+            note(sentence)
         content, states, frames = sounds.opened(heard.content, sounding), heard.states, len(heard.content)
         pins = load_pins(request.pins, frames) if request.pins else None
         held = None  # face actions

@@ -6,12 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from contract import FPS
 from model_runtime.emotion.hearing import SOUNDS
 from model_runtime.emotion.labels import LABELS, POINT, feeling
 from model_runtime.speech import content as layout
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES
 
 GAP, WIDTH, JAW, ENERGY = (layout.NAMES.index(name) for name in ("gap", "width", "jaw", "energy"))
+SEEN = 0.3  # of a sound: from here on the face shows it
+MANY = 5  # sounds that a sentence names
 SAID = slice(0, layout.ARTICULATORY.stop)
 
 
@@ -70,6 +73,15 @@ def opened(content, sounds):
         content[:, column] = (1 - how) * content[:, column] + rests + (opens - rests) * loud
     content[:, WIDTH] = (1 - how) * content[:, WIDTH] + width * loud
     return content.astype(np.float32)
+
+
+def sentence(sounds):
+    """What is heard in sounds [T, 6], for the artist: "Heard: a laugh at 2.4 s, a sob at 5.0 s."; "" where there is none."""
+    which = np.where(sounds.max(1) > SEEN, sounds.argmax(1), -1)
+    starts = [t for t in np.flatnonzero(which >= 0) if t == 0 or which[t - 1] != which[t]]
+    heard = [f"a {SOUNDS[1 + which[t]]} at {t / FPS:.1f} s" for t in starts]
+    more = f" and {len(heard) - MANY} more" if len(heard) > MANY else ""
+    return f"Heard: {', '.join(heard[:MANY])}{more}." if heard else ""
 
 
 def said(phone):

@@ -89,6 +89,14 @@ def test_the_mouth_opens_with_loudness_and_no_lips_meet():
     np.testing.assert_allclose(opened[:, layout.PHONES].sum(1), 1, atol=1e-5)
 
 
+def test_the_artist_is_told_what_is_heard_and_when():
+    found = laughing()
+    assert sounds.sentence(found) == "Heard: a laugh at 0.3 s." and sounds.sentence(0.2 * found) == ""
+    found[20:30] = np.roll(found[20:30], 1, axis=1)
+    assert sounds.sentence(found) == "Heard: a laugh at 0.3 s, a sob at 0.7 s."
+    assert sounds.sentence(np.tile(found, (4, 1))).endswith(" and 3 more.")
+
+
 def test_gestures_name_labels_and_phones():
     for gesture in sounds.GESTURES.values():
         assert set(gesture.felt) <= set(LABELS) and sum(gesture.felt.values()) == pytest.approx(1)
@@ -105,7 +113,9 @@ def test_a_performed_laugh_smiles_and_opens_the_jaw_while_the_words_before_it_st
     request = PerformRequest(voice=str(voice_file), quality="draft", seed=1, transcribe="off")
     spoken = performer.perform(request).actions
     monkeypatch.setattr(type(performer.feelings), "sounds", lambda self, voice, frames: laugh)
-    laughed = performer.perform(request).actions
+    notes = []
+    laughed = performer.perform(request, note=notes.append).actions
+    assert notes == [f"Heard: a laugh at {T // 2 / 30:.1f} s."]
     smile, jaw = ACTIONS.index("mouthSmileLeft"), ACTIONS.index("jawOpen")
     after = slice(T // 2 + 10, None)
     assert laughed[after, smile].mean() > spoken[after, smile].mean() + 0.2
