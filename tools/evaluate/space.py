@@ -23,7 +23,7 @@ from model_runtime.flame import lbs
 from model_runtime.motion import Motion, save_motion
 from model_runtime.training import teacher, voice
 from model_runtime.training import words as corpus
-from tools.evaluate import faces, material, metrics, mouth, words_read
+from tools.evaluate import faces, material, metrics, mouth, voices_felt, words_read
 from tools.evaluate.measure import places
 
 VOICES = Path(__file__).parents[2] / "blender_assets" / "voices"
@@ -107,14 +107,6 @@ def placed(feelings, shares):
     return F.normalize(mixed, dim=-1).numpy()
 
 
-def by_clip(heard, rows, shares):
-    """Pieces -> clips: (first row of each, mean shares)."""
-    _, first, of = np.unique(heard.clip[rows], return_index=True, return_inverse=True)
-    sums = np.zeros((len(first), shares.shape[1]))
-    np.add.at(sums, of, shares)
-    return rows[first], sums / np.bincount(of)[:, None]
-
-
 def voices(heard, feelings):
     """EmoDB's clips but the bored, each by a reader that never heard the speaker, against all of the speaker's clips."""
     plain = np.flatnonzero((heard.corpus == "emodb") & (heard.variant == 0) & (heard.acted != "boredom"))
@@ -122,7 +114,7 @@ def voices(heard, feelings):
     for speaker in np.unique(heard.speaker[plain]):
         learn = np.flatnonzero((heard.speaker != speaker) & ((heard.corpus == "emodb") | (heard.split == "train")))
         own = plain[heard.speaker[plain] == speaker]
-        rows, shares = by_clip(heard, own, voice.read(voice.fit(heard, learn), heard, own, "all")[0])
+        rows, shares = voices_felt.clips(heard, own, voice.read(voice.fit(heard, learn), heard, own, "all")[0])
         names += [hearing.KINDS[heard.shares[row].argmax()] for row in rows]
         points.append(placed(feelings, shares))
     return np.array(names), np.concatenate(points)
@@ -131,7 +123,7 @@ def voices(heard, feelings):
 def bursts(heard, feelings, split):
     """Sounds that are no words, of strangers."""
     own = np.flatnonzero((heard.corpus == "emogator") & (heard.split == split) & np.isin(heard.acted, list(BURSTS)))
-    rows, shares = by_clip(heard, own, voice.read(feelings.ears, heard, own, "all")[0])
+    rows, shares = voices_felt.clips(heard, own, voice.read(feelings.ears, heard, own, "all")[0])
     return np.array([BURSTS[acted] for acted in heard.acted[rows]]), placed(feelings, shares)
 
 
@@ -189,7 +181,8 @@ def perform(args, performer, line, passage, seed):
 
 def guided(args, performer, ways, report):
     """Emotional similarity and diversity by source and weight of guidance, after tables III and IV of Liu et al. 2025 ("Controllable
-    Expressive 3D Facial Animation via Diffusion in a Unified Multimodal Space", arXiv 2506.10007), in our space and on our faces.
+    Expressive 3D Facial Animation via Diffusion in a Unified Multimodal Space", arXiv 2506.10007), whose formulas were not at hand: the
+    definitions are ours, in our space and on our faces, and the weights 0 and 1 stand for what is left out.
 
     Similarity: the cosine of the source's point with that of the face performed of it, each led into the space by its own encoder; the
     mean over emotions, lines and seeds. "named": how many faces are nearest to the source's emotion among the labels. Diversity: the mean
