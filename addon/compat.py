@@ -40,11 +40,14 @@ def bag(datablock):
     return _strip(animation.action).channelbag(animation.action_slot)
 
 
+def bags(action):
+    """Where the F-curves of an Action lie, of whichever data-blocks."""
+    return [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags] if SLOTS else [action]
+
+
 def empty(action):
     """True if no F-curve is left in the Action, for whichever data-block."""
-    if not SLOTS:
-        return not action.fcurves
-    return not any(bag.fcurves for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
+    return not any(bag.fcurves for bag in bags(action))
 
 
 def curve(bag, data_path, index, group):

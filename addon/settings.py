@@ -8,7 +8,7 @@ from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVect
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, head, identity, readings, scope, takes, voice, words
+from .panels import base, capture, clips, head, identity, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -59,6 +59,12 @@ class Passage(bpy.types.PropertyGroup):
         name="Clip",
         description="A film of a face, a Motion file or another voice, whose feeling the face has here, in place of a prompt",
         subtype="FILE_PATH",
+    )
+    action: PointerProperty(
+        name="Action",
+        type=bpy.types.Action,
+        poll=clips.may_feel,
+        description="An Action of a head, by Utter or by hand, whose feeling the face has here, in place of a prompt",
     )
     strength: FloatProperty(
         name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=contract.Passage.strength

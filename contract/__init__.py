@@ -87,7 +87,7 @@ from .request import (
     read_passages,
     touched,
 )
-from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
+from .sounds import FILM_SUFFIXES, MOTION_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
 from .subtitles import subtitles, text_of, to_srt, to_vtt
 from .text import (
     check_words_file,
@@ -136,6 +136,7 @@ __all__ = [
     "LIP_LANDMARKS",
     "LOGGER",
     "LOG_LINE",
+    "MOTION_SUFFIXES",
     "NECK",
     "OPTIONS",
     "PAIRED_ACTIONS",

@@ -13,6 +13,7 @@ from contract import (
     CHANNELS,
     FACE_ACTIONS,
     FPS,
+    MOTION_SUFFIXES,
     REGIONS,
     SOUND_SUFFIXES,
     Cancelled,
@@ -29,7 +30,7 @@ from contract import (
 )
 from model_runtime.audio import RATE, load_voice
 from model_runtime.cores import alone
-from model_runtime.flame.actions import change, from_motion, on_builtin
+from model_runtime.flame.actions import change, from_motion
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
@@ -52,8 +53,8 @@ SPEAKER_MINUTES = 5  # of a speaker's recordings: more tell little more
 LONG = 600  # seconds of voice from which the transcriber is let go once it has heard: a third of a gigabyte, loaded again in a second
 
 
-class NoVoice(UtterError):
-    """A recording in which there is no voice."""
+class Unfelt(UtterError):
+    """A clip in which there is nothing to feel: a recording of no voice, or a face at rest. Its passage is left out."""
 
 
 class Encoder(Protocol):
@@ -66,12 +67,14 @@ class Encoder(Protocol):
 
 class Heard(NamedTuple):
     """What is heard in a voice: Content [T, 59] at 30 fps and, of a speech model that gives them, hidden states; feeling() and
-    arousal(): those of the voice, [T, 130] and [T]; the words that were found, and whether Utter found some of them itself."""
+    arousal(): those of the voice, [T, 130] and [T]; sounds(): [T, 6], those that are no words; the words that were found, and whether
+    Utter found some of them itself."""
 
     content: np.ndarray
     states: np.ndarray | None
     feeling: Callable[[], np.ndarray]
     arousal: Callable[[], np.ndarray]
+    sounds: Callable[[], np.ndarray]
     words: tuple[Word, ...]
     transcribed: bool
 
@@ -287,6 +290,7 @@ class Performer:
     ) -> list[Motion]:
         """As perform(), as many as the request asks for: of its seed and those that follow it."""
         from model_runtime.diffusion import redraw, sample, settled
+        from model_runtime.emotion import sounds
         from model_runtime.emotion.timeline import compose
         from model_runtime.held import generate_on_other_head, generate_with_actions
         from model_runtime.scope import check_present, frames_in, redrawn
@@ -304,8 +308,11 @@ class Performer:
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
         prompt, passages = self.readable(request, note)
-        heard = self.hear(request, encoder, step, note, feels=not prompt)
-        content, states, frames = heard.content, heard.states, len(heard.content)
+        heard = self.hear(request, encoder, step, note)
+        sounding = heard.sounds()
+        if sentence := sounds.sentence(sounding):
+            note(sentence)
+        content, states, frames = sounds.opened(heard.content, sounding), heard.states, len(heard.content)
         step("Fitting the head", 0.24)
         target, head_map, beta = self.fit(request.head)
         pins = load_pins(request.pins, frames, target.basis) if request.pins else None
@@ -320,16 +327,17 @@ class Performer:
 
         step("Feeling", 0.25)
         watching = lambda stage, f: step(stage, 0.25)
-        clips, passages = self.clips(passages, request.tracker, watching, note)
+        felt, passages = self.clips(passages, request.tracker, watching, note, request.head)
         if prompt:
             base, prompted_base = np.tile(self.feelings.prompt(prompt), (frames, 1)), 1.0
         else:
             base, prompted_base = heard.feeling(), 0.0
         prompts = {text: self.feelings.prompt(text) for text in (prompt, *(p.prompt for p in passages)) if text}
-        readings = {name: self.feelings.reading(felt) for name, felt in {**prompts, **clips}.items()}
+        readings = {name: self.feelings.reading(feeling) for name, feeling in {**prompts, **felt}.items()}
         if not prompt:
             readings[""] = self.feelings.reading(base.mean(0), float(heard.arousal().mean()))
-        feeling, prompted = compose(frames, FPS, base, request.intensity, passages, self.feelings, clips, request.mouth)
+        feeling, prompted = compose(frames, FPS, base, request.intensity, passages, self.feelings, felt, request.mouth)
+        feeling = sounds.felt(feeling, request.intensity * sounding, self.feelings, request.mouth)
         prompted = np.maximum(prompted, prompted_base)
         del base
 
@@ -445,11 +453,9 @@ class Performer:
             for motion, seed in zip(found, seeds)
         ]
 
-    def hear(
-        self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None], feels: bool = True
-    ) -> "Heard":
-        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it. feels:
-        whether the voice's feeling will be asked for; the shipped encoder hears it on the way."""
+    def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> "Heard":
+        """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it. The
+        shipped encoder hears feelings and sounds on the way."""
         from model_runtime.speech.content import resample
         from model_runtime.speech.script import read_script
         from model_runtime.speech.transcript import use
@@ -470,11 +476,7 @@ class Performer:
         listening = lambda f: step("Listening", 0.05 + 0.1 * f)
 
         def encoded(by: Encoder) -> np.ndarray:
-            hearing = (
-                self.feelings.hearing(samples())
-                if feels and by is self.encoder and ("content", voice, by.kind) not in self.memory
-                else None
-            )
+            hearing = self.feelings.hearing(samples()) if by is self.encoder and ("content", voice, by.kind) not in self.memory else None
             more = {} if hearing is None else {"hand": hearing}
             content: np.ndarray = known(("content", voice, by.kind), lambda: by.encode(samples(), progress=listening, **more))
             if hearing is not None:
@@ -510,12 +512,15 @@ class Performer:
         for sentence in found[3]:
             note(sentence)
 
-        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
-            told = known(("told", voice), lambda: self.feelings.hear(samples()))
-            return ask(told, frames, self.speaker(request.neutral_voice, request.speaker, note))
+        def told_of() -> "HeardVoice":
+            return known(("told", voice), lambda: self.feelings.hear(samples()))
 
+        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
+            return ask(told_of(), frames, self.speaker(request.neutral_voice, request.speaker, note))
+
+        sounds = lambda: self.feelings.sounds(told_of(), frames)
         feeling, arousal = (lambda: felt(self.feelings.voice)), (lambda: felt(self.feelings.arousal))
-        return Heard(found[0], states, feeling, arousal, found[1], found[2])
+        return Heard(found[0], states, feeling, arousal, sounds, found[1], found[2])
 
     def capture(
         self,
@@ -557,42 +562,52 @@ class Performer:
         return motion, shown
 
     def clips(
-        self, passages: list[Passage], tracker: str | None, progress: Callable[[str, float], None], note: Callable[[str], None]
+        self,
+        passages: list[Passage],
+        tracker: str | None,
+        progress: Callable[[str, float], None],
+        note: Callable[[str], None],
+        head: str | Path | None = None,
     ) -> tuple[dict[str, np.ndarray], list[Passage]]:
-        """({path: feeling [130]} of the passages' clips, the passages without those whose clip is a recording of no voice); note hears
-        of these."""
+        """({path: feeling [130]} of the passages' clips, the passages without those in whose clip there is nothing to feel); note hears
+        of these. head: the file of the head that performs, whose Motions are clips, too."""
         found = {}
         for path in dict.fromkeys(passage.clip for passage in passages if passage.clip):
             try:
-                found[path] = self.clip(path, tracker, progress)
-            except NoVoice as error:
-                note(str(error))
+                found[path] = self.clip(path, tracker, progress, head)
+            except Unfelt as error:
+                note(f"A passage was left out: {error}")
         return found, [passage for passage in passages if not passage.clip or passage.clip in found]
 
-    def clip(self, path: str, tracker: str | None, progress: Callable[[str, float], None]) -> np.ndarray:
-        """The feeling [130] of a clip: a Motion file, a film, ARKit curves or, in the mean, another voice. NoVoice: a recording of none."""
+    def clip(self, path: str, tracker: str | None, progress: Callable[[str, float], None], head: str | Path | None = None) -> np.ndarray:
+        """The feeling [130] of a clip: a Motion file, exported face actions, a film, ARKit curves or, in the mean, another voice. Unfelt:
+        a recording of no voice, a face at rest."""
         if Path(path).suffix.lower() in SOUND_SUFFIXES:
             progress("Listening", 0.0)
             return self.feelings.voice(heard := self.voice_in(path), frame_count(round(heard.seconds * RATE))).mean(0)
-        if Path(path).suffix.lower() == ".npz":
-            motion = on_builtin(self.builtin, load_motion(path))
+        from model_runtime.capture import clips
+
+        if Path(path).suffix.lower() in MOTION_SUFFIXES:
+            motion = clips.read(path, self.builtin, *self.fit(head)[:2])
         else:
             from model_runtime.capture.film import remembered
 
             motion, _ = remembered(path, self.builtin, tracker, lambda fraction: progress("Following the face", fraction))
+        if clips.rests(motion.values):
+            raise Unfelt(f"the face in {Path(path).stem} rests all the while; choose a clip in which it moves.")
         return self.feelings.motion(motion.values)
 
     def voice_in(self, path: str) -> "HeardVoice":
-        """What is heard of feelings in a recording; kept. NoVoice where it is no recording, or nobody speaks, laughs or cries in it."""
+        """What is heard of feelings in a recording; kept. Unfelt where it is no recording, or nobody speaks, laughs or cries in it."""
 
         def listen() -> "HeardVoice":
             try:
                 samples = load_voice(path)
             except UtterError as error:
-                raise NoVoice(f"A passage was left out: {error}", error.detail) from error
+                raise Unfelt(str(error), error.detail) from error
             hearing = self.feelings.hearing(samples)
             if not somebody(self.encoder.encode(samples, hand=hearing)):
-                raise NoVoice(f"A passage was left out: {Path(path).name} holds no voice; choose a recording in which somebody speaks.")
+                raise Unfelt(f"{Path(path).name} holds no voice; choose a recording in which somebody speaks.")
             return hearing.heard()
 
         if not is_file(path):
@@ -656,13 +671,15 @@ class Performer:
         return request.prompt, list(request.passages)
 
     def feel(self, subject: str, neutral_voice: str | None = None, speaker_folder: str | None = None) -> dict[str, Any]:
-        """The contract.Reading of words, a voice file or a Motion file; of words also {"note": sentence} where there is something to
-        say of them. A voice is measured against a neutral one or a speaker's folder."""
+        """The contract.Reading of words, a voice file, a Motion file or exported face actions; of words also {"note": sentence} where
+        there is something to say of them. A voice is measured against a neutral one or a speaker's folder."""
         path, sentence, arousal = Path(subject), "", None
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
-        if path.suffix == ".npz":
-            vector = self.feelings.motion(on_builtin(self.builtin, load_motion(path)).values)
+        if path.suffix.lower() in MOTION_SUFFIXES:
+            from model_runtime.capture import clips
+
+            vector = self.feelings.motion(clips.read(path, self.builtin).values)
         elif looks_like_file(subject):
             samples = load_voice(path)
             heard, frames = self.feelings.hear(samples), frame_count(len(samples))
@@ -694,7 +711,7 @@ def somebody(content: np.ndarray) -> bool:
 def looks_like_file(subject: str) -> bool:
     """Whether words are meant as a path: a file of that name, or a suffix that only files have."""
     try:
-        return Path(subject).is_file() or Path(subject).suffix.lower() in (".npz", *SOUND_SUFFIXES)
+        return Path(subject).is_file() or Path(subject).suffix.lower() in (*MOTION_SUFFIXES, *SOUND_SUFFIXES)
     except OSError:  # longer than any file name
         return False
 

@@ -348,6 +348,7 @@ def own_action(rig: "Rig", start_frame: float, fps: float, name: str | None = No
             compat.attach(owner, action)
     for action in actions(rig):
         tracks.set_timing(action, start_frame, fps)
+        action[tracks.BASIS] = rig.basis
     return set_aside
 
 

@@ -12,6 +12,7 @@ lies where it was met; `amplitude`, which Blender reads of elastic keys alone, h
 value is the one in `back`; `period` says that it was met.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import bpy
@@ -20,6 +21,7 @@ import numpy as np
 from .. import compat
 
 OWNED = "utter_performance"  # custom property of Actions that we made: (frame of the voice's first sample, fps); an earlier version's: True
+BASIS = "utter_basis"  # custom property of such Actions: the basis of the Motion that the curves show, "" by face actions
 FIELDS = (
     *("co", "handle_left", "handle_right", "type", "interpolation", "easing"),
     *("handle_left_type", "handle_right_type", "back", "amplitude", "period"),
@@ -83,6 +85,11 @@ def find(track: Track) -> Any:
     """The track's F-curve in our Action, or None."""
     bag = compat.bag(track.owner) if track.owner.animation_data and owned(track.owner.animation_data.action) else None
     return bag.fcurves.find(track.path, index=track.index) if bag else None
+
+
+def find_in(action: Any) -> Callable[[Track], Any]:
+    """As find(), in whatever Action that is, to whomever it belongs."""
+    return lambda track: next((curve for bag in compat.bags(action) if (curve := bag.fcurves.find(track.path, index=track.index))), None)
 
 
 def remove(tracks: list[Track]) -> None:

@@ -13,19 +13,20 @@ from . import readings
 from .base import HeadPanel, chosen, settings_of
 
 
-def in_seconds(settings, fps):
-    """The passages that have a prompt or a clip, in seconds from the voice's beginning: tuple of contract.Passage."""
+def in_seconds(settings, fps, acted):
+    """The passages that have a prompt or a clip, in seconds from the voice's beginning: tuple of contract.Passage. acted: the files of
+    their Actions, as clips.write() gives them."""
     return tuple(
         Passage(
             seconds_at(passage.start, fps, settings.start),
             seconds_at(passage.end, fps, settings.start),
-            "" if passage.clip else passage.prompt.strip(),
+            "" if passage.clip or passage.action else passage.prompt.strip(),
             passage.strength,
             seconds_at(passage.fade, fps),
-            clip_of(settings, passage),
+            acted[passage.action.name_full] if passage.action else clip_of(settings, passage),
         )
         for passage in settings.passages
-        if passage.clip or passage.prompt.strip()
+        if passage.action or passage.clip or passage.prompt.strip()
     )
 
 
@@ -39,7 +40,16 @@ def clip_of(settings, passage):
 
 def label(passage):
     """What a passage feels, in a few words; "" for nothing yet."""
+    if passage.action:
+        return passage.action.name
     return bpy.path.basename(passage.clip) if passage.clip else passage.prompt
+
+
+def read_of(settings, passage):
+    """What the reading of a passage is kept under: its Action's name, its clip's path or its prompt."""
+    if passage.action:
+        return f"Action {passage.action.name_full}"
+    return bpy.path.abspath(passage.clip, library=settings.id_data.library) if passage.clip else passage.prompt.strip()
 
 
 def from_seconds(settings, passages, fps):
@@ -146,7 +156,8 @@ class UTTER_UL_passages(bpy.types.UIList):
 
     def draw_item(self, _context, layout, _settings, passage, _icon, _active, _property, _index=0, _flag=0):
         split = layout.split(factor=0.7, align=True)
-        split.label(text=label(passage) or "(no words yet)", icon="FILE_MOVIE" if passage.clip else "NONE")
+        icon = "ACTION" if passage.action else "FILE_MOVIE" if passage.clip else "NONE"
+        split.label(text=label(passage) or "(no words yet)", icon=icon)
         row = split.row(align=True)
         row.alignment = "RIGHT"
         row.active = False
@@ -188,9 +199,12 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         if not 0 <= settings.passage < len(settings.passages):
             return
         passage = settings.passages[settings.passage]
-        if not passage.clip:
+        if not (passage.clip or passage.action):
             layout.prop(passage, "prompt", text="", icon="TEXT", placeholder="What to feel here, in your own words")
-        layout.prop(passage, "clip", text="", icon="FILE_MOVIE", placeholder="Or as a filmed face feels")
+        if not passage.action:
+            layout.prop(passage, "clip", text="", icon="FILE_MOVIE", placeholder="Or as a film, a Motion or another voice feels")
+        if passage.action or not passage.clip:
+            layout.prop(passage, "action", text="", icon="ACTION")
         column = layout.column(align=True)
         for side in ("start", "end"):
             row = column.row(align=True)
@@ -199,8 +213,7 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(passage, "strength", slider=True)
         column.prop(passage, "fade")
-        of = bpy.path.abspath(passage.clip, library=settings.id_data.library) if passage.clip else passage.prompt.strip()
-        if of:
+        if of := read_of(settings, passage):
             readings.draw(layout, settings, of, "Read as")
 
 

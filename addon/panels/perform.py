@@ -14,7 +14,7 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, seconds_at
 from ..work import jobs, paths
-from . import identity, passages, readings, scope, sequencer, takes, voice, words
+from . import clips, identity, passages, readings, scope, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
@@ -65,13 +65,15 @@ def perform_job(
     if part is not None:
         scope.check_voice(settings)
 
+    folder = jobs.temporary_folder()
+    acted = clips.write(folder, head, settings.passages, fps)
     asked = PerformRequest(
         **{
             **{name: getattr(settings, name) for name in options_of(PerformRequest) if OPTIONS[name].panel},
             "voice": voice.path_of(head),
             "words": words.of(head),
             "language": words.language(settings),
-            "passages": passages.in_seconds(settings, fps),
+            "passages": passages.in_seconds(settings, fps, acted),
             "head": rig.head,
             "identity": rig.identity or None,
             "encoder": encoder or paths.encoder(),
@@ -79,7 +81,6 @@ def perform_job(
             "tracker": tracker or paths.tracker(),
         }
     )
-    folder = jobs.temporary_folder()
     asked = dataclasses.replace(asked, output=str(folder / "motion.npz"))
     if variations > 1:
         asked = dataclasses.replace(asked, variations=variations, seed=asked.seed + 1)
@@ -131,7 +132,8 @@ def perform_job(
             span = (start, start + frames / FPS * fps) if part is None else (start + times[0] * fps, start + times[1] * fps)
             bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
         words.keep(settings, result.get("words", ()), asked.voice)
-        readings.keep(settings, result.get("readings", {}))
+        named = {path: f"Action {name}" for name, path in acted.items()}
+        readings.keep(settings, {named.get(of, of): told for of, told in result.get("readings", {}).items()})
         settings.frames = frames
         voice.fit(scene, head, frames / result["fps"])
         voice.include(scene, settings)

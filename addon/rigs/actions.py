@@ -9,7 +9,7 @@ from mathutils.kdtree import KDTree
 from ..animation.tracks import Track
 from ..contract import ACTIONS, FACE_ACTIONS, PERFORMANCE
 from .axes import guess
-from .base import Recognition, Rig, held_keys, key_points, key_track, neutral, sampled_keys, triangles, unusable
+from .base import OURS, Find, Recognition, Rig, held_keys, key_points, key_track, neutral, sampled_keys, triangles, unusable
 
 NEEDED = ("jawOpen", "mouthClose", "eyeBlinkLeft", "eyeBlinkRight")  # without these nothing speaks or blinks
 ENOUGH = 40  # of 52 names: some tools leave out a few, tongueOut most often
@@ -60,8 +60,8 @@ class ActionsRig(Rig):
         planned, own = self.plan(samples), self._key_tracks()
         return {own[column]: planned[own[column]] for column in columns if column in own}
 
-    def sample(self, frames: np.ndarray) -> np.ndarray:
-        return sampled_keys(self._key_tracks(), frames, self.columns)
+    def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
+        return sampled_keys(self._key_tracks(), frames, self.columns, find)
 
     def rest(self) -> None:
         for key in self.shape_keys().values():

@@ -5,7 +5,7 @@ the 52 face actions (contract.layout).
 """
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from ..contract import PERFORMANCE
 from . import sharing
 
 PROPERTY = "utter_head"  # of a FLAME head; not "utter": that is where the settings of the panel lie
+Find = Callable[[Track], Any]  # the F-curve of a track, or None
+OURS: Find = tracks.find
 WIDEST = 10.0  # Blender's limit for a shape key's slider
 
 
@@ -91,8 +93,9 @@ class Rig(abc.ABC):
         return set()
 
     @abc.abstractmethod
-    def sample(self, frames: np.ndarray) -> np.ndarray:
-        """What our F-curves say at scene frames [N]: the performance [N, self.columns], 0 where there is no curve."""
+    def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
+        """What our F-curves, or those that find() finds of a track, say at scene frames [N]: the performance [N, self.columns], 0 where
+        there is no curve."""
 
     @abc.abstractmethod
     def rest(self) -> None:
@@ -188,11 +191,11 @@ def held_keys(shape_tracks: dict[int, Track], kind: int | None = None) -> tuple[
     return frames, columns, values
 
 
-def sampled_keys(shape_tracks: dict[int, Track], frames: np.ndarray, columns: int) -> np.ndarray:
-    """What our F-curves on tracks {column: track} say at scene frames [N]: [N,columns] float32, 0 without a curve."""
+def sampled_keys(shape_tracks: dict[int, Track], frames: np.ndarray, columns: int, find: Find = OURS) -> np.ndarray:
+    """What the F-curves that find() finds of tracks {column: track} say at scene frames [N]: [N,columns] float32, 0 without a curve."""
     values = np.zeros((len(frames), columns), np.float32)
     for column, track in shape_tracks.items():
-        curve = tracks.find(track)
+        curve = find(track)
         if curve:
             values[:, column] = [curve.evaluate(frame) for frame in frames]
     return values

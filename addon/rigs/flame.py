@@ -20,7 +20,21 @@ from ..animation.tracks import Track
 from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, FLAME_VERTICES, JAW, LIDS, NECK, TONGUE, UtterError
 from . import hair, sharing
 from .axes import align
-from .base import PROPERTY, Recognition, Rig, armature, held_keys, key_points, key_track, listed, neutral, sampled_keys, unusable
+from .base import (
+    OURS,
+    PROPERTY,
+    Find,
+    Recognition,
+    Rig,
+    armature,
+    held_keys,
+    key_points,
+    key_track,
+    listed,
+    neutral,
+    sampled_keys,
+    unusable,
+)
 from .likeness import group_weights, likeness, recall
 
 EXPRESSION_KEY = re.compile(r"Exp(\d+)")  # Exp1.. or Exp000..: how other add-ons name FLAME's expressions
@@ -126,10 +140,11 @@ class FlameRig(Rig):
     def held_only(self) -> set[Track]:
         return {self._action_track(column) for column in range(FACE_ACTIONS.start, FACE_ACTIONS.stop)}
 
-    def sample(self, frames: np.ndarray) -> np.ndarray:
-        values = sampled_keys(self._key_tracks(self.jaw), frames, self.columns)
-        for joint, (bone, rest) in self._joints(self.jaw).items():
-            found = [tracks.find(track) for track in self._rotation_tracks(bone)]
+    def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
+        jaw = self.jaw if find is OURS else self._baked_jaw(find) or self.jaw
+        values = sampled_keys(self._key_tracks(jaw), frames, self.columns, find)
+        for joint, (bone, rest) in self._joints(jaw).items():
+            found = [find(track) for track in self._rotation_tracks(bone)]
             if any(found):
                 vectors = read_rotation(bone.rotation_mode, _evaluate(found, frames, bone), rest)
                 values[:, BONE_CHANNELS[joint]] = vectors[:, : len(BONE_CHANNELS[joint])]
@@ -237,13 +252,13 @@ class FlameRig(Rig):
             return (rig.matrix_parent_inverse @ rig.matrix_basis).inverted_safe()
         return rig.matrix_world.inverted_safe() @ obj.matrix_world
 
-    def _baked_jaw(self):
-        """ "bone" or "keys" as the performance on the head has it, None without one."""
+    def _baked_jaw(self, find=OURS):
+        """ "bone" or "keys" as the performance on the head has it, or what find() finds; None without one."""
         blocks, names = self.obj.data.shape_keys, key_names(self.obj)
-        if JAW.start in names and tracks.find(key_track(blocks, blocks.key_blocks[names[JAW.start]], "")):
+        if JAW.start in names and find(key_track(blocks, blocks.key_blocks[names[JAW.start]], "")):
             return "keys"
         bone = armature(self.obj) and armature(self.obj).pose and armature(self.obj).pose.bones.get(self.bone_names().get("jaw", ""))
-        return "bone" if bone and tracks.find(self._rotation_tracks(bone)[0]) else None
+        return "bone" if bone and find(self._rotation_tracks(bone)[0]) else None
 
     def _key_tracks(self, jaw):
         """{channel: track} of what is baked as shape keys."""

@@ -22,6 +22,7 @@ PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safet
 WORDS, VOICE = PATH.with_name("words.safetensors"), PATH.with_name("voice.safetensors")
 FORMAT = 1  # of the checkpoint
 SMOOTH = 0.4  # seconds: the feeling of a face changes more slowly than that of a voice
+BRIEFLY = 0.1  # seconds: but a laugh begins at once
 PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room above "angry" for "furious"
 CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
 PART = 0.2  # a share of a prompt below this is doubt, not a second emotion
@@ -217,9 +218,13 @@ class Feelings:
         """As `voice` -> [T] 0 (drowsy) to 1 (beside oneself); calm talk is about 0.3."""
         return self._each_frame(hearing.against(self._heard(voice), speaker)[1][:, None], T)[:, 0]
 
+    def sounds(self, voice, T):
+        """As `voice` -> [T, 6] 0 to 1: how surely a laugh, a sob and so on is heard (hearing.SOUNDS but words); all 0 in speech."""
+        return self._each_frame(hearing.sounds(self._heard(voice)), T, BRIEFLY)
+
     @staticmethod
-    def _each_frame(heard, T):
-        """[n, k] every hearing.STEP -> [T, k] at 30 fps, smooth."""
+    def _each_frame(heard, T, smooth=SMOOTH):
+        """[n, k] every hearing.STEP -> [T, k] at 30 fps, smooth (seconds)."""
         at = np.clip((np.arange(T) / FPS * hearing.FPS - hearing.STEP / 2) / hearing.STEP, 0, len(heard) - 1)
         low = at.astype(int)
         high, mix = np.minimum(low + 1, len(heard) - 1), (at - low)[:, None].astype(np.float32)
@@ -227,7 +232,7 @@ class Feelings:
         felt *= 1 - mix
         after *= mix
         felt += after
-        return gaussian_filter1d(felt, SMOOTH * FPS, axis=0, mode="nearest")
+        return gaussian_filter1d(felt, smooth * FPS, axis=0, mode="nearest")
 
     @torch.inference_mode()
     def motion(self, values):

@@ -14,9 +14,10 @@ from model_runtime.audio import RATE
 from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.voice import BANDS, measure
 
-FORMAT = 1  # of the checkpoint
+FORMAT = 2  # of the checkpoint
 KINDS = ("neutral", "bored", "happy", "sad", "angry", "surprised", "afraid", "disgusted", "contemptuous")  # what actors act
 COLUMNS = len(KINDS) + 1  # and arousal
+SOUNDS = ("words", "laugh", "sob", "sigh", "gasp", "scream", "groan")  # words: or nothing
 SHARES = np.zeros((len(KINDS), len(LABELS)), np.float32)  # how much of each label a kind is
 SHARES[1, [LABELS.index("neutral"), LABELS.index("sad")]] = 0.6, 0.4
 for _row, _kind in enumerate(KINDS):
@@ -27,6 +28,8 @@ FRAME = STATES + 4  # and loudness, pitch, pitch against the clip's median, voic
 READ = 2 * FRAME  # mean and standard deviation
 FPS = 25  # frames
 STEP, AROUND = 6, 10  # frames between readings; steps of a window: 2.4 s
+BESIDE = 2  # steps on both sides of a moment's own in which a sound is heard: 1.2 s
+CERTAIN = 0.7  # share of one sound from which it is heard
 TRUST = 8.0  # seconds of a speaker that count as much as what is known of speakers in general
 SHORT = 0.6  # seconds of voice below which less is felt
 CALM = 0.5  # of what is not calm, the share that calm reading has now and then
@@ -41,15 +44,16 @@ class Baseline(NamedTuple):
 
 class Heard(NamedTuple):
     """A voice as the reader hears it, every STEP / FPS seconds: logits [n, COLUMNS] before the baseline, own [n, COLUMNS] what the
-    baseline is taken from; seconds it lasts."""
+    baseline is taken from, sounds [n, 7] logits of SOUNDS; seconds it lasts."""
 
     logits: np.ndarray
     own: np.ndarray
+    sounds: np.ndarray
     seconds: float
 
 
 class Reader(torch.nn.Module):
-    """The weights: whole and own [READ, COLUMNS] of statistics that are normalised by mean and std [READ]."""
+    """The weights: whole and own [READ, COLUMNS], sounds [READ, 7], of statistics that are normalised by mean and std [READ]."""
 
     def __init__(self):
         super().__init__()
@@ -58,12 +62,18 @@ class Reader(torch.nn.Module):
         for name in ("mean", "std"):
             self.register_buffer(name, torch.ones(READ))
         self.register_buffer("bias", torch.zeros(COLUMNS))
+        self.register_buffer("sounds", torch.zeros(READ, len(SOUNDS)))
+        self.register_buffer("sounds_bias", torch.zeros(len(SOUNDS)))
 
     def forward(self, statistics):
         """[n, READ] -> (logits [n, COLUMNS] of a speaker who is as speakers are in general, own [n, COLUMNS])."""
         x = (statistics - self.mean) / self.std
         own = x @ self.own
         return x @ self.whole + own + self.bias, own
+
+    def sound(self, statistics):
+        """[n, READ] -> logits [n, 7] of SOUNDS."""
+        return (statistics - self.mean) / self.std @ self.sounds + self.sounds_bias
 
 
 def statistics(sums, squares, counts):
@@ -116,9 +126,12 @@ class Hearing:
         if not ready:
             return
         sums, squares, counts = (torch.stack(list(map(torch.as_tensor, column))).double() for column in zip(*self.steps))
-        cut = lambda x, at: x[max(at - half, 0) - first : at + half - first].sum(0)
-        rows = torch.stack([statistics(cut(sums, at), cut(squares, at), cut(counts, at)) for at in ready]).float()
-        self.parts.append([x.numpy() for x in self.reader(rows)])
+
+        def read(before, after):
+            cut = lambda x, at: x[max(at - before, 0) - first : at + after - first].sum(0)
+            return torch.stack([statistics(cut(sums, at), cut(squares, at), cut(counts, at)) for at in ready]).float()
+
+        self.parts.append([x.numpy() for x in (*self.reader(read(half, half)), self.reader.sound(read(BESIDE, BESIDE + 1)))])
         self.steps = self.steps[max(ready.stop - half, 0) - first :]
 
     def heard(self):
@@ -141,6 +154,13 @@ def against(heard, speaker=None):
     logits = heard.logits - speaker.own * (speaker.seconds / (speaker.seconds + TRUST))
     kinds = np.exp(logits[:, :-1] - logits[:, :-1].max(1, keepdims=True))
     return kinds / kinds.sum(1, keepdims=True), 1 / (1 + np.exp(-logits[:, -1]))
+
+
+def sounds(heard):
+    """[n, 6] 0 to 1 of a Heard: how surely each of SOUNDS but words is heard, 0 up to CERTAIN. One at a time has more."""
+    shares = np.exp(heard.sounds - heard.sounds.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    return np.clip((shares[:, 1:] - CERTAIN) / (1 - CERTAIN), 0, 1)
 
 
 def strength(kinds, seconds):

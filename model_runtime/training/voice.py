@@ -30,6 +30,15 @@ SHARE = {"emodb": 1.0, "emogator": 0.5, "calm": 0.3, "noise": 0.1}  # how much a
 VARIANTS = 3  # of EmoDB: as recorded, and twice as by other speakers in other rooms
 MOVED = 3  # how often each piece of acted speech is learned from as if a calm reader had spoken it
 TESTED = ("emodb_03", "emodb_10")
+SOUNDING = {  # what is acted in a burst -> the sound that it mostly is
+    "Amusement": "laugh",
+    "Sadness": "sob",
+    "Relief": "sigh",
+    "Surprise (Negative)": "gasp",
+    "Fear": "scream",
+    "Pain": "groan",
+}
+SOUND_PENALTY = 3e-3
 # what is acted -> (shares of KINDS, arousal 0 to 1)
 ACTED = {
     "neutral": ({"neutral": 1}, 0.35),
@@ -269,7 +278,37 @@ def fit(material, rows, rounds=ROUNDS):
     optimizer.step(loss)
     matrix, bias = matrix.detach(), bias.detach()
     tensors = {"whole": matrix[: hearing.READ], "own": matrix[hearing.READ :], "mean": mean, "std": std, "bias": bias}
-    reader.load_state_dict({name: torch.as_tensor(x) for name, x in tensors.items()})
+    reader.load_state_dict({name: torch.as_tensor(x) for name, x in tensors.items()}, strict=False)  # of sounds: fit_sounds
+    return reader
+
+
+def sounding(material):
+    """[n] places in hearing.SOUNDS, -1 for bursts that may be any: speech and noise are words."""
+    places = {acted: hearing.SOUNDS.index(sound) for acted, sound in SOUNDING.items()}
+    return np.array([places.get(acted, -1) if of == "emogator" else 0 for acted, of in zip(material.acted, material.corpus)])
+
+
+def fit_sounds(reader, material, rows, rounds=ROUNDS):
+    """Let a reader tell sounds that are no words, by those of these pieces that say one. Classes count alike."""
+    told = sounding(material)
+    rows = rows[told[rows] >= 0]
+    x = (torch.from_numpy(material.statistics[rows]) - reader.mean) / reader.std
+    wanted = torch.from_numpy(told[rows])
+    weight = 1 / torch.bincount(wanted, minlength=len(hearing.SOUNDS)).clamp(min=1)[wanted]
+    matrix = torch.zeros(x.shape[1], len(hearing.SOUNDS), requires_grad=True)
+    bias = torch.zeros(len(hearing.SOUNDS), requires_grad=True)
+    optimizer = torch.optim.LBFGS([matrix, bias], max_iter=rounds, line_search_fn="strong_wolfe", history_size=8)
+
+    def loss():
+        optimizer.zero_grad()
+        wrong = (weight * F.cross_entropy(x @ matrix + bias, wanted, reduction="none")).sum() / weight.sum()
+        total = wrong + SOUND_PENALTY * matrix.square().sum()
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    reader.sounds.copy_(matrix.detach())
+    reader.sounds_bias.copy_(bias.detach())
     return reader
 
 
@@ -292,10 +331,10 @@ def train(cache=".cache/training", data="../shared/data", path=VOICE, most=None,
     material = load(cache, data, most, report)
     rows = np.flatnonzero(material.split == "train")
     report(f"{len(rows)} pieces of {len(set(material.speaker[rows]))} speakers")
-    save(fit(material, rows), path)
+    save(fit_sounds(fit(material, rows), material, rows), path)
 
 
 def save(reader, path):
     about = {"kinds": json.dumps(hearing.KINDS), "recipe": f"training/voice.py, {ROUNDS} rounds", "seed": str(SEED)}
-    half = {name: (x.half() if name in ("whole", "own") else x).contiguous() for name, x in reader.state_dict().items()}
+    half = {name: (x.half() if name in ("whole", "own", "sounds") else x).contiguous() for name, x in reader.state_dict().items()}
     checkpoints.write(half, path, hearing.FORMAT, about)

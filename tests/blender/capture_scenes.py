@@ -145,7 +145,7 @@ def scene_a_passage_feels_as_the_film_does():
     take_in(head, path, "FEELING", at=21)
     (passage,) = head.utter.passages
     assert (passage.start, passage.end, passage.clip, passage.prompt) == (21, 51, path, "") and passages.label(passage) == "smile.csv"
-    (asked,) = passages.in_seconds(head.utter, 30)
+    (asked,) = passages.in_seconds(head.utter, 30, {})
     assert asked == Passage(20 / 30, 50 / 30, "", 1.0, passage.fade / 30, path)
     bpy.ops.utter.perform()
     passages.from_seconds(head.utter, [asked], 30)

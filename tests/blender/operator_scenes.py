@@ -145,7 +145,7 @@ def scene_passages_in_frames_and_seconds():
     given = [Passage(0.4, 2.0, "wütend", 0.5, 0.2), Passage(2.0, 3.0, " ", 1.0, 0.0)]
     passages.from_seconds(head.utter, given, bake.scene_fps(scene))
     assert (head.utter.passages[0].start, head.utter.passages[0].end, head.utter.passages[0].fade) == (111, 151, 5)
-    (back,) = passages.in_seconds(head.utter, bake.scene_fps(scene))  # one without words asks for nothing
+    (back,) = passages.in_seconds(head.utter, bake.scene_fps(scene), {})  # one without words asks for nothing
     assert back.prompt == "wütend" and np.allclose([back.start, back.end, back.strength, back.fade], [0.4, 2, 0.5, 0.2])
     head.utter.passage = 0
     bpy.ops.utter.move_passage(step=1)

@@ -10,6 +10,7 @@ with other people who say the same words. --side-by-side makes films to be looke
 
 With --voices-felt: how well feelings are heard in the voices of strangers (tools/evaluate/voices_felt.py).
 With --words: how well prompts that nothing was learned from are read (tools/evaluate/words_read.py).
+With --space: whether words, labels, voices and Motions find each other, and faces feel as what they are made of (tools/evaluate/space.py).
 """
 
 import argparse
@@ -62,6 +63,7 @@ def parse(argv):
     parser.add_argument("--film", action="store_true", help="against the tracked films of grid_film instead; writes film.json")
     parser.add_argument("--voices-felt", action="store_true", help="feelings in strangers' voices instead; writes voices_felt.json")
     parser.add_argument("--words", action="store_true", help="prompts of tools/evaluate/prompts.txt instead; writes words_read.json")
+    parser.add_argument("--space", action="store_true", help="the one space of feelings instead; writes space.json")
     parser.add_argument("--prompts", nargs="+", default=[], metavar="WORDS", help="with --film: performances with these feelings, too")
     parser.add_argument(
         "--side-by-side",
@@ -119,6 +121,14 @@ def run(args):
         args.out.mkdir(parents=True, exist_ok=True)
         write(args.out / "keys.json", json.dumps(keys.run(args, performer, models), indent=1))
         say(str(args.out / "keys.json"))
+        return 0
+    if args.space:
+        from tools.evaluate import space
+
+        performer.generator = next(iter(models.values()))
+        args.out.mkdir(parents=True, exist_ok=True)
+        write(args.out / "space.json", json.dumps(space.run(args, performer, say), indent=1))
+        say(str(args.out / "space.json"))
         return 0
     if args.film:
         return run_film(args, performer, models)

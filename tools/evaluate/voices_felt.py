@@ -4,13 +4,18 @@ EmoDB is cross-validated: for each speaker a reader learns from all else (`train
 statistics the difference of a calm English reader of the split from that speaker is added, which stands in for acted English. Bursts and
 calm reading are of the split's speakers. Each clip is measured against a baseline of its speaker: of all their clips ("all"), of their
 neutral ones ("neutral"), of itself ("self"). Clips count; "recall" is the mean over classes of how many are found.
+
+Sounds that are no words are heard moment by moment, as at work; a burst counts as what it is mostly heard as. False alarms: moments of
+speech in which such a sound is heard at all, of the split's calm readers and of EmoDB by left-out speaker.
 """
 
 import numpy as np
 import torch
 
+from model_runtime.audio import RATE, load_voice
 from model_runtime.emotion import LABELS, hearing, load_feelings
-from model_runtime.training import voice
+from model_runtime.speech.encoder import load_encoder
+from model_runtime.training import corpus, voice
 
 MODES = ("all", "neutral", "self")
 SEVEN = ("neutral", "bored", "happy", "sad", "angry", "afraid", "disgusted")
@@ -24,7 +29,12 @@ def run(args, report=print):
     """-> {figure: value} of that split."""
     feelings = load_feelings("cpu")
     material = voice.load(args.cache, args.data, report=report)
-    found = {**emodb(material, feelings, args.split), **strangers(material, feelings, args.split), **transfer(material, args.split)}
+    found = {
+        **sounds(args, material, feelings),
+        **emodb(material, feelings, args.split),
+        **strangers(material, feelings, args.split),
+        **transfer(material, args.split),
+    }
     for name, value in found.items():
         report(f"{name:58} {value}")
     return found
@@ -100,6 +110,43 @@ def strangers(material, feelings, split):
         found[f"calm reading of {speakers} strangers, strong emotion, {mode}, n {len(rows)}"] = round(float(claimed.mean()), 3)
     strength = hearing.strength(voice.read(feelings.ears, material, noise, "self")[0], 2.0)
     found[f"noise and chords (learned from), strong emotion, n {len(noise)}"] = round(float((strength > STRONG).mean()), 3)
+    return found
+
+
+def sounds(args, material, feelings):
+    """Bursts that are mostly one of hearing.SOUNDS, and speech that is none, of recordings."""
+    encoder, found = load_encoder("cpu"), {}
+
+    def heard(path, reader, seconds=None):
+        samples = load_voice(path)[: seconds and seconds * RATE]
+        listening = hearing.Hearing(reader, samples)
+        encoder.encode(samples, hand=listening)
+        return listening.heard()
+
+    def of(name):
+        rows = voice.listed(args.data, name)
+        return [row for row in corpus.spread(rows, args.clips and 4 * args.clips) if row[1].exists()]
+
+    bursts = [row for row in of("emogator") if voice.split(row[2]) == args.split and row[3] in voice.SOUNDING]
+    told = np.array([voice.SOUNDING[acted] for *_, acted, _ in bursts])
+    each = [hearing.sounds(heard(path, feelings.ears)) for _, path, *_ in bursts]
+    most = np.array([hearing.SOUNDS[1 + shares.sum(0).argmax()] if shares.any() else "words" for shares in each])
+    if len(bursts):
+        found[f"sounds of {len({row[2] for row in bursts})} strangers, six, recall, n {len(bursts)}"] = recall(most, told)
+        found["  heard as a sound at all"] = round(float((most != "words").mean()), 3)
+        found["  by sound"] = {name: round(float((most[told == name] == name).mean()), 2) for name in np.unique(told).tolist()}
+    calm = [row for row in of("calm") if voice.split(row[2]) == args.split]
+    false = {f"calm reading, {len(calm)} clips": [heard(path, feelings.ears, seconds) for _, path, _, _, seconds in calm]}
+    acted = of("emodb")
+    false[f"EmoDB by left-out speaker, {len(acted)} clips"] = []
+    for speaker in sorted({row[2] for row in acted}):
+        learn = np.flatnonzero((material.speaker != speaker) & ((material.corpus == "emodb") | (material.split == "train")))
+        reader = voice.fit_sounds(voice.fit(material, learn, rounds=1), material, learn)
+        false[f"EmoDB by left-out speaker, {len(acted)} clips"] += [heard(row[1], reader) for row in acted if row[2] == speaker]
+    for name, clips in false.items():
+        if clips:
+            moments = np.concatenate([hearing.sounds(each).any(1) for each in clips])
+            found[f"  moments with a sound in {name}, n {len(moments)}"] = round(float(moments.mean()), 4)
     return found
 
 
