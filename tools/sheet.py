@@ -11,6 +11,7 @@ CELL = 240, 300  # pixels, width and height
 SPACE = 8
 BAND = 150  # height of the waveform
 CAPTION = 20
+LETTERS, LINE = 13, 16  # of a caption: size, and from line to line
 PITCH_PERIOD = 256  # samples over which the loudness is taken: a deep voice's period at 16 kHz and more
 PAPER, INK, FAINT = (0.96, 0.96, 0.95), (0.13, 0.14, 0.16), (0.80, 0.81, 0.82)
 VOICE, LIPS, PASSAGES = (0.45, 0.52, 0.62), (0.86, 0.33, 0.18), ((0.99, 0.93, 0.80), (0.88, 0.94, 0.88))  # passages take turns
@@ -67,17 +68,33 @@ def write_sheet(path, pictures, times, captions, samples, rate, gap, gap_times, 
 
 
 def write_grid(path, pictures, captions, columns):
-    """Write pictures (paths of PNGs of one size) in rows of `columns`, a caption under each, as .jpg or .png."""
+    """Write pictures (paths of PNGs of one size) in rows of `columns`, a caption under each, as .jpg or .png. Captions that are wider than
+    a picture go on in a line below."""
     tiles = [read_picture(picture) for picture in pictures]
     height, width = tiles[0].shape[:2]
+    lines = [wrapped(caption, width, LETTERS) for caption in captions]
+    under = CAPTION + (max(map(len, lines)) - 1) * LINE
     rows = -(-len(tiles) // columns)
-    page = np.full((SPACE + rows * (height + CAPTION + SPACE), SPACE + columns * (width + SPACE), 3), PAPER, np.float32)
+    page = np.full((SPACE + rows * (height + under + SPACE), SPACE + columns * (width + SPACE), 3), PAPER, np.float32)
     texts = []
-    for number, (tile, caption) in enumerate(zip(tiles, captions)):
-        x, y = SPACE + number % columns * (width + SPACE), SPACE + number // columns * (height + CAPTION + SPACE)
+    for number, (tile, own) in enumerate(zip(tiles, lines)):
+        x, y = SPACE + number % columns * (width + SPACE), SPACE + number // columns * (height + under + SPACE)
         page[y : y + height, x : x + width] = tile
-        texts.append((x, y + height + 3, caption, 13))
+        texts += [(x, y + height + 3 + LINE * k, line, LETTERS) for k, line in enumerate(own)]
     write_captioned(path, page, texts)
+
+
+def wrapped(text, width, size):
+    """The lines of a text that is to be no wider than so many pixels, in letters of that size; a word that is wider has a line of its own."""
+    blf.size(0, size)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and blf.dimensions(0, longer)[0] > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def write_captioned(path, page, texts):

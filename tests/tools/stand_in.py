@@ -83,6 +83,11 @@ def main(folder):
     page = sheet.read_picture(folder / "sheet.png")
     band = page[-sheet.BAND - sheet.CAPTION - sheet.SPACE : -sheet.CAPTION - sheet.SPACE]
     blue = (np.abs(band - sheet.VOICE).max(axis=-1) < 0.02).sum(axis=0)
+    long = "a caption that is a good deal wider than the picture it belongs to " * 2
+    sheet.write_grid(folder / "grid.png", pictures[:2], [long, "short"], 2)
+    grid = sheet.read_picture(folder / "grid.png")
+    width, under = (grid.shape[1] - 3 * sheet.SPACE) // 2, sheet.SPACE + sheet.read_picture(pictures[0]).shape[0]
+    ink = lambda column, row: int((grid[under + row :, column : column + width].mean(axis=-1) < 0.5).sum())
     (folder / "seen.json").write_text(
         json.dumps(
             {
@@ -98,6 +103,8 @@ def main(folder):
                 "sheet": page.shape[:2],
                 "wave_left": int(blue[: len(blue) // 3].max()),
                 "wave_right": int(blue[len(blue) * 2 // 3 :].max()),
+                "long_caption_ink": ink(sheet.SPACE, sheet.CAPTION),
+                "beside_short_caption_ink": ink(2 * sheet.SPACE + width, sheet.CAPTION),
                 "title_ink": int((page[: sheet.CAPTION + sheet.SPACE, :200].mean(axis=-1) < 0.5).sum()),
             }
         ),

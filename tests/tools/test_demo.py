@@ -69,6 +69,11 @@ def test_the_contact_sheet_shows_frames_words_and_waveform(seen):
 
 
 @pytest.mark.blender
+def test_a_caption_wider_than_its_picture_goes_on_below_it(seen):
+    assert seen["long_caption_ink"] > 20 and seen["beside_short_caption_ink"] == 0
+
+
+@pytest.mark.blender
 @pytest.mark.parametrize(
     "tool, words",
     [
