@@ -149,7 +149,7 @@ def scene_soft_keys_are_met_nearly_lie_where_they_were_met_and_remember_what_was
     curve = curve_of(face, "browInnerUp")
     assert len({p.co.x for p in curve.keyframe_points}) == len(curve.keyframe_points) and len(curve.keyframe_points) == face.utter.frames
     near = bake.sample(rig, np.arange(frame - 6, frame + 7))[:, rig.pins(tracks.SOFT)[1][0]]
-    assert abs(near[6] - near[[5, 7]].mean()) < 0.2, np.round(near, 2)  # no dent
+    assert near[[5, 7]].min() > 0.4 * near[6], np.round(near, 2)  # no dent
     assert np.allclose(rig.pins(tracks.SOFT)[2], [0.9]), "what was asked for is known"
     if frame != 45:
         assert any(p.co.x == 45 and p.type == "GENERATED" for p in curve.keyframe_points)
