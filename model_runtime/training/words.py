@@ -222,7 +222,8 @@ def encode(texts):
 
 def main(args):
     """build.py train words."""
-    train(args.output, steps=args.steps or STEPS)
+    steps = args.steps or STEPS
+    train(args.output, steps=steps, changing=min(CHANGING, steps), folds=1 if args.steps else FOLDS)  # few steps are a trial
 
 
 def train(path=None, steps=STEPS, changing=CHANGING, report=print, folds=FOLDS, features=None):

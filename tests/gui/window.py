@@ -106,7 +106,7 @@ def check_performance():
     bpy.context.scene.frame_set(30)
     facts["keys"] = sum(abs(k.value) > 1e-3 for k in head.data.shape_keys.key_blocks)
     facts["message"] = jobs().Message.text
-    facts["longest_freeze"] = max(b - a for a, b in zip(ticks, ticks[1:]))
+    facts["longest_freeze"] = max((b - a for a, b in zip(ticks, ticks[1:])), default=0.0)
 
 
 def undo():
