@@ -85,7 +85,7 @@ def write_grid(path, pictures, captions, columns):
 
 
 def wrapped(text, width, size):
-    """The lines of a text that is to be no wider than so many pixels, in letters of that size; a word that is wider has a line of its own."""
+    """The lines of a text that is to be no wider than so many pixels, in letters of that size; a wider word has a line of its own."""
     blf.size(0, size)
     lines = [""]
     for word in text.split():

@@ -102,7 +102,7 @@ def redo(
     rate = fps or scene_fps()
     frames, samples = curves.resample(np.asarray(performance, np.float32), rate, start_frame, rig.lip_gap(performance))
     unshare(rig)
-    inside = np.flatnonzero((frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP))
+    inside = np.flatnonzero(within(frames, span))
     if not len(inside):
         return actions(rig)
     # Where a curve stood still it has no keys beside the span, and would lean towards it.
@@ -191,7 +191,7 @@ def read_pins(
     frames, columns, values = rig.pins(tracks.CAPTURED if captured else None)
     if not captured:
         soft = set(zip(*rig.pins(tracks.SOFT)[:2]))
-        frames = [nearest(frame, start_frame, rate) if (frame, column) in soft else frame for frame, column in zip(frames, columns)]
+        frames = [onto_motion(frame, start_frame, rate) if (frame, column) in soft else frame for frame, column in zip(frames, columns)]
     width = PERFORMANCE if max(columns, default=0) >= CHANNELS else rig.columns
     return curves.pins(frames, columns, values, start_frame, rate, length, width)
 
@@ -200,13 +200,23 @@ def read_soft(rig: "Rig", start_frame: float, mask: np.ndarray, *, fps: float | 
     """Which pins of a mask that read_pins() gave are soft: bool, of its shape."""
     rate = fps or scene_fps()
     frames, columns, values = rig.pins(tracks.SOFT)
-    frames = [nearest(frame, start_frame, rate) for frame in frames]
+    frames = [onto_motion(frame, start_frame, rate) for frame in frames]
     return curves.pins(frames, columns, values, start_frame, rate, *mask.shape)[1]
 
 
-def nearest(frame: float, start_frame: float, fps: float) -> float:
-    """The scene frame of the frame of the Motion that is nearest to a scene frame."""
-    return start_frame + round((frame - start_frame) / fps * FPS) / FPS * fps
+def nearest(frame: float, start_frame: float, fps: float) -> int:
+    """The frame of the Motion that is nearest to a scene frame."""
+    return round((frame - start_frame) / fps * FPS)
+
+
+def onto_motion(frame: float, start_frame: float, fps: float) -> float:
+    """A scene frame, moved to where that frame of the Motion is."""
+    return start_frame + nearest(frame, start_frame, fps) / FPS * fps
+
+
+def within(frames: Any, span: tuple[float, float]) -> Any:
+    """Whether scene frames (one, or an array) lie in a span of them."""
+    return (frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP)
 
 
 def settle(
@@ -215,15 +225,15 @@ def settle(
     """Let the soft keys in a span of scene frames lie where a performance [T,C] met them; shifted int [n, 2]: which of its frames moved
     where."""
     rate = fps or scene_fps()
-    soft = {frame for frame in rig.pins(tracks.SOFT)[0] if span[0] - FRAME_STEP <= frame <= span[1] + FRAME_STEP}
+    soft = {frame for frame in rig.pins(tracks.SOFT)[0] if within(frame, span)}
     if not soft:
         return
     frames, samples = curves.resample(np.asarray(performance, np.float32), rate, start_frame, rig.lip_gap(performance))
-    inside = np.flatnonzero((frames >= span[0] - FRAME_STEP) & (frames <= span[1] + FRAME_STEP))
+    inside = np.flatnonzero(within(frames, span))
     ways = {int(one): (int(other) - int(one)) / FPS * rate for one, other in shifted}
     moved = {}
     for frame in soft:
-        way = ways.get(round((frame - start_frame) / rate * FPS), 0.0)
+        way = ways.get(nearest(frame, start_frame, rate), 0.0)
         moved[frame] = round(frame + way) if frame == round(frame) else frame + way
     for track, column in (rig.plan(samples) | rig.holds(samples, range(samples.shape[1]))).items():
         if curve := tracks.find(track):

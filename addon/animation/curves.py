@@ -104,6 +104,12 @@ def _slope(left, right):
     return np.divide(2 * product, total, out=np.zeros_like(total), where=product > 0)
 
 
+def write(path, performance, basis):
+    """Write a performance [T,65], or [T,117] of a head that moves by face actions (its basis is none), as a Motion file at 30 fps."""
+    acted = {"actions": performance[:, FACE_ACTIONS], "action_names": np.array(ACTIONS)} if performance.shape[1] > CHANNELS else {}
+    np.savez(path, motion=performance[:, :CHANNELS], fps=float(FPS), basis="" if acted else basis, **acted)
+
+
 def pins(frames, columns, values, start_frame, fps, length, width=CHANNELS):
     """Keys of the artist -> (values [length,width] float32, mask [length,width] bool) at 30 fps.
 

@@ -105,7 +105,7 @@ def held(curve: Any, kind: int | None = None) -> np.ndarray:
     if curve is None:
         return np.empty((0, 2))
     keys = pins(curve, kind)
-    return np.stack([keys["co"][:, 0], np.where(_settled(keys), keys["amplitude"], keys["co"][:, 1])], axis=1)
+    return np.stack([keys["co"][:, 0], _asked(keys)], axis=1)
 
 
 def pins(curve: Any, kind: int | None = None) -> Keys:
@@ -114,21 +114,21 @@ def pins(curve: Any, kind: int | None = None) -> Keys:
     return part(keys, own(keys) if kind is None else keys["type"] == kind)
 
 
-def _settled(keys: Keys) -> np.ndarray:
-    """bool [K]: which soft keys lie where they were met."""
-    return (keys["type"] == SOFT) & (keys["back"] == keys["co"][:, 1]) & (keys["period"] == SETTLED)
+def _asked(keys: Keys) -> np.ndarray:
+    """[K]: the values that are asked for, those of soft keys that lie where they were met too."""
+    met = (keys["type"] == SOFT) & (keys["back"] == keys["co"][:, 1]) & (keys["period"] == SETTLED)
+    return np.where(met, keys["amplitude"], keys["co"][:, 1])
 
 
 def settle(curve: Any, frames: np.ndarray, column: np.ndarray, moved: dict[float, float]) -> None:
     """Let the soft keys between the first and the last of these frames lie where they were met: on the column, at the frame to which they
     moved. Where one was, a key of ours shows the column."""
-    keys, asked = read(curve), held(curve, SOFT)[:, 1]
-    soft = np.flatnonzero(keys["type"] == SOFT)
-    when = keys["co"][soft, 0]
-    there = (when >= frames[0] - NEAR) & (when <= frames[-1] + NEAR)
-    soft, asked, when = soft[there], asked[there], when[there]
+    keys = read(curve)
+    when = keys["co"][:, 0]
+    soft = np.flatnonzero((keys["type"] == SOFT) & (when >= frames[0] - NEAR) & (when <= frames[-1] + NEAR))
     if not len(soft):
         return
+    asked, when = _asked(keys)[soft], when[soft]
     places = np.array([moved.get(float(frame), frame) for frame in when], np.float32)
     met = np.interp(places, frames, column).astype(np.float32)
     for handle in ("handle_left", "handle_right"):
@@ -144,14 +144,10 @@ def settle(curve: Any, frames: np.ndarray, column: np.ndarray, moved: dict[float
 
 def soften(curve: Any, soft: bool) -> int:
     """Make the selected keys of an F-curve soft, or the soft ones of these exact; returns how many. Captured keys stay."""
-    keys, asked = read(curve), held(curve, SOFT)[:, 1]
-    if not soft:  # what was asked for is met from now on
-        of = np.flatnonzero(keys["type"] == SOFT)
-        chosen = keys["select_control_point"][of].astype(bool)
-        keys["co"][of[chosen], 1] = asked[chosen]
-        changed = of[chosen]
-    else:
-        changed = np.flatnonzero(keys["select_control_point"].astype(bool) & (keys["type"] != SOFT) & (keys["type"] != CAPTURED))
+    keys = read(curve)
+    fits = (keys["type"] != SOFT) & (keys["type"] != CAPTURED) if soft else keys["type"] == SOFT
+    changed = np.flatnonzero(keys["select_control_point"].astype(bool) & fits)
+    keys["co"][changed, 1] = _asked(keys)[changed]  # of an exact key it is met from now on
     keys["type"][changed] = SOFT if soft else KEYFRAME
     keys["period"][changed] = 0
     if len(changed):

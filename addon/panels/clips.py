@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 
 from .. import compat, rigs
-from ..animation import tracks
-from ..contract import ACTIONS, CHANNELS, FACE_ACTIONS, FPS, PERFORMANCE, UtterError, frames_covering
+from ..animation import curves, tracks
+from ..contract import ACTIONS, FACE_ACTIONS, FPS, PERFORMANCE, UtterError, frames_covering
 from . import identity
 
 VALUE = re.compile(r'key_blocks\["(.+)"\]\.value')
@@ -31,10 +31,9 @@ def write(folder: Path, head: Any, passages: Any, fps: float) -> dict[str, str]:
     written: dict[str, str] = {}
     for action in dict.fromkeys(passage.action for passage in passages if passage.action):
         performance, basis = read(action, head, fps)
-        acted = {"actions": performance[:, FACE_ACTIONS], "action_names": np.array(ACTIONS)} if performance.shape[1] > CHANNELS else {}
         path = folder / f"clip {len(written)}" / f"{bpy.path.clean_name(action.name)}.npz"  # the name is said where the face rests
         path.parent.mkdir()
-        np.savez(path, motion=performance[:, :CHANNELS], fps=float(FPS), basis=basis, **acted)
+        curves.write(path, performance, basis)
         written[action.name_full] = str(path)
     return written
 

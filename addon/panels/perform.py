@@ -174,7 +174,7 @@ def doubts_of(rig: Any, settings: Any, start: float, fps: float) -> list[str]:
     captured = set(zip(*rig.pins(tracks.CAPTURED)[:2]))
     lasts = settings.seconds * FPS if settings.seconds else settings.frames
     said = doubts([key for key in zip(frames, columns, values) if key[:2] not in captured], fps, start, start + (lasts - 1) / FPS * fps)
-    if settings.frames and abs(lasts - settings.frames) > FPS / 4:
+    if settings.frames and scope.of_another_length(settings):
         said.append("Your keys were set on a voice of another length; they stay where they are in time.")
     return said
 

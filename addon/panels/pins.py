@@ -9,34 +9,33 @@ from ..work import jobs
 from . import perform, scope, takes
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
-# For panels are drawn many times a second. Head's session uid -> pins, whether some are captured, how many are soft; emptied whenever an
-# Action changes.
+# For panels are drawn many times a second. (What is asked of a head's keys, its session uid) -> answer; emptied when an Action changes.
 # And -> what keeps it still, with the session uids of the data-blocks that it comes from; forgotten when one of these changes.
-_counted: dict[int, int] = {}
-_captured: dict[int, bool] = {}
-_soft: dict[int, int] = {}
+_known: dict[tuple[str, int], int] = {}
 _told: dict[int, tuple[list[str], set[int]]] = {}
+
+
+def _ask(what, head, answer):
+    """answer(rig) of a head, as long as it is known."""
+    key = what, head.session_uid
+    if key not in _known or bpy.app.background:
+        _known[key] = answer(rigs.rig_of(head))
+    return _known[key]
 
 
 def count(head):
     """How many keys of the artist are on the head's performance."""
-    if head.session_uid not in _counted or bpy.app.background:
-        _counted[head.session_uid] = bake.count_pins(rigs.rig_of(head))
-    return _counted[head.session_uid]
+    return _ask("pins", head, bake.count_pins)
 
 
 def count_soft(head):
     """How many of them are soft."""
-    if head.session_uid not in _soft or bpy.app.background:
-        _soft[head.session_uid] = bake.count_soft(rigs.rig_of(head))
-    return _soft[head.session_uid]
+    return _ask("soft", head, bake.count_soft)
 
 
 def any_captured(head):
     """Whether some of these came from a film."""
-    if head.session_uid not in _captured or bpy.app.background:
-        _captured[head.session_uid] = bool(bake.captured(rigs.rig_of(head)))
-    return _captured[head.session_uid]
+    return _ask("captured", head, lambda rig: bool(bake.captured(rig)))
 
 
 def in_the_way(head):
@@ -51,19 +50,14 @@ def in_the_way(head):
 
 @bpy.app.handlers.persistent
 def _forget(*_):
-    _forget_counts()
+    _known.clear()
     _told.clear()
-
-
-def _forget_counts():
-    for known in (_counted, _captured, _soft):
-        known.clear()
 
 
 @bpy.app.handlers.persistent
 def _after_update(_scene, depsgraph):
-    if (_counted or _captured or _soft) and depsgraph.id_type_updated("ACTION"):
-        _forget_counts()
+    if _known and depsgraph.id_type_updated("ACTION"):
+        _known.clear()
     changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
     for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
         del _told[head]

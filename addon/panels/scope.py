@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..animation import bake
-from ..contract import ACTIONS, CHANNELS, FACE_ACTIONS, FPS, REGIONS, Passage, UtterError, performed_in, seconds_at, touched
+from ..animation import bake, curves
+from ..contract import FACE_ACTIONS, FPS, REGIONS, Passage, UtterError, performed_in, seconds_at, touched
 
 SCOPES = {
     "EVERYTHING": ("Everything", "The whole performance"),
@@ -83,12 +83,16 @@ def span(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> tuple
 def write_present(path: Path, rig: Any, start: float, fps: float, frames: int) -> None:
     """Write the performance as the rig shows it, [frames, 65] at 30 fps, with face actions where it moves by those (its basis is none)."""
     shown = bake.sample(rig, start + np.arange(frames) / FPS * fps)
-    acted = {"actions": shown[:, FACE_ACTIONS], "action_names": np.array(ACTIONS)} if shown.shape[1] > CHANNELS else {}
-    np.savez(path, motion=shown[:, :CHANNELS], fps=float(FPS), basis="" if acted else rig.basis, **acted)
+    curves.write(path, shown, rig.basis)
+
+
+def of_another_length(settings: Any) -> bool:
+    """Whether the voice is not as long as the performance on the head."""
+    return bool(settings.seconds) and abs(settings.seconds * FPS - settings.frames) > FPS / 4
 
 
 def check_voice(settings: Any) -> None:
     """UtterError where the voice is another than the one that the head performed, as far as its length tells."""
-    if settings.seconds and abs(settings.seconds * FPS - settings.frames) > FPS / 4:
+    if of_another_length(settings):
         lasts = settings.frames / FPS
         raise UtterError(f"The voice lasts {settings.seconds:.1f} s and the performance {lasts:.1f} s; perform the voice as a whole first.")

@@ -118,11 +118,11 @@ def in_order(lengths, size):
     return [order[k : k + size] for k in range(0, len(order), size)]
 
 
-def misread(out, shares, strength, control):
-    """How wrong out [n, 11] is: shares [n, 9], strength (NaN where nobody said) and control [n]."""
+def misread(out, shares, strength, control, amounts=1.0):
+    """How wrong out [n, 11] is: shares [n, 9], strength (NaN where nobody said) and control [n]. amounts: what these two count for."""
     loss = -(shares * out[:, :CLASSES].log_softmax(-1)).sum(-1).mean()
     known = (~strength.isnan()).float()
     amount = F.binary_cross_entropy_with_logits(out[:, CLASSES], strength.nan_to_num(), reduction="none")
     rare = 1 + 9 * (control != 0.5).float()  # few phrases are held back or let go
     held = F.binary_cross_entropy_with_logits(out[:, CLASSES + 1], control, reduction="none")
-    return loss + (amount * known).sum() / known.sum() + 0.5 * (held * rare).mean()
+    return loss + amounts * ((amount * known).sum() / known.sum() + 0.5 * (held * rare).mean())

@@ -262,24 +262,30 @@ def fit(material, rows, rounds=ROUNDS):
     against = (x - material.baselines(rows, "any", mean, rng, moved)) / std
     x = torch.from_numpy(np.concatenate([(x - mean) / std, against], 1))
     shares, arousal, weight = (torch.from_numpy(y) for y in (material.shares[rows], material.arousal[rows], material.weights(rows)))
-    matrix = torch.zeros(x.shape[1], hearing.COLUMNS, requires_grad=True)
-    bias = torch.zeros(hearing.COLUMNS, requires_grad=True)
+
+    def wrong(out):
+        shared = -(shares * out[:, :-1].log_softmax(1)).sum(1)
+        return (weight * (shared + F.binary_cross_entropy_with_logits(out[:, -1], arousal, reduction="none"))).sum()
+
+    matrix, bias = regress(x, hearing.COLUMNS, wrong, PENALTY, rounds)
+    tensors = {"whole": matrix[: hearing.READ], "own": matrix[hearing.READ :], "mean": mean, "std": std, "bias": bias}
+    reader.load_state_dict({name: torch.as_tensor(x) for name, x in tensors.items()}, strict=False)  # of sounds: fit_sounds
+    return reader
+
+
+def regress(x, columns, wrong, penalty, rounds):
+    """(matrix [k, columns], bias [columns]) with which x @ matrix + bias is least wrong(out), x [n, k]; penalty: of its squares."""
+    matrix, bias = torch.zeros(x.shape[1], columns, requires_grad=True), torch.zeros(columns, requires_grad=True)
     optimizer = torch.optim.LBFGS([matrix, bias], max_iter=rounds, line_search_fn="strong_wolfe", history_size=8)
 
     def loss():
         optimizer.zero_grad()
-        out = x @ matrix + bias
-        wrong = -(shares * out[:, :-1].log_softmax(1)).sum(1)
-        wrong = wrong + F.binary_cross_entropy_with_logits(out[:, -1], arousal, reduction="none")
-        total = (weight * wrong).sum() + PENALTY * matrix.square().sum()
+        total = wrong(x @ matrix + bias) + penalty * matrix.square().sum()
         total.backward()
         return total
 
     optimizer.step(loss)
-    matrix, bias = matrix.detach(), bias.detach()
-    tensors = {"whole": matrix[: hearing.READ], "own": matrix[hearing.READ :], "mean": mean, "std": std, "bias": bias}
-    reader.load_state_dict({name: torch.as_tensor(x) for name, x in tensors.items()}, strict=False)  # of sounds: fit_sounds
-    return reader
+    return matrix.detach(), bias.detach()
 
 
 def sounding(material):
@@ -295,20 +301,10 @@ def fit_sounds(reader, material, rows, rounds=ROUNDS):
     x = (torch.from_numpy(material.statistics[rows]) - reader.mean) / reader.std
     wanted = torch.from_numpy(told[rows])
     weight = 1 / torch.bincount(wanted, minlength=len(hearing.SOUNDS)).clamp(min=1)[wanted]
-    matrix = torch.zeros(x.shape[1], len(hearing.SOUNDS), requires_grad=True)
-    bias = torch.zeros(len(hearing.SOUNDS), requires_grad=True)
-    optimizer = torch.optim.LBFGS([matrix, bias], max_iter=rounds, line_search_fn="strong_wolfe", history_size=8)
-
-    def loss():
-        optimizer.zero_grad()
-        wrong = (weight * F.cross_entropy(x @ matrix + bias, wanted, reduction="none")).sum() / weight.sum()
-        total = wrong + SOUND_PENALTY * matrix.square().sum()
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    reader.sounds.copy_(matrix.detach())
-    reader.sounds_bias.copy_(bias.detach())
+    wrong = lambda out: (weight * F.cross_entropy(out, wanted, reduction="none")).sum() / weight.sum()
+    matrix, bias = regress(x, len(hearing.SOUNDS), wrong, SOUND_PENALTY, rounds)
+    reader.sounds.copy_(matrix)
+    reader.sounds_bias.copy_(bias)
     return reader
 
 

@@ -18,13 +18,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from contract import UtterError
 from model_runtime import checkpoints
 from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.reader import CLASSES, FEATURES, FORMAT, NOTHING, Reader, write_changes
-from model_runtime.training.sentences import Sentences
+from model_runtime.training.sentences import Sentences, misread
 
 FOLDER = Path(__file__).with_name("phrases")
 FOLDS = 5
@@ -180,16 +179,9 @@ def learn(features, phrases, steps=STEPS, seed=SEED):
     for _ in range(steps):
         batch = torch.multinomial(chance, 256, replacement=True)
         seen = {name: features[name][batch] + 0.01 * torch.randn(len(batch), size) for name, size in FEATURES.items()}
-        known = (~strength[batch].isnan()).float()
-        rare = 1 + 9 * (control[batch] != CONTROL[""]).float()  # few phrases are held back or let go
-        loss = 0.0
-        for part in (seen, *({name: x} for name, x in seen.items())):
-            out = reader.outputs(part)
-            loss = loss - (shares[batch] * out[:, :CLASSES].log_softmax(-1)).sum(-1).mean()
-            amount = F.binary_cross_entropy_with_logits(out[:, CLASSES], strength[batch].nan_to_num(), reduction="none")
-            loss = loss + 2 * (amount * known).sum() / known.sum()
-            held = F.binary_cross_entropy_with_logits(out[:, CLASSES + 1], control[batch], reduction="none")
-            loss = loss + (held * rare).mean()
+        wanted = shares[batch], strength[batch], control[batch]
+        parts = (seen, *({name: x} for name, x in seen.items()))
+        loss = sum(misread(reader.outputs(part), *wanted, amounts=2.0) for part in parts)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

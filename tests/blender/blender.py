@@ -80,6 +80,15 @@ def play(scenes, version, *arguments, timeout=300):
     )
 
 
+def play_with_worker(scenes, version, *arguments):
+    """As play(), of scenes in which the worker runs: on the tests' own Python, whatever Blender's is."""
+    os.environ["UTTER_PYTHON"] = sys.executable
+    try:
+        return play(scenes, version, *arguments)
+    finally:
+        del os.environ["UTTER_PYTHON"]
+
+
 def scenes_of(scenes):
     """The names of a scene module's functions, for parametrize."""
     source = (ROOT / "tests" / "blender" / f"{scenes}.py").read_text(encoding="utf-8")

@@ -1,25 +1,16 @@
 """What the buttons do, played in every Blender that the project names (tests/blender/operator_scenes.py)."""
 
 import functools
-import os
-import sys
 
 import pytest
 
 from tests.blender import blender
 
-
-@functools.cache
-def played(version):
-    os.environ["UTTER_PYTHON"] = sys.executable  # the worker runs on the tests' own Python, whatever Blender's is
-    try:
-        return blender.play("operator_scenes", version)
-    finally:
-        del os.environ["UTTER_PYTHON"]
+played = functools.cache(blender.play_with_worker)
 
 
 @pytest.mark.parametrize("scene", blender.scenes_of("operator_scenes"))
 @pytest.mark.parametrize("version", blender.VERSIONS)
 def test_operators(version, scene):
-    told = played(version)[scene]
+    told = played("operator_scenes", version)[scene]
     assert not told, told
