@@ -291,6 +291,7 @@ class Performer:
         """As perform(), as many as the request asks for: of its seed and those that follow it."""
         from model_runtime.diffusion import redraw, sample, settled
         from model_runtime.emotion import sounds
+        from model_runtime.emotion.life import alive
         from model_runtime.emotion.timeline import compose
         from model_runtime.held import generate_on_other_head, generate_with_actions
         from model_runtime.scope import check_present, frames_in, redrawn
@@ -336,10 +337,14 @@ class Performer:
         readings = {name: self.feelings.reading(feeling) for name, feeling in {**prompts, **felt}.items()}
         if not prompt:
             readings[""] = self.feelings.reading(base.mean(0), float(heard.arousal().mean()))
-        feeling, prompted = compose(frames, FPS, base, request.intensity, passages, self.feelings, felt, request.mouth)
-        feeling = sounds.felt(feeling, request.intensity * sounding, self.feelings, request.mouth)
+        steady, prompted = compose(frames, FPS, base, request.intensity, passages, self.feelings, felt, request.mouth)
         prompted = np.maximum(prompted, prompted_base)
         del base
+
+        def feels(seed: int) -> np.ndarray:
+            """Feeling [T, 130] of the performance that is drawn with a seed."""
+            living = alive(steady, prompted, content, seed)
+            return sounds.felt(living, request.intensity * sounding, self.feelings, request.mouth)
 
         seeds = [(request.seed + 2**63 + number) % 2**64 - 2**63 for number in range(request.variations)]
         given = content if states is None else states
@@ -365,7 +370,7 @@ class Performer:
 
         def whole(number: int, seed: int) -> Motion:
             share = lambda fraction: 0.3 + 0.67 * (number + (fraction - 0.3) / 0.67) / len(seeds)
-            free = None  # what is performed without keys: they are put into it
+            free, feeling = None, feels(seed)  # free: what is performed without keys: they are put into it
 
             def generate(pins: Pins | None, low: float, high: float) -> np.ndarray:
                 nonlocal free
@@ -399,12 +404,13 @@ class Performer:
         def anew(
             number: int, part: slice, own: np.ndarray, inner: slice, pins: Pins | None, held: Pins | None
         ) -> list[tuple[np.ndarray, np.ndarray]]:
-            def generate(seeds: list[int], pins: Pins | None, low: float, high: float) -> np.ndarray:
-                share = lambda fraction: 0.3 + 0.67 * (number + (fraction - 0.3) / 0.67) / len(stretches)
+            def generate(seed: int, pins: Pins | None, low: float, high: float) -> np.ndarray:
+                drawn = number * len(seeds) + seeds.index(seed)
+                share = lambda fraction: 0.3 + 0.67 * (drawn + (fraction - 0.3) / 0.67) / (len(stretches) * len(seeds))
                 return redraw(
                     generator,
                     given[part],
-                    feeling[part],
+                    feels(seed)[part],
                     prompted[part],
                     beta,
                     own,
@@ -413,18 +419,18 @@ class Performer:
                     regions=request.regions,
                     change=request.change,
                     pins=pins,
-                    seeds=seeds,
+                    seeds=(seed,),
                     at=part.start,
                     quality=request.quality,
                     progress=performing(share(low), share(high)),
                     cancelled=cancelled,
                     heard=content[part],
-                )
+                )[0]
 
             if pins is None and held is None:
-                drawn = [values[inner] for values in generate(seeds, None, 0.3, 0.97)]
+                drawn = [generate(seed, None, 0.3, 0.97)[inner] for seed in seeds]
                 return [(values if head_map is None else head_map.apply(values, beta), values) for values in drawn]
-            found = [around(lambda *asked, seed=seed: generate([seed], *asked)[0], pins, held) for seed in seeds]
+            found = [around(lambda *asked, seed=seed: generate(seed, *asked), pins, held) for seed in seeds]
             return [(values[inner], new[inner]) for values, new, _ in found]
 
         if present is None or (stretches == [(0, frames)] and set(request.regions) >= set(REGIONS) and request.change == 1):

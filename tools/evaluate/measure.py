@@ -13,6 +13,7 @@ from model_runtime.diffusion import sample
 from model_runtime.emotion import LABELS, POINT
 from model_runtime.emotion.feelings import CALM
 from model_runtime.emotion.labels import feeling as as_feeling
+from model_runtime.emotion.life import alive
 from model_runtime.flame import actions, lbs, poses
 from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout
@@ -62,7 +63,7 @@ class Bench:
         return sample(
             self.models[model],
             heard.content30,
-            np.tile(feeling, (T, 1)) if asked else heard.feeling,
+            alive(np.tile(feeling, (T, 1)), 1.0, heard.content30, seed) if asked else heard.feeling,
             np.full(T, float(asked), np.float32),
             np.zeros(300, np.float32),
             seed=seed,

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from contract import ACTIONS, FPS, UtterError
 from model_runtime.emotion import LABELS
+from model_runtime.emotion.life import surges
 from model_runtime.flame import poses
 from model_runtime.training.teacher.layout import INDEX, columns, face
 from model_runtime.training.teacher.upper_face import wander
@@ -184,20 +185,6 @@ def amounts(share):
     felt = share * (np.arange(len(LABELS)) > 0)
     total = felt.sum(1, keepdims=True)
     return total * (felt / np.maximum(total, 1e-6)) ** BOTH
-
-
-def surges(u, accents, rng):
-    """A wave [T], 0 to 1, of times u [T] (seconds, as fast as the feeling goes): it comes in 0.2 to 0.5 s, stays, and goes in about
-    1 s, at a moment of the accents (their u) where one is near."""
-    wave, at = np.zeros(len(u)), u[0] - rng.uniform(0, 2.5)
-    while at < u[-1]:
-        near = [accent for accent in accents if abs(accent - at) < 0.45]
-        at = near[0] - 0.1 if near else at
-        rise, hold, fall = rng.uniform(0.2, 0.5), rng.uniform(0.1, 0.9), rng.uniform(0.6, 1.3)
-        ramp = np.clip(np.minimum((u - at + rise) / rise, (at + hold + fall - u) / fall), 0, 1)
-        np.maximum(wave, rng.uniform(0.5, 1) * (0.5 - 0.5 * np.cos(np.pi * ramp)), out=wave)
-        at += hold + rng.uniform(0.5, 1) * fall + rng.uniform(0.1, 0.9)
-    return wave
 
 
 def life(share, control, speaking, energy, found, style, rng):

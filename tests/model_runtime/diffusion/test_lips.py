@@ -67,6 +67,19 @@ def test_a_pinned_channel_is_not_moved(generator, head):
     assert biting(head, sealed, beta)[1:3].max() < 2
 
 
+def test_channels_that_are_left_when_nearly_all_are_held_are_not_thrown(generator, head):
+    """A whole face as a key at an f: what is not held hardly moves the lips, and cannot bring the lip to the teeth."""
+    beta = torch.zeros(300)
+    values, content = slightly_open(head, beta, lips.LABIODENTAL)
+    values[:, : JAW.start] += 0.4 * torch.tensor(head.actions_motion[head.action("mouthFunnel")][: JAW.start])
+    mask = np.ones((4, 65), bool)
+    mask[:, [9, 24, 34, 38]] = False
+    sealed = lips.seal(generator, values, content, beta, HeldPins(Pins(values.numpy(), mask), 4, generator.mean, generator.std))
+    moved = lbs.pose(head, sealed.numpy()) - lbs.pose(head, values.numpy())
+    assert np.linalg.norm(moved, axis=-1).max() < 0.015
+    assert (torch.abs(sealed - values) / generator.std).max() < 2.5 * lips.MOST
+
+
 def test_a_jaw_that_is_slid_aside_keeps_the_face_whole(generator, head):
     """An artist's key on jaw_y beside a p: the lips shut where they are, nothing is thrown."""
     beta = torch.zeros(300)

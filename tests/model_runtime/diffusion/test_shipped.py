@@ -12,7 +12,7 @@ from model_runtime.emotion import load_feelings
 from model_runtime.flame import actions, lbs
 from model_runtime.flame.load import load_head
 from model_runtime.motion import Pins
-from model_runtime.speech.content import resample
+from model_runtime.speech.content import NAMES, resample
 from model_runtime.speech.encoder import load_encoder
 from model_runtime.training.dataset import oracle
 
@@ -200,6 +200,21 @@ def test_pins_guide_the_curve_around_them(generator, heard, plain):
     assert away[[at - 3, at + 3]].min() > 0.08  # no dent: neighbours come along
     steps = np.abs(np.diff(moved))
     assert steps[at - 1 : at + 1].max() < 0.12
+
+
+def test_a_key_that_parts_the_lips_gives_way_to_the_p_after_it(generator, head, heard, plain):
+    content, _ = heard["moon"]
+    gap = lbs.lip_gap(head, plain["moon"])
+    shut = np.flatnonzero((content[:, NAMES.index("bilabial")] > 0.6) & (gap < 0.03))
+    at = next(frame - 3 for frame in shut if frame > 30 and gap[frame - 9 : frame].min() > 0.03)
+    change = np.asarray(head.actions_motion[head.action("mouthFunnel")], np.float32)
+    mask = np.zeros(plain["moon"].shape, bool)
+    mask[at, np.abs(change) > 1e-6] = True
+    keyed = play(generator, content, pins=Pins(plain["moon"] + change, mask), free=plain["moon"])
+    apart = lbs.lip_gap(head, keyed)
+    assert apart[at] > gap[at] + 0.2
+    assert apart[at + 3] < 0.03
+    assert np.diff(apart[at : at + 4]).min() > -0.35  # over the frames between, not in one
 
 
 def test_a_held_span_stays_and_joins_smoothly(generator, heard, plain):
