@@ -76,6 +76,10 @@ class CaptureResult(ResultEvent):
     seconds: float
 
 
+class ExportResult(ResultEvent):
+    frames: int
+
+
 class ErrorEvent(TypedDict):
     event: Literal["error"]
     id: JobId
@@ -93,7 +97,7 @@ class ByeEvent(TypedDict):
     event: Literal["bye"]
 
 
-Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | CaptureResult | ErrorEvent | CancelledEvent | ByeEvent
+Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | CaptureResult | ExportResult | ErrorEvent | CancelledEvent | ByeEvent
 
 
 def check_protocol(theirs: object, side: str) -> str:

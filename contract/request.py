@@ -15,6 +15,7 @@ from .options import BLENDER, RUNTIME, Option, is_text, option, options_of
 from .text import find_file, is_file, read_json
 
 MOST_VARIATIONS = 32
+CSV_RATES = 24, 25, 30, 50, 60  # frames a second that a timecode counts
 LAST_FRAME = 1048574  # Blender knows no later one, and none earlier than its negative
 DEVICES = {
     "auto": ("Automatic", "The graphics card where there is one, else the processor"),
@@ -405,6 +406,13 @@ class PerformRequest(Request):
         return tuple(touched(self.passages[part - 1]) if isinstance(part, int) else part for part in self.scope)
 
 
+def check_rate(fps: object) -> int:
+    """The rate of a timecode, as a number. UtterError for another."""
+    if fps not in CSV_RATES or not isinstance(fps, int):
+        raise UtterError(f"Frame Rate is {', '.join(map(str, CSV_RATES[:-1]))} or {CSV_RATES[-1]}, not {brief(fps)}.")
+    return fps
+
+
 @dataclasses.dataclass(frozen=True)
 class HeadRequest(Request):
     """A head that Blender asks the worker for: the built-in one, that of a file, or a neutral mesh of the scene made one."""
@@ -469,6 +477,21 @@ class CaptureRequest(Request):
 
 
 @dataclasses.dataclass(frozen=True)
+class ExportRequest(Request):
+    """Face actions of a Motion that become a file for other programs."""
+
+    motion: str = option("", label="Motion", help="The Motion (.npz) whose face actions are written")
+    output: str = option("", label="Output", help="The file to write: .csv (Live Link Face's), .json or .npz")
+    head: str | None = option(None, label="Head", help="The file of the head that the Motion is for; default: the built-in head")
+    fps: int = option(60, label="Frame Rate", help="Of a CSV", kind=int, check=check_rate)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.motion or not self.output:
+            raise UtterError("Name a Motion, and the file that its face actions are written to.")
+
+
+@dataclasses.dataclass(frozen=True)
 class BakeOptions:
     """What only Blender needs to know: where in the scene a performance goes, and how."""
 
@@ -501,6 +524,19 @@ class BakeOptions:
             "keys": ("Shape Keys", "The jaw moves by shape keys; every exporter keeps them"),
             "bone": ("Bone", "The jaw moves by its bone in the armature"),
         },
+        commands=(BLENDER,),
+    )
+    actions: str = option(
+        "none",
+        label="Face Actions",
+        help="Also write the face actions beside each .blend, csv as Live Link Face does",
+        choices={
+            "none": ("None", "Only the .blend"),
+            "csv": ("CSV", "As Live Link Face writes them"),
+            "json": ("JSON", "Numbers for scripts"),
+            "npz": ("NPZ", "Arrays"),
+        },
+        panel=False,
         commands=(BLENDER,),
     )
     out: str | None = option(

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from contract import (
-    ACTIONS,
     CAPTURE_OPTIONS,
     COLUMNS,
+    CSV_RATES,
     DEVICES,
-    EYES,
     FPS,
     LOGGER,
-    NECK,
     OPTIONS,
     RUNTIME,
     VERSION,
@@ -61,7 +59,6 @@ from contract import (
     words_for,
 )
 from model_runtime.cache import cache_folder
-from model_runtime.capture.arkit import RATES
 
 
 def parser():
@@ -119,8 +116,8 @@ def parser():
         metavar="A.npz|A.csv|A.json|FOLDER/",
         help="a file for one Motion, a folder for several; .csv is Live Link Face's",
     )
-    sub.add_argument("--format", choices=[kind[1:] for kind in EXPORTS], help="what a folder's files are; default: csv")
-    sub.add_argument("--fps", type=int, choices=RATES, default=60, help="of a CSV; default: 60, as the app's")
+    sub.add_argument("--format", choices=[*OPTIONS["actions"].choices][1:], help="what a folder's files are; default: csv")
+    sub.add_argument("--fps", type=int, choices=CSV_RATES, default=60, help="of a CSV; default: 60, as the app's")
 
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
@@ -402,53 +399,22 @@ def motion_on(path, head_path):
 
 
 def actions(args):
+    from model_runtime import exports
+
     to_folder = len(args.motions) > 1 or is_folder(args.motions[0]) or not Path(args.output).suffix
     suffix = f".{args.format or 'csv'}" if to_folder else Path(args.output).suffix.lower()
-    if suffix not in EXPORTS or (args.format and suffix != f".{args.format}"):
-        raise UtterError(f"{args.output} is no {f'.{args.format}' if args.format else ' or '.join(EXPORTS)}; choose another name.")
+    if suffix not in exports.WRITERS or (args.format and suffix != f".{args.format}"):
+        raise UtterError(f"{args.output} is no {f'.{args.format}' if args.format else ' or '.join(exports.WRITERS)}; choose another name.")
     jobs = plan(args.motions, args.output + "/" * to_folder, find_motions, "Motions", suffix)
     tasks = [Task(str(motion), str(motion), output, args, "") for motion, output in jobs]
-    return each(args, tasks, lambda task: None, functools.partial(write_actions, EXPORTS[suffix], args.fps))
+    return each(args, tasks, lambda task: None, functools.partial(write_actions, exports.WRITERS[suffix], args.fps))
 
 
 def write_actions(write, fps, task):
     """Write the face actions of one Task's Motion."""
-    from model_runtime.flame.actions import from_motion
-
-    head, motion = motion_on(task.source, None)
-    weights = from_motion(head, motion.values) if motion.actions is None else motion.actions
-    write(task.output, motion, weights.astype(np.float32), fps)
+    _, motion = motion_on(task.source, None)
+    write(task.output, motion, fps)
     say(f"{task.source} -> {task.output}")
-
-
-def actions_npz(path, motion, weights, fps):
-    from model_runtime.motion import write_npz
-
-    write_npz(path, actions=weights, names=np.array(ACTIONS), fps=np.float64(motion.fps))
-
-
-def actions_csv(path, motion, weights, fps):
-    from model_runtime.capture.arkit import write_csv
-
-    write_csv(path, motion, weights, fps)
-
-
-def actions_json(path, motion, weights, fps):
-    """Rows of 6 decimals: a clip's numbers as any script reads them. neck: radians about x, y, z; eyes: pitch, yaw, left, then right."""
-    rounded = lambda rows: np.round(rows.astype(float), 6).tolist()
-    clip = {
-        "fps": motion.fps,
-        "voice": motion.voice,
-        "names": ACTIONS,
-        "weights": rounded(weights),
-        "neck": rounded(motion.values[:, NECK]),
-        "eyes": rounded(motion.values[:, EYES]),
-    }
-    with beside(path) as part:
-        part.write_text(json.dumps(clip, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-
-
-EXPORTS = {".csv": actions_csv, ".json": actions_json, ".npz": actions_npz}
 
 
 def feel(args):

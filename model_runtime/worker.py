@@ -25,6 +25,8 @@ from contract import (
     CaptureResult,
     ErrorEvent,
     Event,
+    ExportRequest,
+    ExportResult,
     HeadRequest,
     HeadResult,
     HelloEvent,
@@ -120,6 +122,8 @@ class Worker:
                 self.channel.send(self.perform(number, PerformRequest.from_message(fields)))
             elif kind == "capture":
                 self.channel.send(self.capture(number, CaptureRequest.from_message(fields)))
+            elif kind == "export":
+                self.channel.send(self.export(number, ExportRequest.from_message(fields)))
             else:
                 raise UtterError(f"The worker does not know the request {kind}; Utter and its runtime may be of different versions.")
         except Cancelled:
@@ -237,6 +241,13 @@ class Worker:
             seconds=round(time.monotonic() - began, 3),
             notes=notes,
         )
+
+    def export(self, number: JobId, asked: ExportRequest) -> ExportResult:
+        """Write the face actions of a Motion as a file for other programs."""
+        from model_runtime.exports import export
+
+        motion = export(asked)
+        return ExportResult(event="result", id=number, output=asked.output, basis=motion.basis, frames=len(motion.values))
 
 
 def name_missing(error: ModuleNotFoundError) -> str:

@@ -41,7 +41,7 @@ from ..contract import (
     tasks_of,
     words_for,
 )
-from ..panels import base, identity, passages, perform
+from ..panels import base, export, identity, passages, perform
 from ..panels import head as heads
 from ..work import jobs, log
 
@@ -148,6 +148,8 @@ def _perform(args):
         ):
             complain(f"utter: {title}: {note}")
         save(task.output)
+        if (task.options.actions or "none") != "none":
+            jobs.run(export.export_job(scene, head, Path(task.output).with_suffix(f".{task.options.actions}")))
         say(f"{title}: {task.output}")
 
     done = perform_all(tasks, check, perform_one, tell, filter(None, (args.list, bpy.data.filepath)))

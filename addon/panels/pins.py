@@ -63,13 +63,13 @@ def _after_update(_scene, depsgraph):
         del _told[head]
 
 
-def not_performed(head):
-    """Why there is nothing to perform anew on a head, or ""."""
+def not_performed(head, voice=True):
+    """Why there is no performance on a head, or none that can be performed anew of its voice; or ""."""
     if not_ready(head):
         return not_ready(head)
     if not bake.actions(rigs.rig_of(head)):
         return "Perform first."
-    return "" if settings_of(head).voice else "Choose a voice first."
+    return "" if settings_of(head).voice or not voice else "Choose a voice first."
 
 
 class UTTER_OT_rediffuse(Starts, bpy.types.Operator):

@@ -20,7 +20,6 @@ HEAD = ("HeadPitch", "HeadYaw", "HeadRoll")  # Live Link Face, radians: down, to
 SWAPPED = {"jawLeft": "jawRight", "jawRight": "jawLeft", "mouthLeft": "mouthRight", "mouthRight": "mouthLeft"}
 WEIGHTS = tuple(SWAPPED.get(name, name) for name in ACTIONS)
 TURNS = ("HeadYaw", "HeadPitch", "HeadRoll", *(f"{side}Eye{axis}" for side in ("Left", "Right") for axis in ("Yaw", "Pitch", "Roll")))
-RATES = (24, 25, 30, 50, 60)  # frames a second that a timecode counts
 
 NO_JAW = "{} holds no column jawOpen; name the columns as ARKit does."
 
@@ -48,7 +47,8 @@ def capture(path: str | Path, head: Head, sound: str | Path | None = None) -> tu
 
 def write_csv(path: str | Path, motion: Motion, actions: np.ndarray, fps: int = 60) -> None:
     """Write a Motion and its face actions [T, 52] as Live Link Face writes a take: a row a frame, Timecode from 00:00:00:00, a count,
-    52 weights, and head and eyes in radians. fps: one of RATES; between the Motion's frames values go straight on. Whole or not at all."""
+    52 weights, and head and eyes in radians. fps: one of CSV_RATES; between the Motion's frames values go straight on. Whole or not at
+    all."""
     T = len(motion.values)
     frames = int((T - 1) / motion.fps * fps + 1e-6) + 1
     neck, (left_pitch, left_yaw, right_pitch, right_yaw) = motion.values[:, NECK], motion.values[:, EYES].T

@@ -209,3 +209,29 @@ def scene_the_worker_feels_it_and_says_where_the_face_rests():
     assert found["Happy"] > 0.5 and max(found, key=found.get) in ("Happy", "Strength")
     head.utter.passage = 1
     assert not bars(passages.UTTER_PT_passages)
+
+
+def scene_the_performance_is_exported_as_its_curves_have_it():
+    face = arkit()
+    chosen(face)
+    notes = perform.perform_now(bpy.context.scene, face)
+    rig, folder = rig_of(face), Path(tempfile.mkdtemp())
+    jaw = next(
+        curve for action in bake.actions(rig) for bag in compat.bags(action) for curve in bag.fcurves if "jawOpen" in curve.data_path
+    )
+    for key in jaw.keyframe_points[5:9]:  # the artist opens the mouth
+        key.co[1] = 0.9
+    jaw.update()
+    assert bpy.ops.utter.export(filepath=str(folder / "take.csv"), rate="24") == {"FINISHED"}
+    names, *rows = (line.split(",") for line in (folder / "take.csv").read_text().splitlines())
+    opened = np.array([float(row[names.index("JawOpen")]) for row in rows])
+    begins = face.utter.start
+    shown = [jaw.evaluate(begins + frame * bpy.context.scene.render.fps / 24) for frame in range(len(rows))]
+    assert len(rows) >= 24 and opened.max() > 0.85 and np.abs(opened - shown).max() < 0.2, notes  # read at 30 fps, written at 24
+    assert np.median(np.abs(opened - shown)) < 0.01
+    try:
+        bpy.ops.utter.export(filepath=str(folder / "take.txt"))
+        raise AssertionError("another ending was written")
+    except RuntimeError as error:
+        assert "ends in .csv" in str(error)
+    assert [path.name for path in folder.iterdir()] == ["take.csv"]

@@ -76,11 +76,15 @@ def test_a_folder_with_one_bad_voice(tmp_path):
         "bone",
         "--passages",
         tmp_path / "p.json",
+        "--actions",
+        "csv",
     )
     assert code == 3
     assert "[1/2] bad.wav" in errors and errors.count("\n") == 1
     assert "Performing" in lines and "1 of 2 done." in lines
-    assert [p.name for p in out.iterdir()] == ["Ärger 声.blend"], "nothing half-written"
+    assert sorted(p.name for p in out.iterdir()) == ["Ärger 声.blend", "Ärger 声.csv"], "nothing half-written"
+    weights = (out / "Ärger 声.csv").read_text().splitlines()
+    assert weights[0].startswith("Timecode,BlendShapeCount,EyeBlinkLeft") and len(weights) > 120
     seen = blender.run(LOOK, out / "Ärger 声.blend")
     assert seen["moving"] > 30 and seen["actions"] == 1
     assert (seen["fps"], seen["start"], seen["emotion"], seen["jaw"]) == (25, 5, "happy", "bone")

@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from contract import PROTOCOL
-from model_runtime.motion import load_motion
+from model_runtime.flame.load import load_head
+from model_runtime.motion import Motion, load_motion, save_motion
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -125,6 +126,18 @@ def test_capture_with_progress_and_what_is_seen_meanwhile(talk, tmp_path):
     talk.send(request="capture", id="d", film=str(tmp_path / "gone.mp4"), output=str(tmp_path / "n.npz"))
     event, _ = talk.wait("result", "error")
     assert event["id"] == "d" and "gone.mp4 does not exist" in event["message"] and not (tmp_path / "n.npz").exists()
+
+
+def test_export_of_face_actions(talk, tmp_path):
+    save_motion(Motion(np.zeros((31, 65), np.float32), 30.0, load_head().basis), tmp_path / "m.npz")
+    talk.send(request="export", id="e", motion=str(tmp_path / "m.npz"), output=str(tmp_path / "m.csv"), fps=24)
+    event, _ = talk.wait("result", "error")
+    assert event["event"] == "result" and event["frames"] == 31, event
+    assert len((tmp_path / "m.csv").read_text().splitlines()) == 1 + 25
+    for fields, told in (({"output": "m.txt"}, "choose another name"), ({"output": "n.csv", "fps": 23}, "Frame Rate is 24")):
+        talk.send(request="export", id="f", motion=str(tmp_path / "m.npz"), **{**fields, "output": str(tmp_path / fields["output"])})
+        event, _ = talk.wait("result", "error")
+        assert event["event"] == "error" and told in event["message"] and not (tmp_path / fields["output"]).exists()
 
 
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from contract import ACTIONS, CHANNELS, NECK, Passage, UtterError
-from model_runtime import cli
+from model_runtime import cli, exports
 from model_runtime.capture import clips
 from model_runtime.flame.actions import to_motion
 from model_runtime.flame.calibrate import HeadMap
@@ -53,8 +53,8 @@ def test_what_actions_writes_feels_as_the_motion_it_was_written_of(smile, perfor
 
 
 def test_json_and_npz_give_back_the_motion(smile, builtin, tmp_path):
-    cli.actions_json(tmp_path / "a.json", smile, smile.actions, 60)
-    cli.actions_npz(tmp_path / "a.npz", smile, smile.actions, 60)
+    exports.as_json(tmp_path / "a.json", smile, 60)
+    exports.as_npz(tmp_path / "a.npz", smile, 60)
     np.testing.assert_allclose(clips.read(tmp_path / "a.json", builtin).values, smile.values, atol=1e-4)
     still = clips.read(tmp_path / "a.npz", builtin).values  # which holds no neck
     assert not still[:, NECK].any()
