@@ -26,10 +26,12 @@ from .batch import (
 )
 from .characters import CHARACTERS, Character, find_character
 from .console import brief, complain, muted, say
+from .directions import ACCENT, GESTURES, SOUND_NAMES, Direction, check_directions, has_directions, read_directions, without_directions
 from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
+from .imports import IMPORTED_SUFFIXES, import_passages
 from .keys import FULL, doubts
 from .language import LANGUAGES, UNSPOKEN, language_code, language_name, offered_language, whisper_code
 from .layout import (
@@ -84,11 +86,12 @@ from .request import (
     Passage,
     PerformRequest,
     Request,
+    read_passage,
     read_passages,
     touched,
 )
 from .sounds import FILM_SUFFIXES, MOTION_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
-from .subtitles import subtitles, text_of, to_srt, to_vtt
+from .subtitles import Subtitle, read_subtitles, subtitles, text_of, to_srt, to_vtt
 from .text import (
     check_words_file,
     even,
@@ -109,6 +112,7 @@ from .timing import frame_at, frames_covering, seconds_at
 VERSION = "0.5.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
 
 __all__ = [
+    "ACCENT",
     "ACTIONS",
     "BLENDER",
     "CAPTURE_OPTIONS",
@@ -126,6 +130,8 @@ __all__ = [
     "FPS",
     "FULL",
     "FURTHEST",
+    "GESTURES",
+    "IMPORTED_SUFFIXES",
     "INSTALL",
     "JAW",
     "JOINTS",
@@ -146,6 +152,7 @@ __all__ = [
     "RUNTIME",
     "SLIDERS",
     "SLIDER_LIMIT",
+    "SOUND_NAMES",
     "SOUND_SUFFIXES",
     "TONGUE",
     "UNSPOKEN",
@@ -158,6 +165,7 @@ __all__ = [
     "CaptureRequest",
     "CaptureResult",
     "Character",
+    "Direction",
     "ErrorEvent",
     "Event",
     "HeadRequest",
@@ -175,6 +183,7 @@ __all__ = [
     "Reading",
     "Request",
     "ResultEvent",
+    "Subtitle",
     "Task",
     "UtterError",
     "VerbParser",
@@ -183,6 +192,7 @@ __all__ = [
     "add_arguments",
     "beside",
     "brief",
+    "check_directions",
     "check_output",
     "check_protocol",
     "check_task",
@@ -203,7 +213,9 @@ __all__ = [
     "frame_at",
     "frames_covering",
     "free_output",
+    "has_directions",
     "hidden",
+    "import_passages",
     "is_file",
     "is_folder",
     "is_text",
@@ -220,11 +232,14 @@ __all__ = [
     "perform_all",
     "performed_in",
     "plain",
+    "read_directions",
     "read_identity",
     "read_json",
     "read_list",
     "read_number",
+    "read_passage",
     "read_passages",
+    "read_subtitles",
     "read_table",
     "read_text",
     "row",
@@ -241,5 +256,6 @@ __all__ = [
     "usable",
     "variation_files",
     "whisper_code",
+    "without_directions",
     "words_for",
 ]

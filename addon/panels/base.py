@@ -67,6 +67,11 @@ def chosen(context: Any) -> Any:
     return found if found is not None and rigs.ready(found) else None
 
 
+def locked() -> bool:
+    """Whether a job is at work with what the panels show: until it ends, fields that it uses stay as they are."""
+    return jobs.current is not None and jobs.current.panel in ("perform", "capture")
+
+
 def not_ready(head: Any) -> str:
     """A sentence that says why the chosen head (or None) cannot perform, or ""."""
     if head is None:

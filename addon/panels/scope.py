@@ -70,7 +70,8 @@ def span(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> tuple
         return scene.frame_preview_start, scene.frame_preview_end
     if settings.scope == "PASSAGE":
         chosen = settings.passages[settings.passage]
-        begin, end = touched(Passage(seconds_at(chosen.start, fps), seconds_at(chosen.end, fps), "", fade=seconds_at(chosen.fade, fps)))
+        fades = {"fade": seconds_at(chosen.fade, fps), "fade_out": seconds_at(chosen.fade_out, fps)}
+        begin, end = touched(Passage(seconds_at(chosen.start, fps), seconds_at(chosen.end, fps), "", **fades))
         return np.ceil(begin * fps), np.floor(end * fps)
     if settings.scope == "KEYS":
         found = bake.selected(rig)

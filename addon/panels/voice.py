@@ -79,6 +79,7 @@ def follow(scene, head):
         for passage in settings.passages:
             passage.start, passage.end = (round(place + (frame - was) * scale) for frame in (passage.start, passage.end))
             passage.fade = round(passage.fade * scale)
+            passage.goes = round(passage.goes * scale) if passage.goes >= 0 else -1
         words.move_markers(scene, head)
     if settings.start != place:
         settings.start = place
