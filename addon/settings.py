@@ -17,7 +17,7 @@ from bpy.props import (
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, head, identity, passages, readings, scope, takes, voice, words
+from .panels import base, capture, clips, finish, head, identity, passages, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -128,6 +128,55 @@ class Take(bpy.types.PropertyGroup):
     star: BoolProperty(name="Star", description="A take to keep: Remove Unused Takes leaves it")
     note: StringProperty(name="Note", description="What you want to remember of this take")
     made: StringProperty(options={"HIDDEN"})  # what made it, in a line
+
+
+@overridable
+class Finish(bpy.types.PropertyGroup):
+    """How the present take is finished: animation.finish.Amounts, one slider each."""
+
+    __annotations__ = {
+        name: FloatProperty(
+            name=label, description=tooltip, default=default, min=low, max=2, subtype="FACTOR", options=set(), update=finish.changed
+        )
+        for name, label, tooltip, default, low in (
+            ("strength", "Strength", "How far all of the face moves but its blinks; lips that shut stay shut", 1, 0),
+            ("mouth", "Mouth", "How far the mouth moves; where the lips shut they stay shut", 1, 0),
+            ("jaw", "Jaw", "How far the jaw moves; where the lips shut they stay shut", 1, 0),
+            ("brows", "Brows", "How far the brows move", 1, 0),
+            ("blinks", "Blinks", "How far the lids shut in blinks; 0 none", 1, 0),
+            ("gaze", "Gaze", "How far the eyes turn", 1, 0),
+            ("head", "Head", "How far the head turns; 0 still", 1, 0),
+        )
+    } | {
+        "smoothing": FloatProperty(
+            name="Smoothing",
+            description="Take the small movements out; blinks and shut lips stay",
+            min=0,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=finish.changed,
+        ),
+        "timing": IntProperty(
+            name="Timing",
+            description="Frames by which the face comes later than the voice; below 0 earlier",
+            soft_min=-6,
+            soft_max=6,
+            min=-48,
+            max=48,
+            options=set(),
+            update=finish.changed,
+        ),
+        "lips": FloatProperty(
+            name="Lips Shut",
+            description="Above 0 the lips come together more, below 0 they part more; where they shut they stay shut",
+            min=-1,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=finish.changed,
+        ),
+    }
 
 
 @overridable
@@ -289,6 +338,7 @@ class HeadSettings(bpy.types.PropertyGroup):
             name="New Take", description="Re-diffuse makes a new take, and the present one stays as it is; else it changes the present one"
         ),
         "directed": StringProperty(options={"HIDDEN"}),  # the words whose directions have become passages
+        "finish": PointerProperty(type=Finish),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }
@@ -353,4 +403,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, WordMarker, Take, Reading, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Finish, Reading, Identity, HeadSettings, SceneSettings)

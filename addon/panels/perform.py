@@ -120,6 +120,7 @@ def perform_job(
             if original is not None:
                 takes.undo_branch(head, original)
             raise
+        takes.made_anew(head)
         frames = len(performances[0])
         if rediffuse and not several:
             span = (start, start + frames / FPS * fps) if part is None else (start + times[0] * fps, start + times[1] * fps)
@@ -183,6 +184,7 @@ def renew(head, performances, names, span, columns, start, fps):
             takes.set_aside(head)
             takes.put_back(original)
             bake.twin(rig, name)
+            takes.made_anew(head)
             bake.redo(rig, performance, span, columns, start, fps=fps)
             takes.remember(head)
     except Exception:

@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from ..animation import bake, tracks
+from ..animation.finish import amounts_of
 from ..contract import OPTIONS, SLIDERS
 from . import sequencer
 
@@ -114,6 +115,25 @@ def show(settings: Any, record: dict[str, Any], actions: Any) -> None:
     settings.passage = max(0, min(settings.passage, len(settings.passages) - 1))
     for name in ("frames", "transcript_of", "directed"):
         put(settings, name, record.get(name))
+
+
+_showing = False  # values that are kept; nobody asks for them anew
+
+
+def quiet() -> bool:
+    """Whether a take's finishing is being shown, so that its sliders ask for nothing."""
+    return _showing
+
+
+def show_finish(settings: Any, actions: Any) -> None:
+    """Let the sliders of Finish show what the keys of a take show; [] neutral."""
+    global _showing
+    _showing = True
+    try:
+        for name, value in amounts_of(actions)._asdict().items():
+            put(settings.finish, name, value)
+    finally:
+        _showing = False
 
 
 def show_voice(settings: Any, record: dict[str, Any], actions: Any) -> None:

@@ -3,7 +3,7 @@
 import bpy
 
 from .. import compat, rigs
-from ..animation import bake, tracks
+from ..animation import bake, finish, tracks
 from ..work import jobs
 from . import record, sequencer
 from .base import HeadPanel, locked, not_ready, settings_of
@@ -55,6 +55,12 @@ def remember(head, made=None):
         shown = len(settings.takes) - 1
     note_made(settings.takes[shown], made or record.of(settings))
     settings.take = shown
+
+
+def made_anew(head):
+    """The keys on the head were made anew: what they hold is what its take is, and nothing of it is finished yet."""
+    finish.forget(bake.actions(rigs.rig_of(head)))
+    record.show_finish(settings_of(head), [])
 
 
 def note_made(take, made):
@@ -131,6 +137,7 @@ def chosen(settings, _context):
             compat.attach(block, action)
     if told := record.read(actions_of(take)):
         record.show(settings, told, actions_of(take))
+    record.show_finish(settings, actions_of(take))
     scene = sequencer.scene_of(head)
     keep_time(head, sequencer.begins(scene, head), bake.scene_fps(scene), settings.placed)
 
