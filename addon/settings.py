@@ -355,6 +355,7 @@ class SceneSettings(bpy.types.PropertyGroup):
         update=head.taken,
         poll=lambda _self, obj: obj.type == "MESH" and rigs.ready(obj),
     )
+    pinned: BoolProperty(name="Hold On", description="The panel holds on to this head, whatever is selected; else it follows the selection")
 
 
 @bpy.app.handlers.persistent

@@ -168,7 +168,7 @@ def take(rig: "Rig", begin: float, fps: float) -> Raw:
 
 
 def _lips(rig, grid, opens):
-    """(gap of the lips [N] at scene frames, how far each track moves for a unit of gap [K]); opens [K]: how far with the openers."""
+    """(gap of the lips beyond rest [N] at scene frames, how far each track moves for a unit of gap [K]); opens [K]: how far with the openers."""
     sampled = bake.sample(rig, grid)
     gap = rig.lip_gap(sampled)
     keys = rig.shape_keys()
@@ -178,8 +178,9 @@ def _lips(rig, grid, opens):
         return np.maximum(sampled[:, column], 0), opens
     unit = np.zeros((2, sampled.shape[1]), np.float32)
     unit[1, opening] = 1
-    parts = np.diff(rig.lip_gap(unit))[0]
-    return gap.astype(np.float32), opens / parts if parts > 0 else np.zeros_like(opens)
+    rest, opened = rig.lip_gap(unit)
+    parts = opened - rest
+    return np.maximum(gap - rest, 0).astype(np.float32), opens / parts if parts > 0 else np.zeros_like(opens)
 
 
 def finished(raw: Raw, amounts: Amounts, fps: float, shapes: np.ndarray | None) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, read_passage, seconds_at
 from ..work import jobs, paths
 from . import clips, identity, passages, readings, record, scope, sequencer, takes, voice, words
-from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
+from .base import HeadPanel, Starts, chosen, locked, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -289,11 +289,11 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
         layout, head = self.layout, chosen(context)
         settings = settings_of(head)
         column = layout.column()
+        column.enabled = not locked()
         column.use_property_split = True
         column.use_property_decorate = False
-        for name in SHOWN:
+        for name in ("quality", "seed"):
             row = column.row(align=True)
-            row.active = name != "jaw" or rigs.rig_of(head).jaws
             row.prop(settings, name, expand=bool(OPTIONS[name].choices))
             if name == "seed":
                 row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
@@ -301,7 +301,27 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
             row = layout.row()
             row.scale_y = 1.6
             row.operator("utter.perform", icon="PLAY")
+            row = layout.row(align=True)
+            row.operator("utter.rediffuse", text="Re-diffuse Around My Keys", icon="MOD_WAVE")
+            row.prop(settings, "as_take", text="", icon="ADD")
         jobs.draw_message(layout, "perform", context.region.width)
 
 
-CLASSES = (UTTER_OT_perform, UTTER_OT_perform_again, UTTER_OT_new_seed, UTTER_PT_perform)
+class UTTER_PT_more(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_more"
+    bl_label = "More"
+    bl_parent_id = "UTTER_PT_perform"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout, head = self.layout, chosen(context)
+        layout.enabled = not locked()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for name in (name for name in SHOWN if name not in ("quality", "seed")):
+            row = layout.row(align=True)
+            row.active = name != "jaw" or rigs.rig_of(head).jaws
+            row.prop(settings_of(head), name, expand=bool(OPTIONS[name].choices))
+
+
+CLASSES = (UTTER_OT_perform, UTTER_OT_perform_again, UTTER_OT_new_seed, UTTER_PT_perform, UTTER_PT_more)

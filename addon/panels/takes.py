@@ -96,7 +96,7 @@ def unused_seed(settings):
 
 def actions_of(take):
     """The Actions of a take that are there."""
-    return [action for action in (take.keys, take.bones) if action is not None]
+    return [action for action in dict.fromkeys((take.keys, take.bones)) if action is not None]
 
 
 def _point(take, head):

@@ -1,0 +1,60 @@
+"""Shortcuts: entries of Blender's keymap, which the preferences of Utter and of Blender change."""
+
+from typing import Any, NamedTuple
+
+import bpy
+
+
+class Shortcut(NamedTuple):
+    """A key with Ctrl and Alt that presses a button. operator: its name; values: its properties."""
+
+    operator: str
+    key: str
+    values: dict[str, Any]
+
+
+# In every editor; no entry of Blender's own has these with Ctrl and Alt.
+SHORTCUTS = (
+    Shortcut("utter.perform", "U", {}),
+    Shortcut("utter.rediffuse", "R", {}),
+    Shortcut("utter.step_take", "PERIOD", {"step": 1}),
+    Shortcut("utter.step_take", "COMMA", {"step": -1}),
+)
+KEYMAP = "Window"
+
+_made: list[tuple[Any, Any]] = []  # (keymap, entry)
+
+
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Draw the entries, as the artist has them now."""
+    import rna_keymap_ui  # of Blender with a window
+
+    configuration = context.window_manager.keyconfigs.user
+    keymap = configuration.keymaps.get(KEYMAP)
+    names = {shortcut.operator for shortcut in SHORTCUTS}
+    column = layout.column(heading="Shortcuts")
+    for entry in keymap.keymap_items if keymap else ():
+        if entry.idname in names:
+            column.context_pointer_set("keymap", keymap)
+            rna_keymap_ui.draw_kmi([], configuration, keymap, entry, column, 0)
+
+
+def register() -> None:
+    configuration = bpy.context.window_manager.keyconfigs.addon
+    if configuration is None:  # without a window
+        return
+    keymap = configuration.keymaps.new(name=KEYMAP, space_type="EMPTY")
+    for shortcut in SHORTCUTS:
+        entry = keymap.keymap_items.new(shortcut.operator, shortcut.key, "PRESS", ctrl=True, alt=True)
+        for name, value in shortcut.values.items():
+            setattr(entry.properties, name, value)
+        _made.append((keymap, entry))
+
+
+def unregister() -> None:
+    while _made:
+        keymap, entry = _made.pop()
+        keymap.keymap_items.remove(entry)
+
+
+CLASSES = ()
