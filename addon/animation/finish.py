@@ -168,7 +168,8 @@ def take(rig: "Rig", begin: float, fps: float) -> Raw:
 
 
 def _lips(rig, grid, opens):
-    """(gap of the lips beyond rest [N] at scene frames, how far each track moves for a unit of gap [K]); opens [K]: how far with the openers."""
+    """(the lips' gap beyond that at rest [N] at scene frames, how far each track moves for a unit of it [K]); opens [K]: how far each
+    moves with the openers."""
     sampled = bake.sample(rig, grid)
     gap = rig.lip_gap(sampled)
     keys = rig.shape_keys()

@@ -9,12 +9,12 @@ from typing import Any
 
 import bpy
 
-from ..animation import bake, tracks
+from ..animation import bake
 from ..animation.finish import amounts_of
 from ..contract import OPTIONS, SLIDERS
 from . import sequencer
 
-MADE = "utter_take"  # custom property of the Actions of a take
+MADE, PLACED = "utter_take", "utter_place"  # custom properties of the Actions of a take: its record, the frame at which its voice begins
 SHOWN = tuple(name for name, option in OPTIONS.items() if option.panel and name not in ("voice", "start"))  # these have a place in time
 LISTS = ("passages", "transcript", "readings")  # what else of a head's settings belongs to a take
 FRAMES = {"passages": ("start", "end"), "transcript": (), "readings": ()}  # fields that lie on the timeline
@@ -97,7 +97,7 @@ def show(settings: Any, record: dict[str, Any], actions: Any) -> None:
         put(settings, name, record.get(name))
     show_voice(settings, record, actions)
     scale = bake.scene_fps(sequencer.scene_of(settings.id_data)) / float(record.get("fps") or bake.scene_fps())
-    place = lambda frame: round(settings.start + (frame - record.get("start", 0)) * scale)
+    moved = lambda frame: round(settings.start + (frame - record.get("start", 0)) * scale)
     for name in LISTS:
         if not isinstance(record.get(name), list):
             continue
@@ -108,7 +108,7 @@ def show(settings: Any, record: dict[str, Any], actions: Any) -> None:
             for field in fields(item):
                 value = told.get(field)
                 if field in FRAMES[name] and value is not None:
-                    value = place(value)
+                    value = moved(value)
                 elif field in LASTING and value is not None and value >= 0:
                     value = round(value * scale)
                 put(item, field, value)
@@ -137,18 +137,27 @@ def show_finish(settings: Any, actions: Any) -> None:
 
 
 def show_voice(settings: Any, record: dict[str, Any], actions: Any) -> None:
-    """Name the voice of a record, where it is another one; it lies where the take's keys begin. A file that was moved with its folder is
-    found beside the scene, one of another scene's folder at its whole path."""
+    """Name the voice of a record, where it is another one; it lies where it last lay with the take. A file that was moved with its folder
+    is found beside the scene, one of another scene's folder at its whole path."""
     given, whole = record.get("voice"), record.get("path") or ""
     if given is None or same(whole, path_of(settings)):
         return
     path = given
     if given.startswith("//") and not Path(bpy.path.abspath(given)).is_file() and Path(whole).is_file():
         path = whole
-    starts = [told[0] for action in actions if tracks.OWNED in action and (told := tracks.timing(action))]
-    settings.placed = round(starts[0]) if starts else record.get("start", settings.start)
+    placed = [action[PLACED] for action in actions if isinstance(action.get(PLACED), int)]
+    settings.placed = placed[0] if placed else record.get("start", settings.start)
     settings.start = settings.placed
     settings.voice = path
+
+
+def place(settings: Any, actions: Any) -> None:
+    """Remember that a take begins where the head's voice does now, unless it is of another voice: that one has its own place."""
+    told = read(actions)
+    if told and same(told.get("path") or "", path_of(settings)):
+        for action in actions:
+            if action.get(PLACED) != settings.start:
+                action[PLACED] = settings.start
 
 
 def same(one: str, other: str) -> bool:

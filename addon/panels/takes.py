@@ -66,6 +66,7 @@ def made_anew(head):
 def note_made(take, made):
     """Let a take remember what made it, as record.of() gives it."""
     record.keep(actions_of(take), made)
+    record.place(take.id_data.utter, actions_of(take))
     take.made = record.told(made)
 
 
@@ -114,6 +115,7 @@ def keep_time(head, begin, fps, was):
     if not bake.in_time(rig, begin, fps):
         own(head)
         bake.move(rigs.rig_of(head), begin, fps, was)
+    record.place(settings_of(head), bake.actions(rigs.rig_of(head)))
 
 
 def forget_removed(settings):

@@ -1,4 +1,4 @@
-"""Takes that remember, passages, directions and finishing, played in every Blender that the project names (tests/blender/desk_scenes.py)."""
+"""Takes that remember, passages, directions and finishing, in every Blender of the project (tests/blender/desk_scenes.py)."""
 
 import functools
 
