@@ -22,6 +22,7 @@ SOUND_NAMES = {
     "groan": "groan groans moan moans grunt grunts stöhnt ächzt gémit gime",
 }
 GESTURES = (*SOUND_NAMES, ACCENT)  # what a passage may have in place of a prompt
+NOTHING = frozenset("beat pause silence music applause noise inaudible crosstalk".split())  # in brackets, and nothing for a face to do
 MOST = 500  # directions in the words of one voice
 
 _SOUND = {name: sound for sound, names in SOUND_NAMES.items() for name in names.split()}
@@ -57,7 +58,7 @@ def read_directions(text: str) -> tuple[str, tuple[Direction, ...]]:
     for token in _TOKEN.finditer(text):
         bracket, stressed, unclosed = token.groups()
         if unclosed:
-            shown = brief(text[token.start() :], 30)
+            shown = brief(" ".join(text[token.start() :].split()), 30)
             raise UtterError(f"A bracket of the words is not closed ({shown}); close it with ], or leave it out.")
         say(text[place : token.start()])
         place = token.end()
@@ -68,6 +69,8 @@ def read_directions(text: str) -> tuple[str, tuple[Direction, ...]]:
             continue
         say(" ")
         asked = " ".join(bracket.split())
+        if asked.lower() in NOTHING:
+            continue
         if sound := sound_in(asked):
             found.append(Direction(len(spoken), len(spoken), asked, sound))
         elif not asked or any(letter.isalpha() for letter in asked):

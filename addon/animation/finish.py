@@ -75,7 +75,7 @@ PARTS = {  # the columns of a performance that are each part's; "rest": cheeks, 
 }
 NAMES = tuple(PARTS)
 OPENERS = [JAW.start, FACE_ACTIONS.start + ACTIONS.index("jawOpen")]  # the columns that part the lips
-ON_LIPS = ("mouth", "jaw")
+ON_LIPS = ("mouth", "jaw", "rest")  # noses and cheeks move lips, too
 
 
 class Raw(NamedTuple):

@@ -20,7 +20,7 @@ from addon.panels import head as heads_room
 from addon.rigs import rig_of
 from contract import CHANNELS, EYES, FACE_ACTIONS, JAW, LIDS, NECK, Passage
 from tests.blender import heads
-from tests.blender.scene_life_scenes import FRAMES, VOICE, small
+from tests.blender.scene_life_scenes import FRAMES, VOICE, built_in, small
 
 OTHER = str(Path(VOICE).with_name("door.flac"))
 SOUND = bpy.app.build_options.audaspace
@@ -314,22 +314,23 @@ def columns_moved(before, after):
 
 def finishable():
     """Heads of both kinds that perform, and the frames of that."""
-    for make in (small, builtin_as_arkit):
+    for make in (built_in, builtin_as_arkit):
         bpy.ops.wm.read_factory_settings(use_empty=True)
         head = make()
         heads_room.choose(bpy.context.scene, head)
         bpy.context.scene.render.fps = 30
         head.utter.voice = VOICE
         job = perform.perform_job(bpy.context.scene, head)
-        values = heads.motion(90, 3)
+        values = heads.motion(90, 3) * np.r_[np.full(50, 0.3), np.ones(15)]
+        values += np.random.default_rng(0).normal(0, 0.03, values.shape)
         values[:, LIDS] = 0.1
         values[40:44, LIDS] = 1
         values[:, JAW] = 0
         values[:, JAW.start] = 0.15 + 0.15 * np.sin(np.arange(90) / 4)
         values[20:23, : JAW.stop] = values[20:23, LIDS.stop :] = 0  # shut lips
-        actions = 0.4 + 0.3 * np.sin(np.arange(90)[:, None] / np.linspace(3, 9, 52))
+        actions = 0.4 + 0.3 * np.sin(np.arange(90)[:, None] / np.linspace(3, 9, 52)) + np.random.default_rng(1).normal(0, 0.05, (90, 52))
         actions[20:23] = 0
-        np.savez(job.asked.output, motion=values, actions=actions.astype(np.float32))
+        np.savez(job.asked.output, motion=values.astype(np.float32), actions=actions.astype(np.float32))
         job.apply({"output": job.asked.output, "fps": 30.0, "seconds": 0.1})
         shutil.rmtree(job.folder)
         yield head, rig_of(head), np.arange(1, 91)
@@ -387,7 +388,7 @@ def scene_keys_of_the_artist_and_shut_lips_stay():
         for name, value in steps:
             setattr(settings, name, value)
             shown = rig.lip_gap(bake.sample(rig, frames))
-            assert (shown[closed] <= gap[closed] + 0.005 * gap.max()).all(), (name, shown[closed] / gap.max())
+            assert (shown[closed] <= np.maximum(gap[closed], 0.01 * gap.max())).all(), (name, shown[closed] / gap.max())
             assert curve.keyframe_points[60].co[1] == held and bake.count_pins(rig) == 1
         settings.lips = 0.0
         beside = [key.co[1] for key in curve.keyframe_points][59:62]
