@@ -128,6 +128,7 @@ class Take(bpy.types.PropertyGroup):
     star: BoolProperty(name="Star", description="A take to keep: Remove Unused Takes leaves it")
     note: StringProperty(name="Note", description="What you want to remember of this take")
     made: StringProperty(options={"HIDDEN"})  # what made it, in a line
+    face: StringProperty(options={"HIDDEN"})  # whose face it was made for
 
 
 @overridable

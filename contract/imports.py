@@ -50,10 +50,10 @@ def of_subtitles(path: Path) -> list[Passage]:
     for cue in cues:
         spoken, directions = read_directions(cue.text)
         end = max(cue.end, cue.start + 0.1)
-        at = lambda place, cue=cue, end=end, spoken=spoken: cue.start + (end - cue.start) * place / max(len(spoken), 1)
+        letter = (end - cue.start) / max(len(spoken), 1)  # seconds
         for direction in directions:
-            begin = at(direction.begin)
-            last = max(at(direction.end) if direction.end > direction.begin else end, begin + 0.1)
+            begin = cue.start + direction.begin * letter
+            last = max(cue.start + direction.end * letter if direction.end > direction.begin else end, begin + 0.1)
             prompt = "" if direction.gesture else direction.text
             found.append(Passage(begin, last, prompt, gesture=direction.gesture))
         if spoken and not directions:
@@ -70,8 +70,8 @@ def of_table(path: Path, fps: float) -> list[Passage]:
         raise UtterError(f"{path.name} needs a first line with the columns start, end and prompt; it lacks {' and '.join(lacking)}.")
     found = []
     for number, row in enumerate(rows[1:], 1):
-        cell = lambda name, row=row: row[place].strip() if (place := places[name]) is not None and place < len(row) else ""
-        fields: dict[str, object] = {name: cell(name) for name in places if cell(name)}
+        cells = {name: row[place].strip() for name, place in places.items() if place is not None and place < len(row)}
+        fields: dict[str, object] = {name: cell for name, cell in cells.items() if cell}
         try:
             for name in fields:
                 if name not in ("prompt", "gesture"):

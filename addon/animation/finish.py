@@ -314,7 +314,7 @@ def show(rig: "Rig", raw: Raw, values: np.ndarray, begin: float, fps: float) -> 
         points.foreach_set("co", places)
         for field, array in fresh.items():
             if field != "co" and field not in tracks.WHOLE and array.ndim == 1:
-                every = np.zeros(len(points), tracks.kind_of(field))
+                every: np.ndarray = np.zeros(len(points), tracks.kind_of(field))
                 points.foreach_get(field, every)
                 every[ours] = array
                 points.foreach_set(field, every)
@@ -363,7 +363,7 @@ def _places(curve: Any) -> np.ndarray:
 
 def _keep(action: Any, raw: Raw) -> None:
     stream = io.BytesIO()
-    np.savez(stream, **{**raw._asdict(), "names": np.array(json.dumps(raw.names))})  # type: ignore[arg-type]
+    np.savez(stream, **{**raw._asdict(), "names": np.array(json.dumps(raw.names))})
     action[RAW] = stream.getvalue()
 
 

@@ -170,12 +170,14 @@ class UTTER_OT_remove_preset(bpy.types.Operator):
 class UTTER_MT_passages(bpy.types.Menu):
     bl_idname = "UTTER_MT_passages"
     bl_label = "Passages"
-    bl_description = "Duplicate, split, import, presets"
+    bl_description = "Duplicate, split, move, import, presets"
 
     def draw(self, _context):
         layout = self.layout
         layout.operator("utter.duplicate_passage", icon="DUPLICATE")
         layout.operator("utter.split_passage", icon="MOD_EDGESPLIT")
+        layout.operator("utter.move_passage", text="Move Up", icon="TRIA_UP").step = -1
+        layout.operator("utter.move_passage", text="Move Down", icon="TRIA_DOWN").step = 1
         layout.separator()
         layout.operator("utter.import_passages", icon="IMPORT")
         layout.operator("utter.passages_from_markers", icon="MARKER_HLT")

@@ -291,8 +291,7 @@ class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(settings, "intensity", slider=True)
         row.prop(settings, "mouth", slider=True)
-        prompt = settings.prompt.strip()
-        readings.draw(layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
+        draw_line(layout, settings, settings.prompt.strip(), "Read as" if settings.prompt.strip() else "Heard in the voice:")
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
@@ -309,10 +308,6 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         column.operator("utter.add_passage", text="", icon="ADD")
         column.operator("utter.remove_passage", text="", icon="REMOVE")
         column.menu("UTTER_MT_passages", text="", icon="DOWNARROW_HLT")
-        if len(settings.passages) > 1:
-            column.separator()
-            column.operator("utter.move_passage", text="", icon="TRIA_UP").step = -1
-            column.operator("utter.move_passage", text="", icon="TRIA_DOWN").step = 1
         if told := beyond(settings, bake.scene_fps(context.scene)):
             jobs.draw_text(layout, told, context.region.width, icon="ERROR")
         if 0 <= settings.passage < len(settings.passages):
@@ -341,7 +336,31 @@ def draw_passage(layout, settings, passage):
     row.prop(passage, "fade_out")
     column.prop(passage, "strength", slider=True)
     if of := read_of(settings, passage):
-        readings.draw(layout, settings, of, "Read as")
+        draw_line(layout, settings, of, "Read as")
+
+
+def draw_line(layout, settings, of, heading):
+    """What was read or heard, in a line; more behind its button."""
+    if told := readings.line(settings, of, heading):
+        row = layout.row()
+        row.active = False
+        row.label(text=told)
+        row.popover("UTTER_PT_readings", text="", icon="INFO")
+
+
+class UTTER_PT_readings(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_readings"
+    bl_label = "Readings"
+    bl_description = "What was read in the words and heard in the voice"
+    bl_options = {"INSTANCED"}  # shown by a button
+
+    def draw(self, context):
+        layout, settings = self.layout, settings_of(chosen(context))
+        prompt = settings.prompt.strip()
+        readings.draw(layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
+        passage = settings.passages[settings.passage] if 0 <= settings.passage < len(settings.passages) else None
+        if passage is not None and (of := read_of(settings, passage)):
+            readings.draw(layout, settings, of, f"{label(passage)}: read as")
 
 
 CLASSES = (
@@ -354,4 +373,5 @@ CLASSES = (
     UTTER_UL_passages,
     UTTER_PT_prompt,
     UTTER_PT_passages,
+    UTTER_PT_readings,
 )

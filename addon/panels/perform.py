@@ -285,18 +285,18 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_perform"
     bl_label = "Performance"
 
+    def draw_header_preset(self, _context):
+        self.layout.popover("UTTER_PT_more", text="", icon="PREFERENCES")
+
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         settings = settings_of(head)
-        column = layout.column()
-        column.enabled = not locked()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        for name in ("quality", "seed"):
-            row = column.row(align=True)
-            row.prop(settings, name, expand=bool(OPTIONS[name].choices))
-            if name == "seed":
-                row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
+        row = layout.row()
+        row.enabled = not locked()
+        row.row().prop(settings, "quality", expand=True)
+        seed = row.row(align=True)
+        seed.prop(settings, "seed")
+        seed.operator("utter.new_seed", text="", icon="FILE_REFRESH")
         if not jobs.draw_progress(layout, "perform"):
             row = layout.row()
             row.scale_y = 1.6
@@ -310,8 +310,9 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
 class UTTER_PT_more(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_more"
     bl_label = "More"
-    bl_parent_id = "UTTER_PT_perform"
-    bl_options = {"DEFAULT_CLOSED"}
+    bl_description = "The speaker's own voice, how the jaw is baked"
+    bl_options = {"INSTANCED"}  # shown by a button
+    bl_ui_units_x = 16
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)

@@ -23,16 +23,21 @@ LASTING = ("fade", "goes")  # and those that are a number of frames
 
 def of(settings: Any) -> dict[str, Any]:
     """What the settings of a head (Object.utter) ask for now, as JSON can hold it."""
-    who = settings.identity
     return {
         **{name: getattr(settings, name) for name in SHOWN},
         "voice": settings.voice,
         "path": path_of(settings),
         "start": settings.start,
         "fps": bake.scene_fps(sequencer.scene_of(settings.id_data)),
-        "identity": [*(round(getattr(who, name.lower().replace(" ", "_")), 4) for name in SLIDERS), who.seed],
+        "identity": face(settings),
         **found(settings),
     }
+
+
+def face(settings: Any) -> str:
+    """Who the head is: its sliders and seed, in a line."""
+    values = [getattr(settings.identity, name.lower().replace(" ", "_")) for name in SLIDERS]
+    return " ".join([*(f"{value:.3g}" for value in values), str(settings.identity.seed)])
 
 
 def found(settings: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def note_made(take, made):
     """Let a take remember what made it, as record.of() gives it."""
     record.keep(actions_of(take), made)
     record.place(take.id_data.utter, actions_of(take))
-    take.made = record.told(made)
+    take.made, take.face = record.told(made), str(made.get("identity", ""))
 
 
 def branch(head):
@@ -146,9 +146,8 @@ def chosen(settings, _context):
 
 def another_face(settings):
     """Whether the take that is chosen was made for other sliders than the head has."""
-    take = settings.takes[settings.take] if 0 <= settings.take < len(settings.takes) else None
-    told = record.read(actions_of(take)) if take else None
-    return bool(told) and told.get("identity") not in (None, record.of(settings)["identity"])
+    face = settings.takes[settings.take].face if 0 <= settings.take < len(settings.takes) else ""
+    return bool(face) and face != record.face(settings)
 
 
 def remove(settings, indices):
@@ -264,11 +263,10 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         layout, settings = self.layout, settings_of(chosen_head(context))
         layout.enabled = not locked()
         row = layout.row()
-        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=4)
+        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=3)
         column = row.column(align=True)
         column.operator("utter.step_take", text="", icon="TRIA_UP").step = -1
         column.operator("utter.step_take", text="", icon="TRIA_DOWN").step = 1
-        column.separator()
         column.operator("utter.remove_take", text="", icon="REMOVE")
         column.operator("utter.clean_takes", text="", icon="BRUSH_DATA")
         if not 0 <= settings.take < len(settings.takes):
@@ -276,7 +274,9 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         take = settings.takes[settings.take]
         layout.prop(take, "note", text="", icon="TEXT", placeholder="A note on this take")
         if take.made:
-            jobs.draw_text(layout, take.made, context.region.width)
+            jobs.draw_text(layout, take.made, context.region.width, "INFO")
+        if another_face(settings):
+            layout.label(text="Made for another identity", icon="ERROR")
         layout.operator("utter.perform_again", icon="LOOP_BACK")
 
 

@@ -27,12 +27,14 @@ _made: list[tuple[Any, Any]] = []  # (keymap, entry)
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Draw the entries, as the artist has them now."""
-    import rna_keymap_ui  # of Blender with a window
+    import rna_keymap_ui  # type: ignore[import-not-found]  # of Blender with a window
 
     configuration = context.window_manager.keyconfigs.user
     keymap = configuration.keymaps.get(KEYMAP)
     names = {shortcut.operator for shortcut in SHORTCUTS}
-    column = layout.column(heading="Shortcuts")
+    column = layout.column()
+    column.use_property_split = False
+    column.label(text="Shortcuts")
     for entry in keymap.keymap_items if keymap else ():
         if entry.idname in names:
             column.context_pointer_set("keymap", keymap)
