@@ -291,7 +291,7 @@ class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(settings, "intensity", slider=True)
         row.prop(settings, "mouth", slider=True)
-        draw_line(layout, settings, settings.prompt.strip(), "Read as" if settings.prompt.strip() else "Heard in the voice:")
+        draw_line(layout, settings, settings.prompt.strip(), "Read as" if settings.prompt.strip() else "Heard:")
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):

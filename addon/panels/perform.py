@@ -291,9 +291,9 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         settings = settings_of(head)
-        row = layout.row()
+        row = layout.split(factor=0.52)
         row.enabled = not locked()
-        row.row().prop(settings, "quality", expand=True)
+        row.row(align=True).prop(settings, "quality", expand=True)
         seed = row.row(align=True)
         seed.prop(settings, "seed")
         seed.operator("utter.new_seed", text="", icon="FILE_REFRESH")

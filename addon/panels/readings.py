@@ -29,7 +29,7 @@ def line(settings, of, heading):
         return ""
     shares = sorted(((getattr(reading, name), name) for name in LABELS), reverse=True)
     named = " and ".join(name for share, name in shares if share >= MUCH) or shares[0][1]
-    return f"{heading} {named}, strength {reading.strength:.2f}" if reading.strength else f"{heading} nothing in particular"
+    return f"{heading} {named}, strength {reading.strength:.2f}" if reading.strength else f"{heading} nothing"
 
 
 def draw(layout, settings, of, heading):
