@@ -27,9 +27,9 @@ def asks(passage):
     return passage.on and bool(passage.gesture != "NONE" or passage.action or passage.clip or passage.prompt.strip())
 
 
-def in_seconds(settings, fps, acted):
+def in_seconds(settings, fps, acted, directed=True):
     """The passages that are on and have a prompt, a clip or a gesture, in seconds from the voice's beginning: tuple of contract.Passage.
-    acted: the files of their Actions, as clips.write() gives them."""
+    acted: the files of their Actions, as clips.write() gives them. directed: those that directions in the words became among them."""
     return tuple(
         Passage(
             seconds_at(passage.start, fps, settings.start),
@@ -42,7 +42,7 @@ def in_seconds(settings, fps, acted):
             "" if passage.gesture == "NONE" else passage.gesture,
         )
         for passage in settings.passages
-        if asks(passage)
+        if asks(passage) and (directed or not as_directed(passage))
     )
 
 
@@ -98,21 +98,22 @@ def add_from_seconds(settings, passages, fps):
 
 
 def take_directions(settings, given, key, fps):
-    """Put the passages that directions in the words became (contract.Passages) in place of those of earlier words; what the artist changed
-    of these is theirs and stays, and is not made again. key: of the words."""
-    edited = {passage.directed for passage in settings.passages if passage.directed and passage.directed != told(passage)}
+    """Put the passages that directions in the words became (contract.Passages) in place of those of earlier words. What the artist changed
+    of these is theirs and stays. key: of the words."""
     for index in reversed(range(len(settings.passages))):
-        passage = settings.passages[index]
-        if passage.directed and passage.directed == told(passage):
+        if as_directed(settings.passages[index]):
             settings.passages.remove(index)
+        else:
+            settings.passages[index].directed = ""
     for passage in add_from_seconds(settings, given, fps):
         passage.directed = told(passage)
-    for index in reversed(range(len(settings.passages))):
-        passage = settings.passages[index]
-        if passage.directed in edited and passage.directed == told(passage):
-            settings.passages.remove(index)
     settings.directed = key
     settings.passage = max(0, min(settings.passage, len(settings.passages) - 1))
+
+
+def as_directed(passage):
+    """Whether a passage is as a direction in the words made it."""
+    return bool(passage.directed) and passage.directed == told(passage)
 
 
 def told(passage):

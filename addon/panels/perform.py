@@ -77,7 +77,7 @@ def perform_job(
             "voice": spoken,
             "words": script,
             "language": words.language(settings),
-            "passages": passages.in_seconds(settings, fps, acted),
+            "passages": passages.in_seconds(settings, fps, acted, directed=directions == settings.directed),
             "head": rig.head,
             "identity": rig.identity or None,
             "encoder": encoder or paths.encoder(),

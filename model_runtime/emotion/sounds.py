@@ -60,11 +60,13 @@ def asked(gestures: list[Passage], frames: int) -> np.ndarray:
         if passage.gesture in GESTURES:
             column = found[:, list(GESTURES).index(passage.gesture)]
             np.maximum(column, passage.strength * passage_weight(frames, FPS, passage.start, passage.end, *passage.fades), out=column)
-    return joined(found, np.zeros_like(found))
+    return joined(np.zeros_like(found), found)
 
 
 def joined(heard, wanted):
     """The larger of two [T, 6], all six together 1 at most."""
+    if not wanted.any():
+        return heard
     both = np.maximum(heard, wanted)
     return both / np.maximum(both.sum(1, keepdims=True), 1)
 

@@ -299,9 +299,14 @@ def scene_directions_in_the_words_become_passages_that_the_artist_may_change():
     assert [passages.label(p) for p in settings.passages] == ["heartbroken", "Laugh", "Accent"], "editable after"
     settings.words = "[sad] I like pie very much"
     job = perform.perform_job(scene, head)
-    assert "[sad]" in job.asked.words
+    assert "[sad]" in job.asked.words and [p.prompt for p in job.asked.passages] == ["heartbroken"], "the worker makes the others anew"
     gave(job, 3, directed=directed[:1])
-    assert [passages.label(p) for p in settings.passages] == ["heartbroken"], "what was changed stays, and is not made again"
+    assert [passages.label(p) for p in settings.passages] == ["heartbroken", "sad"], "what was changed stays"
+    settings.words = "I like pie very much"
+    job = perform.perform_job(scene, head)
+    assert [p.prompt for p in job.asked.passages] == ["heartbroken"]
+    gave(job, 4, directed=[])
+    assert [passages.label(p) for p in settings.passages] == ["heartbroken"]
     settings.words = "[sad I like pie"
     assert "bracket of the words is not closed" in refusal(bpy.ops.utter.perform)
     settings.words = "[sad] pie " * 1000
