@@ -219,21 +219,29 @@ class UTTER_OT_clean_takes(OnTakes, bpy.types.Operator):
         return {"FINISHED"} if unused else {"CANCELLED"}
 
 
-class UTTER_OT_step_take(OnTakes, bpy.types.Operator):
-    bl_idname = "utter.step_take"
-    bl_label = "Next or Previous Take"
+class Steps(OnTakes):
+    """An operator that chooses a take beside the present one."""
+
     least = 2
-
-    step: bpy.props.IntProperty(name="Step", description="1 for the next take, -1 for the previous one", default=1)
-
-    @classmethod
-    def description(cls, _context, properties):
-        return f"Choose the {'next' if properties.step > 0 else 'previous'} take; after the last one comes the first"
+    step = 1
 
     def execute(self, context):
         settings = settings_of(chosen_head(context))
         settings.take = (settings.take + self.step) % len(settings.takes)
         return {"FINISHED"}
+
+
+class UTTER_OT_next_take(Steps, bpy.types.Operator):
+    bl_idname = "utter.next_take"
+    bl_label = "Next Take"
+    bl_description = "Choose the next take; after the last one comes the first"
+
+
+class UTTER_OT_previous_take(Steps, bpy.types.Operator):
+    bl_idname = "utter.previous_take"
+    bl_label = "Previous Take"
+    bl_description = "Choose the previous take; before the first one comes the last"
+    step = -1
 
 
 class UTTER_UL_takes(bpy.types.UIList):
@@ -265,8 +273,8 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         row = layout.row()
         row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=3)
         column = row.column(align=True)
-        column.operator("utter.step_take", text="", icon="TRIA_UP").step = -1
-        column.operator("utter.step_take", text="", icon="TRIA_DOWN").step = 1
+        column.operator("utter.previous_take", text="", icon="TRIA_UP")
+        column.operator("utter.next_take", text="", icon="TRIA_DOWN")
         column.operator("utter.remove_take", text="", icon="REMOVE")
         column.operator("utter.clean_takes", text="", icon="BRUSH_DATA")
         if not 0 <= settings.take < len(settings.takes):
@@ -280,4 +288,4 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         layout.operator("utter.perform_again", icon="LOOP_BACK")
 
 
-CLASSES = (UTTER_OT_remove_take, UTTER_OT_clean_takes, UTTER_OT_step_take, UTTER_UL_takes, UTTER_PT_takes)
+CLASSES = (UTTER_OT_remove_take, UTTER_OT_clean_takes, UTTER_OT_next_take, UTTER_OT_previous_take, UTTER_UL_takes, UTTER_PT_takes)

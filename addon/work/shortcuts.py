@@ -6,19 +6,18 @@ import bpy
 
 
 class Shortcut(NamedTuple):
-    """A key with Ctrl and Alt that presses a button. operator: its name; values: its properties."""
+    """A key with Ctrl and Alt that presses a button."""
 
     operator: str
     key: str
-    values: dict[str, Any]
 
 
 # In every editor; no entry of Blender's own has these with Ctrl and Alt.
 SHORTCUTS = (
-    Shortcut("utter.perform", "U", {}),
-    Shortcut("utter.rediffuse", "R", {}),
-    Shortcut("utter.step_take", "PERIOD", {"step": 1}),
-    Shortcut("utter.step_take", "COMMA", {"step": -1}),
+    Shortcut("utter.perform", "U"),
+    Shortcut("utter.rediffuse", "R"),
+    Shortcut("utter.next_take", "PERIOD"),
+    Shortcut("utter.previous_take", "COMMA"),
 )
 KEYMAP = "Window"
 
@@ -48,8 +47,6 @@ def register() -> None:
     keymap = configuration.keymaps.new(name=KEYMAP, space_type="EMPTY")
     for shortcut in SHORTCUTS:
         entry = keymap.keymap_items.new(shortcut.operator, shortcut.key, "PRESS", ctrl=True, alt=True)
-        for name, value in shortcut.values.items():
-            setattr(entry.properties, name, value)
         _made.append((keymap, entry))
 
 

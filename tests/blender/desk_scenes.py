@@ -123,11 +123,11 @@ def scene_unused_takes_go_in_one_step():
     assert [take.star for take in head.utter.takes] == [True, False] and head.utter.take == 1
     assert bake.actions(rig_of(head))[0] == present and len(bpy.data.actions) == before - 3 * (1 if compat.SLOTS else 2)
     assert bpy.ops.utter.clean_takes() == {"CANCELLED"}
-    assert bpy.ops.utter.step_take(step=1) == {"FINISHED"} and head.utter.take == 0, "after the last comes the first"
-    assert bpy.ops.utter.step_take(step=-1) == {"FINISHED"} and head.utter.take == 1
+    assert bpy.ops.utter.next_take() == {"FINISHED"} and head.utter.take == 0, "after the last comes the first"
+    assert bpy.ops.utter.previous_take() == {"FINISHED"} and head.utter.take == 1
     head.utter.takes[0].star = False
     bpy.ops.utter.clean_takes()
-    assert "There is no other take" in refusal(bpy.ops.utter.step_take)
+    assert "There is no other take" in refusal(bpy.ops.utter.next_take)
 
 
 def scene_a_take_whose_voice_is_gone_plays_and_says_so():

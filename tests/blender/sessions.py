@@ -179,7 +179,7 @@ class Session:
 
     def do_step_take(self):
         head = self.pick()
-        self.chose(head, lambda: self.tried(bpy.ops.utter.step_take, step=self.random.choice((1, -1))))
+        self.chose(head, lambda: self.tried(self.random.choice((bpy.ops.utter.next_take, bpy.ops.utter.previous_take))))
 
     def chose(self, head, choose):
         """The panel then shows what made the take, unless it was the present one."""
