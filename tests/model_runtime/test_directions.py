@@ -13,7 +13,7 @@ from model_runtime.speech import directed
 from model_runtime.speech.script import Cue, read_script
 
 TEXT = "Maybe we could [furious] bake a *plump* pie [laughs] for breakfast."
-BROWS = [ACTIONS.index(name) for name in ACTIONS if name.startswith("browInner") or name.startswith("browOuter")]
+BROWS = [ACTIONS.index(name) for name in ACTIONS if name.startswith(("browInner", "browOuter"))]
 
 
 @pytest.fixture(scope="module")
