@@ -115,7 +115,7 @@ def perform_job(
         names = [f"{head.name} seed {each['seed']}" if several else None for each in made]
         original = takes.branch(head) if rediffuse and settings.as_take and not several and bake.actions(rig) else None
         try:
-            put_on(head, performances, names, start, fps)
+            put_on(head, rig, performances, names, start, fps)
         except Exception:
             if original is not None:
                 takes.undo_branch(head, original)
@@ -146,9 +146,9 @@ def perform_job(
         lasted = f"{frames / result['fps']:.1f} s of voice" if part is None else f"frames {part.first:.0f} to {part.last:.0f} anew"
         return f"Performed {lasted} in {result['seconds']:.1f} s."
 
-    def put_on(head, performances, names, start, fps):
-        """Put the performances onto the head: in place of what it performs, or as takes."""
-        rig, several = rigs.rig_of(head), len(performances) > 1
+    def put_on(head, rig, performances, names, start, fps):
+        """Put the performances onto the head, by its rig: in place of what it performs, or as takes."""
+        several = len(performances) > 1
         if part is not None:
             renew(head, performances, names, (start + times[0] * fps, start + times[1] * fps), part.columns(), start, fps)
         elif not several and (rediffuse or bake.only_captured(rig)):
