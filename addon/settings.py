@@ -3,12 +3,21 @@
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, head, identity, readings, scope, takes, voice, words
+from .panels import base, capture, clips, finish, head, identity, passages, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -45,8 +54,9 @@ def overridable(group):
 
 @overridable
 class Passage(bpy.types.PropertyGroup):
-    """A stretch of the voice with a prompt of its own; start, end and fade in frames of the scene."""
+    """A stretch of the voice with a prompt of its own; start, end and fades in frames of the scene."""
 
+    on: BoolProperty(name="On", description="Whether the passage counts", default=True)
     start: IntProperty(name="Start", description="First frame of the passage")
     end: IntProperty(name="End", description="Last frame of the passage")
     prompt: StringProperty(
@@ -70,12 +80,23 @@ class Passage(bpy.types.PropertyGroup):
         name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=contract.Passage.strength
     )
     fade: IntProperty(
-        name="Fade",
-        description="Frames over which the passage comes and goes at both ends",
+        name="Fade In",
+        description="Frames over which the passage comes, half of them before its start",
         min=0,
         soft_max=48,
         default=contract.frame_at(contract.Passage.fade, 24),
     )
+    goes: IntProperty(default=-1, options={"HIDDEN"})  # frames over which it goes; below 0 as many as it comes in
+    fade_out: IntProperty(
+        name="Fade Out",
+        description="Frames over which the passage goes, half of them after its end",
+        min=0,
+        soft_max=48,
+        get=lambda passage: passage.goes if passage.goes >= 0 else passage.fade,
+        set=lambda passage, frames: setattr(passage, "goes", frames),
+    )
+    gesture: EnumProperty(name="Gesture", description="What the face does here in place of a feeling", items=passages.GESTURE_ITEMS)
+    directed: StringProperty(options={"HIDDEN"})  # the direction in the words that it was made of, as it was made
 
 
 @overridable
@@ -104,6 +125,59 @@ class Take(bpy.types.PropertyGroup):
 
     keys: PointerProperty(type=bpy.types.Action)
     bones: PointerProperty(type=bpy.types.Action)
+    star: BoolProperty(name="Star", description="A take to keep: Remove Unused Takes leaves it")
+    note: StringProperty(name="Note", description="What you want to remember of this take")
+    made: StringProperty(options={"HIDDEN"})  # what made it, in a line
+    face: StringProperty(options={"HIDDEN"})  # whose face it was made for
+
+
+@overridable
+class Finish(bpy.types.PropertyGroup):
+    """How the present take is finished: animation.finish.Amounts, one slider each."""
+
+    __annotations__ = {
+        name: FloatProperty(
+            name=label, description=tooltip, default=default, min=low, max=2, subtype="FACTOR", options=set(), update=finish.changed
+        )
+        for name, label, tooltip, default, low in (
+            ("strength", "Strength", "How far all of the face moves but its blinks; lips that shut stay shut", 1, 0),
+            ("mouth", "Mouth", "How far the mouth moves; where the lips shut they stay shut", 1, 0),
+            ("jaw", "Jaw", "How far the jaw moves; where the lips shut they stay shut", 1, 0),
+            ("brows", "Brows", "How far the brows move", 1, 0),
+            ("blinks", "Blinks", "How far the lids shut in blinks; 0 none", 1, 0),
+            ("gaze", "Gaze", "How far the eyes turn", 1, 0),
+            ("head", "Head", "How far the head turns; 0 still", 1, 0),
+        )
+    } | {
+        "smoothing": FloatProperty(
+            name="Smoothing",
+            description="Take the small movements out; blinks and shut lips stay",
+            min=0,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=finish.changed,
+        ),
+        "timing": IntProperty(
+            name="Timing",
+            description="Frames by which the face comes later than the voice; below 0 earlier",
+            soft_min=-6,
+            soft_max=6,
+            min=-48,
+            max=48,
+            options=set(),
+            update=finish.changed,
+        ),
+        "lips": FloatProperty(
+            name="Lips Shut",
+            description="Above 0 the lips come together more, below 0 they part more; where they shut they stay shut",
+            min=-1,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=finish.changed,
+        ),
+    }
 
 
 @overridable
@@ -261,6 +335,11 @@ class HeadSettings(bpy.types.PropertyGroup):
             max=12,
         ),
         "variations": prop(OPTIONS["variations"], default=4, min=2),
+        "as_take": BoolProperty(
+            name="New Take", description="Re-diffuse makes a new take, and the present one stays as it is; else it changes the present one"
+        ),
+        "directed": StringProperty(options={"HIDDEN"}),  # the words whose directions have become passages
+        "finish": PointerProperty(type=Finish),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }
@@ -277,6 +356,7 @@ class SceneSettings(bpy.types.PropertyGroup):
         update=head.taken,
         poll=lambda _self, obj: obj.type == "MESH" and rigs.ready(obj),
     )
+    pinned: BoolProperty(name="Hold On", description="The panel holds on to this head, whatever is selected; else it follows the selection")
 
 
 @bpy.app.handlers.persistent
@@ -325,4 +405,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, WordMarker, Take, Reading, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Finish, Reading, Identity, HeadSettings, SceneSettings)

@@ -26,10 +26,12 @@ from .batch import (
 )
 from .characters import CHARACTERS, Character, find_character
 from .console import brief, complain, muted, say
+from .directions import ACCENT, GESTURES, SOUND_NAMES, Direction, check_directions, has_directions, read_directions, without_directions
 from .errors import Cancelled, UtterError
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
+from .imports import IMPORTED_SUFFIXES, import_passages
 from .keys import FULL, doubts
 from .language import LANGUAGES, UNSPOKEN, language_code, language_name, offered_language, whisper_code
 from .layout import (
@@ -87,11 +89,12 @@ from .request import (
     Passage,
     PerformRequest,
     Request,
+    read_passage,
     read_passages,
     touched,
 )
 from .sounds import FILM_SUFFIXES, MOTION_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
-from .subtitles import subtitles, text_of, to_srt, to_vtt
+from .subtitles import Subtitle, read_subtitles, subtitles, text_of, to_srt, to_vtt
 from .text import (
     check_words_file,
     even,
@@ -112,6 +115,7 @@ from .timing import frame_at, frames_covering, seconds_at
 VERSION = "0.5.0"  # of Utter; pyproject.toml and the extension's manifest take it from here
 
 __all__ = [
+    "ACCENT",
     "ACTIONS",
     "BLENDER",
     "CAPTURE_OPTIONS",
@@ -130,6 +134,8 @@ __all__ = [
     "FPS",
     "FULL",
     "FURTHEST",
+    "GESTURES",
+    "IMPORTED_SUFFIXES",
     "INSTALL",
     "JAW",
     "JOINTS",
@@ -150,6 +156,7 @@ __all__ = [
     "RUNTIME",
     "SLIDERS",
     "SLIDER_LIMIT",
+    "SOUND_NAMES",
     "SOUND_SUFFIXES",
     "TONGUE",
     "UNSPOKEN",
@@ -162,6 +169,7 @@ __all__ = [
     "CaptureRequest",
     "CaptureResult",
     "Character",
+    "Direction",
     "ErrorEvent",
     "Event",
     "ExportRequest",
@@ -181,6 +189,7 @@ __all__ = [
     "Reading",
     "Request",
     "ResultEvent",
+    "Subtitle",
     "Task",
     "UtterError",
     "VerbParser",
@@ -189,6 +198,7 @@ __all__ = [
     "add_arguments",
     "beside",
     "brief",
+    "check_directions",
     "check_output",
     "check_protocol",
     "check_task",
@@ -209,7 +219,9 @@ __all__ = [
     "frame_at",
     "frames_covering",
     "free_output",
+    "has_directions",
     "hidden",
+    "import_passages",
     "is_file",
     "is_folder",
     "is_text",
@@ -226,11 +238,14 @@ __all__ = [
     "perform_all",
     "performed_in",
     "plain",
+    "read_directions",
     "read_identity",
     "read_json",
     "read_list",
     "read_number",
+    "read_passage",
     "read_passages",
+    "read_subtitles",
     "read_table",
     "read_text",
     "row",
@@ -247,5 +262,6 @@ __all__ = [
     "usable",
     "variation_files",
     "whisper_code",
+    "without_directions",
     "words_for",
 ]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .console import brief
+from .directions import check_directions
 from .errors import Cancelled, UtterError
 from .files import LONGEST, check_output, cut, same_place
 from .identity import read_identity
@@ -141,7 +142,9 @@ def check_task(task: Task) -> None:
     words = words_for(voice, options.words)
     if words and names_file(words):
         check_words_file(words)
-        read_text(words, f"The file of words {words} does not exist.")
+        words = read_text(words, f"The file of words {words} does not exist.")
+    if words:
+        check_directions(words)
     if options.passages:
         read_passages(options.passages)
     if options.identity:

@@ -1,6 +1,6 @@
 """What the worker and Blender say to each other (docs/protocol.md): its version, and what the worker sends. Requests: request.py."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 PROTOCOL = 3
 
@@ -67,6 +67,7 @@ class PerformResult(ResultEvent):
     words: list[Word]  # in order of time
     transcribed: bool  # whether Utter found some of them out itself
     variations: list[Variation]  # all performances, the one in output first
+    directed: list[dict[str, Any]]  # the passages (contract.Passage) that the directions in the words became
     readings: dict[str, Reading]  # by a prompt's text or a clip's path; "": the voice in the mean, where no prompt is in its place
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from .console import brief
+from .directions import GESTURES
 from .errors import UtterError
 from .identity import COEFFICIENTS
 from .layout import REGIONS
@@ -27,53 +28,65 @@ DEVICES = {
 
 @dataclasses.dataclass(frozen=True)
 class Passage:
-    """A stretch of the voice with a prompt of its own, or with the feeling of a clip; seconds from the voice's beginning."""
+    """A stretch of the voice with a prompt of its own, with the feeling of a clip or with a gesture; seconds from the voice's beginning."""
 
     start: float
     end: float
     prompt: str
     strength: float = 1.0  # 0 to 1
-    fade: float = 0.25  # seconds over which it comes and goes at both ends
+    fade: float = 0.25  # seconds over which it comes, and goes
     clip: str = ""  # in place of a prompt: path of a film, of ARKit curves (.csv), of a Motion (.npz) or of another voice
+    fade_out: float | None = None  # seconds over which it goes; None: as it comes
+    gesture: str = ""  # in place of a prompt: a sound that is no word, or an accent (GESTURES)
+
+    @property
+    def fades(self) -> tuple[float, float]:
+        """Seconds over which it comes, and over which it goes."""
+        return self.fade, self.fade if self.fade_out is None else self.fade_out
 
     def to_message(self) -> dict[str, Any]:
-        return {name: value for name, value in dataclasses.asdict(self).items() if value or name != "clip"}
+        own = {field.name: field.default for field in dataclasses.fields(self) if field.name in ("clip", "fade_out", "gesture")}
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in own or value != own[name]}
 
 
 def read_passage(given: object, number: int) -> Passage:
-    """The Passage of {start, end, prompt or clip, strength, fade}; UtterError names its number (from 1) and what it needs."""
+    """The Passage of an object with its fields; UtterError names its number (from 1) and what it needs."""
     if isinstance(given, Passage):
         given = given.to_message()
     try:
-        fields = dict(given)  # type: ignore[call-overload]
+        fields = {name: value for name, value in dict(given).items() if name != "fade_out" or value is not None}  # type: ignore[call-overload]
         unknown = set(fields) - {field.name for field in dataclasses.fields(Passage)}
-        numbers = {name: float(fields[name]) for name in ("start", "end", "strength", "fade") if name in fields}
-        clip = str(fields.get("clip") or "").strip()
-        passage = Passage(prompt=str(fields.get("prompt", "") if clip else fields["prompt"]).strip(), clip=clip, **numbers)
+        numbers = {name: float(fields[name]) for name in ("start", "end", "strength", "fade", "fade_out") if name in fields}
+        clip, gesture = (str(fields.get(name) or "").strip() for name in ("clip", "gesture"))
+        prompt = str(fields.get("prompt", "") if clip or gesture else fields["prompt"]).strip()
+        passage = Passage(prompt=prompt, clip=clip, gesture=gesture, **numbers)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UtterError(f"Passage {number} needs start and end in seconds and a prompt in words or a clip.", repr(error)) from error
-    if clip and passage.prompt:
-        raise UtterError(f"Passage {number} has a prompt and a clip; leave out one of them.")
+    if len(both := [name for name in ("prompt", "clip", "gesture") if getattr(passage, name)]) > 1:
+        raise UtterError(f"Passage {number} has a {both[0]} and a {both[1]}; leave out one of them.")
+    if gesture and gesture not in GESTURES:
+        raise UtterError(f'Passage {number} has a gesture "{brief(gesture)}" that there is not; gestures are {", ".join(GESTURES)}.')
     if not is_text(passage.prompt):
         raise UtterError(f"Passage {number} has characters in its prompt that no text can have; write it anew.")
     if unknown:
         raise UtterError(
-            f'Passage {number} has a field "{brief(min(map(str, unknown)))}"; it may have start, end, prompt, strength, fade and clip.'
+            f'Passage {number} has a field "{brief(min(map(str, unknown)))}"; it may have '
+            "start, end, prompt, strength, fade, fade_out, clip and gesture."
         )
-    start, end, strength, fade = passage.start, passage.end, passage.strength, passage.fade
-    if not (all(map(math.isfinite, (start, end, strength, fade))) and end > start and fade >= 0):
-        raise UtterError(f"Passage {number} must end after it starts, with a fade of 0 or more seconds.")
+    start, end, strength, fades = passage.start, passage.end, passage.strength, passage.fades
+    if not (all(map(math.isfinite, (start, end, strength, *fades))) and end > start and min(fades) >= 0):
+        raise UtterError(f"Passage {number} must end after it starts, with fades of 0 or more seconds.")
     if not 0 <= strength <= 1:
         raise UtterError(f"Passage {number} needs a strength between 0 and 1.")
     return passage
 
 
 def check_passages(given: object) -> tuple[Passage, ...]:
-    """The passages that have a prompt or a clip. UtterError names the first one that cannot be used."""
+    """The passages that have a prompt, a clip or a gesture. UtterError names the first one that cannot be used."""
     if not isinstance(given, (list, tuple)):
         raise UtterError("Passages must be a list of objects with start, end and prompt.")
     passages = [read_passage(passage, number) for number, passage in enumerate(given, 1)]
-    return tuple(passage for passage in passages if passage.prompt or passage.clip)
+    return tuple(passage for passage in passages if passage.prompt or passage.clip or passage.gesture)
 
 
 def read_passages(path: str | Path) -> tuple[Passage, ...]:
@@ -149,8 +162,8 @@ def check_scope(given: object) -> tuple[tuple[float, float] | int, ...]:
 
 def touched(passage: Passage) -> tuple[float, float]:
     """The stretch that a change of a passage touches: the passage with its fades, and what the face needs to come to it."""
-    reach = passage.fade / 2 + AROUND
-    return passage.start - reach, passage.end + reach
+    comes, goes = passage.fades
+    return passage.start - comes / 2 - AROUND, passage.end + goes / 2 + AROUND
 
 
 def check_owner(identity: tuple[float, ...] | None, head: str | None) -> None:
@@ -207,7 +220,8 @@ class PerformRequest(Request):
         None,
         label="Words",
         help="What is said in the voice, for sharper lips: the words, a .txt, .srt or .vtt file, in Blender the name of a text of the "
-        "file, for several voices a folder of files named like them. Words that do not fit do no harm",
+        "file, for several voices a folder of files named like them. Words that do not fit do no harm. [holding back tears] among them is "
+        "a prompt from there on, [laughs] a sound, *never* an accent",
         metavar="TEXT|FILE|FOLDER",
         path="perhaps",
     )
@@ -226,8 +240,8 @@ class PerformRequest(Request):
     passages: tuple[Passage, ...] = option(
         (),
         label="Passages",
-        help="A JSON list of {start, end, prompt, strength, fade} in seconds: stretches with a prompt of their own; or with a clip, the "
-        "path of a film of a face or of another voice, in place of the prompt",
+        help="A JSON list of {start, end, prompt, strength, fade, fade_out} in seconds: stretches with a prompt of their own; or with a "
+        "clip, the path of a film of a face or of another voice, or with a gesture in place of the prompt",
         kind=tuple,
         metavar="P.json",
         panel=False,

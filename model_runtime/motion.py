@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, PERFORMANCE, Reading, UtterError, Word, beside
+from contract import ACTIONS, CHANNELS, PERFORMANCE, Passage, Reading, UtterError, Word, beside
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Motion:
     filmed: captured from a film, on which no tongue is seen.
     readings: what the prompts, clips and voice read as that it was made from, as PerformResult has them; no file keeps them.
     shifted: soft pins that were moved, int [n, 2]: from which frame to which.
+    directed: the passages that the directions in the words became; no file keeps them.
     """
 
     values: np.ndarray
@@ -35,6 +36,7 @@ class Motion:
     filmed: bool = False
     readings: Mapping[str, Reading] = field(default_factory=dict)
     shifted: np.ndarray | None = None
+    directed: tuple[Passage, ...] = ()
 
 
 def save_motion(motion: Motion, path: str | Path, **more: Any) -> None:

@@ -1,6 +1,6 @@
 """From a voice to a Motion, step by step (docs/architecture.md, "The way of the data")."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -289,7 +289,8 @@ class Performer:
         note: Callable[[str], None] = lambda sentence: None,
     ) -> list[Motion]:
         """As perform(), as many as the request asks for: of its seed and those that follow it."""
-        from model_runtime.diffusion import redraw, sample, settled
+        from model_runtime.diffusion import accents, redraw, sample, settled
+        from model_runtime.diffusion.scope import ramp
         from model_runtime.emotion import sounds
         from model_runtime.emotion.life import alive
         from model_runtime.emotion.timeline import compose
@@ -308,12 +309,17 @@ class Performer:
             step("Loading the encoder", 0.01)
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
-        prompt, passages = self.readable(request, note)
+        prompt, passages = self.readable(request.prompt, request.passages, note)
         heard = self.hear(request, encoder, step, note)
-        sounding = heard.sounds()
+        directed = self.directed(request, heard, note)
+        gestures, passages = split(passages, directed)
+        sounding, states, frames = heard.sounds(), heard.states, len(heard.content)
         if sentence := sounds.sentence(sounding):
             note(sentence)
-        content, states, frames = sounds.opened(heard.content, sounding), heard.states, len(heard.content)
+        content = accents.stressed(heard.content, gestures)
+        asked = sounds.asked(gestures, frames)
+        content = sounds.opened(content, sounds.joined(sounding, asked * silent(heard.words, frames)[:, None]))
+        sounding = sounds.joined(sounding, asked)
         step("Fitting the head", 0.24)
         target, head_map, beta = self.fit(request.head)
         pins = load_pins(request.pins, frames, target.basis) if request.pins else None
@@ -323,6 +329,7 @@ class Performer:
             held = held if held.mask.any() else None
         if request.identity is not None:
             beta = np.array(request.identity, np.float32)
+        accent = accents.gesture(self.builtin, gestures, frames, (pins, held))
         present = check_present(load_motion(request.onto), target, self.builtin, frames) if request.onto else None
         stretches = frames_in(request.stretches(), frames, note)
 
@@ -389,7 +396,7 @@ class Performer:
                     free=free,
                 )
                 free = values if pins is None or not pins.mask.any() else free
-                return values
+                return values if accent is None else values + accent
 
             keys, kept, moved = pins, held, None
             if may_move:
@@ -407,7 +414,7 @@ class Performer:
             def generate(seed: int, pins: Pins | None, low: float, high: float) -> np.ndarray:
                 drawn = number * len(seeds) + seeds.index(seed)
                 share = lambda fraction: 0.3 + 0.67 * (drawn + (fraction - 0.3) / 0.67) / (len(stretches) * len(seeds))
-                return redraw(
+                values: np.ndarray = redraw(
                     generator,
                     given[part],
                     feels(seed)[part],
@@ -426,6 +433,11 @@ class Performer:
                     cancelled=cancelled,
                     heard=content[part],
                 )[0]
+                if accent is None:
+                    return values
+                first, stop = part.start + inner.start, part.start + inner.stop
+                weight = request.change * ramp(first, stop, frames)[part]  # of what stays of the present performance, it has its own
+                return values + accents.within(accent[part], self.builtin, request.regions, weight)
 
             if pins is None and held is None:
                 drawn = [generate(seed, None, 0.3, 0.97)[inner] for seed in seeds]
@@ -455,6 +467,7 @@ class Performer:
                 transcribed=heard.transcribed,
                 filmed=False,
                 readings=readings,
+                directed=tuple(directed),
             )
             for motion, seed in zip(found, seeds)
         ]
@@ -654,12 +667,12 @@ class Performer:
             self.measured = version, self.feelings.baseline(heard)
         return self.measured[1]
 
-    def readable(self, request: PerformRequest, note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
-        """The request's prompt and passages; without the package that reads them, those alone that are names of emotions."""
+    def readable(self, prompt: str | None, passages: Sequence[Passage], note: Callable[[str], None]) -> tuple[str | None, list[Passage]]:
+        """That prompt and those passages; without the package that reads them, those alone that are names of emotions."""
         from model_runtime.emotion import LABELS
 
         is_label = lambda text: text.strip().lower() in LABELS
-        prompts = [text for text in (request.prompt, *(passage.prompt for passage in request.passages)) if text]
+        prompts = [text for text in (prompt, *(passage.prompt for passage in passages)) if text]
         if not all(map(is_label, prompts)):
             try:
                 self.feelings.encoders()
@@ -668,13 +681,31 @@ class Performer:
                     f"The prompts were left out, because {error.package} is not installed: the face feels what the voice does. "
                     f"The names of emotions work: {', '.join(LABELS)}."
                 )
-                prompt = request.prompt if request.prompt and is_label(request.prompt) else None
-                return prompt, [passage for passage in request.passages if passage.clip or is_label(passage.prompt)]
+                prompt = prompt if prompt and is_label(prompt) else None
+                return prompt, [each for each in passages if each.clip or each.gesture or is_label(each.prompt)]
         for text in dict.fromkeys(prompts):
             sentence = self.feelings.read(text).sentence
             if sentence:
                 note(f'"{text[:40]}": {sentence}')
-        return request.prompt, list(request.passages)
+        return prompt, list(passages)
+
+    def directed(self, request: PerformRequest, heard: Heard, note: Callable[[str], None]) -> list[Passage]:
+        """The passages of the directions in a request's words; one that says nothing of a feeling is left out, and note hears of it."""
+        from model_runtime.speech import directed
+        from model_runtime.speech.script import read_script
+
+        found = directed.passages(read_script(request.words), heard.words, heard.content, FPS)
+        readable = self.readable(None, found, lambda sentence: None)[1]
+        kept, left = list[Passage](), list[str]()
+        for passage in found:
+            says = bool(passage.gesture) or (passage in readable and self.feelings.read(passage.prompt).strength > 0)
+            kept.append(passage) if says else left.append(passage.prompt)
+        if left:
+            named = ", ".join(f"[{text[:40]}]" for text in dict.fromkeys(left))
+            note(f"{named} in the words {'says' if len(left) == 1 else 'say'} nothing of a feeling or a sound that Utter understands.")
+        if sentence := directed.told(kept):
+            note(sentence)
+        return kept
 
     def feel(self, subject: str, neutral_voice: str | None = None, speaker_folder: str | None = None) -> dict[str, Any]:
         """The contract.Reading of words, a voice file, a Motion file or exported face actions; of words also {"note": sentence} where
@@ -698,6 +729,20 @@ class Performer:
             sentence = self.feelings.read(subject).sentence
             vector = self.feelings.prompt(subject)
         return {**self.feelings.reading(vector, arousal), **({"note": sentence} if sentence else {})}
+
+
+def split(passages: list[Passage], directed: list[Passage]) -> tuple[list[Passage], list[Passage]]:
+    """(those with gestures, the others) of passages and of those of directions."""
+    every = [*passages, *directed]
+    return [passage for passage in every if passage.gesture], [passage for passage in every if not passage.gesture]
+
+
+def silent(said: tuple[Word, ...], frames: int) -> np.ndarray:
+    """[frames]: 1 where no word is said, 0 where one is."""
+    free = np.ones(frames, np.float32)
+    for word in said:
+        free[max(int(word["start"] * FPS), 0) : int(word["end"] * FPS) + 1] = 0
+    return free
 
 
 def frame_count(samples: int) -> int:

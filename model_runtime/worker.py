@@ -221,6 +221,7 @@ class Worker:
             transcribed=motion.transcribed,
             notes=notes,
             variations=[{"output": str(output), "seed": each.seed} for each, output in zip(motions, outputs)],
+            directed=[passage.to_message() for passage in motion.directed],
             readings=dict(motion.readings),
         )
 

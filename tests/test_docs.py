@@ -302,7 +302,8 @@ def test_events():
 
 def test_fields_of_a_passage():
     meant = {
-        field.name: "" if field.default is dataclasses.MISSING else str(field.default) for field in dataclasses.fields(contract.Passage)
+        field.name: "" if field.default in (dataclasses.MISSING, None) else str(field.default)
+        for field in dataclasses.fields(contract.Passage)
     }
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]*) ?\|", section("docs/formats.md", "Passages"), re.MULTILINE)
     assert dict(rows) == meant

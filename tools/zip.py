@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
@@ -25,6 +26,14 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("addon", "contract", "model_runtime", "blender_assets", "LICENSE", "README.md", "docs")
 NOT_SHIPPED = ("training", "__pycache__", "*.pyc", "pictures")
 ENTRY = '"""Utter: heads that speak and feel."""\nfrom .addon import register, unregister  # noqa: F401\n'
+
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Utter</title><style>
+body {{ max-width: 46em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 sans-serif; }}
+img {{ max-width: 100%; }} pre {{ background: #8882; padding: .6em; overflow: auto; }}
+</style></head><body>
+{}</body></html>
+"""
 
 TORCH = ("cpu", "cu130")  # builds of torch
 # Blender's platform names; the wheel tags that run there; what packaging's markers see there.
@@ -86,6 +95,7 @@ def build(output, platform=None, python=None, torch="cpu", transcriber=True, tra
                 shutil.copytree(source, stage / item, ignore=shutil.ignore_patterns(*NOT_SHIPPED))
             elif source.exists():
                 shutil.copy2(source, stage / item)
+        write_manual(stage / "docs")
         (stage / "__init__.py").write_text(ENTRY, encoding="utf-8")
         manifest = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
         manifest = manifest.replace('name = "Utter"', f'version = "{contract.VERSION}"\nname = "Utter"', 1)
@@ -97,6 +107,15 @@ def build(output, platform=None, python=None, torch="cpu", transcriber=True, tra
             blender_ext("build", "--source-dir", str(stage), "--output-filepath", str(part))
             blender_ext("validate", str(part))
     return output / f"{name}.zip"
+
+
+def write_manual(docs):
+    """Put the manual as a page for any browser, with its pictures, into a folder of docs that has manual.md."""
+    (docs / "pictures").mkdir(exist_ok=True)
+    for picture in (ROOT / "docs" / "pictures").glob("manual_*.jpg"):
+        shutil.copy2(picture, docs / "pictures")
+    text = (docs / "manual.md").read_text(encoding="utf-8")
+    (docs / "manual.html").write_text(PAGE.format(MarkdownIt().render(text)), encoding="utf-8")
 
 
 def with_wheels(manifest, wheels, platform):

@@ -53,18 +53,25 @@ def take_over(head: Any) -> None:
 
 
 def chosen(context: Any) -> Any:
-    """The head that performs: the one that is selected; without one the scene's choice while it is in the scene, or else the only one
-    there; or None."""
-    active = context.view_layer.objects.active
+    """The head that performs: the one that the panel holds on to; else the one that is selected; without one the scene's choice while it
+    is in the scene, or else the only one there; or None."""
+    head, active = context.scene.utter.head, context.view_layer.objects.active
+    there = head is not None and (context.scene.objects.get(head.name) == head or head in context.scene.objects.values())
+    if there and context.scene.utter.pinned:
+        return head
     if active is not None and active.select_get():
         selected = rigs.find(context, others=False)
         if selected is not None and rigs.ready(selected):
             return selected
-    head = context.scene.utter.head
-    if head is not None and (context.scene.objects.get(head.name) == head or head in context.scene.objects.values()):
+    if there:
         return head
     found = rigs.find(context)
     return found if found is not None and rigs.ready(found) else None
+
+
+def locked() -> bool:
+    """Whether a job is at work with what the panels show: until it ends, fields that it uses stay as they are."""
+    return jobs.current is not None and jobs.current.panel in ("perform", "capture")
 
 
 def not_ready(head: Any) -> str:

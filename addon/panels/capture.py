@@ -112,6 +112,7 @@ def play(scene, head, performance):
     except Exception:
         takes.put_back(earlier)
         raise
+    takes.made_anew(head)
     takes.remember(head)
     settings.frames = len(performance)
     scene.frame_end = max(scene.frame_end, settings.start + frames_covering(len(performance) / FPS, fps))
@@ -125,6 +126,7 @@ def hold(scene, head, performance, regions, first, onto):
     frames = bake.hold(
         rig, performance, columns_of(regions), first, sequencer.begins(scene, head), fps=fps, name=f"{head.name} captured", onto=onto
     )
+    takes.made_anew(head)
     takes.remember(head)
     names = " and ".join(filter(None, (", ".join(labels(regions)[:-1]), labels(regions)[-1])))
     when = f"at frame {frames[0]:.0f}" if len(performance) == 1 else f"from frame {frames[0]:.0f} to {frames[1]:.0f}"

@@ -170,6 +170,17 @@ def draw_ways(layout):
     layout.operator("utter.use_selected", icon="EYEDROPPER")
 
 
+class UTTER_OT_open_manual(bpy.types.Operator):
+    bl_idname = "utter.open_manual"
+    bl_label = "Manual"
+    bl_description = "Open the manual: what to do, task by task"
+
+    def execute(self, _context):
+        pages = [paths.ROOT / "docs" / name for name in ("manual.html", "manual.md")]  # the former in the extension alone
+        bpy.ops.wm.path_open(filepath=str(next((page for page in pages if page.is_file()), pages[-1])))
+        return {"FINISHED"}
+
+
 class UTTER_MT_add_head(bpy.types.Menu):
     bl_idname = "UTTER_MT_add_head"
     bl_label = "Another Head"
@@ -183,11 +194,15 @@ class UTTER_PT_head(Panel, bpy.types.Panel):
     bl_idname = "UTTER_PT_head"
     bl_label = "Head"
 
+    def draw_header_preset(self, _context):
+        self.layout.operator("utter.open_manual", text="", icon="HELP", emboss=False)
+
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         if head is not None:
             row = layout.row(align=True)
             row.prop(context.scene.utter, "head", text="")
+            row.prop(context.scene.utter, "pinned", text="", icon="PINNED" if context.scene.utter.pinned else "UNPINNED")
             row.menu("UTTER_MT_add_head", text="", icon="ADD")
             if context.scene.utter.head != head:
                 layout.label(text=f"{head.name} performs", icon="RESTRICT_SELECT_OFF")
@@ -200,4 +215,4 @@ class UTTER_PT_head(Panel, bpy.types.Panel):
         jobs.draw_message(layout, "head", context.region.width)
 
 
-CLASSES = (UTTER_OT_add_head, UTTER_OT_load_head, UTTER_OT_use_selected, UTTER_MT_add_head, UTTER_PT_head)
+CLASSES = (UTTER_OT_add_head, UTTER_OT_load_head, UTTER_OT_use_selected, UTTER_OT_open_manual, UTTER_MT_add_head, UTTER_PT_head)

@@ -13,6 +13,7 @@ from .passages import label
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
 SCRUB = 24  # height of the frame numbers at the top, before the interface's scale
 SIZE = 11  # of the words
+FOOT = 22  # where they stand: above the scroll bar, clear of the Summary row at the top
 
 _handlers: list[tuple[Any, Any]] = []
 
@@ -28,11 +29,14 @@ def draw():
     x_of = lambda frame: region.view2d.view_to_region(frame, 0, clip=False)[0]
     shader = gpu.shader.from_builtin("SMOOTH_COLOR")
     for number, passage in enumerate(settings_of(head).passages):
-        half = min(passage.fade, passage.end - passage.start) / 2  # a fade is centred on the end it belongs to
+        length = passage.end - passage.start
+        comes, goes = (min(frames, length) / 2 for frames in (passage.fade, passage.fade_out))  # a fade is centred on its end
+        if not passage.on:
+            continue
         alpha = (0.06 + 0.12 * passage.strength) * (1.5 if number == settings_of(head).passage else 1.0)
         colour = COLOURS[number % len(COLOURS)]
         corners, colours = [], []
-        for frame, shown in ((passage.start - half, 0), (passage.start + half, 1), (passage.end - half, 1), (passage.end + half, 0)):
+        for frame, shown in ((passage.start - comes, 0), (passage.start + comes, 1), (passage.end - goes, 1), (passage.end + goes, 0)):
             x = x_of(frame)
             corners += [(x, 0, 0), (x, top, 0)]
             colours += [(*colour, alpha * shown)] * 2
@@ -40,8 +44,8 @@ def draw():
         batch_for_shader(shader, "TRI_STRIP", {"pos": corners, "color": colours}).draw(shader)
         left, right = max(x_of(passage.start), 0), min(x_of(passage.end), region.width)
         words = fitting(label(passage), right - left - 8 * scale, scale)
-        if words and top > 40 * scale:  # in the flat timeline they would cover the keys
-            blf.position(0, left + 4 * scale, top - (SIZE + 3) * scale, 0)
+        if words and top > 60 * scale:  # in the flat timeline they would cover the keys
+            blf.position(0, left + 4 * scale, FOOT * scale, 0)
             blf.color(0, *(0.5 + 0.5 * part for part in colour), 0.95)
             blf.draw(0, words)
     gpu.state.blend_set("NONE")

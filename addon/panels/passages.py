@@ -1,4 +1,4 @@
-"""The prompt for the whole, and passages: stretches of the voice with a prompt of their own."""
+"""The prompt for the whole, and passages: stretches of the voice with a prompt of their own, with a clip or with a gesture."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,26 +7,42 @@ from typing import Any
 import bpy
 
 from ..animation import bake
-from ..contract import LAST_FRAME, Passage, UtterError, frame_at, seconds_at
+from ..contract import ACCENT, LAST_FRAME, SOUND_NAMES, Passage, UtterError, frame_at, seconds_at
 from ..work import jobs
 from . import readings
-from .base import HeadPanel, chosen, settings_of
+from .base import HeadPanel, chosen, locked, settings_of
+
+GESTURE_ITEMS = (
+    ("NONE", "None", "The face feels what the prompt says", "BLANK1", 0),
+    *(
+        (name, name.title(), f"A {name}, as if it were heard in the voice", "OUTLINER_OB_SPEAKER", k)
+        for k, name in enumerate(SOUND_NAMES, 1)
+    ),
+    (ACCENT, "Accent", "A word that is stressed: the brows rise, the head nods, the vowel is wider", "SOLO_ON", len(SOUND_NAMES) + 1),
+)
 
 
-def in_seconds(settings, fps, acted):
-    """The passages that have a prompt or a clip, in seconds from the voice's beginning: tuple of contract.Passage. acted: the files of
-    their Actions, as clips.write() gives them."""
+def asks(passage):
+    """Whether a passage asks for anything."""
+    return passage.on and bool(passage.gesture != "NONE" or passage.action or passage.clip or passage.prompt.strip())
+
+
+def in_seconds(settings, fps, acted, directed=True):
+    """The passages that are on and have a prompt, a clip or a gesture, in seconds from the voice's beginning: tuple of contract.Passage.
+    acted: the files of their Actions, as clips.write() gives them. directed: those that directions in the words became among them."""
     return tuple(
         Passage(
             seconds_at(passage.start, fps, settings.start),
             seconds_at(passage.end, fps, settings.start),
-            "" if passage.clip or passage.action else passage.prompt.strip(),
+            "" if passage.gesture != "NONE" or passage.clip or passage.action else passage.prompt.strip(),
             passage.strength,
             seconds_at(passage.fade, fps),
-            acted[passage.action.name_full] if passage.action else clip_of(settings, passage),
+            "" if passage.gesture != "NONE" else acted[passage.action.name_full] if passage.action else clip_of(settings, passage),
+            seconds_at(passage.goes, fps) if passage.goes >= 0 else None,
+            "" if passage.gesture == "NONE" else passage.gesture,
         )
         for passage in settings.passages
-        if passage.action or passage.clip or passage.prompt.strip()
+        if asks(passage) and (directed or not as_directed(passage))
     )
 
 
@@ -40,13 +56,17 @@ def clip_of(settings, passage):
 
 def label(passage):
     """What a passage feels, in a few words; "" for nothing yet."""
+    if passage.gesture != "NONE":
+        return passage.gesture.title()
     if passage.action:
         return passage.action.name
     return bpy.path.basename(passage.clip) if passage.clip else passage.prompt
 
 
 def read_of(settings, passage):
-    """What the reading of a passage is kept under: its Action's name, its clip's path or its prompt."""
+    """What the reading of a passage is kept under: its Action's name, its clip's path or its prompt; "" of a gesture."""
+    if passage.gesture != "NONE":
+        return ""
     if passage.action:
         return f"Action {passage.action.name_full}"
     return bpy.path.abspath(passage.clip, library=settings.id_data.library) if passage.clip else passage.prompt.strip()
@@ -54,18 +74,65 @@ def read_of(settings, passage):
 
 def from_seconds(settings, passages, fps):
     """Replace the passages by contract.Passages, which are in seconds."""
+    settings.passages.clear()
+    add_from_seconds(settings, passages, fps)
+
+
+def add_from_seconds(settings, passages, fps):
+    """Add contract.Passages, which are in seconds; returns what was added."""
     far = LAST_FRAME / fps  # beyond it lies no voice, though numbers do
 
     def frame(seconds, start=0):
         return frame_at(max(-far, min(seconds, far)), fps, start)
 
-    settings.passages.clear()
+    first = len(settings.passages)
     for given in passages:
         passage = settings.passages.add()
         passage.start = frame(given.start, settings.start)
         passage.end = max(frame(given.end, settings.start), passage.start + 1)
         passage.prompt, passage.strength, passage.fade = given.prompt, given.strength, frame(given.fade)
+        passage.goes = -1 if given.fade_out is None else frame(given.fade_out)
+        passage.gesture = given.gesture or "NONE"
         passage.clip = str(Path(given.clip).absolute()) if given.clip else ""
+    return [*settings.passages][first:]
+
+
+def take_directions(settings, given, key, fps):
+    """Put the passages that directions in the words became (contract.Passages) in place of those of earlier words. What the artist changed
+    of these is theirs and stays. key: of the words."""
+    for index in reversed(range(len(settings.passages))):
+        if as_directed(settings.passages[index]):
+            settings.passages.remove(index)
+        else:
+            settings.passages[index].directed = ""
+    for passage in add_from_seconds(settings, given, fps):
+        passage.directed = told(passage)
+    settings.directed = key
+    settings.passage = max(0, min(settings.passage, len(settings.passages) - 1))
+
+
+def as_directed(passage):
+    """Whether a passage is as a direction in the words made it."""
+    return bool(passage.directed) and passage.directed == told(passage)
+
+
+def told(passage):
+    """What a passage asks for but for its times: another one is the artist's."""
+    return f"{passage.prompt}|{passage.gesture}|{passage.strength:.3f}|{passage.on}|{passage.clip}"
+
+
+def beyond(settings, fps):
+    """A sentence for the passages that lie outside the voice, or ""."""
+    if not settings.seconds:
+        return ""
+    first, last = settings.start, last_frame(settings, fps)
+    out = [each for each in settings.passages if asks(each) and (each.start >= last or each.end <= first)]
+    across = [each for each in settings.passages if asks(each) and each not in out and each.end > last + fps / 2]
+    lasts = f"the voice, which lasts from frame {first} to {last}"
+    if out:
+        some = f"The passage {label(out[0])} lies" if len(out) == 1 else f"{len(out)} passages lie"
+        return f"{some} beyond {lasts}."
+    return f"The passage {label(across[0])} goes on after {lasts}." if across else ""
 
 
 def last_frame(settings, fps):
@@ -124,6 +191,50 @@ class UTTER_OT_remove_passage(Edit, bpy.types.Operator):
         settings.passage = max(0, min(settings.passage, len(settings.passages) - 1))
 
 
+class UTTER_OT_duplicate_passage(Edit, bpy.types.Operator):
+    bl_idname = "utter.duplicate_passage"
+    bl_label = "Duplicate Passage"
+    bl_description = "Add a passage like the chosen one, right behind it in time"
+
+    def edit(self, settings, _scene):
+        passage, length = copied(settings), settings.passages[settings.passage].end - settings.passages[settings.passage].start
+        passage.start, passage.end = passage.end, passage.end + length
+        settings.passage += 1
+
+
+class UTTER_OT_split_passage(Edit, bpy.types.Operator):
+    bl_idname = "utter.split_passage"
+    bl_label = "Split Passage at Playhead"
+    bl_description = "Make two passages of the chosen one, which meet at the current frame: each can feel something else"
+
+    @classmethod
+    def poll(cls, context):
+        if not super().poll(context):
+            return False
+        settings = settings_of(chosen(context))
+        passage = settings.passages[settings.passage]
+        inside = passage.start < context.scene.frame_current < passage.end
+        return jobs.allowed(cls, "" if inside else "Move the playhead into the chosen passage first.")
+
+    def edit(self, settings, scene):
+        later = copied(settings)
+        earlier = settings.passages[settings.passage]
+        later.goes = earlier.fade_out
+        earlier.end = later.start = scene.frame_current
+        earlier.goes = later.fade = min(earlier.fade, frame_at(Passage.fade, bake.scene_fps(scene)))  # the two blend into each other
+        settings.passage += 1
+
+
+def copied(settings):
+    """A copy of the chosen passage, behind it in the list."""
+    passage = settings.passages.add()
+    earlier = settings.passages[settings.passage]
+    for field in ("on", "start", "end", "prompt", "clip", "action", "strength", "fade", "goes", "gesture"):
+        setattr(passage, field, getattr(earlier, field))
+    settings.passages.move(len(settings.passages) - 1, settings.passage + 1)
+    return settings.passages[settings.passage + 1]
+
+
 class UTTER_OT_move_passage(Edit, bpy.types.Operator):
     bl_idname = "utter.move_passage"
     bl_label = "Move Passage"
@@ -155,8 +266,12 @@ class UTTER_UL_passages(bpy.types.UIList):
     bl_idname = "UTTER_UL_passages"
 
     def draw_item(self, _context, layout, _settings, passage, _icon, _active, _property, _index=0, _flag=0):
-        split = layout.split(factor=0.7, align=True)
-        icon = "ACTION" if passage.action else "FILE_MOVIE" if passage.clip else "NONE"
+        row = layout.row(align=True)
+        row.prop(passage, "on", text="", emboss=False, icon="CHECKBOX_HLT" if passage.on else "CHECKBOX_DEHLT")
+        split = row.split(factor=0.66, align=True)
+        split.active = passage.on
+        gesture = next(icon for name, _, _, icon, _ in GESTURE_ITEMS if name == passage.gesture)
+        icon = gesture if passage.gesture != "NONE" else "ACTION" if passage.action else "FILE_MOVIE" if passage.clip else "NONE"
         split.label(text=label(passage) or "(no words yet)", icon=icon)
         row = split.row(align=True)
         row.alignment = "RIGHT"
@@ -170,14 +285,14 @@ class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.layout, settings_of(chosen(context))
+        layout.enabled = not locked()
         layout.prop(
             settings, "prompt", text="", icon="OUTLINER_OB_SPEAKER" if not settings.prompt else "TEXT", placeholder="As heard in the voice"
         )
-        column = layout.column(align=True)
-        column.prop(settings, "intensity", slider=True)
-        column.prop(settings, "mouth", slider=True)
-        prompt = settings.prompt.strip()
-        readings.draw(layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
+        row = layout.row(align=True)
+        row.prop(settings, "intensity", slider=True)
+        row.prop(settings, "mouth", slider=True)
+        draw_line(layout, settings, settings.prompt.strip(), "Read as" if settings.prompt.strip() else "Heard:")
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
@@ -187,42 +302,77 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, settings = self.layout, settings_of(chosen(context))
+        layout.enabled = not locked()
         row = layout.row()
         row.template_list("UTTER_UL_passages", "", settings, "passages", settings, "passage", rows=3 if settings.passages else 2)
         column = row.column(align=True)
         column.operator("utter.add_passage", text="", icon="ADD")
         column.operator("utter.remove_passage", text="", icon="REMOVE")
-        if len(settings.passages) > 1:
-            column.separator()
-            column.operator("utter.move_passage", text="", icon="TRIA_UP").step = -1
-            column.operator("utter.move_passage", text="", icon="TRIA_DOWN").step = 1
-        if not 0 <= settings.passage < len(settings.passages):
-            return
-        passage = settings.passages[settings.passage]
-        if not (passage.clip or passage.action):
-            layout.prop(passage, "prompt", text="", icon="TEXT", placeholder="What to feel here, in your own words")
-        if not passage.action:
-            layout.prop(passage, "clip", text="", icon="FILE_MOVIE", placeholder="Or as a film, a Motion or another voice feels")
-        if passage.action or not passage.clip:
-            layout.prop(passage, "action", text="", icon="ACTION")
-        column = layout.column(align=True)
-        for side in ("start", "end"):
-            row = column.row(align=True)
-            row.prop(passage, side)
-            row.operator("utter.set_passage", text="", icon="TIME").side = side
-        column = layout.column(align=True)
-        column.prop(passage, "strength", slider=True)
-        column.prop(passage, "fade")
-        if of := read_of(settings, passage):
-            readings.draw(layout, settings, of, "Read as")
+        column.menu("UTTER_MT_passages", text="", icon="DOWNARROW_HLT")
+        if told := beyond(settings, bake.scene_fps(context.scene)):
+            jobs.draw_text(layout, told, context.region.width, icon="ERROR")
+        if 0 <= settings.passage < len(settings.passages):
+            draw_passage(layout, settings, settings.passages[settings.passage])
+
+
+def draw_passage(layout, settings, passage):
+    """The fields of a passage: what it feels first, of which it has one."""
+    column = layout.column(align=True)
+    felt = passage.gesture == "NONE"
+    if felt and not (passage.clip or passage.action):
+        column.prop(passage, "prompt", text="", icon="TEXT", placeholder="What to feel here, in your own words")
+    if felt and not passage.action and not passage.prompt.strip():
+        column.prop(passage, "clip", text="", icon="FILE_MOVIE", placeholder="Or as a film, a Motion or another voice feels")
+    if felt and not (passage.clip or passage.prompt.strip()):
+        column.prop(passage, "action", text="", icon="ACTION")
+    if not felt or not (passage.clip or passage.action or passage.prompt.strip()):
+        column.prop(passage, "gesture", text="Gesture" if felt else "")
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    for side in ("start", "end"):
+        row.prop(passage, side)
+        row.operator("utter.set_passage", text="", icon="TIME").side = side
+    row = column.row(align=True)
+    row.prop(passage, "fade")
+    row.prop(passage, "fade_out")
+    column.prop(passage, "strength", slider=True)
+    if of := read_of(settings, passage):
+        draw_line(layout, settings, of, "Read as")
+
+
+def draw_line(layout, settings, of, heading):
+    """What was read or heard, in a line; more behind its button."""
+    if told := readings.line(settings, of, heading):
+        row = layout.row()
+        row.active = False
+        row.label(text=told)
+        row.popover("UTTER_PT_readings", text="", icon="INFO")
+
+
+class UTTER_PT_readings(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_readings"
+    bl_label = "Readings"
+    bl_description = "What was read in the words and heard in the voice"
+    bl_options = {"INSTANCED"}  # shown by a button
+
+    def draw(self, context):
+        layout, settings = self.layout, settings_of(chosen(context))
+        prompt = settings.prompt.strip()
+        readings.draw(layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
+        passage = settings.passages[settings.passage] if 0 <= settings.passage < len(settings.passages) else None
+        if passage is not None and (of := read_of(settings, passage)):
+            readings.draw(layout, settings, of, f"{label(passage)}: read as")
 
 
 CLASSES = (
     UTTER_OT_add_passage,
     UTTER_OT_remove_passage,
+    UTTER_OT_duplicate_passage,
+    UTTER_OT_split_passage,
     UTTER_OT_move_passage,
     UTTER_OT_set_passage,
     UTTER_UL_passages,
     UTTER_PT_prompt,
     UTTER_PT_passages,
+    UTTER_PT_readings,
 )

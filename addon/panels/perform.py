@@ -12,10 +12,10 @@ import numpy as np
 from .. import rigs
 from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
-from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, seconds_at
+from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, read_passage, seconds_at
 from ..work import jobs, paths
-from . import clips, identity, passages, readings, scope, sequencer, takes, voice, words
-from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
+from . import clips, identity, passages, readings, record, scope, sequencer, takes, voice, words
+from .base import HeadPanel, Starts, chosen, locked, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -65,15 +65,19 @@ def perform_job(
     if part is not None:
         scope.check_voice(settings)
 
+    script, spoken = words.of(head), voice.path_of(head)
+    directions, plain = words.directions_in(script, spoken)
+    if directions and directions == settings.directed:
+        script = plain  # they are passages by now, as the artist wants them
     folder = jobs.temporary_folder()
     acted = clips.write(folder, head, settings.passages, fps)
     asked = PerformRequest(
         **{
             **{name: getattr(settings, name) for name in options_of(PerformRequest) if OPTIONS[name].panel},
-            "voice": voice.path_of(head),
-            "words": words.of(head),
+            "voice": spoken,
+            "words": script,
             "language": words.language(settings),
-            "passages": passages.in_seconds(settings, fps, acted),
+            "passages": passages.in_seconds(settings, fps, acted, directed=directions == settings.directed),
             "head": rig.head,
             "identity": rig.identity or None,
             "encoder": encoder or paths.encoder(),
@@ -83,7 +87,8 @@ def perform_job(
     )
     asked = dataclasses.replace(asked, output=str(folder / "motion.npz"))
     if variations > 1:
-        asked = dataclasses.replace(asked, variations=variations, seed=asked.seed + 1)
+        asked = dataclasses.replace(asked, variations=variations, seed=takes.unused_seed(settings))
+    made_of = record.of(settings)
     if pins[1].any():
         soft = bake.read_soft(rig, start, pins[1], fps=fps)
         tolerance = np.where(soft, np.array(FULL, np.float32)[: soft.shape[1]] * settings.soft_tolerance, 0)
@@ -108,6 +113,42 @@ def perform_job(
         start, fps, settings = sequencer.begins(scene, head), bake.scene_fps(scene), settings_of(head)
         several, before = len(made) > 1, len(settings.takes)
         names = [f"{head.name} seed {each['seed']}" if several else None for each in made]
+        original = takes.branch(head) if rediffuse and settings.as_take and not several and bake.actions(rig) else None
+        try:
+            put_on(head, rig, performances, names, start, fps)
+        except Exception:
+            if original is not None:
+                takes.undo_branch(head, original)
+            raise
+        takes.made_anew(head)
+        frames = len(performances[0])
+        if rediffuse and not several:
+            span = (start, start + frames / FPS * fps) if part is None else (start + times[0] * fps, start + times[1] * fps)
+            bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
+        words.keep(settings, result.get("words", ()), asked.voice)
+        named = {path: f"Action {name}" for name, path in acted.items()}
+        readings.keep(settings, {named.get(of, of): told for of, told in result.get("readings", {}).items()})
+        if directions != settings.directed:
+            given = [read_passage(passage, number) for number, passage in enumerate(result.get("directed", ()), 1)]
+            passages.take_directions(settings, given, directions, fps)
+        settings.frames = frames
+        takes.remember(head, {**made_of, **record.found(settings), "seed": made[-1]["seed"]})
+        for index, each in enumerate(made[:-1], before):
+            takes.note_made(settings.takes[index], {**made_of, **record.found(settings), "seed": each["seed"]})
+        voice.fit(scene, head, frames / result["fps"])
+        voice.include(scene, settings)
+        outside = filter(None, [passages.beyond(settings, fps)])
+        told = *notes, *told_of_keys, *outside, *sequencer.sentences(scene, head), *obstacles(rig)[:3]
+        result["notes"] = [*result.get("notes", ()), *told]
+        if several:
+            settings.take = min(before, len(settings.takes) - 1)
+            return f"{len(made)} variations are takes now, of the seeds {made[0]['seed']} to {made[-1]['seed']}; choose one under Takes."
+        lasted = f"{frames / result['fps']:.1f} s of voice" if part is None else f"frames {part.first:.0f} to {part.last:.0f} anew"
+        return f"Performed {lasted} in {result['seconds']:.1f} s."
+
+    def put_on(head, rig, performances, names, start, fps):
+        """Put the performances onto the head, by its rig: in place of what it performs, or as takes."""
+        several = len(performances) > 1
         if part is not None:
             renew(head, performances, names, (start + times[0] * fps, start + times[1] * fps), part.columns(), start, fps)
         elif not several and (rediffuse or bake.only_captured(rig)):
@@ -126,24 +167,6 @@ def perform_job(
             except Exception:
                 takes.put_back(earlier)
                 raise
-        takes.remember(head)
-        frames = len(performances[0])
-        if rediffuse and not several:
-            span = (start, start + frames / FPS * fps) if part is None else (start + times[0] * fps, start + times[1] * fps)
-            bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
-        words.keep(settings, result.get("words", ()), asked.voice)
-        named = {path: f"Action {name}" for name, path in acted.items()}
-        readings.keep(settings, {named.get(of, of): told for of, told in result.get("readings", {}).items()})
-        settings.frames = frames
-        voice.fit(scene, head, frames / result["fps"])
-        voice.include(scene, settings)
-        told = *notes, *told_of_keys, *sequencer.sentences(scene, head), *obstacles(rig)[:3]
-        result["notes"] = [*result.get("notes", ()), *told]
-        if several:
-            settings.seed, settings.take = made[-1]["seed"], min(before, len(settings.takes) - 1)
-            return f"{len(made)} variations are takes now, of the seeds {made[0]['seed']} to {made[-1]['seed']}; choose one under Takes."
-        lasted = f"{frames / result['fps']:.1f} s of voice" if part is None else f"frames {part.first:.0f} to {part.last:.0f} anew"
-        return f"Performed {lasted} in {result['seconds']:.1f} s."
 
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)
 
@@ -161,6 +184,7 @@ def renew(head, performances, names, span, columns, start, fps):
             takes.set_aside(head)
             takes.put_back(original)
             bake.twin(rig, name)
+            takes.made_anew(head)
             bake.redo(rig, performance, span, columns, start, fps=fps)
             takes.remember(head)
     except Exception:
@@ -221,6 +245,27 @@ class UTTER_OT_perform(Starts, bpy.types.Operator):
         return perform_job(context.scene, chosen(context))
 
 
+class UTTER_OT_perform_again(takes.OnTakes, Starts, bpy.types.Operator):
+    bl_idname = "utter.perform_again"
+    bl_label = "Perform Again From Here"
+    bl_description = (
+        "Put back all that made the chosen take (voice, words, prompt, passages, quality) and perform it with a seed that no take has: "
+        "a new take, to go on from here"
+    )
+    bl_options = {"REGISTER"}
+
+    def job(self, context):
+        head = chosen(context)
+        settings = settings_of(head)
+        take = settings.takes[settings.take] if 0 <= settings.take < len(settings.takes) else None
+        told = record.read(takes.actions_of(take)) if take is not None else None
+        if told is None:
+            raise UtterError("This take does not say what made it, because an earlier version of Utter made it; press Perform.")
+        record.show(settings, told, takes.actions_of(take))
+        settings.seed = takes.unused_seed(settings)
+        return perform_job(context.scene, head)
+
+
 class UTTER_OT_new_seed(bpy.types.Operator):
     bl_idname = "utter.new_seed"
     bl_label = "New Seed"
@@ -240,23 +285,44 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_perform"
     bl_label = "Performance"
 
+    def draw_header_preset(self, _context):
+        self.layout.popover("UTTER_PT_more", text="", icon="PREFERENCES")
+
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         settings = settings_of(head)
-        column = layout.column()
-        column.use_property_split = True
-        column.use_property_decorate = False
-        for name in SHOWN:
-            row = column.row(align=True)
-            row.active = name != "jaw" or rigs.rig_of(head).jaws
-            row.prop(settings, name, expand=bool(OPTIONS[name].choices))
-            if name == "seed":
-                row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
+        row = layout.split(factor=0.52)
+        row.enabled = not locked()
+        row.row(align=True).prop(settings, "quality", expand=True)
+        seed = row.row(align=True)
+        seed.prop(settings, "seed")
+        seed.operator("utter.new_seed", text="", icon="FILE_REFRESH")
         if not jobs.draw_progress(layout, "perform"):
             row = layout.row()
             row.scale_y = 1.6
             row.operator("utter.perform", icon="PLAY")
+            row = layout.row(align=True)
+            row.operator("utter.rediffuse", text="Re-diffuse Around My Keys", icon="MOD_WAVE")
+            row.prop(settings, "as_take", text="", icon="ADD")
         jobs.draw_message(layout, "perform", context.region.width)
 
 
-CLASSES = (UTTER_OT_perform, UTTER_OT_new_seed, UTTER_PT_perform)
+class UTTER_PT_more(HeadPanel, bpy.types.Panel):
+    bl_idname = "UTTER_PT_more"
+    bl_label = "More"
+    bl_description = "The speaker's own voice, how the jaw is baked"
+    bl_options = {"INSTANCED"}  # shown by a button
+    bl_ui_units_x = 16
+
+    def draw(self, context):
+        layout, head = self.layout, chosen(context)
+        layout.enabled = not locked()
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for name in (name for name in SHOWN if name not in ("quality", "seed")):
+            row = layout.row(align=True)
+            row.active = name != "jaw" or rigs.rig_of(head).jaws
+            row.prop(settings_of(head), name, expand=bool(OPTIONS[name].choices))
+
+
+CLASSES = (UTTER_OT_perform, UTTER_OT_perform_again, UTTER_OT_new_seed, UTTER_PT_perform, UTTER_PT_more)

@@ -183,6 +183,7 @@ class UTTER_OT_why_still(bpy.types.Operator):
 class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_pins"
     bl_label = "Your Keys"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
@@ -213,7 +214,7 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         column.column(align=True).prop(settings, "scope_regions", expand=True)
         column.prop(settings, "scope_change", text="May Change", slider=True)
         row = layout.row(align=True)
-        row.operator("utter.rediffuse", icon="MOD_WAVE")
+        row.operator("utter.rediffuse", text="Re-diffuse Around My Keys", icon="MOD_WAVE")
         row.operator("utter.new_seed", text="", icon="FILE_REFRESH")
         row = layout.row(align=True)
         row.operator("utter.variations", text=f"{settings.variations} More", icon="DUPLICATE")

@@ -1,9 +1,9 @@
-"""What the prompts, clips and the voice felt like when they were last performed, as small bars."""
+"""What the prompts, clips and the voice felt like when they were last performed, in a line and as small bars."""
 
 from ..contract import LABELS
 
 NAMES = (*LABELS, "strength", "arousal", "control")
-LEAST = 0.05  # a share below this is not worth a bar
+LEAST, MUCH = 0.05, 0.3  # a share below these is not worth a bar, a word
 
 
 def keep(settings, given):
@@ -20,6 +20,16 @@ def keep(settings, given):
 def find(settings, of):
     """The reading of a prompt's text or a clip's path ("": of the voice), or None."""
     return next((reading for reading in settings.readings if reading.of == of), None)
+
+
+def line(settings, of, heading):
+    """What was read or heard, in a few words, such as "Read as angry, strength 0.79"; "" where nothing is known."""
+    reading = find(settings, of)
+    if reading is None:
+        return ""
+    shares = sorted(((getattr(reading, name), name) for name in LABELS), reverse=True)
+    named = " and ".join(name for share, name in shares if share >= MUCH) or shares[0][1]
+    return f"{heading} {named}, strength {reading.strength:.2f}" if reading.strength else f"{heading} nothing"
 
 
 def draw(layout, settings, of, heading):

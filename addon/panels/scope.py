@@ -70,7 +70,8 @@ def span(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> tuple
         return scene.frame_preview_start, scene.frame_preview_end
     if settings.scope == "PASSAGE":
         chosen = settings.passages[settings.passage]
-        begin, end = touched(Passage(seconds_at(chosen.start, fps), seconds_at(chosen.end, fps), "", fade=seconds_at(chosen.fade, fps)))
+        start, end, fade, fade_out = (seconds_at(frames, fps) for frames in (chosen.start, chosen.end, chosen.fade, chosen.fade_out))
+        begin, end = touched(Passage(start, end, "", fade=fade, fade_out=fade_out))
         return np.ceil(begin * fps), np.floor(end * fps)
     if settings.scope == "KEYS":
         found = bake.selected(rig)

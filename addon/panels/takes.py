@@ -1,13 +1,15 @@
-"""Takes: the performances made so far; each stays as an Action and can be chosen again."""
+"""Takes: the performances made so far; each stays as an Action, remembers what made it, and can be chosen again."""
 
 import bpy
 
 from .. import compat, rigs
-from ..animation import bake
+from ..animation import bake, finish, tracks
 from ..work import jobs
-from . import sequencer
-from .base import HeadPanel, not_ready, settings_of
+from . import record, sequencer
+from .base import HeadPanel, locked, not_ready, settings_of
 from .base import chosen as chosen_head
+
+REMOVED = "A take goes with its Actions, unless another head has it as well"
 
 
 def animated(head):
@@ -42,15 +44,60 @@ def put_back(taken):
         compat.attach(block, action)
 
 
-def remember(head):
-    """Add the performance that is on the head to its takes, if it is none of them, and choose it."""
+def remember(head, made=None):
+    """Add the performance that is on the head to its takes, if it is none of them, and choose it. made: what made it, as record.of()
+    gives it; None: what the head's settings ask for now."""
     settings, ours = settings_of(head), bake.actions(rigs.rig_of(head))
     forget_removed(settings)
     shown = next((index for index, take in enumerate(settings.takes) if take.keys in ours or take.bones in ours), None)
     if shown is None:
         _point(settings.takes.add(), head)
         shown = len(settings.takes) - 1
+    note_made(settings.takes[shown], made or record.of(settings))
     settings.take = shown
+
+
+def made_anew(head):
+    """The keys on the head were made anew: what they hold is what its take is, and nothing of it is finished yet."""
+    finish.forget(bake.actions(rigs.rig_of(head)))
+    record.show_finish(settings_of(head), [])
+
+
+def note_made(take, made):
+    """Let a take remember what made it, as record.of() gives it."""
+    record.keep(actions_of(take), made)
+    record.place(take.id_data.utter, actions_of(take))
+    take.made, take.face = record.told(made), str(made.get("identity", ""))
+
+
+def branch(head):
+    """Let the head perform a copy of its take, which is changed in its place; returns what undo_branch() needs."""
+    rig = rigs.rig_of(head)
+    if not any(take.keys in bake.actions(rig) or take.bones in bake.actions(rig) for take in settings_of(head).takes):
+        remember(head)
+    own(head)
+    original = [(block, block.animation_data.action) for block in animated(head) if block is not None and block.animation_data]
+    bake.twin(rig, f"{head.name} performance")
+    return [(block, action) for block, action in original if tracks.owned(action)]
+
+
+def undo_branch(head, original):
+    """Let the head perform what it did before branch(); the copy goes."""
+    copies = [action for action in bake.actions(rigs.rig_of(head)) if action not in [action for _, action in original]]
+    put_back(original)
+    for action in copies:
+        bpy.data.actions.remove(action)
+
+
+def unused_seed(settings):
+    """A seed that no take of the head has, and that follows the one in the settings."""
+    seeds = [told.get("seed", 0) for take in settings.takes if (told := record.read(actions_of(take)))]
+    return max([settings.seed, *(seed for seed in seeds if isinstance(seed, int))]) + 1
+
+
+def actions_of(take):
+    """The Actions of a take that are there."""
+    return [action for action in dict.fromkeys((take.keys, take.bones)) if action is not None]
 
 
 def _point(take, head):
@@ -68,6 +115,7 @@ def keep_time(head, begin, fps, was):
     if not bake.in_time(rig, begin, fps):
         own(head)
         bake.move(rigs.rig_of(head), begin, fps, was)
+    record.place(settings_of(head), bake.actions(rigs.rig_of(head)))
 
 
 def forget_removed(settings):
@@ -78,35 +126,66 @@ def forget_removed(settings):
 
 
 def chosen(settings, _context):
-    """The artist chose another take: its Actions move the head."""
-    if 0 <= settings.take < len(settings.takes):
-        take, head = settings.takes[settings.take], settings.id_data
-        if not rigs.ready(head):  # the panel says why
-            return
-        rigs.rig_of(head).separate()
-        set_aside(head)
-        for block, action in zip(animated(head), (take.keys, take.bones)):
-            if block is not None and action is not None:
-                compat.attach(block, action)
-        scene = sequencer.scene_of(head)
-        keep_time(head, sequencer.begins(scene, head), bake.scene_fps(scene), settings.placed)
+    """The artist chose another take: its Actions move the head, and the panel shows what made it."""
+    if not 0 <= settings.take < len(settings.takes) or not rigs.ready(settings.id_data):  # the panel says why
+        return
+    take, head = settings.takes[settings.take], settings.id_data
+    if set(actions_of(take)) == set(bake.actions(rigs.rig_of(head))):
+        return
+    rigs.rig_of(head).separate()
+    set_aside(head)
+    for block, action in zip(animated(head), (take.keys, take.bones)):
+        if block is not None and action is not None:
+            compat.attach(block, action)
+    if told := record.read(actions_of(take)):
+        record.show(settings, told, actions_of(take))
+    record.show_finish(settings, actions_of(take))
+    scene = sequencer.scene_of(head)
+    keep_time(head, sequencer.begins(scene, head), bake.scene_fps(scene), settings.placed)
 
 
-class UTTER_OT_remove_take(bpy.types.Operator):
-    bl_idname = "utter.remove_take"
-    bl_label = "Remove Take"
-    bl_description = "Remove the chosen take and its Action"
+def another_face(settings):
+    """Whether the take that is chosen was made for other sliders than the head has."""
+    face = settings.takes[settings.take].face if 0 <= settings.take < len(settings.takes) else ""
+    return bool(face) and face != record.face(settings)
+
+
+def remove(settings, indices):
+    """Remove those takes, and their Actions where nobody else has them."""
+    gone = {action for index in indices for action in actions_of(settings.takes[index])}
+    for index in sorted(indices, reverse=True):
+        settings.takes.remove(index)
+    for action in gone:
+        if not action.users:
+            bpy.data.actions.remove(action)
+    forget_removed(settings)
+
+
+class OnTakes:
+    """An operator on the takes of the chosen head."""
+
     bl_options = {"REGISTER", "UNDO"}
+    least = 1  # as many takes must be there
 
     @classmethod
     def poll(cls, context):
         head = chosen_head(context)
         why = not_ready(head) if head is not None else ""
-        taken = head and 0 <= settings_of(head).take < len(settings_of(head).takes)
-        return jobs.allowed(cls, jobs.busy() or why or ("" if taken else "There is no take."))
+        count = len(settings_of(head).takes) if head is not None and not why else 0
+        lacking = "There is no take." if not count else "There is no other take." if count < cls.least else ""
+        return jobs.allowed(cls, jobs.busy() or why or lacking)
+
+
+class UTTER_OT_remove_take(OnTakes, bpy.types.Operator):
+    bl_idname = "utter.remove_take"
+    bl_label = "Remove Take"
+    bl_description = "Remove the chosen take and its Action"
 
     def execute(self, context):
         settings = settings_of(chosen_head(context))
+        if not 0 <= settings.take < len(settings.takes):
+            self.report({"ERROR"}, "Choose a take first.")
+            return {"CANCELLED"}
         own(settings.id_data)
         take = settings.takes[settings.take]
         bake.clear(rigs.rig_of(settings.id_data))
@@ -120,31 +199,93 @@ class UTTER_OT_remove_take(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class UTTER_OT_clean_takes(OnTakes, bpy.types.Operator):
+    bl_idname = "utter.clean_takes"
+    bl_label = "Remove Unused Takes"
+    bl_description = f"Remove every take that has no star and is not the present one. {REMOVED}"
+    least = 2
+
+    def execute(self, context):
+        settings = settings_of(chosen_head(context))
+        ours = bake.actions(rigs.rig_of(settings.id_data))
+        present = [index for index, take in enumerate(settings.takes) if take.keys in ours or take.bones in ours] or [settings.take]
+        unused = [index for index, take in enumerate(settings.takes) if not take.star and index not in present]
+        kept = settings.takes[present[0]].keys if present[0] < len(settings.takes) else None
+        remove(settings, unused)
+        settings.take = next((index for index, take in enumerate(settings.takes) if take.keys == kept), 0)
+        stars = sum(take.star for take in settings.takes)
+        starred = f"; {stars} with a star {'stay' if stars > 1 else 'stays'}" if stars else ""
+        self.report({"INFO"}, f"{len(unused)} {'take' if len(unused) == 1 else 'takes'} removed{starred}.")
+        return {"FINISHED"} if unused else {"CANCELLED"}
+
+
+class Steps(OnTakes):
+    """An operator that chooses a take beside the present one."""
+
+    least = 2
+    step = 1
+
+    def execute(self, context):
+        settings = settings_of(chosen_head(context))
+        settings.take = (settings.take + self.step) % len(settings.takes)
+        return {"FINISHED"}
+
+
+class UTTER_OT_next_take(Steps, bpy.types.Operator):
+    bl_idname = "utter.next_take"
+    bl_label = "Next Take"
+    bl_description = "Choose the next take; after the last one comes the first"
+
+
+class UTTER_OT_previous_take(Steps, bpy.types.Operator):
+    bl_idname = "utter.previous_take"
+    bl_label = "Previous Take"
+    bl_description = "Choose the previous take; before the first one comes the last"
+    step = -1
+
+
 class UTTER_UL_takes(bpy.types.UIList):
     bl_idname = "UTTER_UL_takes"
 
     def draw_item(self, _context, layout, _settings, take, _icon, _active, _property, _index=0, _flag=0):
+        row = layout.row(align=True)
+        row.prop(take, "star", text="", emboss=False, icon="SOLO_ON" if take.star else "SOLO_OFF")
         action = take.keys or take.bones
         if action is None:
-            layout.label(text="(removed)", icon="GHOST_DISABLED")
+            row.label(text="(removed)", icon="GHOST_DISABLED")
         else:
-            layout.prop(action, "name", text="", emboss=False, icon="ACTION")
+            row.prop(action, "name", text="", emboss=False)
+        if take.note:
+            row.label(text="", icon="TEXT")
 
 
 class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_takes"
     bl_label = "Takes"
-    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context):
         return super().poll(context) and len(settings_of(chosen_head(context)).takes) > 0
 
     def draw(self, context):
-        settings = settings_of(chosen_head(context))
-        row = self.layout.row()
-        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=2)
-        row.operator("utter.remove_take", text="", icon="REMOVE")
+        layout, settings = self.layout, settings_of(chosen_head(context))
+        layout.enabled = not locked()
+        row = layout.row()
+        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=3)
+        column = row.column(align=True)
+        column.operator("utter.previous_take", text="", icon="TRIA_UP")
+        column.operator("utter.next_take", text="", icon="TRIA_DOWN")
+        column.operator("utter.remove_take", text="", icon="REMOVE")
+        column.operator("utter.clean_takes", text="", icon="BRUSH_DATA")
+        if not 0 <= settings.take < len(settings.takes):
+            return
+        take = settings.takes[settings.take]
+        layout.prop(take, "note", text="", icon="TEXT", placeholder="A note on this take")
+        if take.made:
+            jobs.draw_text(layout, take.made, context.region.width, "INFO")
+        if another_face(settings):
+            layout.label(text="Made for another identity", icon="ERROR")
+        layout.operator("utter.perform_again", icon="LOOP_BACK")
 
 
-CLASSES = (UTTER_OT_remove_take, UTTER_UL_takes, UTTER_PT_takes)
+CLASSES = (UTTER_OT_remove_take, UTTER_OT_clean_takes, UTTER_OT_next_take, UTTER_OT_previous_take, UTTER_UL_takes, UTTER_PT_takes)

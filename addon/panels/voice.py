@@ -10,7 +10,7 @@ from ..animation import bake
 from ..contract import FPS, SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
 from . import sequencer, takes, words
-from .base import HeadPanel, chosen, file_of, settings_of
+from .base import HeadPanel, chosen, file_of, locked, settings_of
 
 
 def path_of(head):
@@ -79,6 +79,7 @@ def follow(scene, head):
         for passage in settings.passages:
             passage.start, passage.end = (round(place + (frame - was) * scale) for frame in (passage.start, passage.end))
             passage.fade = round(passage.fade * scale)
+            passage.goes = round(passage.goes * scale) if passage.goes >= 0 else -1
         words.move_markers(scene, head)
     if settings.start != place:
         settings.start = place
@@ -187,6 +188,7 @@ class UTTER_PT_voice(HeadPanel, bpy.types.Panel):
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         settings = settings_of(head)
+        layout.enabled = not locked()
         row = layout.row(align=True)
         row.alert = bool(settings.refusal)
         row.scale_y = 1.0 if settings.voice else 1.4

@@ -4,6 +4,7 @@ The words that a performance found are a list with their times. What the artist 
 what the next performance takes the voice to say.
 """
 
+import hashlib
 import re
 import zlib
 from pathlib import Path
@@ -13,10 +14,25 @@ from bpy_extras.io_utils import ImportHelper
 
 from .. import compat
 from ..animation import bake
-from ..contract import LANGUAGES, SOUND_SUFFIXES, WORDS_SUFFIXES, UtterError, Word, check_words_file, frame_at, is_file, names_file, to_srt
+from ..contract import (
+    LANGUAGES,
+    SOUND_SUFFIXES,
+    WORDS_SUFFIXES,
+    UtterError,
+    Word,
+    check_directions,
+    check_words_file,
+    frame_at,
+    has_directions,
+    is_file,
+    names_file,
+    read_text,
+    to_srt,
+    without_directions,
+)
 from ..work import jobs
 from . import sequencer
-from .base import HeadPanel, chosen, settings_of
+from .base import HeadPanel, chosen, locked, settings_of
 
 # A .blend keeps an item's number: it must not change when another language comes between.
 ITEMS = (
@@ -56,6 +72,18 @@ def of(head):
         check_words_file(path)
         return str(Path(path).absolute())
     return given or None
+
+
+def directions_in(said, voice):
+    """(a key of words with directions, or "" where there are none; the words without them). said: as of() gives it; voice: its path.
+    UtterError where a direction cannot be read."""
+    if not said:
+        return "", said
+    text = read_text(said) if names_file(said) else said
+    if not has_directions(text):
+        return "", said
+    check_directions(text)
+    return hashlib.sha256(f"{voice}\n{text}".encode("utf-8", "replace")).hexdigest()[:16], without_directions(text)
 
 
 def changed(settings):
@@ -269,10 +297,12 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_words"
     bl_label = "Words"
     bl_parent_id = "UTTER_PT_voice"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
         settings = settings_of(head)
+        layout.enabled = not locked()
         row = layout.row(align=True)
         row.prop(settings, "words", text="", icon="TEXT", placeholder="What is said, if written down")
         row.operator("utter.choose_words", text="", icon="FILE_FOLDER")

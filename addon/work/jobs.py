@@ -20,6 +20,7 @@ from . import client, log, paths
 
 COMMAND = ("-m", "model_runtime", "worker")
 INTERVAL = 0.05  # seconds between two looks into the queue
+KNOWN, SOON = 0.3, 2.0  # fraction of a job, and seconds, from which on it tells how long the rest takes
 
 current: "Job | None" = None  # the running one
 worker: client.Worker | None = None  # made with the first job
@@ -36,6 +37,7 @@ class Job:
     def __init__(self, label: str, panel: str, kind: str, asked: Request, apply: Callable[[Any], str | None], folder: Path) -> None:
         self.label, self.panel, self.kind, self.asked, self.apply, self.folder = label, panel, kind, asked, apply, folder
         self.id, self.stage, self.fraction, self.error = "", "Starting", 0.0, ""
+        self.began = 0.0  # by time.monotonic
         self.notes: tuple[str, ...] = ()
 
 
@@ -133,7 +135,8 @@ def draw_progress(layout: bpy.types.UILayout, panel: str) -> bool:
         return False
     row = layout.row(align=True)
     row.scale_y = 1.5
-    row.progress(factor=current.fraction, type="BAR", text=f"{current.stage}  {current.fraction:.0%}")
+    told = f"{current.stage}  {current.fraction:.0%}"
+    row.progress(factor=current.fraction, type="BAR", text=", ".join(filter(None, (told, left(current)))))
     row.operator("utter.cancel", text="", icon="CANCEL")
     return True
 
@@ -189,7 +192,17 @@ def start(job: Job) -> None:
     except Exception:
         shutil.rmtree(job.folder, ignore_errors=True)
         raise
+    job.began = time.monotonic()
     current = job
+
+
+def left(job: Job) -> str:
+    """How long a job will take from now on, if it goes on as it did: "12 s left"; "" as long as nobody can tell."""
+    passed = time.monotonic() - job.began
+    if job.fraction < KNOWN or passed < SOON:
+        return ""
+    seconds = passed * (1 - job.fraction) / job.fraction
+    return f"{seconds / 60:.0f} min left" if seconds >= 90 else f"{max(seconds, 1):.0f} s left"
 
 
 def _tick() -> float | None:

@@ -5,7 +5,7 @@ import contextlib
 import bpy
 
 from ..contract import DEVICES, OPTIONS
-from . import jobs, paths
+from . import jobs, paths, shortcuts
 
 
 class Preferences(bpy.types.AddonPreferences):
@@ -24,7 +24,7 @@ class Preferences(bpy.types.AddonPreferences):
         name="Device", description="What the worker computes on", items=tuple((name, *told) for name, told in DEVICES.items())
     )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "python")
@@ -40,6 +40,7 @@ class Preferences(bpy.types.AddonPreferences):
         row.operator("utter.restart_worker")
         row.operator("wm.path_open", text="Open Folder").filepath = str(paths.folder())
         row.operator("utter.clear_cache")
+        shortcuts.draw(layout, context)
 
 
 class UTTER_OT_clear_cache(bpy.types.Operator):

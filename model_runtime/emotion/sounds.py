@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from contract import FPS
+from contract import FPS, SOUND_NAMES, Passage
 from model_runtime.emotion.hearing import SOUNDS
 from model_runtime.emotion.labels import LABELS, POINT, feeling
+from model_runtime.emotion.timeline import passage_weight
 from model_runtime.speech import content as layout
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES
 
@@ -39,7 +40,7 @@ GESTURES = {
     "scream": Gesture({"afraid": 0.8, "surprised": 0.2}, 1.0, "AA", "AA", 4.0, 1.0, 0.5),
     "groan": Gesture({"sad": 0.4, "angry": 0.3, "disgusted": 0.3}, 0.7, "UH", "UH", 0.8, 0.0, 0.5),
 }
-assert tuple(GESTURES) == SOUNDS[1:]
+assert tuple(GESTURES) == SOUNDS[1:] == tuple(SOUND_NAMES)
 
 
 def felt(base, sounds, feelings, mouth=0.0):
@@ -50,6 +51,24 @@ def felt(base, sounds, feelings, mouth=0.0):
         return base
     points = np.stack([row(gesture, feelings, min(1.0, 1.0 + mouth)) for gesture in GESTURES.values()])
     return ((1 - how) * base + sounds @ points).astype(np.float32)
+
+
+def asked(gestures: list[Passage], frames: int) -> np.ndarray:
+    """Passages with gestures -> [frames, 6]: how much of each sound that is no word they ask for."""
+    found = np.zeros((frames, len(GESTURES)), np.float32)
+    for passage in gestures:
+        if passage.gesture in GESTURES:
+            column = found[:, list(GESTURES).index(passage.gesture)]
+            np.maximum(column, passage.strength * passage_weight(frames, FPS, passage.start, passage.end, *passage.fades), out=column)
+    return joined(np.zeros_like(found), found)
+
+
+def joined(heard, wanted):
+    """The larger of two [T, 6], all six together 1 at most."""
+    if not wanted.any():
+        return heard
+    both = np.maximum(heard, wanted)
+    return both / np.maximum(both.sum(1, keepdims=True), 1)
 
 
 def row(gesture, feelings, mouth):

@@ -5,12 +5,13 @@ import numpy as np
 from model_runtime.emotion.labels import CONTROL, MOUTH, POINT
 
 
-def passage_weight(T, fps, start, end, fade):
-    """-> [T] 0..1: how much a passage counts at each frame. Raised cosines of `fade` seconds centred on its two ends."""
+def passage_weight(T, fps, start, end, fade, fade_out=None):
+    """-> [T] 0..1: how much a passage counts at each frame. Raised cosines of `fade` seconds centred on its two ends; of fade_out on the
+    latter, if that is another."""
     time = np.arange(T) / fps
-    half = max(fade, 1e-6) / 2
-    rise = np.clip((time - start + half) / (2 * half), 0, 1)
-    fall = np.clip((end + half - time) / (2 * half), 0, 1)
+    comes, goes = (max(each, 1e-6) / 2 for each in (fade, fade if fade_out is None else fade_out))
+    rise = np.clip((time - start + comes) / (2 * comes), 0, 1)
+    fall = np.clip((end + goes - time) / (2 * goes), 0, 1)
     ease = lambda x: (1 - np.cos(np.pi * x)) / 2
     return (ease(rise) * ease(fall)).astype(np.float32)
 
@@ -25,7 +26,7 @@ def compose(T, fps, base, strength, passages, feelings, clips=None, mouth=0.0):
     Returns (Feeling [T, 130], prompted [T] 0..1).
     """
     base = scaled(np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])), strength)
-    weights = [passage_weight(T, fps, passage.start, passage.end, passage.fade) for passage in passages]
+    weights = [passage_weight(T, fps, passage.start, passage.end, *passage.fades) for passage in passages]
     felt = lambda passage: clips[passage.clip] if passage.clip else feelings.prompt(passage.prompt)
     wanted = [scaled(felt(passage), passage.strength * strength) for passage in passages]
     for given in (base, *wanted):

@@ -8,28 +8,36 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import UNSPOKEN, NotInstalled, UtterError, check_words_file, even, language_name, names_file, plain, read_text, whisper_code
+from contract import (
+    UNSPOKEN,
+    Direction,
+    NotInstalled,
+    UtterError,
+    check_words_file,
+    even,
+    language_name,
+    names_file,
+    plain,
+    read_directions,
+    read_subtitles,
+    read_text,
+    whisper_code,
+)
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 
 SLACK = 0.5  # seconds that a cue may begin too late, or end too early
-_TIME = r"([-−]?)\s*(?:(\d+)\s*:\s*)?(\d{1,2})\s*:\s*(\d{1,2})(?:\s*[.,]\s*(\d{1,3})\d*)?"
-TIMES = re.compile(
-    rf"^\s*{_TIME}\s*(?:-{{1,3}}>|[–—]>|[→⟶⇒])\s*{_TIME}(?![\d:])"
-)  # SubRip and WebVTT, and what tools and hands make of them
 SUBTITLES = (".srt", ".vtt")  # files that must hold times; in others numbers are words
-BLOCK = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")  # of WebVTT, up to the next blank line
-STYLED = re.compile(r"\{\\[^}]*\}")  # {\an8}
-TAG = re.compile(r"</?[A-Za-z][^<>]*>|</>|<[\d:.]+>")  # <i>, <v Anna>, <00:01.500>
 
 
 @dataclass(frozen=True)
 class Cue:
-    """Words, and start and end of when they are said, in seconds; both None: somewhere in the voice."""
+    """Words, and start and end of when they are said, in seconds; both None: somewhere in the voice. directions: among the words."""
 
     text: str
     start: float | None = None
     end: float | None = None
+    directions: tuple[Direction, ...] = ()
 
 
 def read_script(source):
@@ -42,77 +50,18 @@ def read_script(source):
         path = Path(str(source).strip() if isinstance(source, str) else source)
         check_words_file(source)
         text = read_text(path, f"The file of words {source} does not exist.")
-    lines = text.removeprefix("\ufeff").split("\n")
-    vtt = lines[0].split()[:1] == ["WEBVTT"]
-    if not vtt and not any(map(TIMES.match, lines)):
-        if path and path.suffix.lower() in SUBTITLES and any(map(re.compile(r"\d\s*[:：]\s*\d").search, lines)):
+    cues = read_subtitles(text)
+    if cues is None:
+        if path and path.suffix.lower() in SUBTITLES and re.search(r"\d\s*[:：]\s*\d", text):
             raise UtterError(f"{path.name} holds no times as subtitles have them (00:00:01,000 --> 00:00:02,500); save it as .srt again.")
-        return [Cue(" ".join(plain(text).split()))]
-    cues = [(*times, spoken(said)) for times, said in cues_of(lines, vtt)] or [(None, None, "")]
-    return [Cue(text, start, end) for start, end, text in sorted(cues, key=lambda cue: cue[:2])]
+        return [directed(" ".join(plain(text).split()))]
+    return [directed(said, start, end) for start, end, said in cues] or [Cue("")]
 
 
-def cues_of(lines, vtt):
-    """[((start, end), lines that are said)] of subtitles. A cue lasts until the next line of times, whatever blank lines lie between."""
-    at = [k for k, line in enumerate(lines) if TIMES.match(line)]
-    if vtt:
-        lines = without_blocks(lines)
-    before = [line.strip() for line in lines[: at[0]] if line.strip()] if at else []
-    count = int(before[-1]) if before and before[-1].isdecimal() else None  # the number of the cue; None: they have none
-    found = []
-    for begin, end in zip(at, [*at[1:], len(lines)]):
-        said = lines[begin + 1 : end]
-        if end < len(lines):
-            count = drop_name(said, vtt, count)
-        found.append((times_of(lines[begin]), said))
-    return found
-
-
-def drop_name(said, vtt, count):
-    """Take from the end of a cue's lines the number or the name of the next cue; -> its number. count: that of this cue, or None."""
-    beside = bool(said) and bool(said[-1].strip())  # nothing between it and the line of times
-    while said and not said[-1].strip():
-        said.pop()
-    last = said[-1].strip() if said else ""
-    alone = len(said) > 1 and not said[-2].strip()  # a blank line before it: it is not a line of what is said
-    if count is None:
-        if beside and alone:
-            said.pop()
-    elif last.isdecimal() and (beside or int(last) == count + 1):
-        said.pop()
-        return int(last)
-    elif vtt and beside and alone:
-        said.pop()
-    return None if count is None else count + 1
-
-
-def without_blocks(lines):
-    """The lines of a WebVTT file, those of notes and styles empty."""
-    found, inside, blank = [], False, False
-    for line in lines:
-        inside = bool(line.strip()) and not TIMES.match(line) and (inside or (blank and bool(BLOCK.match(line))))
-        blank = not line.strip()
-        found.append("" if inside else line)
-    return found
-
-
-def times_of(line):
-    """(start, end) in seconds of a line of times, from the voice's beginning on."""
-    parts = TIMES.match(line).groups()
-    start, end = seconds(*parts[:5]), seconds(*parts[5:])
-    return start, max(start, end)
-
-
-def spoken(lines):
-    """What is said in the lines of a cue: no tags, and the letters that entities mean."""
-    text = re.sub(r"<br\s*/?>|\\[Nnh]", " ", "\n".join(lines))
-    return " ".join(plain(TAG.sub("", STYLED.sub("", text))).split())
-
-
-def seconds(minus, hours, minutes, whole, thousandths):
-    if minus:
-        return 0.0
-    return 3600 * int(hours or 0) + 60 * int(minutes) + int(whole) + int((thousandths or "0").ljust(3, "0")) / 1000
+def directed(text, start=None, end=None):
+    """The Cue of a text with directions."""
+    spoken, directions = read_directions(text)
+    return Cue(spoken, start, end, directions)
 
 
 @dataclass(frozen=True)

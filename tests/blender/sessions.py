@@ -20,7 +20,7 @@ from addon import compat, rigs
 from addon.animation import bake, tracks
 from addon.contract import SLIDERS, UtterError
 from addon.panels import head as heads_room
-from addon.panels import identity, sequencer
+from addon.panels import identity, record, sequencer, takes
 from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
 from addon.rigs.base import armature, neutral
@@ -164,7 +164,8 @@ class Session:
         if keys[name].id_data.animation_data and keys[name].id_data.animation_data.action:
             keys[name].value = self.random.uniform(0, 0.5)
             keys[name].keyframe_insert("value", frame=head.utter.start + self.random.randrange(60))
-        self.tried(bpy.ops.utter.rediffuse)
+        if self.tried(bpy.ops.utter.rediffuse) and head.utter.as_take:
+            self.note(head)["takes"] = takes_of(head)
 
     def do_clear(self):
         head = self.pick()
@@ -174,7 +175,53 @@ class Session:
     def do_choose_take(self):
         head = self.pick()
         if len(head.utter.takes):
-            head.utter.take = self.random.randrange(len(head.utter.takes))
+            self.chose(head, lambda: setattr(head.utter, "take", self.random.randrange(len(head.utter.takes))))
+
+    def do_step_take(self):
+        head = self.pick()
+        self.chose(head, lambda: self.tried(self.random.choice((bpy.ops.utter.next_take, bpy.ops.utter.previous_take))))
+
+    def chose(self, head, choose):
+        """The panel then shows what made the take, unless it was the present one."""
+        before = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else None
+        choose()
+        if before is None or before == bake.actions(rigs.rig_of(head)):
+            return
+        take, note = head.utter.takes[head.utter.take], self.note(head)
+        made = record.read(takes.actions_of(take))
+        if note["settings"]["voice"] != made["voice"]:
+            note["settings"]["start"] = takes.actions_of(take)[0][record.PLACED]
+        note["settings"].update({name: made[name] for name in ("voice", "prompt", "seed", "quality")})
+        note["passages"] = [passage["prompt"] for passage in made["passages"]]
+
+    def do_star_and_clean(self):
+        head = self.pick()
+        if len(head.utter.takes):
+            self.random.choice(head.utter.takes).star = True
+        present = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else []
+        starred = [take.keys for take in head.utter.takes if take.star and take.keys]
+        if self.tried(bpy.ops.utter.clean_takes):
+            assert bake.actions(rigs.rig_of(head)) == present and set(starred) <= {take.keys for take in head.utter.takes}
+            self.note(head)["takes"] = takes_of(head)
+
+    def do_finish(self):
+        """A slider, back and forth: what was there is there again, to the bit."""
+        head = self.pick()
+        if not rigs.ready(head) or not bake.actions(rigs.rig_of(head)):
+            return
+        slider, value = self.random.choice(
+            (("strength", 0.5), ("mouth", 1.5), ("brows", 0.0), ("smoothing", 0.7), ("timing", 4), ("lips", 0.5))
+        )
+        keys = lambda: [tracks.read(curve)["co"] for track in rigs.rig_of(head).tracks() if (curve := tracks.find(track))]
+        was, before = getattr(head.utter.finish, slider), keys()
+        setattr(head.utter.finish, slider, value)
+        if self.random.random() < 0.5:
+            setattr(head.utter.finish, slider, was)
+            assert len(before) == len(keys()) and max(np.abs(one - other).max() for one, other in zip(before, keys())) < 1e-6
+
+    def do_new_take(self):
+        head = self.pick()
+        head.utter.as_take = not head.utter.as_take
 
     def do_rename_head(self):
         head = self.pick()

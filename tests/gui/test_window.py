@@ -43,4 +43,7 @@ def test_perform_in_a_window(version):
     assert facts["actions_after_redo"] == facts["actions_after_cancel"] > 0
     assert facts["cancel_message"] == "Cancelled; nothing was changed."
     assert facts["pins"] == ["BREAKDOWN"]
+    before, less, half, after = facts["finished"]
+    assert before == after > less > half, "a slider of Finish, and back"
+    assert facts["made"] and all("pie.flac" in made for made in facts["made"])
     assert len(list(out.glob("*.png"))) == 10

@@ -167,6 +167,24 @@ def rediffused():
     return idle() and jobs().Message.text.startswith("Performed")
 
 
+def finish():
+    """Halve the jaw by a slider, twice as in a drag, and put it back."""
+    scene, shown = bpy.context.scene, []
+    for value in (1.0, 0.7, 0.5, 1.0):
+        settings().finish.jaw = value
+        scene.frame_set(scene.frame_current)
+        shown.append(max(curve_of_jaw()))
+    facts["finished"] = shown
+    facts["made"] = [take.made for take in settings().takes]
+
+
+def curve_of_jaw():
+    """The values of our keys on the jaw."""
+    action = bpy.context.scene.utter.head.data.shape_keys.animation_data.action
+    (curve,) = [c for c in curves_of(action) if c.data_path == 'key_blocks["jaw_x"].value']
+    return [key.co[1] for key in curve.keyframe_points if key.co[1] != facts["pinned"]]
+
+
 def soften():
     bpy.ops.utter.soften()
     pins = [key.type for action in actions() for curve in curves_of(action) for key in curve.keyframe_points if key.type != "GENERATED"]
@@ -237,6 +255,7 @@ guikit.play(
         press("rediffuse"),
         guikit.wait_for(rediffused, 240),
         guikit.shot("7_rediffused"),
+        finish,
         soften,
         press("rediffuse"),
         guikit.wait_for(rediffused, 240),

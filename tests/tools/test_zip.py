@@ -1,6 +1,7 @@
 """Which wheels go into the extension's zip: a walk through made-up wheels, which pip finds in a folder."""
 
 import os
+import re
 import shutil
 import zipfile
 
@@ -157,3 +158,12 @@ def test_a_zip_says_its_size_and_its_biggest_wheels(tmp_path):
         archive.writestr("utter/wheels/small-1.0-py3-none-any.whl", bytes(500_000))
         archive.writestr("utter/wheels/big-1.0-py3-none-any.whl", bytes(2_500_000))
     assert zip_tool.told(tmp_path / "a.zip") == "6.0 MB, 2 wheels: big 2.5 MB, small 0.5 MB"
+
+
+def test_the_manual_is_a_page_with_its_pictures(tmp_path):
+    shutil.copy2(zip_tool.ROOT / "docs" / "manual.md", tmp_path)
+    zip_tool.write_manual(tmp_path)
+    page = (tmp_path / "manual.html").read_text(encoding="utf-8")
+    named = re.findall(r'<img src="(pictures/[^"]+)"', page)
+    assert "<h1>Manual</h1>" in page and named and all((tmp_path / name).is_file() for name in named)
+    assert all((tmp_path / name).stat().st_size < 120_000 for name in named)
