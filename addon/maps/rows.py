@@ -1,0 +1,157 @@
+"""A rig map: for each target (a shape key, by its name) a sparse row over the columns of a performance.
+
+A target's value is clip(offset + gain * sum(weight * source), low, high): all of them are one matrix product. Read backwards, values of
+targets give the movements that they mean, as far as the rows tell.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..contract import ACTIONS, CHANNEL_NAMES, FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
+
+FORMAT = "utter rig map 1"
+SOURCES = {name: column for column, name in enumerate((*CHANNEL_NAMES, *ACTIONS))}  # column in a performance [T, 117]
+STEPS = 300  # of the descent that reads rows backwards
+HELD = 100.0  # so much more does a held target count than one that is not
+
+
+class Row(NamedTuple):
+    """One target. sources: {name of a column: weight}. limits: (low, high), or None for the slider's own. confidence: 0 to 1, how sure
+    the row is right. why: what it rests on ("name", "shape", "artist"), or what is doubtful about it, a few words for a panel."""
+
+    target: str
+    sources: dict[str, float]
+    gain: float = 1.0
+    offset: float = 0.0
+    limits: tuple[float, float] | None = (0.0, 1.0)
+    enabled: bool = True
+    confidence: float = 1.0
+    why: str = "name"
+
+
+class Map(NamedTuple):
+    """kind: what was recognised, for people. rows: one for each target. lips: (upper, lower) vertex of the main mesh that touch at rest, or
+    (). gaps: {target: how far it parts these in full, in the mesh's units}, {} if not measured. closes: which gap of ours counts as
+    shut is told by `shut` alone."""
+
+    kind: str
+    rows: tuple[Row, ...]
+    lips: tuple[int, ...] = ()
+
+    def on(self) -> list[Row]:
+        """The rows that are enabled and read anything."""
+        return [row for row in self.rows if row.enabled and row.sources]
+
+
+def matrix(rows: Sequence[Row]) -> np.ndarray:
+    """[K, 117]: weights with their gains."""
+    weights = np.zeros((len(rows), PERFORMANCE))
+    for index, row in enumerate(rows):
+        for name, weight in row.sources.items():
+            weights[index, SOURCES[name]] = row.gain * weight
+    return weights
+
+
+def solve(rows: Sequence[Row], samples: np.ndarray) -> np.ndarray:
+    """Values of the targets [N, K] in a performance at scene frames [N, 117], within the rows' limits."""
+    values = samples @ matrix(rows).T + [row.offset for row in rows]
+    low, high = np.array([row.limits or (-np.inf, np.inf) for row in rows]).reshape(-1, 2).T
+    return np.clip(values, low, high)
+
+
+def recover(rows: Sequence[Row], values: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:
+    """The performance [N, 117] that values of targets [N, K] mean: of those within the sources' limits the one that comes nearest, 0 where
+    no row reads. held bool [N, K]: which targets count most.
+
+    A source that one row alone reads, and that row nothing else, is read exactly. Others by least squares, with a small weight on
+    their size; projected gradient with Nesterov's momentum (Beck and Teboulle 2009, FISTA)."""
+    weights = matrix(rows)
+    values = np.asarray(values, float) - [row.offset for row in rows]
+    found = np.zeros((len(values), PERFORMANCE), np.float32)
+    read = weights != 0
+    alone = (read.sum(1) == 1) & ((read & (read.sum(0) == 1)).sum(1) == 1)
+    for index in np.flatnonzero(alone):
+        column = int(np.flatnonzero(read[index])[0])
+        found[:, column] = values[:, index] / weights[index, column]
+    mixed, columns = np.flatnonzero(~alone), np.flatnonzero(read[~alone].any(0))
+    if len(mixed) and len(columns):
+        count = np.ones((len(values), len(mixed))) if held is None else np.where(held[:, mixed], HELD, 1.0)
+        found[:, columns] = _bounded(weights[np.ix_(mixed, columns)], values[:, mixed], count, columns >= FACE_ACTIONS.start)
+    return found
+
+
+def _bounded(weights, values, count, shares):
+    """s [N, C] that minimises sum count (weights s - values)^2 + a little s^2, 0 <= s <= 1 where shares [C]."""
+    small = 1e-4
+    steep = np.linalg.norm(weights, 2) ** 2 * count.max(axis=1, keepdims=True) + small
+    low, high = np.where(shares, 0.0, -np.inf), np.where(shares, 1.0, np.inf)
+    now = ahead = np.zeros((len(values), weights.shape[1]))
+    pace = 1.0
+    for _ in range(STEPS):
+        slope = (count * (ahead @ weights.T - values)) @ weights + small * ahead
+        then = np.clip(ahead - slope / steep, low, high)
+        faster = (1 + np.sqrt(1 + 4 * pace**2)) / 2
+        ahead, now, pace = then + (pace - 1) / faster * (then - now), then, faster
+    return now
+
+
+def region_of(row: Row) -> str:
+    """Which of REGIONS a row moves most: that of its heaviest source; "head" for the neck, "mouth" for jaw and tongue."""
+    if not row.sources:
+        return "mouth"
+    name = max(row.sources, key=lambda source: abs(row.sources[source]))
+    starts = {**{start: region for region, (_, all_) in REGIONS.items() for start in all_}, "neck": "head", "lid": "eyes"}
+    return next((region for start, region in starts.items() if name.startswith(start)), "mouth")
+
+
+def to_json(told: Map) -> str:
+    """A map as text (docs/formats.md, "Rig map")."""
+    rows = [{key: value for key, value in row._asdict().items() if value != Row._field_defaults.get(key, ())} for row in told.rows]
+    rows = [{**row, "sources": {name: round(weight, 4) for name, weight in row["sources"].items()}} for row in rows if "sources" in row]
+    return json.dumps({"format": FORMAT, "kind": told.kind, "lips": list(told.lips), "rows": rows}, indent=1, ensure_ascii=False)
+
+
+def from_json(text: str, of: str = "The rig map") -> Map:
+    """What to_json() wrote, or anybody wrote in that form. UtterError says what is wrong with it; of: what it is called there."""
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise UtterError(f"{of} is no rig map: it cannot be read as JSON.", repr(error)) from error
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        raise UtterError(f"{of} is no rig map; choose a file that Utter saved.")
+    try:
+        rows = tuple(_row(row) for row in told["rows"])
+        kind, lips = str(told.get("kind", "own")), tuple(int(vertex) for vertex in told.get("lips", ()))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise UtterError(f"{of} is damaged; save it again.", repr(error)) from error
+    unknown = [name for row in rows for name in row.sources if name not in SOURCES]
+    if unknown:
+        raise UtterError(f"{of} names a movement that does not exist, {unknown[0]}; change it to one of the 52 face actions.")
+    if len({row.target for row in rows}) < len(rows):
+        raise UtterError(f"{of} has two rows for the same target; leave one of them.")
+    return Map(kind, rows, lips if len(lips) == 2 else ())
+
+
+def _row(told: dict[str, Any]) -> Row:
+    numbers = {name: float(told[name]) for name in ("gain", "offset", "confidence") if name in told}
+    limits = told.get("limits", (0.0, 1.0))
+    if limits is not None:
+        low, high = (float(limit) for limit in limits)
+        if low > high:
+            raise ValueError(f"limits {limits}")
+        limits = (low, high)
+    sources = {str(name): float(weight) for name, weight in told["sources"].items()}
+    if not np.isfinite([*numbers.values(), *sources.values(), *(limits or ())]).all():
+        raise ValueError("not finite")
+    more = {"enabled": bool(told.get("enabled", True)), "why": str(told.get("why", "name"))}
+    return Row(str(told["target"]), sources, limits=limits, **numbers, **more)
+
+
+def reading(rows: Iterable[Row], columns: Iterable[int], wholly: bool) -> list[Row]:
+    """Those rows that read any of these columns of a performance; wholly: that read nothing else."""
+    asked = set(columns)
+    reads = [(row, {SOURCES[name] for name, weight in row.sources.items() if weight}) for row in rows]
+    return [row for row, read in reads if (read and read <= asked if wholly else read & asked)]
