@@ -117,7 +117,7 @@ def scene_what_lacks_some_names_says_so():
     except UtterError as error:
         assert str(error) == recognise(mute).reason
     few = recognise(arkit("Few", without=ACTIONS[:10]))
-    assert few.state == "ready" and few.reason.endswith("it lacks eyeBlinkLeft, eyeLookDownLeft, eyeLookInLeft ..."), few
+    assert few.state == "ready" and few.reason.endswith("it lacks eyeBlinkLeft, eyeLookDownLeft, eyeLookInLeft ...."), few
     none = recognise(arkit("None", without=ACTIONS))
     assert none.state == "usable" and none.kind is not MappedRig, "a mesh as any other"
     lower = arkit("Lower")
