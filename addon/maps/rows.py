@@ -1,7 +1,8 @@
 """A rig map: for each target (a shape key, by its name) a sparse row over the columns of a performance.
 
 A target's value is clip(offset + gain * sum(weight * source), low, high): all of them are one matrix product. Read backwards, values of
-targets give the movements that they mean, as far as the rows tell.
+targets give the movements that they mean, as far as the rows tell. Where it is known how far each target parts the lips, they meet where
+ours do.
 """
 
 import json
@@ -11,16 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..contract import ACTIONS, CHANNEL_NAMES, FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
+from .ours import ours
 
 FORMAT = "utter rig map 1"
 SOURCES = {name: column for column, name in enumerate((*CHANNEL_NAMES, *ACTIONS))}  # column in a performance [T, 117]
 STEPS = 300  # of the descent that reads rows backwards
+CLOSE, APART = 0.05, 0.25  # of jawOpen's gap: lips that are less apart follow ours exactly, those that are further ever less
+LEAST = 0.5  # of our gap: lips that are far apart are apart by as much at least
+NOTABLE = 0.05  # of jawOpen's gap: what parts the lips less neither opens nor closes them
 HELD = 100.0  # so much more does a held target count than one that is not
 
 
 class Row(NamedTuple):
-    """One target. sources: {name of a column: weight}. limits: (low, high), or None for the slider's own. confidence: 0 to 1, how sure
-    the row is right. why: what it rests on ("name", "shape", "artist"), or what is doubtful about it, a few words for a panel."""
+    """One target. sources: {name of a column: weight}, that which it is there for first. limits: (low, high), or None for the slider's own.
+    confidence: 0 to 1, how sure the row is right. why: what it rests on, or what is doubtful about it, a few words for a panel. parting:
+    how far it parts the lips in full, as a share of what our jawOpen does; below 0 it shuts them."""
 
     target: str
     sources: dict[str, float]
@@ -30,6 +36,7 @@ class Row(NamedTuple):
     enabled: bool = True
     confidence: float = 1.0
     why: str = "name"
+    parting: float = 0.0
 
 
 class Map(NamedTuple):
@@ -59,7 +66,39 @@ def solve(rows: Sequence[Row], samples: np.ndarray) -> np.ndarray:
     """Values of the targets [N, K] in a performance at scene frames [N, 117], within the rows' limits."""
     values = samples @ matrix(rows).T + [row.offset for row in rows]
     low, high = np.array([row.limits or (-np.inf, np.inf) for row in rows]).reshape(-1, 2).T
-    return np.clip(values, low, high)
+    values = np.clip(values, low, high)
+    return meet(rows, values, samples[:, FACE_ACTIONS] @ ours().apart) if any(row.parting for row in rows) else values
+
+
+def meet(rows: Sequence[Row], values: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Values of the targets [N, K] such that the lips are as far apart as ours, gap [N] (of jawOpen's full gap), where that is little, and
+    not far less anywhere. Where they would be further, what is there to close them does, and the rest comes from all that parts them, in
+    proportion; where less far, first what closes them gives way, then what opens the mouth opens it."""
+    values, gap = values.copy(), np.maximum(gap, 0)
+    parting = np.array([row.parting for row in rows])
+    first = [next(iter(row.sources), "") for row in rows]
+    high = np.array([row.limits[1] if row.limits else 1.0 for row in rows])
+    near = np.clip((APART - gap) / (APART - CLOSE), 0, 1)
+    closers = [k for k, name in enumerate(first) if name == "mouthClose" and parting[k] < -NOTABLE]
+    openers = [k for k, name in enumerate(first) if name == "jawOpen" and parting[k] > NOTABLE]
+    over = np.maximum(values @ parting - gap, 0) * near
+    for k in closers:
+        more = np.minimum(over / -parting[k], high[k] - values[:, k])
+        values[:, k] += more
+        over += more * parting[k]
+    parts = np.maximum(values * np.maximum(parting, 0), 0)
+    share = np.minimum(over / np.maximum(parts.sum(1), 1e-9), 1)
+    values -= share[:, None] * np.where(parting > 0, np.maximum(values, 0), 0)
+    under = np.maximum(gap * (near + (1 - near) * LEAST) - values @ parting, 0)
+    for k in closers:
+        less = np.clip(np.minimum(under / -parting[k], values[:, k]), 0, None)
+        values[:, k] -= less
+        under += less * parting[k]
+    for k in openers:
+        more = np.clip(np.minimum(under / parting[k], high[k] - values[:, k]), 0, None)
+        values[:, k] += more
+        under -= more * parting[k]
+    return values
 
 
 def recover(rows: Sequence[Row], values: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:
@@ -136,7 +175,7 @@ def from_json(text: str, of: str = "The rig map") -> Map:
 
 
 def _row(told: dict[str, Any]) -> Row:
-    numbers = {name: float(told[name]) for name in ("gain", "offset", "confidence") if name in told}
+    numbers = {name: float(told[name]) for name in ("gain", "offset", "confidence", "parting") if name in told}
     limits = told.get("limits", (0.0, 1.0))
     if limits is not None:
         low, high = (float(limit) for limit in limits)

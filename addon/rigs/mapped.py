@@ -146,7 +146,7 @@ class MappedRig(Rig):
         the two vertices that touch at rest and that the jaw parts furthest. Teeth move by none of the lips' own actions."""
         if self.map.lips:
             return self.map.lips if max(self.map.lips) < len(self.obj.data.vertices) else None
-        return _lips(self.obj, self.rows)
+        return lips_by_rows(self.obj, self.rows)
 
     def axes(self) -> np.ndarray:
         return guess(neutral(self.obj), triangles(self.obj), np.array(self.obj.matrix_world.to_3x3().normalized()))
@@ -191,9 +191,11 @@ def _opens(row):
     return row.sources.get("jawOpen", 0) > 0
 
 
-def _lips(obj, of_rows):
+def lips_by_rows(obj: Any, of_rows: Iterable[Row]) -> tuple[int, int] | None:
+    """The two vertices of the lips, by what the rows that are there for jaw, closing and the upper lip alone move; or None."""
+    of_rows = list(of_rows)
     rest, blocks = neutral(obj), obj.data.shape_keys.key_blocks
-    of = lambda *sources: [row.target for row in of_rows if row.target in blocks and next(iter(row.sources)) in sources]
+    of = lambda *sources: [row.target for row in of_rows if row.target in blocks and list(row.sources)[0] in sources]
     moved = lambda keys: sum((np.linalg.norm(key_points(blocks[key]) - rest, axis=1) for key in keys), np.zeros(len(rest)))
     follows, closes, raised = moved(of("jawOpen")), moved(of("mouthClose")), moved(of(*UPPER_LIP))
     if not (follows.max() > 0 and closes.max() > 0 and raised.max() > 0):
@@ -268,7 +270,8 @@ def describe(obj: Any, of_parts: list[Any], told: Map, used: list[Row]) -> tuple
     else:
         said = f"{len(used)} shape keys by its own rig map"
     lacking = missing(used)
-    empty = [key for part in of_parts[:1] for key in parts.keys_of(part) if key not in parts.moving(part) and _known(key)]
+    live_keys = set(parts.moving(obj))
+    empty = [key for key in parts.keys_of(obj) if key not in live_keys and _known(key)]
     without = [f"it lacks {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}"] if lacking and told.kind == "ARKit" else lacks(used)
     if empty:
         without.append(f"{len(empty)} of its keys move nothing ({listed(empty)})")
