@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.identity", "panels.studio", "panels.voice",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.maps", "panels.identity", "panels.studio", "panels.voice",
     "panels.words", "panels.passages", "panels.perform", "panels.pins", "panels.capture", "panels.takes", "panels.overlay", "batch.command",
 )  # fmt: skip
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
 
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, head, identity, readings, scope, takes, voice, words
+from .panels import base, capture, clips, head, identity, maps, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -113,6 +113,20 @@ class Reading(bpy.types.PropertyGroup):
     __annotations__ = {"of": StringProperty(options={"HIDDEN"})} | {
         name: FloatProperty(min=0, max=1, options={"HIDDEN"}) for name in readings.NAMES
     }
+
+
+@overridable
+class MapRow(bpy.types.PropertyGroup):
+    """A row of the head's own rig map, to be edited; the map itself is the custom property (addon/rigs/mapped.py)."""
+
+    target: StringProperty(name="Shape Key", options={"HIDDEN"})
+    sources: StringProperty(name="Follows", description="The movements that it follows, each with a weight", update=maps.edited)
+    gain: FloatProperty(
+        name="Gain", description="How strongly it follows them", soft_min=0, soft_max=2, min=-10, max=10, default=1, update=maps.edited
+    )
+    enabled: BoolProperty(name="Move It", description="Whether performances move it", default=True, update=maps.edited)
+    confidence: FloatProperty(options={"HIDDEN"})
+    why: StringProperty(options={"HIDDEN"})
 
 
 @overridable
@@ -260,6 +274,15 @@ class HeadSettings(bpy.types.PropertyGroup):
             min=0,
             max=12,
         ),
+        "map_rows": CollectionProperty(type=MapRow),
+        "map_row": IntProperty(name="Row"),
+        **{
+            f"map_gain_{region}": FloatProperty(
+                name=label, description="How strongly this region moves", soft_min=0, soft_max=2, min=0, max=5, default=1, update=maps.edited
+            )
+            for region, (label, _) in contract.REGIONS.items()
+            if region != "head"
+        },
         "variations": prop(OPTIONS["variations"], default=4, min=2),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
@@ -325,4 +348,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, WordMarker, Take, Reading, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Reading, MapRow, Identity, HeadSettings, SceneSettings)

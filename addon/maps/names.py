@@ -36,12 +36,12 @@ class Preset(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """rows: of the keys that are there. kinds: {preset's name: how many of its movements are there, empty keys among them}. main: the
+    """rows: of the keys that are there. kinds: {preset's name: how many of its movements are there, and how many of these move}. main: the
     preset that most keys are of, or None. also: keys that a preset knows, but what they would do other keys do. named: all keys that
     any preset knows."""
 
     rows: tuple[Row, ...]
-    kinds: dict[str, int]
+    kinds: dict[str, tuple[int, int]]
     main: Preset | None
     also: tuple[str, ...]
     named: tuple[str, ...]
@@ -112,7 +112,7 @@ def match(keys: Iterable[str], moves: Iterable[str] | None = None) -> Matched:
     rows, also = [row for row in rows if row.target not in whole], also + whole  # Blink, where Blink_L and Blink_R are
     best = next((preset for preset in ranked if live[preset.name]), None) or next((p for p in presets() if kinds[p.name]), None)
     also = [key for key in dict.fromkeys(also) if all(row.target != key for row in rows)]
-    counts = {preset.name: preset.count(kinds[preset.name]) for preset in presets() if kinds[preset.name]}
+    counts = {preset.name: (preset.count(kinds[preset.name]), preset.count(live[preset.name])) for preset in presets() if kinds[preset.name]}
     return Matched(tuple(rows), counts, best, tuple(also), tuple(key for key in keys if of[key]))
 
 

@@ -41,12 +41,12 @@ class Row(NamedTuple):
 
 class Map(NamedTuple):
     """kind: what was recognised, for people. rows: one for each target. lips: (upper, lower) vertex of the main mesh that touch at rest, or
-    (). gaps: {target: how far it parts these in full, in the mesh's units}, {} if not measured. closes: which gap of ours counts as
-    shut is told by `shut` alone."""
+    (). gains: {region: how strong its rows are}, 1 where there is none."""
 
     kind: str
     rows: tuple[Row, ...]
     lips: tuple[int, ...] = ()
+    gains: dict[str, float] = {}  # noqa: RUF012  # a map is never changed
 
     def on(self) -> list[Row]:
         """The rows that are enabled and read anything."""
@@ -150,7 +150,7 @@ def to_json(told: Map) -> str:
     """A map as text (docs/formats.md, "Rig map")."""
     rows = [{key: value for key, value in row._asdict().items() if value != Row._field_defaults.get(key, ())} for row in told.rows]
     rows = [{**row, "sources": {name: round(weight, 4) for name, weight in row["sources"].items()}} for row in rows if "sources" in row]
-    return json.dumps({"format": FORMAT, "kind": told.kind, "lips": list(told.lips), "rows": rows}, indent=1, ensure_ascii=False)
+    return json.dumps({"format": FORMAT, "kind": told.kind, "lips": list(told.lips), "gains": told.gains, "rows": rows}, indent=1, ensure_ascii=False)
 
 
 def from_json(text: str, of: str = "The rig map") -> Map:
@@ -164,6 +164,7 @@ def from_json(text: str, of: str = "The rig map") -> Map:
     try:
         rows = tuple(_row(row) for row in told["rows"])
         kind, lips = str(told.get("kind", "own")), tuple(int(vertex) for vertex in told.get("lips", ()))
+        gains = {name: float(gain) for name, gain in told.get("gains", {}).items() if name in REGIONS}
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise UtterError(f"{of} is damaged; save it again.", repr(error)) from error
     unknown = [name for row in rows for name in row.sources if name not in SOURCES]
@@ -171,7 +172,7 @@ def from_json(text: str, of: str = "The rig map") -> Map:
         raise UtterError(f"{of} names a movement that does not exist, {unknown[0]}; change it to one of the 52 face actions.")
     if len({row.target for row in rows}) < len(rows):
         raise UtterError(f"{of} has two rows for the same target; leave one of them.")
-    return Map(kind, rows, lips if len(lips) == 2 else ())
+    return Map(kind, rows, lips if len(lips) == 2 else (), gains)
 
 
 def _row(told: dict[str, Any]) -> Row:
@@ -187,6 +188,27 @@ def _row(told: dict[str, Any]) -> Row:
         raise ValueError("not finite")
     more = {"enabled": bool(told.get("enabled", True)), "why": str(told.get("why", "name"))}
     return Row(str(told["target"]), sources, limits=limits, **numbers, **more)
+
+
+def to_text(sources: dict[str, float]) -> str:
+    """Sources as an artist writes them: "jawOpen, mouthClose -0.5"."""
+    return ", ".join(name if weight == 1 else f"{name} {weight:g}" for name, weight in sources.items())
+
+
+def from_text(text: str) -> dict[str, float]:
+    """What to_text() gives, or an artist wrote. UtterError for what is no movement or no number."""
+    sources = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, _, weight = part.partition(" ")
+        if name not in SOURCES:
+            raise UtterError(f"{name} is no movement; write one of the 52 face actions, such as jawOpen or mouthSmileLeft 0.5.")
+        try:
+            sources[name] = float(weight or 1)
+        except ValueError as error:
+            raise UtterError(f"{part} is no movement with a number; write it as {name} 0.5.") from error
+        if not np.isfinite(sources[name]):
+            raise UtterError(f"{part} is no movement with a number; write it as {name} 0.5.")
+    return sources
 
 
 def reading(rows: Iterable[Row], columns: Iterable[int], wholly: bool) -> list[Row]:

@@ -60,6 +60,10 @@ class Rig(abc.ABC):
     def recognise(cls, obj: Any) -> Recognition | None:
         """What a mesh object of this file is to this kind; None if it is none of its own."""
 
+    def meshes(self) -> list[Any]:
+        """The mesh objects that move, that which stands for the rig first."""
+        return [self.obj]
+
     @abc.abstractmethod
     def owners(self) -> list[Any]:
         """The data-blocks that carry a performance's F-curves."""

@@ -22,6 +22,7 @@ from .axes import guess
 from .base import OURS, Find, Recognition, Rig, key_points, key_track, listed, neutral, triangles, unusable
 
 PROPERTY = "utter_map"
+OWN_SURE = 0.55  # surer than that it is a neutral head for having as many vertices, less than what is a head without being asked
 LEAST = 3  # rows: with fewer it is no face
 OWN = 3  # moving keys that no preset knows: from here on a mesh has expressions of its own
 NEAR = 0.02  # of the head's size: lips that touch at rest are no further apart
@@ -37,28 +38,29 @@ class MappedRig(Rig):
     name = "Rig Map"
     columns = PERFORMANCE
 
-    def __init__(self, obj: Any) -> None:
+    def __init__(self, obj: Any, others: list[Any] | None = None) -> None:
         super().__init__(obj)
-        self.parts = [obj, *parts.related(obj, siblings(obj))]
+        self.parts = [obj, *(parts.related(obj, siblings(obj)) if others is None else others)]
         self.map = map_of(obj, self.parts)
         there = {key for part in self.parts for key in parts.keys_of(part)}
-        self.rows = [row for row in self.map.on() if row.target in there]
+        strong = lambda row: row._replace(gain=row.gain * self.map.gains.get(rows.region_of(row), 1.0))
+        self.rows = [strong(row) for row in self.map.on() if row.target in there]
 
     @classmethod
     def recognise(cls, obj: Any) -> Recognition | None:
         if not parts.keys_of(obj):
             return None
-        main = main_of(obj)
+        main, others = _main(obj)
         if main is None:
             own = [key for key in parts.moving(obj) if not key.startswith("Exp")]
             if len(own) < OWN:
                 return None
             reason = f"{obj.name} has {len(own)} shape keys of its own, whose names Utter does not know; match them by shape under Rig Map."
-            return Recognition("usable", reason, 0.6, cls)
+            return Recognition("usable", reason, OWN_SURE, cls)
         if main != obj:
             return Recognition("none", f"{obj.name} is a part of {main.name}; select that.", 0.6, cls)
         try:
-            rig = cls(obj)
+            rig = cls(obj, others)
         except UtterError as error:
             return Recognition("none", str(error), 0.9, cls)
         return Recognition(*rig.judged(), cls)
@@ -67,7 +69,8 @@ class MappedRig(Rig):
         """Of a Recognition: state, reason, and how sure."""
         obj, keys = self.obj, self.obj.data.shape_keys.key_blocks
         told, sure = describe(obj, self.parts, self.map, self.rows)
-        if reason := unusable(obj, [keys[row.target] for row in self.rows if row.target in keys]):
+        first = obj.data.shape_keys.reference_key
+        if reason := unusable(obj, [first] if _known(first.name) else []):
             return "none", reason, sure
         opens = [row for row in self.rows if _opens(row)]
         if not opens:
@@ -76,6 +79,9 @@ class MappedRig(Rig):
         if all(row.target in moved for row in opens):
             return "none", f"The shape keys of {obj.name} are moved by drivers ({listed(sorted(moved))}); delete these to perform.", sure
         return "ready", f"{obj.name} is ready to perform with {told}.", sure
+
+    def meshes(self) -> list[Any]:
+        return self.parts
 
     def owners(self) -> list[Any]:
         used = {row.target for row in self.rows}
@@ -227,12 +233,18 @@ def siblings(obj: Any) -> list[Any]:
 def main_of(obj: Any) -> Any:
     """The mesh that stands for the character that a mesh object belongs to: the one with a map, or of which most keys are known; None
     where the character is none that Utter knows."""
-    group = [obj, *parts.related(obj, siblings(obj))]
+    return _main(obj)[0]
+
+
+def _main(obj):
+    """(main_of(), what is related to obj)."""
+    others = parts.related(obj, siblings(obj))
+    group = [obj, *others]
     if own := [part for part in group if PROPERTY in part]:
-        return obj if obj in own else own[0]
+        return obj if obj in own else own[0], others
     known = lambda part: len(_matched(tuple(parts.keys_of(part)), parts.moving(part)).rows)
     best = max(group, key=lambda part: (known(part), part == obj, len(part.data.vertices)))
-    return best if known(best) >= LEAST else None
+    return best if known(best) >= LEAST else None, others
 
 
 def map_of(obj: Any, of_parts: list[Any]) -> Map:
@@ -261,12 +273,12 @@ def describe(obj: Any, of_parts: list[Any], told: Map, used: list[Row]) -> tuple
     """(What was recognised, what is missing, for a sentence; how sure, 0 to 1)."""
     matched = matched_of(of_parts)
     preset = matched.main
-    live = preset.count(target for target in preset.rows if any(_is(row, preset.name, target) for row in matched.rows)) if preset else 0
+    there, live = matched.kinds[preset.name] if preset else (0, 0)
     total = preset.count(preset.rows) if preset else 0
     if told.kind == "ARKit" and preset is not None:
         said = f"{len({tuple(row.sources) for row in used})} ARKit shape keys"
     elif preset is not None and told.kind == preset.name:
-        said = f"{matched.kinds[preset.name]} of {total} {preset.what}"
+        said = f"{there} of {total} {preset.what}"
     else:
         said = f"{len(used)} shape keys by its own rig map"
     lacking = missing(used)
@@ -296,10 +308,6 @@ def lacks(used: Iterable[Row]) -> list[str]:
         ("no key lets it smile", {"mouthSmileLeft", "mouthSmileRight"}),
     )
     return [sentence for sentence, all_ in checks if all_ <= lacking]
-
-
-def _is(row, preset, target):
-    return row.why == f"name: {preset} {target}"
 
 
 @functools.lru_cache(64)

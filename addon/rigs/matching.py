@@ -12,7 +12,7 @@ from ..maps.rows import Map, Row
 from . import parts
 from .axes import align
 from .base import key_points, neutral
-from .mapped import MappedRig, lips_by_rows, matched_of
+from .mapped import lips_by_rows, matched_of
 
 AGREES, SURE = 0.25, 0.5  # cosines: from here on a key does what its name says, and beyond doubt
 ELSE = 0.5  # cosine: a key does something else than its name says
@@ -35,8 +35,8 @@ class Laid(NamedTuple):
     there: np.ndarray
 
 
-def match(rig: MappedRig) -> Map:
-    """A map for a character, by the names of its keys and by what they do. UtterError where no key moves a face, or nothing can be told."""
+def match(rig: Any) -> Map:
+    """A map for a character (a rig of the kind of addon/rigs/mapped.py), by the names of its keys and by what they do. UtterError where no key moves a face, or nothing can be told."""
     model, matched = ours(), matched_of(rig.parts)
     known = {row.target: row for row in matched.rows}
     laid = lay(rig, known, model)
@@ -51,10 +51,10 @@ def match(rig: MappedRig) -> Map:
     if lips is not None:
         made = _parted(made, lips, laid)
     kind = matched.main.name if matched.main and len(known) >= len(made) / 2 else "matched by shape"
-    return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()))
+    return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains))
 
 
-def lay(rig: MappedRig, known: dict[str, Row], model: Ours) -> Laid:
+def lay(rig: Any, known: dict[str, Row], model: Ours) -> Laid:
     """Lay a character over our head: by the centres of what the keys whose names are known move, or else by all that its keys move, and
     then by what is alike."""
     obj = rig.obj

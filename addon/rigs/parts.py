@@ -19,7 +19,7 @@ _moving: dict[tuple, tuple[str, ...]] = {}  # by mesh and names of keys: panels 
 def keys_of(obj: Any) -> list[str]:
     """The names of a mesh object's shape keys, without the one that is at rest."""
     keys = obj.data.shape_keys if obj.type == "MESH" else None
-    return [key.name for key in keys.key_blocks if key != keys.reference_key] if keys else []
+    return keys.key_blocks.keys()[1:] if keys else []
 
 
 def moving(obj: Any) -> tuple[str, ...]:
@@ -56,8 +56,9 @@ def related(obj: Any, others: Iterable[Any]) -> list[Any]:
         else:
             fewer, more = sorted((len(moving(obj)), len(moving(other))))
             together = fewer < PART * more
-        twin = len(other.data.vertices) == len(obj.data.vertices) and set(keys_of(other)) == names
-        if together and names & set(keys_of(other)) and not twin and _touch(obj, other):
+        keys = set(keys_of(other)) if together else set()
+        twin = keys == names and len(other.data.vertices) == len(obj.data.vertices)
+        if keys & names and not twin and _touch(obj, other):
             found.append(other)
     return found
 
