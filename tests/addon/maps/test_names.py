@@ -8,22 +8,27 @@ from addon.maps import names
 from addon.maps.rows import SOURCES
 from contract import ACTIONS
 
-WORDS = re.compile("([A-Z])")
+
+
+def snake(name):
+    return re.sub("([A-Z])", r"_\1", name)
+
+
 SPELLINGS = {
     "as Apple writes them": lambda k, name: name,
     "with a capital": lambda k, name: name[0].upper() + name[1:],
     "_L and _R": lambda k, name: re.sub("(Left|Right)$", lambda side: f"_{side[0][0]}", name),
     ".L and .R": lambda k, name: re.sub("(Left|Right)$", lambda side: f".{side[0][0]}", name),
     "L and R": lambda k, name: re.sub("(Left|Right)$", lambda side: side[0][0], name),
-    "snake": lambda k, name: WORDS.sub(r"_\1", name).lower(),
-    "loud": lambda k, name: WORDS.sub(r"_\1", name).upper(),
+    "snake": lambda k, name: snake(name).lower(),
+    "loud": lambda k, name: snake(name).upper(),
     "small": lambda k, name: name.lower(),
-    "numbered": lambda k, name: f"A{k:02d}_{WORDS.sub(r'_\\1', name).title()}",
+    "numbered": lambda k, name: f"A{k:02d}_{snake(name).title()}",
     "numbered apart": lambda k, name: f"AK_{k:02d}_{name[0].upper()}{name[1:]}",
     "behind a mesh": lambda k, name: f"Face.{name}",
     "behind Maya's": lambda k, name: f"blendShape1.{name}",
     "behind MPFB's": lambda k, name: f"!ex-{name}",
-    "behind a long one": lambda k, name: f"head_lod0_mesh__{WORDS.sub(r'_\\1', name).lower()}",
+    "behind a long one": lambda k, name: f"head_lod0_mesh__{snake(name).lower()}",
 }
 
 
@@ -67,5 +72,5 @@ def test_empty_keys_leave_their_place_to_others():
 
 
 def test_other_names_are_no_face():
-    found = names.match(["Smile", "Key 1", "Basis", "a", "o", "Big Nose", "Muscles"])
+    found = names.match(["Smile", "Key 1", "Basis", "Fcl_XYZ_A", "Fcl_XYZ_O", "Big Nose", "Muscles", "Mouth 2"])
     assert not found.rows and found.main is None
