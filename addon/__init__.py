@@ -9,7 +9,7 @@ from collections.abc import Callable
 MODULES = (
     "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.voice", "panels.words", "panels.passages",
     "panels.passage_files", "panels.perform", "panels.takes", "panels.finish", "panels.pins", "panels.capture", "panels.export",
-    "panels.identity", "panels.studio", "panels.overlay", "work.shortcuts", "batch.command",
+    "panels.maps", "panels.identity", "panels.studio", "panels.overlay", "work.shortcuts", "batch.command",
 )  # fmt: skip
 
 _undo: list[Callable[[], object]] = []  # what takes the registration back, newest last

@@ -14,18 +14,25 @@ EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT
 ID_TYPES = {"Key": "KEY", "Object": "OBJECT"}
 
 
-def attach(datablock, action):
-    """Let the Action animate the data-block (a Key or an Object); returns its bag: `.fcurves` and `.groups`."""
+def attach(datablock, action, beside=()):
+    """Let the Action animate the data-block (a Key or an Object); returns its bag: `.fcurves` and `.groups`. beside: data-blocks that it
+    animates too, each by a slot of its own."""
     animation = datablock.animation_data or datablock.animation_data_create()
     if animation.action != action:
         animation.action = action
     if not SLOTS:
         return action
-    if animation.action_slot is None:
+    taken = [other.animation_data.action_slot for other in beside if other != datablock and _plays(other, action)]
+    if animation.action_slot is None or animation.action_slot in taken:
         id_type = ID_TYPES[datablock.bl_rna.identifier]
-        fit = [slot for slot in action.slots if slot.target_id_type == id_type]
+        fit = [slot for slot in action.slots if slot.target_id_type == id_type and slot not in taken]
+        fit.sort(key=lambda slot: slot.name_display != datablock.name)
         animation.action_slot = fit[0] if fit else action.slots.new(id_type=id_type, name=datablock.name)
     return _strip(action).channelbag(animation.action_slot, ensure=True)
+
+
+def _plays(datablock, action):
+    return datablock.animation_data is not None and datablock.animation_data.action == action
 
 
 def bag(datablock):
@@ -43,6 +50,12 @@ def bag(datablock):
 def bags(action):
     """Where the F-curves of an Action lie, of whichever data-blocks."""
     return [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags] if SLOTS else [action]
+
+
+def named(path, of):
+    """The name in a path like key_blocks["jawOpen"].value; "" in a path of something else than `of`."""
+    begin, quote, rest = path.partition('["')
+    return bpy.utils.unescape_identifier(rest.rpartition('"]')[0]) if quote and begin == of else ""
 
 
 def empty(action):

@@ -17,7 +17,7 @@ from bpy.props import (
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, finish, head, identity, passages, readings, scope, takes, voice, words
+from .panels import base, capture, clips, finish, head, identity, maps, passages, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -190,6 +190,20 @@ class Reading(bpy.types.PropertyGroup):
 
 
 @overridable
+class MapRow(bpy.types.PropertyGroup):
+    """A row of the head's own rig map, to be edited; the map itself is the custom property (addon/rigs/mapped.py)."""
+
+    target: StringProperty(name="Shape Key", options={"HIDDEN"})
+    sources: StringProperty(name="Follows", description="The movements that it follows, each with a weight", update=maps.edited)
+    gain: FloatProperty(
+        name="Gain", description="How strongly it follows them", soft_min=0, soft_max=2, min=-10, max=10, default=1, update=maps.edited
+    )
+    enabled: BoolProperty(name="Move It", description="Whether performances move it", default=True, update=maps.edited)
+    confidence: FloatProperty(options={"HIDDEN"})
+    why: StringProperty(options={"HIDDEN"})
+
+
+@overridable
 class Identity(bpy.types.PropertyGroup):
     """Who the built-in head is, by sliders and a seed. Not animatable: a face changes its expression, not its owner."""
 
@@ -334,6 +348,21 @@ class HeadSettings(bpy.types.PropertyGroup):
             min=0,
             max=12,
         ),
+        "map_rows": CollectionProperty(type=MapRow),
+        "map_row": IntProperty(name="Row"),
+        **{
+            f"map_gain_{region}": FloatProperty(
+                name=label,
+                description="How strongly this region moves",
+                soft_min=0,
+                soft_max=2,
+                min=0,
+                max=5,
+                default=1,
+                update=maps.edited,
+            )
+            for region, (label, _) in contract.REGIONS.items()
+        },
         "variations": prop(OPTIONS["variations"], default=4, min=2),
         "as_take": BoolProperty(
             name="New Take", description="Re-diffuse makes a new take, and the present one stays as it is; else it changes the present one"
@@ -405,4 +434,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, WordMarker, Take, Finish, Reading, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Finish, Reading, MapRow, Identity, HeadSettings, SceneSettings)

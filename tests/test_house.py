@@ -37,6 +37,7 @@ ORDER = {
     ),
     "addon": (
         ("contract", "compat"),  # names that both sides know; what differs between Blenders
+        ("maps",),  # which keys follow which movements: arrays and JSON
         ("animation",),  # curves and keys of any head: arrays in, F-curves out
         ("look",),  # materials and light
         ("rigs",),  # heads as objects, which have a look and are animated

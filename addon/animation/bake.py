@@ -123,7 +123,7 @@ def twin(rig: "Rig", name: str) -> None:
         copy.name = name
         for owner in rig.owners():
             if owner.animation_data and owner.animation_data.action == action:
-                compat.attach(owner, copy)
+                compat.attach(owner, copy, rig.owners())
 
 
 def selected(rig: "Rig") -> tuple[float, float] | None:
@@ -355,7 +355,7 @@ def own_action(rig: "Rig", start_frame: float, fps: float, name: str | None = No
             if action is None or not compat.SLOTS:
                 action = bpy.data.actions.new(name or f"{rig.obj.name} performance")
                 tracks.set_timing(action, start_frame, fps)
-            compat.attach(owner, action)
+            compat.attach(owner, action, rig.owners())
     for action in actions(rig):
         tracks.set_timing(action, start_frame, fps)
         action[tracks.BASIS] = rig.basis
@@ -378,4 +378,4 @@ def unshare(rig: "Rig") -> None:
             copy = action.copy()
             for owner in owners:
                 if owner.animation_data and owner.animation_data.action == action:
-                    compat.attach(owner, copy)
+                    compat.attach(owner, copy, owners)

@@ -35,27 +35,30 @@ def _playing(owner: Any) -> list[Any]:
 
 
 def _shown(rig, found):
-    """The mesh and what deforms it."""
-    obj, keys, paths = rig.obj, rig.obj.data.shape_keys, {track.path for track, _ in found}
-    if obj.mode == "EDIT":
-        yield f"{obj.name} is in Edit Mode, in which shape keys stand still; leave it."
-    if obj.show_only_shape_key:
-        yield f"Only one shape key of {obj.name} is shown; switch the pin below the list of shape keys off."
-    if keys and (muted := [key.name for key in keys.key_blocks if key.mute and value_of(key) in paths]):
-        yield f"{_some('Shape key', muted)} of {obj.name} {_are(muted)} muted; tick {_them(muted)} in the list of shape keys."
-    if keys and (other := [key.name for key in keys.key_blocks if key.relative_key != keys.reference_key and value_of(key) in paths]):
-        yield f"{_some('Shape key', other)} of {obj.name} {_are(other)} relative to another key than the first one; choose that one again."
+    """The meshes and what deforms them."""
+    for obj in rig.meshes():
+        keys = obj.data.shape_keys
+        paths = {track.path for track, _ in found if track.owner == keys}
+        if obj.mode == "EDIT":
+            yield f"{obj.name} is in Edit Mode, in which shape keys stand still; leave it."
+        if obj.show_only_shape_key:
+            yield f"Only one shape key of {obj.name} is shown; switch the pin below the list of shape keys off."
+        if keys and (muted := [key.name for key in keys.key_blocks if key.mute and value_of(key) in paths]):
+            yield f"{_some('Shape key', muted)} of {obj.name} {_are(muted)} muted; tick {_them(muted)} in the list of shape keys."
+        if keys and (other := [key.name for key in keys.key_blocks if key.relative_key != keys.reference_key and value_of(key) in paths]):
+            said = f"{_some('Shape key', other)} of {obj.name} {_are(other)} relative to another key than the first one"
+            yield f"{said}; choose that one again."
+        if obj.hide_viewport or obj.hide_get():
+            yield f"{obj.name} is hidden; show it."
     for armature in (owner for owner in rig.owners() if isinstance(owner, bpy.types.Object)):
         if armature.data.pose_position == "REST":
             yield f"{armature.name} is in Rest Position; choose Pose Position in the armature's properties."
         if armature.mode == "EDIT":
             yield f"{armature.name} is in Edit Mode, in which bones stand still; leave it."
-        for modifier in obj.modifiers:
+        for modifier in rig.obj.modifiers:
             if modifier.type == "ARMATURE" and modifier.object == armature and not (modifier.show_viewport and modifier.show_render):
                 where = "viewport" if not modifier.show_viewport else "render"
-                yield f"The modifier {modifier.name} of {obj.name} is disabled in the {where}; its bones move nothing there."
-    if obj.hide_viewport or obj.hide_get():
-        yield f"{obj.name} is hidden; show it."
+                yield f"The modifier {modifier.name} of {rig.obj.name} is disabled in the {where}; its bones move nothing there."
 
 
 def _played(rig):
@@ -149,7 +152,8 @@ def _bones(rig, found):
 
 
 def _name(rig, owner):
-    return rig.obj.name if isinstance(owner, bpy.types.Key) else owner.name
+    """What an artist calls an owner: of shape keys, the mesh object that has them."""
+    return next((obj.name for obj in rig.meshes() if obj.data.shape_keys == owner), owner.name)
 
 
 def _names(paths: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from .. import rigs
 from ..contract import HeadRequest, UtterError
 from ..rigs import making
 from ..work import jobs, paths
+from . import maps
 from .base import Panel, Starts, chosen, not_ready, settings_of
 
 ROOM = 4.0  # metres: what is larger is taken for a place that heads stand in
@@ -141,9 +142,25 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     bl_idname = "utter.use_selected"
     bl_label = "Use Selected"
     bl_description = (
-        "Let the active object perform: a head with ARKit's 52 shape keys, a FLAME object of another add-on, "
-        "or a neutral mesh in FLAME's topology"
+        "Let the active object perform: a head with expressions of its own (ARKit, VRM and others, known by their names or matched by "
+        "shape), a FLAME object of another add-on, or a neutral mesh in FLAME's topology"
     )
+
+    add_keys: bpy.props.BoolProperty(
+        name="Add Utter's Keys",
+        description="Give a head that has shape keys of its own Utter's as well, and move it by these",
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context, _event):
+        active = context.active_object
+        if active is not None and maps.unknown(active):  # asked, before it gets keys of ours beside its own
+            return context.window_manager.invoke_props_dialog(self, width=400)
+        return self.execute(context)
+
+    def draw(self, context):
+        jobs.draw_text(self.layout, "This head has shape keys of its own. They are matched by their shapes.", 400, "INFO")
+        self.layout.prop(self, "add_keys")
 
     @classmethod
     def refusal(cls, context):
@@ -155,6 +172,9 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     def job(self, context):
         found = rigs.find(context, others=False)
         head = found if found is not None and rigs.ready(found) else context.active_object
+        if not self.add_keys and maps.adopt(head):
+            choose(context.scene, head)
+            return None
         if rigs.ready(head):
             file = rigs.rig_of(head).head
             if not file or Path(file).is_file():

@@ -10,12 +10,20 @@ from .base import HeadPanel, locked, not_ready, settings_of
 from .base import chosen as chosen_head
 
 REMOVED = "A take goes with its Actions, unless another head has it as well"
+BESIDE = "utter_beside"  # custom properties of an Action of shape keys, before Blender 4.4: the Actions of the other meshes, in order
 
 
 def animated(head):
-    """What a performance animates: the shape keys and the object that has the bones (either may be None)."""
-    owners = rigs.rig_of(head).owners()
-    return tuple(next((owner for owner in owners if isinstance(owner, kind)), None) for kind in (bpy.types.Key, bpy.types.Object))
+    """What a performance animates: the shape keys of each mesh, and the object that has the bones."""
+    return rigs.rig_of(head).owners()
+
+
+def parts_of(take, head):
+    """[(what it animates, the take's Action for it, or None)]."""
+    keys = [block for block in animated(head) if isinstance(block, bpy.types.Key)]
+    found = [(block, take.bones) for block in animated(head) if isinstance(block, bpy.types.Object)]
+    beside = lambda number: take.keys if compat.SLOTS or not number or not take.keys else take.keys.get(f"{BESIDE}_{number}")
+    return [(block, beside(number)) for number, block in enumerate(keys)] + found
 
 
 def own(head):
@@ -32,7 +40,7 @@ def set_aside(head):
     """Take our Actions off the head, so that the next performance leaves them alone; returns them for put_back()."""
     ours, taken = bake.actions(rigs.rig_of(head)), []
     for block in animated(head):
-        if block is not None and block.animation_data is not None and block.animation_data.action in ours:
+        if block.animation_data is not None and block.animation_data.action in ours:
             taken.append((block, block.animation_data.action))
             block.animation_data.action = None
     return taken
@@ -41,7 +49,7 @@ def set_aside(head):
 def put_back(taken):
     """Undo set_aside()."""
     for block, action in taken:
-        compat.attach(block, action)
+        compat.attach(block, action, [block for block, _ in taken])
 
 
 def remember(head, made=None):
@@ -97,14 +105,19 @@ def unused_seed(settings):
 
 def actions_of(take):
     """The Actions of a take that are there."""
-    return [action for action in dict.fromkeys((take.keys, take.bones)) if action is not None]
+    beside = [] if compat.SLOTS or not take.keys else [take.keys[name] for name in sorted(take.keys.keys()) if name.startswith(BESIDE)]
+    return [action for action in dict.fromkeys((take.keys, *beside, take.bones)) if action is not None]
 
 
 def _point(take, head):
     ours = bake.actions(rigs.rig_of(head))
-    for name, block in zip(("keys", "bones"), animated(head)):
-        action = block.animation_data.action if block is not None and block.animation_data is not None else None
-        setattr(take, name, action if action in ours else None)
+    acts = lambda block: action if block.animation_data and (action := block.animation_data.action) in ours else None
+    of = lambda kind: [acts(block) for block in animated(head) if isinstance(block, kind)]
+    keys, bones = of(bpy.types.Key), of(bpy.types.Object)
+    take.keys, take.bones = next(iter(keys), None), next(iter(bones), None)
+    for number, action in enumerate(keys):
+        if number and take.keys and action and not compat.SLOTS:
+            take.keys[f"{BESIDE}_{number}"] = action
 
 
 def keep_time(head, begin, fps, was):
@@ -134,9 +147,9 @@ def chosen(settings, _context):
         return
     rigs.rig_of(head).separate()
     set_aside(head)
-    for block, action in zip(animated(head), (take.keys, take.bones)):
-        if block is not None and action is not None:
-            compat.attach(block, action)
+    for block, action in parts_of(take, head):
+        if action is not None:
+            compat.attach(block, action, animated(head))
     if told := record.read(actions_of(take)):
         record.show(settings, told, actions_of(take))
     record.show_finish(settings, actions_of(take))
@@ -188,8 +201,9 @@ class UTTER_OT_remove_take(OnTakes, bpy.types.Operator):
             return {"CANCELLED"}
         own(settings.id_data)
         take = settings.takes[settings.take]
+        removed = actions_of(take)
         bake.clear(rigs.rig_of(settings.id_data))
-        removed = {take.keys, take.bones} - {None}
+        removed = [action for action in removed if action in bpy.data.actions.values()]
         take.keys = take.bones = None
         for action in removed:
             if not action.users:  # a duplicated head has the same takes

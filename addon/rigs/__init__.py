@@ -4,11 +4,11 @@ from typing import Any
 
 from .. import look
 from ..contract import UtterError
-from .actions import ActionsRig
 from .base import PROPERTY, Recognition, Rig, armature
 from .flame import FlameRig
+from .mapped import MappedRig, main_of
 
-KINDS: tuple[type[Rig], ...] = (FlameRig, ActionsRig)
+KINDS: tuple[type[Rig], ...] = (FlameRig, MappedRig)
 CERTAIN = 0.6  # from here on an object is taken for a head without being asked
 
 
@@ -43,13 +43,15 @@ def ready(obj: Any) -> bool:
 
 
 def find(context: Any, others: bool = True) -> Any:
-    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh,
-    its armature); else, with others, the only head in the scene that is ready; else the active mesh."""
+    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh, its
+    armature, the face whose eyes or teeth are active); else, with others, the only head in the scene that is ready; else the active
+    mesh."""
     active = context.view_layer.objects.active
     meant = [active, active.parent, *active.children] if active else []
     if active and active.type == "ARMATURE":
         meant += [obj for obj in context.scene.objects if obj.type == "MESH" and armature(obj) == active]
-    seen = [(recognise(obj), obj) for obj in meant]
+    mains = [main for obj in meant if obj and obj.type == "MESH" and (main := main_of(obj)) and main not in meant]  # of eyes, teeth, lashes
+    seen = [(recognise(obj), obj) for obj in [*meant, *dict.fromkeys(mains)]]
     for state, least in (("ready", 0), ("usable", CERTAIN)):
         for told, obj in seen:
             if told.state == state and told.sure >= least:

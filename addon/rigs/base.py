@@ -60,6 +60,10 @@ class Rig(abc.ABC):
     def recognise(cls, obj: Any) -> Recognition | None:
         """What a mesh object of this file is to this kind; None if it is none of its own."""
 
+    def meshes(self) -> list[Any]:
+        """The mesh objects that move, that which stands for the rig first."""
+        return [self.obj]
+
     @abc.abstractmethod
     def owners(self) -> list[Any]:
         """The data-blocks that carry a performance's F-curves."""
@@ -133,7 +137,7 @@ class Rig(abc.ABC):
         their slider's range. Returns the column, cut to what the slider holds; cut names the keys to which that happened."""
         wanted = [column.min(), column.max(), *tracks.held(tracks.find(track))[:, 1]]
         low, high = max(np.floor(min(wanted)), -WIDEST), min(np.ceil(max(wanted)), WIDEST)
-        if not self.obj.data.override_library:  # which would not be saved with a slider's range
+        if not key.id_data.user.override_library:  # which would not be saved with a slider's range
             key.slider_min, key.slider_max = min(key.slider_min, low), max(key.slider_max, high)
         if min(wanted) < key.slider_min or max(wanted) > key.slider_max:
             self.cut.append(key.name)

@@ -1,0 +1,58 @@
+"""What our own head does by its 52 face actions, where a character can be compared with it: arrays of the shipped head's file."""
+
+import functools
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..contract import ACTIONS
+
+HEAD = Path(__file__).resolve().parents[2] / "blender_assets" / "head" / "utter_head.npz"
+SAMPLES = 900  # vertices of the face that stand for all
+LIVELY = 3e-4  # metres: what no action moves further is no face
+
+
+class Ours(NamedTuple):
+    """Metres in FLAME's axes. places [M,3]: some vertices of the face at rest. moves [52,M,3]: where each action takes them. centres
+    [52,3]: about which place each moves. apart [52]: how far each parts the lips, as a share of jawOpen's. upper_lip, lower_lip [3]:
+    where these touch. lids [2,2,N,3]: of the left and the right eye the upper margin and the lower one beneath it."""
+
+    places: np.ndarray
+    moves: np.ndarray
+    centres: np.ndarray
+    apart: np.ndarray
+    upper_lip: np.ndarray
+    lower_lip: np.ndarray
+    lids: np.ndarray
+
+
+@functools.cache
+def ours() -> Ours:
+    """Read the shipped head. OSError if its file is missing."""
+    with np.load(HEAD, allow_pickle=False) as file:
+        rest, actions = file["v_template"].astype(float), file["actions"].transpose(2, 0, 1).astype(float)
+        named = {str(name): row for row, name in enumerate(file["action_names"])}
+        actions = actions[[named[name] for name in ACTIONS]]
+        marks = dict(zip(map(str, file["landmark_names"]), file["landmark_vertices"]))
+        lids = np.stack([rest[file["lid_margin_upper"]], rest[file["lid_margin_lower"]]], axis=1)
+    far = np.linalg.norm(actions, axis=2)
+    face = np.flatnonzero(far.max(axis=0) > LIVELY)
+    face = face[:: max(1, len(face) // SAMPLES)]
+    upper, lower = (marks[f"lip_inner_{side}_mid"] for side in ("upper", "lower"))
+    gaps = actions[:, upper, 1] - actions[:, lower, 1]
+    return Ours(
+        rest[face],
+        actions[:, face],
+        np.array([centre(rest, each) for each in far]),
+        gaps / gaps[ACTIONS.index("jawOpen")],
+        rest[upper],
+        rest[lower],
+        lids,
+    )
+
+
+def centre(places: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """The place [3] about which something moves that moves places [V,3] by so much [V]."""
+    weight = far**2
+    return weight @ places / max(weight.sum(), 1e-12)
