@@ -292,7 +292,7 @@ class UTTER_PT_prompt(HeadPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(settings, "intensity", slider=True)
         row.prop(settings, "mouth", slider=True)
-        draw_line(layout, settings, settings.prompt.strip(), "Read as" if settings.prompt.strip() else "Heard:")
+        draw_line(layout, settings, settings.prompt.strip(), "Read as" if settings.prompt.strip() else "Heard:", "UTTER_PT_reading")
 
 
 class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
@@ -337,31 +337,43 @@ def draw_passage(layout, settings, passage):
     row.prop(passage, "fade_out")
     column.prop(passage, "strength", slider=True)
     if of := read_of(settings, passage):
-        draw_line(layout, settings, of, "Read as")
+        draw_line(layout, settings, of, "Read as", "UTTER_PT_passage_reading")
 
 
-def draw_line(layout, settings, of, heading):
-    """What was read or heard, in a line; more behind its button."""
+def draw_line(layout, settings, of, heading, more):
+    """What was read or heard, in a line; more: the panel behind its button."""
     if told := readings.line(settings, of, heading):
         row = layout.row()
         row.active = False
         row.label(text=told)
-        row.popover("UTTER_PT_readings", text="", icon="INFO")
+        row.popover(more, text="", icon="INFO")
 
 
-class UTTER_PT_readings(HeadPanel, bpy.types.Panel):
-    bl_idname = "UTTER_PT_readings"
+class Readings(HeadPanel):
+    """A panel that a button shows: bars."""
+
     bl_label = "Readings"
-    bl_description = "What was read in the words and heard in the voice"
-    bl_options = {"INSTANCED"}  # shown by a button
+    bl_options = {"INSTANCED"}
+
+
+class UTTER_PT_reading(Readings, bpy.types.Panel):
+    bl_idname = "UTTER_PT_reading"
+    bl_description = "What was read in the prompt, or heard in the voice"
 
     def draw(self, context):
-        layout, settings = self.layout, settings_of(chosen(context))
+        settings = settings_of(chosen(context))
         prompt = settings.prompt.strip()
-        readings.draw(layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
-        passage = settings.passages[settings.passage] if 0 <= settings.passage < len(settings.passages) else None
-        if passage is not None and (of := read_of(settings, passage)):
-            readings.draw(layout, settings, of, f"{label(passage)}: read as")
+        readings.draw(self.layout, settings, prompt, "Read as" if prompt else "Heard in the voice")
+
+
+class UTTER_PT_passage_reading(Readings, bpy.types.Panel):
+    bl_idname = "UTTER_PT_passage_reading"
+    bl_description = "What was read in the passage's prompt, or in its clip"
+
+    def draw(self, context):
+        settings = settings_of(chosen(context))
+        if 0 <= settings.passage < len(settings.passages) and (of := read_of(settings, settings.passages[settings.passage])):
+            readings.draw(self.layout, settings, of, "Read as")
 
 
 CLASSES = (
@@ -374,5 +386,6 @@ CLASSES = (
     UTTER_UL_passages,
     UTTER_PT_prompt,
     UTTER_PT_passages,
-    UTTER_PT_readings,
+    UTTER_PT_reading,
+    UTTER_PT_passage_reading,
 )

@@ -166,9 +166,9 @@ def scene_bars_of_an_action():
     np.savez(job.asked.output, motion=heads.motion(30, 1), actions=np.zeros((30, len(ACTIONS)), np.float32))
     told = {job.asked.passages[0].clip: reading(afraid=0.6)}
     job.apply({"output": job.asked.output, "fps": 30.0, "seconds": 0.1, "readings": told})
-    assert bars(passages.UTTER_PT_readings)["Afraid"] == 0.6
+    assert bars(passages.UTTER_PT_passage_reading)["Afraid"] == 0.6
     head.utter.passages[0].action = None
-    assert not bars(passages.UTTER_PT_readings)
+    assert not bars(passages.UTTER_PT_passage_reading)
 
 
 def scene_the_choice_is_undone_saved_and_gone_with_its_action():
@@ -205,10 +205,10 @@ def scene_the_worker_feels_it_and_says_where_the_face_rests():
     notes = perform.perform_now(bpy.context.scene, head)
     assert "A passage was left out: the face in Rest rests all the while; choose a clip in which it moves." in notes
     head.utter.passage = 0
-    found = bars(passages.UTTER_PT_readings)
+    found = bars(passages.UTTER_PT_passage_reading)
     assert found["Happy"] > 0.5 and max(found, key=found.get) in ("Happy", "Strength")
     head.utter.passage = 1
-    assert not bars(passages.UTTER_PT_readings)
+    assert not bars(passages.UTTER_PT_passage_reading)
 
 
 def scene_the_performance_is_exported_as_its_curves_have_it():

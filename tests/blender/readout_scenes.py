@@ -63,15 +63,15 @@ def performed(head, readings):
 
 def scene_bars_of_the_voice_or_of_the_prompt_in_its_place():
     head = small()
-    assert not bars(passages.UTTER_PT_readings), "nothing is known before the first performance"
+    assert not bars(passages.UTTER_PT_reading), "nothing is known before the first performance"
     performed(head, {"": reading(sad=0.7, angry=0.28, happy=0.02)})
-    assert bars(passages.UTTER_PT_readings) == {"Sad": 0.7, "Angry": 0.28, "Strength": 0.8, "Arousal": 0.4, "Control": 0.25}
+    assert bars(passages.UTTER_PT_reading) == {"Sad": 0.7, "Angry": 0.28, "Strength": 0.8, "Arousal": 0.4, "Control": 0.25}
     head.utter.prompt = "furious"
-    assert not bars(passages.UTTER_PT_readings), "these words were not read yet"
+    assert not bars(passages.UTTER_PT_reading), "these words were not read yet"
     asked = performed(head, {"furious": reading(angry=1.0, strength=0.95)})
-    assert asked.prompt == "furious" and bars(passages.UTTER_PT_readings)["Strength"] == 0.95
+    assert asked.prompt == "furious" and bars(passages.UTTER_PT_reading)["Strength"] == 0.95
     head.utter.prompt = ""
-    assert not bars(passages.UTTER_PT_readings), "the voice was not listened to in the last performance"
+    assert not bars(passages.UTTER_PT_reading), "the voice was not listened to in the last performance"
 
 
 def scene_bars_of_a_passage_and_of_its_clip():
@@ -82,19 +82,19 @@ def scene_bars_of_a_passage_and_of_its_clip():
     asked = performed(head, {"in love": reading(happy=0.9), str(clip): reading(afraid=0.6)})
     assert {passage.prompt or passage.clip for passage in asked.passages} == {"in love", str(clip)}
     head.utter.passage = 0
-    assert bars(passages.UTTER_PT_readings)["Happy"] == 0.9
+    assert bars(passages.UTTER_PT_passage_reading)["Happy"] == 0.9
     head.utter.passage = 1
-    assert bars(passages.UTTER_PT_readings)["Afraid"] == 0.6
+    assert bars(passages.UTTER_PT_passage_reading)["Afraid"] == 0.6
     second.clip = ""
-    assert not bars(passages.UTTER_PT_readings)
+    assert not bars(passages.UTTER_PT_passage_reading)
 
 
 def scene_words_that_say_nothing_have_no_emotion():
     head = small()
     head.utter.prompt = "asdf"
     performed(head, {"asdf": reading(neutral=1.0, strength=0.0)})
-    assert "Neutral" not in bars(passages.UTTER_PT_readings) and bars(passages.UTTER_PT_readings)["Strength"] == 0
-    assert any(named.get("text") == "Read as: nothing" for name, named in drawn(passages.UTTER_PT_readings))
+    assert "Neutral" not in bars(passages.UTTER_PT_reading) and bars(passages.UTTER_PT_reading)["Strength"] == 0
+    assert any(named.get("text") == "Read as: nothing" for name, named in drawn(passages.UTTER_PT_reading))
 
 
 def scene_strength_and_mouth_of_the_whole_are_asked_for_and_saved_with_the_file():
@@ -106,4 +106,4 @@ def scene_strength_and_mouth_of_the_whole_are_asked_for_and_saved_with_the_file(
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     settings = bpy.data.objects[name].utter
-    assert (settings.intensity, settings.mouth) == (0.5, -1) and bars(passages.UTTER_PT_readings)["Sad"] == 1
+    assert (settings.intensity, settings.mouth) == (0.5, -1) and bars(passages.UTTER_PT_reading)["Sad"] == 1
