@@ -61,7 +61,7 @@ def test_scripts_that_nothing_reads_are_named(text, multilingual, script):
 
 def test_the_corpus_is_read_and_its_folds_hang_on_names_alone():
     phrases = read()
-    assert len(phrases) > 16000 and {int(p.shares.argmax()) for p in phrases} == set(range(len(LABELS) + 1))
+    assert len(phrases) > 26000 and {int(p.shares.argmax()) for p in phrases} == set(range(len(LABELS) + 1))
     assert all(abs(p.shares.sum() - 1) < 1e-5 for p in phrases)
     assert {fold(p.family) for p in phrases} == {None, *range(FOLDS)}
 
