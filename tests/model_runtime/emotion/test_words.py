@@ -70,6 +70,9 @@ def test_a_line_of_the_corpus_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "own.txt").write_text("[mine]\nhappy .5: yes / no\nhangry: maybe\n", encoding="utf-8")
     with pytest.raises(UtterError, match="own.txt, line 3"):
         read_file(tmp_path / "own.txt")
+    (tmp_path / "own.txt").write_text("[lines: to a friend]\nhappy .5: yes / no\n", encoding="utf-8")
+    with pytest.raises(UtterError, match="own.txt, line 1"):
+        read_file(tmp_path / "own.txt")
 
 
 def test_the_nearest_phrases_vote_and_each_encoder_votes_alone():
