@@ -18,7 +18,7 @@ VOTERS = {"changed": 384, "use": 512}  # of each by which phrases are near; "cha
 WEIGHTS = {"changed": 0.5, "use": 1.0}  # of their cosines in the mean
 FORMAT = 3  # of words.safetensors
 KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
-NEAREST, SHARPNESS = 40, 15.0  # how many phrases vote, and how much more the nearer ones count
+NEAREST, SHARPNESS = 40, 25.0  # how many phrases vote, and how much more the nearer ones count
 VOTE, SURER = 0.7, 2.0  # the vote's part of the shares; the power that makes the mean as sure as the networks are
 CHANGES = "minilm."  # what the names of changes of MiniLM's weights begin with in words.safetensors
 

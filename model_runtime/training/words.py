@@ -7,7 +7,7 @@ A phrase file has families, `[name]` or `[name: kind]`, and in each lines `emoti
     happy+sad .6: smiling through her tears
 
 emotions: labels joined by +, or nothing. strength: 0 to 1, or left out where nobody said. control: held, free, or left out.
-kind (adjective, noun, verb): which TEMPLATES fit. Families named "only tested" are never learned from.
+kind (adjective, noun, verb, nothing): which TEMPLATES fit. Families named "only tested" are never learned from.
 """
 
 import json
@@ -94,6 +94,8 @@ def read_file(path):
             continue
         if line.startswith("[") and line.endswith("]"):
             family, _, kind = (part.strip() for part in line[1:-1].partition(":"))
+            if kind not in {*TEMPLATES, "nothing"}:
+                raise UtterError(f"{path.name}, line {number}: after a family's colon stands its kind: adjective, noun, verb or nothing.")
             continue
         found = re.fullmatch(r"([a-z+]+)(?: ([\d.]+))?(?: (held|free))?: (.+)", line)
         names = found[1].split("+") if found else []

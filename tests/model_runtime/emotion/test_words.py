@@ -61,7 +61,7 @@ def test_scripts_that_nothing_reads_are_named(text, multilingual, script):
 
 def test_the_corpus_is_read_and_its_folds_hang_on_names_alone():
     phrases = read()
-    assert len(phrases) > 16000 and {int(p.shares.argmax()) for p in phrases} == set(range(len(LABELS) + 1))
+    assert len(phrases) > 26000 and {int(p.shares.argmax()) for p in phrases} == set(range(len(LABELS) + 1))
     assert all(abs(p.shares.sum() - 1) < 1e-5 for p in phrases)
     assert {fold(p.family) for p in phrases} == {None, *range(FOLDS)}
 
@@ -69,6 +69,9 @@ def test_the_corpus_is_read_and_its_folds_hang_on_names_alone():
 def test_a_line_of_the_corpus_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "own.txt").write_text("[mine]\nhappy .5: yes / no\nhangry: maybe\n", encoding="utf-8")
     with pytest.raises(UtterError, match="own.txt, line 3"):
+        read_file(tmp_path / "own.txt")
+    (tmp_path / "own.txt").write_text("[lines: to a friend]\nhappy .5: yes / no\n", encoding="utf-8")
+    with pytest.raises(UtterError, match="own.txt, line 1"):
         read_file(tmp_path / "own.txt")
 
 
