@@ -312,7 +312,7 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep):
     frames, samples = curves.resample(performance, fps or scene_fps(), start_frame, gap)
 
     unshare(rig)
-    kept = keep()
+    kept = rig.housed(keep())
     set_aside = own_action(rig, start_frame, fps or scene_fps(), name)
     if name:
         for action in actions(rig):

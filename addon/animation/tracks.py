@@ -19,6 +19,7 @@ import bpy
 import numpy as np
 
 from .. import compat
+from ..contract import ACTIONS
 
 OWNED = "utter_performance"  # custom property of Actions that we made: (frame of the voice's first sample, fps); an earlier version's: True
 BASIS = "utter_basis"  # custom property of such Actions: the basis of the Motion that the curves show, "" by face actions
@@ -74,11 +75,12 @@ def value_of(key: Any) -> str:
 
 
 def ensure(track: Track) -> None:
-    """Make the custom property of a track that is one, if it is missing: 0 to 1."""
+    """Make the custom property of a track that is one, if it is missing: a face action's from 0 to 1."""
     name = track.path[2:-2] if track.path.startswith('["') else ""
     if name and name not in track.owner:
         track.owner[name] = 0.0
-        track.owner.id_properties_ui(name).update(min=0.0, max=1.0, description="A face action that is held")
+        limits = {"min": 0.0, "max": 1.0} if name in ACTIONS else {}
+        track.owner.id_properties_ui(name).update(**limits, description=f"{name} of the performance, which is held")
 
 
 def find(track: Track) -> Any:

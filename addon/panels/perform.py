@@ -55,7 +55,7 @@ def perform_job(
     if settings.refusal:
         raise UtterError(settings.refusal)
     voice.follow(scene, head)
-    start, jaw = sequencer.begins(scene, head), settings.jaw
+    start, ways = sequencer.begins(scene, head), (settings.curves, settings.jaw)
     part = scope.part_of(scene, rig, settings, start, fps) if rediffuse and not scope.whole(settings) else None
     last = max((action.frame_range[1] for action in bake.actions(rig)), default=start)
     length = max(settings.frames, frames_covering((last - start) / fps, FPS) + 1)  # captured keys may be there before a performance
@@ -112,13 +112,13 @@ def perform_job(
             renew(head, performances, names, (start + times[0] * fps, start + times[1] * fps), part.columns(), start, fps)
         elif not several and (rediffuse or bake.only_captured(rig)):
             takes.own(head)
-            rig.set_jaw(jaw)
+            rig.set_ways(*ways)
             bake.rebake(rig, performances[0], start, fps=fps)
         else:
             kept = bake.held(rig, captured=not rediffuse)
             earlier = takes.set_aside(head)
             try:
-                rig.set_jaw(jaw)
+                rig.set_ways(*ways)
                 for performance, name in zip(performances, names):
                     takes.set_aside(head)
                     bake.bake(rig, performance, start, fps=fps, name=name, kept=kept)
@@ -248,7 +248,8 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
         column.use_property_decorate = False
         for name in SHOWN:
             row = column.row(align=True)
-            row.active = name != "jaw" or rigs.rig_of(head).jaws
+            by_actions = name == "jaw" and settings.curves == "actions"
+            row.active = name not in ("curves", "jaw") or (rigs.rig_of(head).jaws and not by_actions)
             row.prop(settings, name, expand=bool(OPTIONS[name].choices))
             if name == "seed":
                 row.operator("utter.new_seed", text="", icon="FILE_REFRESH")

@@ -85,6 +85,7 @@ def chosen(settings, _context):
             return
         rigs.rig_of(head).separate()
         set_aside(head)
+        rigs.rig_of(head).rest()  # the takes may move different shape keys
         for block, action in zip(animated(head), (take.keys, take.bones)):
             if block is not None and action is not None:
                 compat.attach(block, action)

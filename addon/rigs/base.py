@@ -5,13 +5,15 @@ the 52 face actions (contract.layout).
 """
 
 import abc
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple
 
+import bpy
 import numpy as np
 
 from ..animation import tracks
-from ..animation.tracks import Track
+from ..animation.tracks import Keys, Track
 from ..contract import PERFORMANCE
 from . import sharing
 
@@ -39,13 +41,13 @@ class Rig(abc.ABC):
     """One object that performs.
 
     name: of the kind, for people.  columns: how much of a performance it reads: 65 (Motion) or 117 (face actions as well).
-    jaws: whether its jaw is baked as shape keys or as a bone, as the artist chooses.
+    jaws: whether its face is baked by channels or by face actions, and its jaw as shape keys or as a bone, as the artist chooses.
     head, identity, basis: of the geometry that its Motion means, for the worker's request; None, (), "" for the built-in head.
     cut: names of the shape keys whose sliders end before the performance that was baked last does.
     """
 
     name: ClassVar[str]
-    columns: ClassVar[int]
+    columns: int
     jaws: ClassVar[bool] = False
     head: str | None = None
     identity: tuple[float, ...] = ()
@@ -91,6 +93,10 @@ class Rig(abc.ABC):
     def held_only(self) -> set[Track]:
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
         return set()
+
+    def housed(self, kept: dict[Track, Keys]) -> dict[Track, Keys]:
+        """The artist's keys {track: keys} on the tracks where this rig holds them now: another way to bake has other tracks."""
+        return kept
 
     @abc.abstractmethod
     def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
@@ -141,6 +147,11 @@ class Rig(abc.ABC):
 
     def set_jaw(self, jaw: str) -> None:
         """Choose how the jaw is baked from now on, "keys" or "bone"; of kinds that have no such choice: nothing."""
+        return
+
+    def set_ways(self, curves: str, jaw: str) -> None:
+        """Choose how the face is baked from now on, as "channels" or "actions", and its jaw; of kinds that have no such choice: nothing.
+        UtterError if it cannot be baked so."""
         return
 
     def lip_gap(self, performance: np.ndarray) -> np.ndarray | None:
@@ -199,6 +210,22 @@ def sampled_keys(shape_tracks: dict[int, Track], frames: np.ndarray, columns: in
         if curve:
             values[:, column] = [curve.evaluate(frame) for frame in frames]
     return values
+
+
+@contextlib.contextmanager
+def object_mode():
+    """Leave the mode that the active object is in, and come back to it."""
+    layer = bpy.context.view_layer
+    before = layer.objects.active
+    mode = before.mode if before else "OBJECT"
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    try:
+        yield
+    finally:
+        layer.objects.active = before
+        if mode != "OBJECT":
+            bpy.ops.object.mode_set(mode=mode)
 
 
 def neutral(obj: Any) -> np.ndarray:

@@ -39,9 +39,10 @@ def to_motion(head, actions):
 
 def from_motion(head, values, start=None):
     """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, of millimetres over the face and
-    between the lips: lips that meet do, whatever else actions cannot show. The neck is no face action and is left out. Of actions that undo each other (OPPOSED_ACTIONS) one is 0: least
-    squares use both for what they do beside that, so the smaller is held at 0 in a second search. start [T,52]: where the search
-    begins; None: at rest."""
+    between the lips: lips that meet do, whatever else actions cannot show. The neck is no face action and is left out.
+
+    Of actions that undo each other (OPPOSED_ACTIONS) one is 0: least squares use both for what they do beside that, so the smaller is
+    held at 0 in a second search. start [T,52]: where the search begins; None: at rest."""
     motions = _motions(head)
     values = np.asarray(getattr(values, "values", values), np.float32)
     seen = seen_of(head)
@@ -126,9 +127,10 @@ def on_builtin(builtin, motion):
 
 
 def bounded(hessian, target, start=None, most=None):
-    """argmin of x H x / 2 - target x within 0..1, or 0..most [52,T], for each column of target [52,T], from start (or 0), all frames at once: cyclic
-    coordinate descent, which finds what lies at its bounds, and in turn with it a Newton step of the rest (Bertsekas 1982, "Projected
-    Newton methods"), without which actions that nearly undo each other take hundreds of sweeps. Frames that stand still leave."""
+    """argmin of x H x / 2 - target x within 0..1, or 0..most [52,T], for each column of target [52,T], from start (or 0), all frames at
+    once: cyclic coordinate descent, which finds what lies at its bounds, and in turn with it a Newton step of the rest (Bertsekas 1982,
+    "Projected Newton methods"), without which actions that nearly undo each other take hundreds of sweeps. Frames that stand still
+    leave."""
     x = np.zeros_like(target) if start is None else start.copy()
     most = np.ones_like(target) if most is None else most
     moving = np.arange(target.shape[1])
