@@ -27,6 +27,7 @@ from .batch import (
 from .characters import CHARACTERS, Character, find_character
 from .console import brief, complain, muted, say
 from .errors import Cancelled, UtterError
+from .faces import EMOTIONS, PARTED, PHONES, PROTOTYPES, TONGUE_CHANNELS, VISEMES, at_strength, parting, sided, sides
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
@@ -74,6 +75,7 @@ from .protocol import (
     Word,
     check_protocol,
 )
+from .reading import apart, bounded, read_actions
 from .request import (
     CAPTURE_OPTIONS,
     DEVICES,
@@ -119,6 +121,7 @@ __all__ = [
     "COEFFICIENTS",
     "COLUMNS",
     "DEVICES",
+    "EMOTIONS",
     "EXPRESSION",
     "EYES",
     "FACE_ACTIONS",
@@ -142,16 +145,21 @@ __all__ = [
     "OPPOSED_ACTIONS",
     "OPTIONS",
     "PAIRED_ACTIONS",
+    "PARTED",
     "PERFORMANCE",
+    "PHONES",
     "PROTOCOL",
+    "PROTOTYPES",
     "REGIONS",
     "RUNTIME",
     "SLIDERS",
     "SLIDER_LIMIT",
     "SOUND_SUFFIXES",
     "TONGUE",
+    "TONGUE_CHANNELS",
     "UNSPOKEN",
     "VERSION",
+    "VISEMES",
     "WORDS_SUFFIXES",
     "BakeOptions",
     "ByeEvent",
@@ -183,7 +191,10 @@ __all__ = [
     "Word",
     "actions_in",
     "add_arguments",
+    "apart",
+    "at_strength",
     "beside",
+    "bounded",
     "brief",
     "check_output",
     "check_protocol",
@@ -219,9 +230,11 @@ __all__ = [
     "offered_language",
     "options_of",
     "own_folder",
+    "parting",
     "perform_all",
     "performed_in",
     "plain",
+    "read_actions",
     "read_identity",
     "read_json",
     "read_list",
@@ -234,6 +247,8 @@ __all__ = [
     "same_place",
     "say",
     "seconds_at",
+    "sided",
+    "sides",
     "subtitles",
     "tasks_of",
     "text_of",

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from contract import apart
 from model_runtime.diffusion.pins import HeldPins
-from model_runtime.flame.actions import apart, change, from_motion, noticeable
+from model_runtime.flame.actions import change, from_motion, noticeable
 from model_runtime.flame.calibrate import HeadMap
 from model_runtime.flame.head import Head
 from model_runtime.motion import Pins

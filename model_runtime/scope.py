@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from contract import ACTIONS, FPS, REGIONS, UtterError, performed_in
+from contract import ACTIONS, FPS, REGIONS, UtterError, apart, performed_in
 from model_runtime.diffusion.pins import HeldPins
 from model_runtime.diffusion.scope import beside, cut, joined, ramp
-from model_runtime.flame.actions import apart, from_motion, to_motion
+from model_runtime.flame.actions import from_motion, to_motion
 from model_runtime.flame.calibrate import HeadMap
 from model_runtime.flame.head import Head
 from model_runtime.motion import Motion, Pins

@@ -12,6 +12,7 @@ lies where it was met; `amplitude`, which Blender reads of elastic keys alone, h
 value is the one in `back`; `period` says that it was met.
 """
 
+import bisect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -114,6 +115,49 @@ def pins(curve: Any, kind: int | None = None) -> Keys:
     """The artist's keys on an F-curve, or those of a type (CAPTURED, SOFT)."""
     keys = read(curve)
     return part(keys, own(keys) if kind is None else keys["type"] == kind)
+
+
+def value_at(curve: Any, frame: float) -> float | None:
+    """The value that is asked for by the artist's key at a frame of an F-curve (or None); None without one."""
+    at = None if curve is None else _at(curve.keyframe_points, frame)
+    if at is None or not own(one := _one(curve.keyframe_points[at]))[0]:
+        return None
+    return float(_asked(one)[0])
+
+
+def put(curve: Any, frame: float, value: float, theirs: bool, beside: bool = True) -> None:
+    """Let an F-curve have that value at a frame, by one key: the artist's, or ours, which leaves one of the artist's alone. beside: where
+    there is none yet, keys of ours hold what it shows now in the frames beside."""
+    points = curve.keyframe_points
+    at = _at(points, frame)
+    if at is None:
+        if beside:
+            show(curve, np.array([frame]), np.array([value]), np.array([frame - 1, frame + 1]))
+        else:
+            write(curve, joined(read(curve), made(np.array([frame]), np.array([value]), KEYFRAME)))
+        at = _at(points, frame)
+    point = points[at]
+    if not theirs and own(_one(point))[0]:
+        return
+    way = value - point.co[1]
+    point.co[1], point.handle_left[1], point.handle_right[1] = value, point.handle_left[1] + way, point.handle_right[1] + way
+    if theirs:
+        point.type = "KEYFRAME"
+    else:
+        point.back = value
+    curve.update()
+
+
+def _at(points: Any, frame: float) -> int | None:
+    """Which of the keys of an F-curve, in order of time, is at a frame."""
+    at = bisect.bisect_left(points, frame - NEAR, key=lambda point: point.co[0])
+    return at if at < len(points) and abs(points[at].co[0] - frame) < NEAR else None
+
+
+def _one(point: Any) -> Keys:
+    """Keys with one key alone."""
+    value = lambda field: getattr(point, field)
+    return {field: np.array([_code(field, value(field)) if field in WHOLE else value(field)], kind_of(field)) for field in FIELDS}
 
 
 def _asked(keys: Keys) -> np.ndarray:

@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import ACTIONS, CHANNELS, FACE_ACTIONS, UtterError
+from ..contract import ACTIONS, CHANNELS, EYES, FACE_ACTIONS, UtterError, read_actions
 from .base import PROPERTY, key_points, neutral, object_mode
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "blender_assets" / "head" / "utter_head.npz"
+
+EVERY = 4  # of the vertices one is looked at
+LIPS = 0.3  # how much an opening between the lips counts beside the head
+EYE = 12.0  # millimetres that a radian of an eye counts for
+_seen: dict[tuple[int, int], np.ndarray] = {}
+_last: dict[int, np.ndarray] = {}  # by head: what was read last
 
 
 def motions_of(obj: Any) -> np.ndarray | None:
     """[52, 65]: the Motion of each face action on a head of ours; None where its bundle did not tell, and it is not the built-in head."""
     told = obj[PROPERTY]
     if "actions_motion" in told:
-        return np.array(told["actions_motion"], np.float32).reshape(len(ACTIONS), CHANNELS)
+        motions = np.array(told["actions_motion"], np.float32).reshape(len(ACTIONS), CHANNELS)
+        return motions if motions.any() else None
     return None if told["head"] or told["basis"] != _built_in()[0] else _built_in()[1]
 
 
@@ -56,3 +63,35 @@ def add_keys(obj: Any, names: dict[int, str]) -> dict[int, str]:
                 block.value = 0  # Blender 5.2 makes keys with 1
                 own[column] = block.name
     return own
+
+
+def read(obj: Any, names: dict[int, str], motion: np.ndarray) -> np.ndarray:
+    """The face actions [52] that a head of ours shows by Motion's channels [65]; all 0 of one that knows none."""
+    motions = motions_of(obj)
+    if motions is None:
+        return np.zeros(len(ACTIONS), np.float32)
+    start = _last.get(obj.session_uid)  # frames that are looked at one after another are alike
+    found = read_actions(motions, seen_of(obj, names), motion[None], start=start)
+    _last.clear()
+    _last[obj.session_uid] = found
+    return found[0]
+
+
+def seen_of(obj: Any, names: dict[int, str]) -> np.ndarray:
+    """[65, 65]: how much is seen of a change c of Motion, c @ this @ c, in square millimetres over the head, and between the lips.
+    names: {column: shape key} of what it has. The neck is not looked at."""
+    asked = obj.session_uid, len(obj.data.vertices)
+    if asked not in _seen:
+        scale, blocks, rest = 1000 / obj[PROPERTY].get("scale", 1.0), obj.data.shape_keys.key_blocks, neutral(obj)
+        lips, some = list(obj[PROPERTY]["lips"]), slice(0, None, EVERY)
+        moved, parted = np.zeros((CHANNELS, *rest[some].shape)), np.zeros((CHANNELS, 3))
+        for channel in (channel for channel in names if channel < CHANNELS):
+            does = (key_points(blocks[names[channel]]) - rest) * scale
+            moved[channel] = does[some]
+            parted[channel] = does[lips[0]] - does[lips[1]] if len(lips) == 2 else 0
+        flat = moved.reshape(CHANNELS, -1)
+        seen = flat @ flat.T / len(rest[some]) + LIPS * parted @ parted.T
+        seen[range(EYES.start, EYES.stop), range(EYES.start, EYES.stop)] = EYE**2
+        _seen.clear()  # of the head that is looked at
+        _seen[asked] = seen
+    return _seen[asked]

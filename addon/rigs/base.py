@@ -84,6 +84,16 @@ class Rig(abc.ABC):
         """On which tracks those columns of a performance at scene frames [N,117] are held: {track: values [N]}. Sliders are widened to
         hold them. A column that this kind has no track for is left out."""
 
+    def face(self, frame: float) -> np.ndarray:
+        """The performance [117] that our curves show at a scene frame: face actions where it moves by those."""
+        row = np.zeros(PERFORMANCE, np.float32)
+        row[: self.columns] = self.sample(np.array([frame]))[0]
+        return row
+
+    def shows(self, before: np.ndarray, after: np.ndarray) -> dict[Track, float]:
+        """What else than holds() makes the face at a frame show one row of a performance [117] in place of another: {track: value}."""
+        return {}
+
     def moved(self, columns: Iterable[int]) -> set[Track]:
         """The tracks that those columns of a performance move."""
         samples = np.zeros((2, PERFORMANCE), np.float32)
@@ -144,6 +154,13 @@ class Rig(abc.ABC):
         if min(wanted) < key.slider_min or max(wanted) > key.slider_max:
             self.cut.append(key.name)
         return np.clip(column, key.slider_min, key.slider_max)
+
+    def widen(self, key: Any, value: float) -> float:
+        """Widen a shape key's slider so that it holds a value, as far as it may be; returns what it holds of it."""
+        if not self.obj.data.override_library and not key.slider_min <= value <= key.slider_max:
+            key.slider_min = min(key.slider_min, max(float(np.floor(value)), -WIDEST))
+            key.slider_max = max(key.slider_max, min(float(np.ceil(value)), WIDEST))
+        return min(max(value, key.slider_min), key.slider_max)
 
     def set_jaw(self, jaw: str) -> None:
         """Choose how the jaw is baked from now on, "keys" or "bone"; of kinds that have no such choice: nothing."""

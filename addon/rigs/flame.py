@@ -63,6 +63,7 @@ BONE_CHANNELS = {  # rotation about x, y, z
     "eye_right": [EYES.start + 2, EYES.start + 3],
 }
 ANCHORS = 256  # vertices that tell how a head lies
+SHOWN = 1e-5  # of a channel: what moves less is not shown
 TURNED = 0.02  # radians, or of the scale: by less a head was sculpted, by more it was turned or scaled
 ROTATION_PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}  # any other mode: rotation_euler
 
@@ -188,6 +189,32 @@ class FlameRig(Rig):
             if columns & set(BONE_CHANNELS[joint]):
                 planned |= self._turn(joint, bone, rest, samples)
         return planned
+
+    def face(self, frame: float) -> np.ndarray:
+        """By channels, face actions are read from them, but those that are held there are as they are held."""
+        row = super().face(frame)
+        if self.curves == "channels":
+            row[FACE_ACTIONS] = acting.read(self.obj, key_names(self.obj), row[:CHANNELS])
+            for column in range(FACE_ACTIONS.start, FACE_ACTIONS.stop):
+                if (value := tracks.value_at(tracks.find(self._held_track(column)), frame)) is not None:
+                    row[column] = value
+        return row
+
+    def shows(self, before: np.ndarray, after: np.ndarray) -> dict[Track, float]:
+        """A change of face actions moves the channels that they are made of; by actions, the eyes alone."""
+        after = after.copy()
+        after[:CHANNELS] += (after - before)[FACE_ACTIONS] @ self.motions()
+        moved = {int(column) for column in np.flatnonzero(np.abs(after - before)[:CHANNELS] > SHOWN)}
+        shown: dict[Track, float] = {}
+        if self.curves == "channels":
+            keys = self.shape_keys()
+            for column, track in self._key_tracks().items():
+                if column in moved:
+                    shown[track] = self.widen(keys[column], float(after[column]))
+        for joint, (bone, rest) in self._joints(self.jaw).items():
+            if joint != "neck" and moved & set(BONE_CHANNELS[joint]):
+                shown |= {track: float(values[0]) for track, values in self._turn(joint, bone, rest, after[None]).items()}
+        return shown
 
     def held_only(self) -> set[Track]:
         return {self._held_track(column) for column in self._apart()}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from contract import ACTIONS, CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, OPPOSED_ACTIONS, PAIRED_ACTIONS, TONGUE, UtterError
+from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError, apart, read_actions
 from model_runtime.flame import lbs
 from model_runtime.flame.head import IDENTITY
 
@@ -15,13 +15,6 @@ _LIPS = 0.3  # and how much an opening between the lips counts beside the face: 
 _EVERY = 4  # of the skin's vertices one is looked at
 NOTICED = 0.02  # millimetres over the face, as _WEIGHTS counts them
 _STEP = 0.1  # of each channel, to see what it does
-_ROUNDS, _SWEEPS, _STILL = 30, 16, 1e-4
-_CHUNK, _TOGETHER = 4096, 512  # frames; of Newton steps
-
-
-def sides(name):
-    """The actions that a name stands for: both sides of a pair that is named without its side, or the one action."""
-    return (name + "Left", name + "Right") if name in PAIRED_ACTIONS else (name,)
 
 
 def to_motion(head, actions):
@@ -41,43 +34,9 @@ def from_motion(head, values, start=None):
     """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, of millimetres over the face and
     between the lips: lips that meet do, whatever else actions cannot show. The neck is no face action and is left out.
 
-    Of actions that undo each other (OPPOSED_ACTIONS) one is 0: least squares use both for what they do beside that, so the smaller is
-    held at 0 in a second search. start [T,52]: where the search begins; None: at rest."""
-    motions = _motions(head)
+    start [T,52]: where the search begins; None: at rest."""
     values = np.asarray(getattr(values, "values", values), np.float32)
-    seen = seen_of(head)
-    weighted = motions.astype(np.float64) @ seen
-    hessian = weighted @ motions.T
-    hessian[np.diag_indices_from(hessian)] *= 1 + 1e-6  # so that there is one answer even if an action moves nothing, or two move the same
-    hessian[np.diag_indices_from(hessian)] += 1e-9
-    pairs = _opposed(head.action_names)
-    out = np.empty((len(motions), len(values)), np.float32)
-    for first in range(0, len(values), _CHUNK):
-        part = slice(first, first + _CHUNK)
-        begin = None if start is None else start[part].T.astype(np.float64)
-        target = weighted @ values[part].T
-        found = bounded(hessian, target, begin)
-        both = np.flatnonzero((found[pairs].min(1) > 0).any(0))
-        if len(both):
-            most = np.ones((len(motions), len(both)))
-            for one, other in pairs:
-                less = np.where(found[one, both] < found[other, both], one, other)
-                most[less, np.arange(len(both))] = 0
-            found[:, both] = bounded(hessian, target[:, both], np.minimum(found[:, both], most), most)
-        out[:, part] = found
-    return np.ascontiguousarray(out.T)
-
-
-def apart(actions, held):
-    """actions [T, 52] in the order of ACTIONS with one of each opposed pair at 0: a held one (bool [T, 52]) stays, and goes before one
-    that is not."""
-    actions = actions.copy()
-    for one, other in _opposed(ACTIONS):
-        less = np.minimum(actions[:, one], actions[:, other])
-        for own, its in ((one, other), (other, one)):
-            free = ~held[:, own]
-            actions[:, own] = np.where(free & held[:, its] & (less > 0), 0, actions[:, own] - np.where(free & ~held[:, its], less, 0))
-    return actions
+    return read_actions(_motions(head), seen_of(head), values, head.action_names, start)
 
 
 def seen_of(head):
@@ -126,51 +85,10 @@ def on_builtin(builtin, motion):
     return replace(motion, values=values, basis=builtin.basis)
 
 
-def bounded(hessian, target, start=None, most=None):
-    """argmin of x H x / 2 - target x within 0..1, or 0..most [52,T], for each column of target [52,T], from start (or 0), all frames at
-    once: cyclic coordinate descent, which finds what lies at its bounds, and in turn with it a Newton step of the rest (Bertsekas 1982,
-    "Projected Newton methods"), without which actions that nearly undo each other take hundreds of sweeps. Frames that stand still
-    leave."""
-    x = np.zeros_like(target) if start is None else start.copy()
-    most = np.ones_like(target) if most is None else most
-    moving = np.arange(target.shape[1])
-    for _ in range(_ROUNDS):
-        now, goal, high = x[:, moving], target[:, moving], most[:, moving]
-        for _ in range(_SWEEPS):
-            before = now.copy()
-            for row, diagonal in enumerate(np.diag(hessian)):
-                now[row] = np.minimum(np.maximum(now[row] + (goal[row] - hessian[row] @ now) / diagonal, 0), high[row])
-        going = np.abs(now - before).max(0) > _STILL
-        x[:, moving] = now
-        moving = moving[going]
-        if not len(moving):
-            break
-        for part in np.array_split(moving, -(-len(moving) // _TOGETHER)):
-            x[:, part] = newton(hessian, target[:, part], x[:, part], most[:, part])
-    return x
-
-
-def newton(hessian, target, x, most):
-    """x [52,T] with what is free to move where its slope is zero, clipped to 0..most; frames that this makes no better stay as they are."""
-    slope = hessian @ x - target
-    free = (((x > 0) | (slope < 0)) & ((x < most) | (slope > 0))).T
-    held = np.where(free, 0, x.T)
-    equations = np.where(free[:, :, None] & free[:, None, :], hessian, np.eye(len(x)))
-    moved = np.linalg.solve(equations, np.where(free, target.T - held @ hessian, held)[..., None])[..., 0].T.clip(0, most)
-    error = lambda x: ((0.5 * (hessian @ x) - target) * x).sum(0)
-    return np.where(error(moved) < error(x), moved, x)
-
-
 def _motions(head):
     if head.actions_motion is None:
         raise UtterError(f"{head.name} knows no face actions; load it with load_head, which carries over the built-in head's.")
     return head.actions_motion
-
-
-def _opposed(names):
-    """[6, 2]: where the two of each of OPPOSED_ACTIONS stand in names."""
-    place = {str(name): k for k, name in enumerate(names)}
-    return np.array([(place[one], place[other]) for one, other in OPPOSED_ACTIONS])
 
 
 def _channel_weights(head):

@@ -69,7 +69,7 @@ def write_bundle(head, path, beta=None):
         weights=head.weights if head.parts_v is None else np.concatenate([head.weights, head.parts_weights]),
         mask_names=np.array(masks.NAMES),
         masks=masks.masks(head),
-        **({} if head.actions_motion is None else {"actions_motion": _motions(head)}),
+        actions_motion=_motions(head),
         basis=np.str_(head.basis),
         name=np.str_(head.name),
         **({} if head.landmark_names is None else {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}),
@@ -77,7 +77,9 @@ def write_bundle(head, path, beta=None):
 
 
 def _motions(head):
-    """[52, 65]: the Motion of each of ACTIONS."""
+    """[52, 65]: the Motion of each of ACTIONS; all 0 of a head that knows none."""
+    if head.actions_motion is None:
+        return np.zeros((len(ACTIONS), CHANNELS), np.float32)
     return head.actions_motion[[head.action(name) for name in ACTIONS]].astype(np.float32)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from contract import ACTIONS, OPPOSED_ACTIONS
+from contract import ACTIONS, OPPOSED_ACTIONS, apart
 from model_runtime.flame import actions
 from model_runtime.flame.lbs import lip_gap
 
@@ -83,7 +83,7 @@ def test_a_held_action_goes_before_the_one_that_it_undoes(head):
     shown[:, left], shown[:, right] = (0.5, 0.5, 0.1), (0.2, 0.2, 0.4)
     held = np.zeros(shown.shape, bool)
     held[1, right] = held[2, left] = True
-    np.testing.assert_allclose(actions.apart(shown, held)[:, [left, right]], [[0.3, 0], [0, 0.2], [0.1, 0]], atol=1e-6)
+    np.testing.assert_allclose(apart(shown, held)[:, [left, right]], [[0.3, 0], [0, 0.2], [0.1, 0]], atol=1e-6)
 
 
 def test_ten_minutes_come_back_whole(head):
