@@ -31,7 +31,7 @@ from .faces import EMOTIONS, PARTED, PHONES, PROTOTYPES, TONGUE_CHANNELS, VISEME
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
-from .keys import FULL, doubts
+from .keys import FULL, doubts, named
 from .language import LANGUAGES, UNSPOKEN, language_code, language_name, offered_language, whisper_code
 from .layout import (
     ACTIONS,
@@ -226,6 +226,7 @@ __all__ = [
     "located",
     "muted",
     "name_output",
+    "named",
     "names_file",
     "offered_language",
     "options_of",

@@ -27,7 +27,7 @@ from ..contract import (
     sides,
 )
 from ..work import jobs
-from . import sequencer, takes
+from . import pins, sequencer, takes
 from .base import HeadPanel, chosen, not_ready, settings_of
 
 TONGUE_COLUMNS = [TONGUE.start, TONGUE.start + 1]  # what of the tongue is no face action
@@ -172,6 +172,7 @@ def set_face(head: Any, columns: dict[int, float]) -> None:
         takes.remember(head)
     row[list(columns)] = list(columns.values())  # whatever else would be read otherwise stays as it is while a slider is dragged
     _mine.append(True)
+    pins.later()
 
 
 def property_of(key: str) -> Any:

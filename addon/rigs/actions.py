@@ -56,6 +56,9 @@ class ActionsRig(Rig):
     def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
         return held_keys(self._key_tracks(), kind)
 
+    def columns_of(self) -> dict[Track, int]:
+        return {track: column for column, track in self._key_tracks().items()}
+
     def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
         planned, own = self.plan(samples), self._key_tracks()
         return {own[column]: planned[own[column]] for column in columns if column in own}

@@ -94,6 +94,11 @@ class Rig(abc.ABC):
         """What else than holds() makes the face at a frame show one row of a performance [117] in place of another: {track: value}."""
         return {}
 
+    def columns_of(self) -> dict[Track, int]:
+        """{track: the column of a performance that it shows or holds}, to name what the artist holds; of a bone the first that it turns by.
+        A kind that does not say has no list of held keys."""
+        return {}
+
     def moved(self, columns: Iterable[int]) -> set[Track]:
         """The tracks that those columns of a performance move."""
         samples = np.zeros((2, PERFORMANCE), np.float32)

@@ -216,6 +216,15 @@ class FlameRig(Rig):
                 shown |= {track: float(values[0]) for track, values in self._turn(joint, bone, rest, after[None]).items()}
         return shown
 
+    def columns_of(self) -> dict[Track, int]:
+        found = {track: column for column, track in self._key_tracks().items()}
+        found |= {self._held_track(column): column for column in self._apart()}
+        for joint, (bone, _) in self._joints(self.jaw).items():
+            axes = BONE_CHANNELS[joint]
+            euler = bone.rotation_mode not in ROTATION_PATHS
+            found |= {track: axes[min(k, len(axes) - 1)] if euler else axes[0] for k, track in enumerate(self._rotation_tracks(bone))}
+        return found
+
     def held_only(self) -> set[Track]:
         return {self._held_track(column) for column in self._apart()}
 
