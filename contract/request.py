@@ -498,11 +498,11 @@ class BakeOptions:
         label="Curves",
         help="How the face of a FLAME head is baked",
         choices={
-            "channels": ("FLAME Channels", "A shape key for each of FLAME's expressions: the performance to the last detail"),
+            "channels": ("Channels", "A shape key for each of FLAME's expressions: the performance to the last detail"),
             "actions": (
-                "Face Actions",
-                "Shape keys under ARKit's 52 names, all from 0 to 1: easy to edit, and exported into engines as they are. The jaw moves by "
-                "shape keys",
+                "Actions",
+                "Face actions: shape keys under ARKit's 52 names, all from 0 to 1, easy to edit, and exported into engines as they are. "
+                "The jaw moves by shape keys",
             ),
         },
         commands=(BLENDER,),

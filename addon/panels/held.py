@@ -144,7 +144,7 @@ class UTTER_OT_clean(Holds, bpy.types.Operator):
             return {"CANCELLED"}
         mixed = {name for name in REGIONS if name != "head"}
         if rig.columns == CHANNELS and regions & mixed and not mixed <= regions:
-            self.report({"ERROR"}, "FLAME's channels mix the regions of a face; choose all of them, or perform with Curves: Face Actions.")
+            self.report({"ERROR"}, "FLAME's channels mix the regions of a face; choose all of them, or perform with Curves: Actions.")
             return {"CANCELLED"}
         channels, actions = performed_in(regions)
         count = bake.clean(rig, span, [*channels, *(FACE_ACTIONS.start + k for k in actions)])

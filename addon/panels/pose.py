@@ -123,7 +123,7 @@ def row_of(head: Any) -> np.ndarray:
     """The performance [117] that a head shows at the current frame."""
     frame = bpy.context.scene.frame_current_final
     asked = head.session_uid, frame
-    if asked not in _rows or bpy.app.background:
+    if asked not in _rows:
         _rows.clear()
         _rows[asked] = rigs.rig_of(head).face(frame) if rigs.ready(head) else np.zeros(PERFORMANCE, np.float32)
     return _rows[asked]
@@ -167,10 +167,11 @@ def set_face(head: Any, columns: dict[int, float]) -> None:
     if first:
         takes.own(head)
     frame, start, row = scene.frame_current_final, sequencer.begins(scene, head), row_of(head)
-    posing.pose(rigs.rig_of(head), frame, columns, start, before=row, fps=bake.scene_fps(scene), name=f"{head.name} posed")
+    rig, fps = rigs.rig_of(head), bake.scene_fps(scene)
+    shown = posing.pose(rig, frame, columns, start, before=row, fps=fps, name=f"{head.name} posed")
+    _rows[head.session_uid, frame] = shown  # known while a slider is dragged
     if first:
         takes.remember(head)
-    row[list(columns)] = list(columns.values())  # whatever else would be read otherwise stays as it is while a slider is dragged
     _mine.append(True)
     pins.later()
 

@@ -46,12 +46,10 @@ def add_keys(obj: Any, names: dict[int, str]) -> dict[int, str]:
         return {}
     motions, blocks = motions_of(obj), obj.data.shape_keys.key_blocks
     if motions is None:
-        raise UtterError(f"{obj.name} knows no face actions; select it and press Use Selected again, or choose FLAME Channels.")
+        raise UtterError(f"{obj.name} knows no face actions; select it and press Use Selected again, or choose Curves: Channels.")
     own = {column: ACTIONS[column - CHANNELS] for column in missing if ACTIONS[column - CHANNELS] in blocks}
     if len(own) < len(missing) and (obj.data.library or obj.data.override_library):
-        raise UtterError(
-            f"The mesh of {obj.name} is linked from another file; perform with Face Actions there once, or choose FLAME Channels."
-        )
+        raise UtterError(f"{obj.name} is linked from another file; perform there once with Curves: Actions, or choose Curves: Channels.")
     rest = neutral(obj).astype(np.float32)
     channels = [channel for channel in names if channel < CHANNELS]
     does = np.array([key_points(blocks[names[channel]]).astype(np.float32) - rest for channel in channels]).reshape(len(channels), -1)

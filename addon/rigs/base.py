@@ -90,6 +90,12 @@ class Rig(abc.ABC):
         row[: self.columns] = self.sample(np.array([frame]))[0]
         return row
 
+    def posed(self, row: np.ndarray, columns: dict[int, float]) -> np.ndarray:
+        """A row of a performance [117] with these columns in it, and whatever follows from them."""
+        row = row.copy()
+        row[list(columns)] = list(columns.values())
+        return row
+
     def shows(self, before: np.ndarray, after: np.ndarray) -> dict[Track, float]:
         """What else than holds() makes the face at a frame show one row of a performance [117] in place of another: {track: value}."""
         return {}

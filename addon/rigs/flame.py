@@ -200,10 +200,14 @@ class FlameRig(Rig):
                     row[column] = value
         return row
 
+    def posed(self, row: np.ndarray, columns: dict[int, float]) -> np.ndarray:
+        """A change of face actions moves the channels that they are made of."""
+        after = super().posed(row, columns)
+        after[:CHANNELS] += (after - row)[FACE_ACTIONS] @ self.motions()
+        return after
+
     def shows(self, before: np.ndarray, after: np.ndarray) -> dict[Track, float]:
-        """A change of face actions moves the channels that they are made of; by actions, the eyes alone."""
-        after = after.copy()
-        after[:CHANNELS] += (after - before)[FACE_ACTIONS] @ self.motions()
+        """The channels; by actions, the eyes alone."""
         moved = {int(column) for column in np.flatnonzero(np.abs(after - before)[:CHANNELS] > SHOWN)}
         shown: dict[Track, float] = {}
         if self.curves == "channels":

@@ -235,7 +235,7 @@ def scene_clean_a_stretch():
         scene = bpy.context.scene
         scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 20, 30
         if kind == "channels":
-            assert "Face Actions" in refused(bpy.ops.utter.clean)
+            assert "Curves: Actions" in refused(bpy.ops.utter.clean)
             obj.utter.scope_regions = {"brows", "eyes", "cheeks", "mouth"}
         point = key_at(some_curve(obj), 25)
         point.type = "KEYFRAME"

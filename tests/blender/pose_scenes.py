@@ -97,6 +97,28 @@ def scene_a_channel_head_moves_as_its_actions_say():
     assert mask.sum() == 1 and mask[FRAME - 1, column("cheekPuff")] and values.shape[1] == PERFORMANCE
 
 
+def scene_one_slider_after_another():
+    for kind in KINDS:
+        obj = made(kind)
+        before = bake.sample(rig_of(obj), [FRAME])[0]
+        for name in ("puff", "sneer", "brows_down"):
+            setattr(obj.utter.pose, name, 0.5)
+        for name in ("puff", "sneer", "brows_down"):
+            assert abs(getattr(obj.utter.pose, name) - 0.5) < 1e-4
+        bpy.context.view_layer.update()
+        shown = bake.sample(rig_of(obj), [FRAME])[0]
+        names = ("cheekPuff", "noseSneerLeft", "noseSneerRight", "browDownLeft", "browDownRight")
+        if kind == "channels":
+            read = pose.row_of(obj)  # of the Motion as it was
+            pose._forget()
+            again = rig_of(obj).face(FRAME)
+            np.testing.assert_allclose(again[[column(name) for name in names]], 0.5, atol=1e-4)
+            np.testing.assert_allclose(again[:65], read[:65], atol=1e-4)
+            assert np.abs(shown - before).max() > 0.05
+        else:
+            np.testing.assert_allclose(shown[[column(name) for name in names]], 0.5, atol=1e-4)
+
+
 def scene_sliders_of_two_directions():
     for kind in KINDS:
         obj = made(kind)
