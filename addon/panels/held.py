@@ -203,8 +203,8 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
         row.operator("utter.hold", text="Pose").what = "POSE"
         row.operator("utter.hold", text="Regions").what = "REGIONS"
         row = layout.row(align=True)
-        row.operator("utter.clean", icon="BRUSH_DATA")
-        row.operator("utter.let_go", text="Release Selected").selected = True
+        row.operator("utter.clean", text="Clean", icon="BRUSH_DATA")
+        row.operator("utter.let_go", text="Release Keys").selected = True
         held = pins.tally(head)
         row = layout.row(align=True)
         row.operator("utter.select_held", icon="RESTRICT_SELECT_OFF")
@@ -217,8 +217,8 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
             row.operator("utter.let_go", text="", icon="X")
 
     def listed(self, layout, rig, held):
-        """Regions with their curves that hold most, each with a press that selects and one that releases."""
-        columns, shown = rig.columns_of(), 0
+        """Regions, and in them their curves, those first that hold most; each with a press that selects and one that releases."""
+        columns = rig.columns_of()
         for region, label in LABELS.items():
             own: dict[int, int] = {}
             for track, count in held.items():
@@ -226,15 +226,12 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
                     own[columns[track]] = own.get(columns[track], 0) + count
             if not own:
                 continue
-            box = layout.box().column(align=True)
-            self.line(box, f"{label}: {sum(own.values())}", region=region)
-            for column, count in sorted(own.items(), key=lambda each: -each[1]):
-                if len(own) > 1 or region == MIXED:
-                    shown += 1
-                    if shown <= MOST:
-                        self.line(box, f"    {readable(column)}: {count}", column=column)
-        if shown > MOST:
-            layout.label(text=f"and {shown - MOST} more curves")
+            header, body = layout.panel(f"UTTER_PT_held_{region}", default_closed=True)
+            self.line(header, f"{label}: {sum(own.values())}", region=region)
+            for column, count in sorted(own.items(), key=lambda each: -each[1])[:MOST] if body else ():
+                self.line(body, f"{readable(column)}: {count}", column=column)
+            if body and len(own) > MOST:
+                body.label(text=f"and {len(own) - MOST} more curves")
 
     def line(self, layout, text, **about):
         row = layout.row(align=True)

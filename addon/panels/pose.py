@@ -156,8 +156,8 @@ def columns_in(regions: Any) -> list[int]:
 def columns_of(rig: Any) -> set[int]:
     """The columns of a performance that a rig can pose."""
     if rig.obj.session_uid not in _posed:
-        blank = np.zeros((1, PERFORMANCE), np.float32)
-        _posed[rig.obj.session_uid] = {k for k in columns_in(REGIONS) if rig.holds(blank, [k])}
+        found, neck = set(rig.columns_of().values()), set(range(NECK.start, NECK.stop))
+        _posed[rig.obj.session_uid] = found | neck if found & neck else found
     return _posed[rig.obj.session_uid]
 
 
@@ -361,7 +361,7 @@ class UTTER_PT_pose(HeadPanel, bpy.types.Panel):
         row.operator("utter.paste_face", text="Paste", icon="PASTEDOWN")
         row.operator("utter.flip_face", text="Flip", icon="MOD_MIRROR")
         row.prop(settings, "pose_linked", text="", icon="LINKED" if settings.pose_linked else "UNLINKED")
-        layout.column(align=True).prop(settings, "pose_regions", expand=True)
+        layout.grid_flow(row_major=True, columns=2, align=True).prop(settings, "pose_regions", expand=True)
         there = columns_of(rig)
         for region, (label, _) in REGIONS.items():
             shown = [key for key, slider in SLIDERS.items() if slider.region == region and set(slider.up) <= there]
