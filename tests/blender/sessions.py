@@ -38,7 +38,7 @@ class Session:
 
     def __init__(self, seed, bundle):
         self.random, self.bundle, self.folder = random.Random(seed), bundle, Path(tempfile.mkdtemp())
-        self.notes, self.log, self.refused = {}, [f"seed {seed}"], []
+        self.notes, self.log, self.refused, self.in_mode = {}, [f"seed {seed}"], [], None
         self.linked = seed % 4 == 3  # every fourth is in a shot, with a linked character
         self.add_character() if self.linked else self.add_head()
         self.past, self.place = [], -1
@@ -55,8 +55,8 @@ class Session:
         return [bpy.data.objects[name] for name in self.notes]
 
     def pick(self):
-        """A head at random, which is then chosen."""
-        head = self.random.choice(self.heads())
+        """A head at random, which is then chosen; while one is in a mode, the panel stays with it."""
+        head = self.in_mode or self.random.choice(self.heads())
         heads_room.choose(bpy.context.scene, head)
         return head
 
@@ -317,7 +317,9 @@ class Session:
         modes = ("POSE", "EDIT") if obj.type == "ARMATURE" else ("SCULPT", "EDIT")
         if not obj.library and not obj.data.library and not obj.override_library:
             bpy.ops.object.mode_set(mode=self.random.choice(modes))
+        self.in_mode = head
         getattr(self, self.random.choice(("do_slider", "do_random_identity", "do_settings", "do_perform", "do_key_and_rediffuse")))()
+        self.in_mode = None
         if bpy.context.view_layer.objects.active:
             bpy.ops.object.mode_set(mode="OBJECT")
 
