@@ -113,6 +113,8 @@ def _named() -> dict[str, Slider]:
 SLIDERS = _named()
 SIDED = {key for key in SLIDERS if {f"{key}_left", f"{key}_right"} <= SLIDERS.keys()}
 OF_SIDES = {f"{key}_{side}" for key in SIDED for side in ("left", "right")}
+KNOWN = 32  # rows that are remembered: Blender itself reads sliders, of each head, when it compares library overrides
+
 # Panels are drawn many times a second. (Head, frame) -> what it shows; head -> which columns it can pose.
 _rows: dict[tuple[int, float], np.ndarray] = {}
 _posed: dict[int, set[int]] = {}
@@ -124,7 +126,8 @@ def row_of(head: Any) -> np.ndarray:
     frame = bpy.context.scene.frame_current_final
     asked = head.session_uid, frame
     if asked not in _rows:
-        _rows.clear()
+        if len(_rows) >= KNOWN:
+            _rows.clear()
         _rows[asked] = rigs.rig_of(head).face(frame) if rigs.ready(head) else np.zeros(PERFORMANCE, np.float32)
     return _rows[asked]
 
