@@ -17,7 +17,7 @@ from bpy.props import (
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, finish, head, identity, maps, passages, readings, scope, takes, voice, words
+from .panels import base, capture, clips, finish, head, identity, maps, passages, pose, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -223,6 +223,12 @@ class Identity(bpy.types.PropertyGroup):
     __annotations__["seed"] = IntProperty(default=-1, options={"HIDDEN"})  # of what the sliders do not tell, -1 nothing
 
 
+class Pose(bpy.types.PropertyGroup):
+    """The face at the current frame, by plain names: read from the curves, and written to them."""
+
+    __annotations__ = {key: pose.property_of(key) for key in pose.SLIDERS}
+
+
 def items(named):
     """{value: (label, tooltip)} as an EnumProperty takes it."""
     return [(value, label, tooltip) for value, (label, tooltip) in named.items()]
@@ -328,6 +334,12 @@ class HeadSettings(bpy.types.PropertyGroup):
         "film_as": EnumProperty(name="As", description="What becomes of the film", items=items(capture.USES)),
         "film_at": EnumProperty(name="From", description="Where the film begins", items=items(capture.PLACES)),
         "film_regions": regions("What of the face the film decides; the rest is performed", {"brows"}),
+        "pose": PointerProperty(type=Pose),
+        "pose_linked": BoolProperty(name="Both Sides", description="Pose left and right together", default=True),
+        "pose_strength": FloatProperty(
+            name="Strength", description="How much of a viseme or an emotion", subtype="FACTOR", min=0, max=1, default=1
+        ),
+        "pose_regions": regions("What of the face Copy, Paste, Flip and the faces are for", set(contract.REGIONS)),
         "scope": EnumProperty(
             name="Scope", description="Which frames are performed anew; the others keep their keys", items=items(scope.SCOPES)
         ),
@@ -434,4 +446,4 @@ def unregister():
             del owner.utter
 
 
-CLASSES = (Passage, Word, WordMarker, Take, Finish, Reading, MapRow, Identity, HeadSettings, SceneSettings)
+CLASSES = (Passage, Word, WordMarker, Take, Finish, Reading, MapRow, Identity, Pose, HeadSettings, SceneSettings)

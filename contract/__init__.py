@@ -28,11 +28,12 @@ from .characters import CHARACTERS, Character, find_character
 from .console import brief, complain, muted, say
 from .directions import ACCENT, GESTURES, SOUND_NAMES, Direction, check_directions, has_directions, read_directions, without_directions
 from .errors import Cancelled, UtterError
+from .faces import EMOTIONS, PARTED, PHONES, PROTOTYPES, TONGUE_CHANNELS, VISEMES, at_strength, parting, sided, sides
 from .files import beside, check_output, own_folder, same_place
 from .flame import FLAME_VERTICES, flame_landmarks
 from .identity import COEFFICIENTS, FURTHEST, SLIDER_LIMIT, SLIDERS, draw_identity, read_identity
 from .imports import IMPORTED_SUFFIXES, import_passages
-from .keys import FULL, doubts
+from .keys import FULL, doubts, named
 from .language import LANGUAGES, UNSPOKEN, language_code, language_name, offered_language, whisper_code
 from .layout import (
     ACTIONS,
@@ -48,6 +49,7 @@ from .layout import (
     LIDS,
     LIP_LANDMARKS,
     NECK,
+    OPPOSED_ACTIONS,
     PAIRED_ACTIONS,
     PERFORMANCE,
     REGIONS,
@@ -76,6 +78,7 @@ from .protocol import (
     Word,
     check_protocol,
 )
+from .reading import apart, bounded, read_actions
 from .request import (
     CAPTURE_OPTIONS,
     CSV_RATES,
@@ -126,6 +129,7 @@ __all__ = [
     "COLUMNS",
     "CSV_RATES",
     "DEVICES",
+    "EMOTIONS",
     "EXPRESSION",
     "EYES",
     "FACE_ACTIONS",
@@ -148,10 +152,14 @@ __all__ = [
     "LOG_LINE",
     "MOTION_SUFFIXES",
     "NECK",
+    "OPPOSED_ACTIONS",
     "OPTIONS",
     "PAIRED_ACTIONS",
+    "PARTED",
     "PERFORMANCE",
+    "PHONES",
     "PROTOCOL",
+    "PROTOTYPES",
     "REGIONS",
     "RUNTIME",
     "SLIDERS",
@@ -159,8 +167,10 @@ __all__ = [
     "SOUND_NAMES",
     "SOUND_SUFFIXES",
     "TONGUE",
+    "TONGUE_CHANNELS",
     "UNSPOKEN",
     "VERSION",
+    "VISEMES",
     "WORDS_SUFFIXES",
     "BakeOptions",
     "ByeEvent",
@@ -196,7 +206,10 @@ __all__ = [
     "Word",
     "actions_in",
     "add_arguments",
+    "apart",
+    "at_strength",
     "beside",
+    "bounded",
     "brief",
     "check_directions",
     "check_output",
@@ -231,13 +244,16 @@ __all__ = [
     "located",
     "muted",
     "name_output",
+    "named",
     "names_file",
     "offered_language",
     "options_of",
     "own_folder",
+    "parting",
     "perform_all",
     "performed_in",
     "plain",
+    "read_actions",
     "read_directions",
     "read_identity",
     "read_json",
@@ -253,6 +269,8 @@ __all__ = [
     "same_place",
     "say",
     "seconds_at",
+    "sided",
+    "sides",
     "subtitles",
     "tasks_of",
     "text_of",

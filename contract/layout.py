@@ -33,6 +33,10 @@ mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight mouthLowerDownLef
 mouthUpperUpRight browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
 cheekSquintRight noseSneerLeft noseSneerRight tongueOut""".split()
 )
+OPPOSED_ACTIONS = (  # the two of a pair undo each other: a face does one of them at a time
+    *(("jawLeft", "jawRight"), ("mouthLeft", "mouthRight")),
+    *((f"eyeLook{one}{side}", f"eyeLook{other}{side}") for one, other in (("In", "Out"), ("Up", "Down")) for side in ("Left", "Right")),
+)
 PAIRED_ACTIONS = {name[:-4] for name in ACTIONS if name.endswith("Left") and name[:-4] + "Right" in ACTIONS} - {"jaw", "mouth"}
 
 # Of a face, what an artist holds alone: {region: (label, what its actions begin with)}. No film shows the tongue.

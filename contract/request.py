@@ -530,6 +530,20 @@ class BakeOptions:
         column=False,
         commands=(BLENDER,),
     )
+    curves: str = option(
+        "channels",
+        label="Curves",
+        help="How the face of a FLAME head is baked",
+        choices={
+            "channels": ("Channels", "A shape key for each of FLAME's expressions: the performance to the last detail"),
+            "actions": (
+                "Actions",
+                "Face actions: shape keys under ARKit's 52 names, all from 0 to 1, easy to edit, and exported into engines as they are. "
+                "The jaw moves by shape keys",
+            ),
+        },
+        commands=(BLENDER,),
+    )
     jaw: str = option(
         "keys",
         label="Jaw",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from contract import apart
 from model_runtime.diffusion.pins import HeldPins
 from model_runtime.flame.actions import change, from_motion, noticeable
 from model_runtime.flame.calibrate import HeadMap
@@ -57,8 +58,8 @@ def generate_with_actions(
     tolerance = np.where(mask, share_missed(actions, from_motion(head, free)) * np.abs(moved), tolerance)
     values = generate(Pins(np.where(mask, free + moved, pins.values), pins.mask | mask, tolerance), 0.6, 0.97)
     held = HeldPins(actions, len(values), mean=0.0, std=1.0, columns=len(head.action_names))
-    shown = held.hold(torch.from_numpy(from_motion(head, values))).clamp(0, 1)
-    return values, held.put_back(shown).numpy()
+    shown = held.put_back(held.hold(torch.from_numpy(from_motion(head, values))).clamp(0, 1)).numpy()
+    return values, apart(shown, actions.mask)
 
 
 def share_missed(pins: Pins, shown: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from contract import ACTIONS, FPS, REGIONS, UtterError, performed_in
+from contract import ACTIONS, FPS, REGIONS, UtterError, apart, performed_in
 from model_runtime.diffusion.pins import HeldPins
 from model_runtime.diffusion.scope import beside, cut, joined, ramp
 from model_runtime.flame.actions import from_motion, to_motion
@@ -91,10 +91,11 @@ def redrawn(
             motion.values[within, channels] = after[:, channels]
             if motion.actions is not None:
                 plain, acted = read[: stop - first], read[turn * (stop - first) :][: stop - first]
-                acted = np.clip(motion.actions[within] + acted - plain, 0, 1)
+                acted, fixed = np.clip(motion.actions[within] + acted - plain, 0, 1), np.zeros(acted.shape, bool)
                 if kept is not None:
-                    pinning = HeldPins(cut(kept, inner), stop - first, 0.0, 1.0, columns=len(ACTIONS))
+                    pinning, fixed = HeldPins(cut(kept, inner), stop - first, 0.0, 1.0, columns=len(ACTIONS)), cut(kept, inner).mask
                     acted = pinning.put_back(pinning.hold(torch.from_numpy(acted)).clamp(0, 1)).numpy()
+                acted = apart(acted, fixed)
                 motion.actions[within, actions] = acted[:, actions]
     return drawn
 

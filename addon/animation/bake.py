@@ -45,17 +45,18 @@ def bake(
     Our own earlier performance is replaced (its pins too); an artist's Action is never written to.
     UtterError, before anything is changed, if it is no performance or the rig cannot be animated now.
     """
-    return _write(rig, performance, start_frame, fps, name, lip_gap, lambda: kept or {})
+    return _write(rig, performance, start_frame, fps, name, lip_gap, lambda: (kept or {}, {}))
 
 
 def rebake(
     rig: "Rig", performance: np.ndarray, start_frame: float = 1.0, *, fps: float | None = None, lip_gap: np.ndarray | None = None
 ) -> Baked:
-    """As bake(), but the artist's keys (pins) stay as they are (frame, value, handles, type) and our keys make room."""
+    """As bake(), but the artist's keys (pins) stay as they are (frame, value, handles, type) and our keys make room; what the artist
+    cleaned of our keys stays clean."""
 
     def pins():
         move(rig, start_frame, fps or scene_fps(), start_frame)
-        return {track: tracks.pins(curve) for track in rig.tracks() if (curve := tracks.find(track))}
+        return {track: tracks.pins(curve) for track in rig.tracks() if (curve := tracks.find(track))}, cleaned(rig)
 
     return _write(rig, performance, start_frame, fps, None, lip_gap, pins)
 
@@ -107,10 +108,10 @@ def redo(
         return actions(rig)
     # Where a curve stood still it has no keys beside the span, and would lean towards it.
     beside = frames[[k for k in (inside[0] - 1, inside[-1] + 1) if 0 <= k < len(frames)]]
-    moved = rig.moved(columns)
+    moved, clean = rig.moved(columns), cleaned(rig)
     for track, column in rig.plan(samples).items():
-        if track in moved:
-            tracks.show(_curve(track), frames[inside], column[inside], beside)
+        if track in moved and not (track in clean and tracks.free(frames[inside], clean[track]).all()):
+            tracks.show(_curve(track), frames[inside], column[inside], beside, clean.get(track))
     for owner in rig.owners():
         owner.update_tag()
     return actions(rig)
@@ -144,6 +145,67 @@ def release(rig: "Rig", columns: Iterable[int]) -> int:
     return count
 
 
+def keep(rig: "Rig") -> int:
+    """Make the selected keys of ours the artist's; returns how many."""
+    unshare(rig)
+    count = 0
+    for track in rig.tracks():
+        if curve := tracks.find(track):
+            count += tracks.keep(curve, tracks.read(curve)["select_control_point"].astype(bool))
+    return count
+
+
+def keep_frame(rig: "Rig", frame: float) -> int:
+    """Make what every curve of ours shows at a scene frame a key of the artist's there; returns how many."""
+    unshare(rig)
+    curves = [curve for track in rig.tracks() if track not in rig.held_only() and (curve := tracks.find(track))]
+    for curve in curves:
+        tracks.put(curve, frame, curve.evaluate(frame), theirs=True, beside=False)
+    return len(curves)
+
+
+def let_go(rig: "Rig", on: "Iterable[Track]", selected: bool = False) -> tuple[int, int]:
+    """Make the artist's keys on these tracks (or those of them that are selected) ours, and what is clean of them ours again; returns how
+    many keys, and how many stretches. Of what only holds they go."""
+    unshare(rig)
+    on, only, keys, stretches = list(on), rig.held_only(), 0, 0
+    for track in on:
+        curve = tracks.find(track)
+        if curve is not None:
+            there = tracks.read(curve)
+            chosen = there["select_control_point"].astype(bool) if selected else np.ones(len(there["co"]), bool)
+            if track in only:
+                keys += int(chosen.sum())
+                tracks.remove([track]) if chosen.all() else tracks.write(curve, tracks.part(there, ~chosen))
+            else:
+                keys += tracks.release(curve, captured=False, chosen=chosen)
+    if not selected:
+        stretches = sum(len(found) for track, found in cleaned(rig).items() if track in on)
+        for action in actions(rig):
+            if tracks.WRITTEN in action:
+                names = {track_name(track) for track in on if not tracks.find(track)}
+                left = [name for name in action[tracks.WRITTEN]["curves"].split("\n") if name not in names]
+                action[tracks.WRITTEN]["curves"] = "\n".join(left)
+                for track in (track for track in on if track not in only and (curve := tracks.find(track))):
+                    tracks.fill_in(tracks.find(track), span_of(action))
+    return keys, stretches
+
+
+def clean(rig: "Rig", span: tuple[float, float], columns: Iterable[int]) -> int:
+    """Take our keys between two scene frames off the tracks that these columns of a performance move; returns how many. They stay clean."""
+    unshare(rig)
+    return sum(tracks.clean(curve, *span) for track in rig.moved(columns) if (curve := tracks.find(track)))
+
+
+def select_held(rig: "Rig", on: "Iterable[Track] | None" = None) -> int:
+    """Select the artist's keys on these tracks (default all), and no other keys of the rig; returns how many."""
+    count, on = 0, None if on is None else set(on)
+    for track in rig.tracks():
+        if curve := tracks.find(track):
+            count += tracks.select(curve, on is None or track in on)
+    return count
+
+
 def captured(rig: "Rig") -> "dict[Track, tracks.Keys]":
     """The captured keys on the rig."""
     return held(rig, captured=True)
@@ -167,9 +229,46 @@ def move(rig: "Rig", start_frame: float, fps: float, was: float) -> None:
         for track in rig.tracks():
             if track.owner.animation_data and track.owner.animation_data.action == action and (curve := tracks.find(track)):
                 tracks.move(curve, since, start_frame, scale)
+        if span := span_of(action):
+            action[tracks.WRITTEN]["span"] = [start_frame + (frame - since) * scale for frame in span]
         tracks.set_timing(action, start_frame, fps)
     for owner in rig.owners():
         owner.update_tag()
+
+
+def cleaned(rig: "Rig") -> "dict[Track, list[tracks.Stretch]]":
+    """{track: the stretches that the artist cleaned of our keys}, of a curve that is gone all of it."""
+    found = {}
+    for track in rig.tracks():
+        action = track.owner.animation_data and track.owner.animation_data.action
+        if not tracks.owned(action) or tracks.WRITTEN not in action:
+            continue
+        span, curve = span_of(action), tracks.find(track)
+        keys = None if curve is None else tracks.read(curve)
+        if keys is None or tracks.own(keys).all():
+            stretches = [(-np.inf, np.inf)] if track_name(track) in action[tracks.WRITTEN]["curves"].split("\n") else []
+        else:
+            stretches = tracks.cleaned(keys, span)
+        if stretches:
+            found[track] = stretches
+    return found
+
+
+def span_of(action: Any) -> tuple[float, float] | None:
+    """The first and the last frame of the performance in our Action; None where an earlier version made it."""
+    return tuple(action[tracks.WRITTEN]["span"]) if tracks.WRITTEN in action else None
+
+
+def track_name(track: "Track") -> str:
+    """How an Action of ours remembers a track."""
+    return f"{track.path} {track.index}"
+
+
+def _remember(rig, frames, written):
+    """Write down in our Actions what was written, so that what the artist deletes of it is known."""
+    for action in actions(rig):
+        names = "\n".join(track_name(track) for track in written)
+        action[tracks.WRITTEN] = {"span": (float(frames[0]), float(frames[-1])), "curves": names}
 
 
 def in_time(rig: "Rig", start_frame: float, fps: float) -> bool:
@@ -184,7 +283,7 @@ def read_pins(
     """The artist's keys on our tracks, or the captured ones of these: (values [length,C] float32, mask [length,C] bool) at 30 fps,
     C = rig.columns of a performance, or all of its columns where face actions are held.
 
-    A pin is a key whose type is not GENERATED, or one of ours whose value was changed by hand. Empty mask if none. A soft one pins the
+    A pin is a key whose type is not GENERATED, or one of ours that was changed by hand. Empty mask if none. A soft one pins the
     frame of the Motion that is nearest.
     """
     rate = fps or scene_fps()
@@ -272,6 +371,8 @@ def clear(rig: "Rig", but_captured: bool = False) -> bool:
     kept = captured(rig) if but_captured else {}
     for action in actions(rig):
         tracks.remove(rig.tracks())
+        if tracks.WRITTEN in action:
+            del action[tracks.WRITTEN]
         for track, keys in kept.items():
             tracks.write(_curve(track), keys)
         if compat.empty(action):
@@ -312,7 +413,8 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep):
     frames, samples = curves.resample(performance, fps or scene_fps(), start_frame, gap)
 
     unshare(rig)
-    kept = keep()
+    kept, clean = keep()
+    kept = rig.housed(kept)
     set_aside = own_action(rig, start_frame, fps or scene_fps(), name)
     if name:
         for action in actions(rig):
@@ -322,7 +424,9 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep):
     tracks.remove([track for track in rig.tracks() if track not in plan and not (track in only and track in kept)])
     rig.rest()
     for track, column in plan.items():
-        tracks.fill(_curve(track), frames, column, kept.get(track))
+        if track not in clean or len(kept.get(track, {"co": ()})["co"]) or not tracks.free(frames, clean[track]).all():
+            tracks.fill(_curve(track), frames, column, kept.get(track), clean.get(track))
+    _remember(rig, frames, plan)
     for track, keys in kept.items():
         if track in only:
             tracks.write(_curve(track), keys)

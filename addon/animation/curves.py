@@ -105,9 +105,10 @@ def _slope(left, right):
 
 
 def write(path, performance, basis):
-    """Write a performance [T,65], or [T,117] of a head that moves by face actions (its basis is none), as a Motion file at 30 fps."""
+    """Write a performance [T,65], or with face actions [T,117], as a Motion file at 30 fps; basis "" is that of a head that moves by
+    these alone."""
     acted = {"actions": performance[:, FACE_ACTIONS], "action_names": np.array(ACTIONS)} if performance.shape[1] > CHANNELS else {}
-    np.savez(path, motion=performance[:, :CHANNELS], fps=float(FPS), basis="" if acted else basis, **acted)
+    np.savez(path, motion=performance[:, :CHANNELS], fps=float(FPS), basis=basis, **acted)
 
 
 def pins(frames, columns, values, start_frame, fps, length, width=CHANNELS):

@@ -1,8 +1,12 @@
 """A track: one F-curve of ours, and the keys on it.
 
-Keys that we write have the type GENERATED and carry the value we gave them once more in the field `back`, which Blender reads for
-interpolation of the type BACK alone. A key of any other type is the artist's: a pin. So is a key of ours whose value is no longer
-the one in `back`: keying over one of our keys, or dragging it in the Graph Editor, leaves its type as it is.
+Keys that we write have the type GENERATED, and say in fields that Blender does not read of them what we wrote: `back` is the value,
+`amplitude` the frame, and `period` (MARKED less the frames between) where our next key was written. A key of any other type is the
+artist's: a pin. So is one of ours of which value, frame, handles or interpolation are no longer what we wrote: keying over one of our keys,
+or dragging it, leaves its type as it is. What keying over with the same value leaves behind is that the key is selected, which says
+nothing; so that is not seen.
+
+Where our next key was written and is no more, the artist deleted it: from there to our next key the curve is clean, and stays so.
 
 A pin that came from a film is a captured key: it has the type JITTER, which Blender means for keys on every frame. It goes along into
 the next take, as other pins do not.
@@ -12,6 +16,7 @@ lies where it was met; `amplitude`, which Blender reads of elastic keys alone, h
 value is the one in `back`; `period` says that it was met.
 """
 
+import bisect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,8 +24,10 @@ import bpy
 import numpy as np
 
 from .. import compat
+from ..contract import ACTIONS
 
 OWNED = "utter_performance"  # custom property of Actions that we made: (frame of the voice's first sample, fps); an earlier version's: True
+WRITTEN = "utter_written"  # custom property of such Actions: the first and the last frame of a performance, and the paths of its curves
 BASIS = "utter_basis"  # custom property of such Actions: the basis of the Motion that the curves show, "" by face actions
 FIELDS = (
     *("co", "handle_left", "handle_right", "type", "interpolation", "easing"),
@@ -30,7 +37,9 @@ FIELDS = (
 SELECTED = FIELDS[-3:]  # yes or no; of new keys no, though Blender selects them
 
 WHOLE = ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")  # numbers of these
-SETTLED = -1.0  # in `period`
+SETTLED = -1.0  # in `period`, of a soft key
+MARKED = -2.0  # in `period`, of a key of ours: from here down
+Stretch = tuple[float, float]  # frames from the first to before the last
 NEAR = 0.01  # frames: closer than this two keys are at the same
 Keys = dict[str, np.ndarray]  # {field of FIELDS: [K] or [K,2]}, in order of time
 
@@ -74,11 +83,12 @@ def value_of(key: Any) -> str:
 
 
 def ensure(track: Track) -> None:
-    """Make the custom property of a track that is one, if it is missing: 0 to 1."""
+    """Make the custom property of a track that is one, if it is missing: a face action's from 0 to 1."""
     name = track.path[2:-2] if track.path.startswith('["') else ""
     if name and name not in track.owner:
         track.owner[name] = 0.0
-        track.owner.id_properties_ui(name).update(min=0.0, max=1.0, description="A face action that is held")
+        limits = {"min": 0.0, "max": 1.0} if name in ACTIONS else {}
+        track.owner.id_properties_ui(name).update(**limits, description=f"{name} of the performance, which is held")
 
 
 def find(track: Track) -> Any:
@@ -114,6 +124,51 @@ def pins(curve: Any, kind: int | None = None) -> Keys:
     return part(keys, own(keys) if kind is None else keys["type"] == kind)
 
 
+def value_at(curve: Any, frame: float) -> float | None:
+    """The value that is asked for by the artist's key at a frame of an F-curve (or None); None without one."""
+    at = None if curve is None else _at(curve.keyframe_points, frame)
+    if at is None or not own(one := _one(curve.keyframe_points[at]))[0]:
+        return None
+    return float(_asked(one)[0])
+
+
+def put(curve: Any, frame: float, value: float, theirs: bool, beside: bool = True) -> None:
+    """Let an F-curve have that value at a frame, by one key: the artist's, or ours, which leaves one of the artist's alone. beside: where
+    there is none yet, keys of ours hold what it shows now in the frames beside."""
+    points = curve.keyframe_points
+    at = _at(points, frame)
+    if at is None:
+        if beside and not free(np.array([frame]), cleaned(read(curve)))[0]:
+            show(curve, np.array([frame]), np.array([value]), np.array([frame - 1, frame + 1]))
+        else:
+            keys = read(curve)
+            more = made(np.array([frame]), np.array([value]), KEYFRAME if theirs else GENERATED)
+            write(curve, spaced(joined(keys, more), cleaned(keys)))
+        at = _at(points, frame)
+    point = points[at]
+    if not theirs and own(_one(point))[0]:
+        return
+    way = value - point.co[1]
+    point.co[1], point.handle_left[1], point.handle_right[1] = value, point.handle_left[1] + way, point.handle_right[1] + way
+    if theirs:
+        point.type = "KEYFRAME"
+    else:
+        point.back = value
+    curve.update()
+
+
+def _at(points: Any, frame: float) -> int | None:
+    """Which of the keys of an F-curve, in order of time, is at a frame."""
+    at = bisect.bisect_left(points, frame - NEAR, key=lambda point: point.co[0])
+    return at if at < len(points) and abs(points[at].co[0] - frame) < NEAR else None
+
+
+def _one(point: Any) -> Keys:
+    """Keys with one key alone."""
+    value = lambda field: getattr(point, field)
+    return {field: np.array([_code(field, value(field)) if field in WHOLE else value(field)], kind_of(field)) for field in FIELDS}
+
+
 def _asked(keys: Keys) -> np.ndarray:
     """[K]: the values that are asked for, those of soft keys that lie where they were met too."""
     met = (keys["type"] == SOFT) & (keys["back"] == keys["co"][:, 1]) & (keys["period"] == SETTLED)
@@ -138,8 +193,9 @@ def settle(curve: Any, frames: np.ndarray, column: np.ndarray, moved: dict[float
     left = when[np.abs(places - when) > NEAR]
     ours = (keys["type"] == GENERATED) & near(keys["co"][:, 0], part(keys, soft))
     order = np.argsort(keys["co"][:, 0], kind="stable")
+    clean = cleaned(keys)
     keys = part(keys, order[~ours[order]])
-    write(curve, joined(keys, made(left, np.interp(left, frames, column).astype(np.float32), GENERATED)))
+    write(curve, spaced(joined(keys, made(left, np.interp(left, frames, column).astype(np.float32), GENERATED)), clean))
 
 
 def soften(curve: Any, soft: bool) -> int:
@@ -157,8 +213,45 @@ def soften(curve: Any, soft: bool) -> int:
 
 def own(keys: Keys) -> np.ndarray:
     """bool [K]: which keys are the artist's."""
-    value = keys["co"][:, 1]
-    return (keys["type"] != GENERATED) | (np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value)))
+    value, frame = keys["co"][:, 1], keys["co"][:, 0]
+    changed = np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value))
+    changed |= (keys["period"] <= MARKED) & (np.abs(frame - keys["amplitude"]) > NEAR)
+    changed |= keys["interpolation"] != BEZIER
+    for side in ("handle_left_type", "handle_right_type"):
+        changed |= keys[side] != AUTO_CLAMPED
+    return (keys["type"] != GENERATED) | changed
+
+
+def cleaned(keys: Keys, span: Stretch | None = None) -> list[Stretch]:
+    """The stretches that the artist deleted our keys of, in order. span: of the performance, where our first key was written."""
+    ours = np.flatnonzero(~own(keys) & (keys["period"] <= MARKED))
+    when = keys["co"][ours, 0].astype(float)
+    wanted = when + MARKED - keys["period"][ours]
+    after = np.append(when[1:], np.inf)
+    missing = (wanted > when + NEAR) & (wanted < after - NEAR) & ~near(wanted, keys)
+    found = [(float(first), float(last)) for first, last in zip(wanted[missing], after[missing])]
+    if span and len(when) and when[0] > span[0] + NEAR and not near(np.array([span[0]]), keys)[0]:
+        found.insert(0, (span[0], float(when[0])))
+    return found
+
+
+def free(frames: np.ndarray, clean: list[Stretch]) -> np.ndarray:
+    """bool [N]: which frames lie in clean stretches."""
+    inside = np.zeros(len(frames), bool)
+    for first, last in clean:
+        inside |= (frames > first - NEAR) & (frames < last - NEAR)
+    return inside
+
+
+def spaced(keys: Keys, clean: list[Stretch]) -> Keys:
+    """The keys, those of ours with where the next was written: beside a clean stretch, where it begins."""
+    ours = np.flatnonzero((keys["type"] == GENERATED) & ~own(keys))
+    when = keys["co"][ours, 0].astype(float)
+    written = np.unique([*when, *(first for first, _ in clean)])
+    after = np.searchsorted(written, when + NEAR)
+    next_ = np.where(after < len(written), written[np.minimum(after, len(written) - 1)], when) if len(written) else when
+    keys["amplitude"][ours], keys["period"][ours] = when, MARKED - (next_ - when)
+    return keys
 
 
 def part(keys: Keys, chosen: np.ndarray) -> Keys:
@@ -181,50 +274,59 @@ def read(curve: Any) -> Keys:
 
 def move(curve: Any, since: float, to: float, scale: float = 1.0) -> None:
     """Carry all keys of an F-curve with their handles from the frame `since` to the frame `to`, and stretch their distance to it."""
-    points = curve.keyframe_points
+    keys = read(curve)
+    there = lambda frames: to + (frames.astype(np.float64) - since) * scale
     for field in ("co", "handle_left", "handle_right"):
-        array = np.zeros(2 * len(points), np.float32)
-        points.foreach_get(field, array)
-        array[::2] = to + (array[::2].astype(np.float64) - since) * scale
-        points.foreach_set(field, array)
+        keys[field][:, 0] = there(keys[field][:, 0])
+    ours = (keys["type"] == GENERATED) & (keys["period"] <= MARKED)
+    keys["amplitude"][ours] = there(keys["amplitude"][ours])
+    keys["period"][ours] = MARKED + (keys["period"][ours] - MARKED) * scale
+    for field in ("co", "handle_left", "handle_right", "amplitude", "period"):
+        curve.keyframe_points.foreach_set(field, keys[field].ravel())
     curve.update()
 
 
-def fill(curve: Any, frames: np.ndarray, column: np.ndarray, kept: Keys | None = None) -> None:
-    """Put our keys into the F-curve, around those of the artist's that are kept; all others go. A channel that stands still needs its ends
-    only.
+def fill(curve: Any, frames: np.ndarray, column: np.ndarray, kept: Keys | None = None, clean: list[Stretch] | None = None) -> None:
+    """Put our keys into the F-curve, around those of the artist's that are kept and outside of what is clean; all others go. A channel that
+    stands still needs its ends only.
 
-    A key of ours that the artist moved becomes one of type KEYFRAME, so that it shows as held."""
+    A key of ours that the artist changed becomes one of type KEYFRAME, so that it shows as held."""
+    clean = clean or []
+    shown = ~free(frames, clean)
     if np.ptp(column) < 1e-6:
-        ends = sorted({0, len(frames) - 1})
-        frames, column = frames[ends], column[ends]
+        runs = np.diff(shown.astype(int), prepend=0, append=0)
+        shown[:] = False
+        shown[[*np.flatnonzero(runs == 1), *np.flatnonzero(runs == -1) - 1]] = True
+    keys = made(frames[shown], column[shown], GENERATED)
     if kept is not None and len(kept["co"]):
-        apart = ~near(frames, kept)
         kept = {**kept, "type": np.where(kept["type"] == GENERATED, KEYFRAME, kept["type"])}
-        write(curve, joined(made(frames[apart], column[apart], GENERATED), kept))
+        keys = part(keys, ~near(frames[shown], kept))
+        write(curve, spaced(joined(keys, kept), clean))
     else:
-        write(curve, made(frames, column, GENERATED))
+        write(curve, spaced(joined(keys, made(frames[:0], column[:0], KEYFRAME)), clean))
 
 
 def hold(curve: Any, frames: np.ndarray, column: np.ndarray) -> None:
     """Put captured keys onto an F-curve in place of whatever keys lie between the first and the last of these frames."""
     keys = read(curve)
-    when = keys["co"][:, 0]
-    write(curve, joined(part(keys, (when < frames[0] - NEAR) | (when > frames[-1] + NEAR)), made(frames, column, CAPTURED)))
+    when, clean = keys["co"][:, 0], cleaned(keys)
+    kept = part(keys, (when < frames[0] - NEAR) | (when > frames[-1] + NEAR))
+    write(curve, spaced(joined(kept, made(frames, column, CAPTURED)), clean))
 
 
-def show(curve: Any, frames: np.ndarray, column: np.ndarray, beside: np.ndarray | None = None) -> None:
-    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames; the artist's stay. At the frames
-    beside, if any, keys of ours hold what it shows now, where there are none."""
+def show(curve: Any, frames: np.ndarray, column: np.ndarray, beside: np.ndarray | None = None, clean: list[Stretch] | None = None) -> None:
+    """Put keys of ours onto an F-curve in place of ours between the first and the last of these frames, but for what is clean; the artist's
+    stay. At the frames beside, if any, keys of ours hold what it shows now, where there are none."""
     keys = read(curve)
+    clean = cleaned(keys) if clean is None else clean
     when, pinned = keys["co"][:, 0], own(keys)
     kept = part(keys, pinned | (when < frames[0] - NEAR) | (when > frames[-1] + NEAR))
     if beside is not None:
-        beside = beside[~near(beside, keys)]
+        beside = beside[~near(beside, keys) & ~free(beside, clean)]
         now = np.array([curve.evaluate(frame) for frame in beside], np.float32)
         kept = joined(kept, made(beside, now, GENERATED))
-    apart = ~near(frames, part(keys, pinned))
-    write(curve, joined(kept, made(frames[apart], column[apart], GENERATED)))
+    apart = ~near(frames, part(keys, pinned)) & ~free(frames, clean)
+    write(curve, spaced(joined(kept, made(frames[apart], column[apart], GENERATED)), clean))
 
 
 def selected(curve: Any) -> np.ndarray:
@@ -233,13 +335,59 @@ def selected(curve: Any) -> np.ndarray:
     return keys["co"][keys["select_control_point"], 0]
 
 
-def release(curve: Any) -> int:
-    """Make the captured keys on an F-curve keys of ours; returns how many."""
+def release(curve: Any, captured: bool = True, chosen: np.ndarray | None = None) -> int:
+    """Make the captured keys on an F-curve, or all of the artist's, keys of ours; returns how many. chosen: bool [K], those keys alone."""
     keys = read(curve)
-    captured = keys["type"] == CAPTURED
-    keys["type"][captured], keys["back"][captured] = GENERATED, keys["co"][captured, 1]
-    write(curve, keys)
-    return int(captured.sum())
+    clean = cleaned(keys)
+    held = keys["type"] == CAPTURED if captured else own(keys)
+    held &= True if chosen is None else chosen
+    keys["co"][held, 1] = _asked(keys)[held]
+    keys["type"][held], keys["back"][held], keys["period"][held] = GENERATED, keys["co"][held, 1], 0
+    keys["interpolation"][held] = BEZIER
+    keys["handle_left_type"][held] = keys["handle_right_type"][held] = AUTO_CLAMPED
+    write(curve, spaced(keys, clean))
+    return int(held.sum())
+
+
+def keep(curve: Any, chosen: np.ndarray) -> int:
+    """Make those keys of ours on an F-curve that are chosen (bool [K]) the artist's; returns how many."""
+    keys = read(curve)
+    clean = cleaned(keys)
+    ours = chosen & ~own(keys)
+    keys["type"][ours] = KEYFRAME
+    write(curve, spaced(keys, clean))
+    return int(ours.sum())
+
+
+def clean(curve: Any, first: float, last: float) -> int:
+    """Take our keys between two frames, both included, off an F-curve, as if the artist had deleted them; returns how many."""
+    keys = read(curve)
+    when = keys["co"][:, 0]
+    gone = ~own(keys) & (when > first - NEAR) & (when < last + NEAR)
+    write(curve, part(keys, ~gone))
+    return int(gone.sum())
+
+
+def fill_in(curve: Any, span: Stretch | None) -> int:
+    """Let what is clean of an F-curve be ours again; returns how many stretches. Our next performance puts keys there."""
+    keys = read(curve)
+    found = cleaned(keys, span)
+    if found and span and found[0][0] == span[0]:
+        first = np.array([span[0]])
+        keys = joined(keys, made(first, np.array([curve.evaluate(span[0])]), GENERATED))
+    if found:
+        write(curve, spaced(keys, []))
+    return len(found)
+
+
+def select(curve: Any, held: bool = True) -> int:
+    """Let the artist's keys on an F-curve be selected, or none, and no others; returns how many."""
+    keys = read(curve)
+    chosen = own(keys) if held else np.zeros(len(keys["co"]), bool)
+    for field in SELECTED:
+        curve.keyframe_points.foreach_set(field, chosen)
+    curve.update()
+    return int(chosen.sum())
 
 
 def near(frames: np.ndarray, keys: Keys) -> np.ndarray:

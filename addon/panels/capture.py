@@ -51,7 +51,7 @@ def capture_job(scene: Any, head: Any) -> jobs.Job:
     at = scene.frame_current if use == "KEY" or (use != "TAKE" and settings.film_at == "FRAME") else sequencer.begins(scene, head)
     folder = jobs.temporary_folder()
     onto = None
-    if use in HELD and rig.held_only():  # what is held there moves nothing by itself
+    if use in HELD and rig.columns == CHANNELS:  # what is held there moves nothing by itself
         onto = meanwhile(rig, at, fps)
         np.savez_compressed(folder / "onto.npz", motion=onto, fps=float(FPS), basis=rig.basis)
     from_start = use == "TAKE" or (use == "RANGE" and settings.film_at == "VOICE")
@@ -107,7 +107,7 @@ def play(scene, head, performance):
     rig, settings, fps = rigs.rig_of(head), settings_of(head), bake.scene_fps(scene)
     earlier = takes.set_aside(head)
     try:
-        rig.set_jaw(settings.jaw)
+        rig.set_ways(settings.curves, settings.jaw)
         bake.bake(rig, performance, sequencer.begins(scene, head), fps=fps, name=f"{head.name} captured")
     except Exception:
         takes.put_back(earlier)

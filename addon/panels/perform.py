@@ -56,7 +56,7 @@ def perform_job(
     if settings.refusal:
         raise UtterError(settings.refusal)
     voice.follow(scene, head)
-    start, jaw = sequencer.begins(scene, head), settings.jaw
+    start, ways = sequencer.begins(scene, head), (settings.curves, settings.jaw)
     part = scope.part_of(scene, rig, settings, start, fps) if rediffuse and not scope.whole(settings) else None
     last = max((action.frame_range[1] for action in bake.actions(rig)), default=start)
     length = max(settings.frames, frames_covering((last - start) / fps, FPS) + 1)  # captured keys may be there before a performance
@@ -154,13 +154,13 @@ def perform_job(
             renew(head, performances, names, (start + times[0] * fps, start + times[1] * fps), part.columns(), start, fps)
         elif not several and (rediffuse or bake.only_captured(rig)):
             takes.own(head)
-            rig.set_jaw(jaw)
+            rig.set_ways(*ways)
             bake.rebake(rig, performances[0], start, fps=fps)
         else:
             kept = bake.held(rig, captured=not rediffuse)
             earlier = takes.set_aside(head)
             try:
-                rig.set_jaw(jaw)
+                rig.set_ways(*ways)
                 for performance, name in zip(performances, names):
                     takes.set_aside(head)
                     bake.bake(rig, performance, start, fps=fps, name=name, kept=kept)
@@ -311,19 +311,21 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
 class UTTER_PT_more(HeadPanel, bpy.types.Panel):
     bl_idname = "UTTER_PT_more"
     bl_label = "More"
-    bl_description = "The speaker's own voice, how the jaw is baked"
+    bl_description = "The speaker's own voice, which curves are baked, how the jaw is"
     bl_options = {"INSTANCED"}  # shown by a button
     bl_ui_units_x = 16
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
+        settings = settings_of(head)
         layout.enabled = not locked()
         layout.use_property_split = True
         layout.use_property_decorate = False
         for name in (name for name in SHOWN if name not in ("quality", "seed")):
             row = layout.row(align=True)
-            row.active = name != "jaw" or rigs.rig_of(head).jaws
-            row.prop(settings_of(head), name, expand=bool(OPTIONS[name].choices))
+            by_actions = name == "jaw" and settings.curves == "actions"
+            row.active = name not in ("curves", "jaw") or (rigs.rig_of(head).jaws and not by_actions)
+            row.prop(settings, name, expand=bool(OPTIONS[name].choices))
 
 
 CLASSES = (UTTER_OT_perform, UTTER_OT_perform_again, UTTER_OT_new_seed, UTTER_PT_perform, UTTER_PT_more)

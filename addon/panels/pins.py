@@ -1,17 +1,21 @@
 """Pins: the keys that the artist set or changed. Re-diffusing keeps them exactly and performs the rest anew around them."""
 
+from typing import Any
+
 import bpy
 
 from .. import rigs
-from ..animation import bake
+from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..work import jobs
 from . import perform, scope, takes
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of
 
+RESTS = 0.3  # seconds after which a slider is no longer dragged
+
 # For panels are drawn many times a second. (What is asked of a head's keys, its session uid) -> answer; emptied when an Action changes.
 # And -> what keeps it still, with the session uids of the data-blocks that it comes from; forgotten when one of these changes.
-_known: dict[tuple[str, int], int] = {}
+_known: dict[tuple[str, int], Any] = {}
 _told: dict[int, tuple[list[str], set[int]]] = {}
 
 
@@ -21,6 +25,39 @@ def _ask(what, head, answer):
     if key not in _known or bpy.app.background:
         _known[key] = answer(rigs.rig_of(head))
     return _known[key]
+
+
+def tally(head):
+    """{track: how many keys of the artist's are on it}, of those that have some."""
+    held = lambda rig: {track: count for track in rig.columns_of() if (count := len(tracks.held(tracks.find(track))))}
+    return _ask("tally", head, held)
+
+
+def frames_held(head):
+    """The scene frames at which the artist holds a key, in order."""
+    return _ask("frames", head, lambda rig: sorted({round(float(frame), 3) for frame in rig.pins()[0]}))
+
+
+def count_cleaned(head):
+    """On how many curves a stretch is clean of our keys."""
+    return _ask("cleaned", head, lambda rig: len(bake.cleaned(rig)))
+
+
+def later():
+    """A slider is dragged: what is known of keys is asked again once it rests."""
+    if bpy.app.background:
+        return
+    if bpy.app.timers.is_registered(_ask_again):
+        bpy.app.timers.unregister(_ask_again)
+    bpy.app.timers.register(_ask_again, first_interval=RESTS)
+
+
+def _ask_again():
+    _known.clear()
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                area.tag_redraw()
 
 
 def count(head):
@@ -56,7 +93,7 @@ def _forget(*_):
 
 @bpy.app.handlers.persistent
 def _after_update(_scene, depsgraph):
-    if _known and depsgraph.id_type_updated("ACTION"):
+    if _known and depsgraph.id_type_updated("ACTION") and not bpy.app.timers.is_registered(_ask_again):
         _known.clear()
     changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
     for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
@@ -242,6 +279,8 @@ def unregister():
         for handler in (_after_update, _forget):
             if handler in handlers:
                 handlers.remove(handler)
+    if bpy.app.timers.is_registered(_ask_again):
+        bpy.app.timers.unregister(_ask_again)
     _forget()
 
 

@@ -147,6 +147,7 @@ def chosen(settings, _context):
         return
     rigs.rig_of(head).separate()
     set_aside(head)
+    rigs.rig_of(head).rest()  # the takes may move different shape keys
     for block, action in parts_of(take, head):
         if action is not None:
             compat.attach(block, action, animated(head))

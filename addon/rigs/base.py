@@ -5,13 +5,15 @@ the 52 face actions (contract.layout).
 """
 
 import abc
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple
 
+import bpy
 import numpy as np
 
 from ..animation import tracks
-from ..animation.tracks import Track
+from ..animation.tracks import Keys, Track
 from ..contract import PERFORMANCE
 from . import sharing
 
@@ -39,13 +41,13 @@ class Rig(abc.ABC):
     """One object that performs.
 
     name: of the kind, for people.  columns: how much of a performance it reads: 65 (Motion) or 117 (face actions as well).
-    jaws: whether its jaw is baked as shape keys or as a bone, as the artist chooses.
+    jaws: whether its face is baked by channels or by face actions, and its jaw as shape keys or as a bone, as the artist chooses.
     head, identity, basis: of the geometry that its Motion means, for the worker's request; None, (), "" for the built-in head.
     cut: names of the shape keys whose sliders end before the performance that was baked last does.
     """
 
     name: ClassVar[str]
-    columns: ClassVar[int]
+    columns: int
     jaws: ClassVar[bool] = False
     head: str | None = None
     identity: tuple[float, ...] = ()
@@ -86,6 +88,31 @@ class Rig(abc.ABC):
         """On which tracks those columns of a performance at scene frames [N,117] are held: {track: values [N]}. Sliders are widened to
         hold them. A column that this kind has no track for is left out."""
 
+    def face(self, frame: float) -> np.ndarray:
+        """The performance [117] that our curves show at a scene frame: face actions where it moves by those."""
+        row = np.zeros(PERFORMANCE, np.float32)
+        row[: self.columns] = self.sample(np.array([frame]))[0]
+        return row
+
+    def posed(self, row: np.ndarray, columns: dict[int, float]) -> np.ndarray:
+        """A row of a performance [117] with these columns in it, and whatever follows from them."""
+        row = row.copy()
+        row[list(columns)] = list(columns.values())
+        return row
+
+    def shows(self, before: np.ndarray, after: np.ndarray) -> dict[Track, float]:
+        """What else than holds() makes the face at a frame show one row of a performance [117] in place of another: {track: value}."""
+        return {}
+
+    def columns_of(self) -> dict[Track, int]:
+        """{track: the column of a performance that it shows or holds}, to name what the artist holds; of a bone the first that it turns by.
+        A kind that does not say has no list of held keys."""
+        return {}
+
+    def posable(self) -> set[int]:
+        """The columns of a performance that it shows, or holds, each by itself."""
+        return set(self.columns_of().values())
+
     def moved(self, columns: Iterable[int]) -> set[Track]:
         """The tracks that those columns of a performance move."""
         samples = np.zeros((2, PERFORMANCE), np.float32)
@@ -95,6 +122,10 @@ class Rig(abc.ABC):
     def held_only(self) -> set[Track]:
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
         return set()
+
+    def housed(self, kept: dict[Track, Keys]) -> dict[Track, Keys]:
+        """The artist's keys {track: keys} on the tracks where this rig holds them now: another way to bake has other tracks."""
+        return kept
 
     @abc.abstractmethod
     def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
@@ -143,8 +174,20 @@ class Rig(abc.ABC):
             self.cut.append(key.name)
         return np.clip(column, key.slider_min, key.slider_max)
 
+    def widen(self, key: Any, value: float) -> float:
+        """Widen a shape key's slider so that it holds a value, as far as it may be; returns what it holds of it."""
+        if not self.obj.data.override_library and not key.slider_min <= value <= key.slider_max:
+            key.slider_min = min(key.slider_min, max(float(np.floor(value)), -WIDEST))
+            key.slider_max = max(key.slider_max, min(float(np.ceil(value)), WIDEST))
+        return min(max(value, key.slider_min), key.slider_max)
+
     def set_jaw(self, jaw: str) -> None:
         """Choose how the jaw is baked from now on, "keys" or "bone"; of kinds that have no such choice: nothing."""
+        return
+
+    def set_ways(self, curves: str, jaw: str) -> None:
+        """Choose how the face is baked from now on, as "channels" or "actions", and its jaw; of kinds that have no such choice: nothing.
+        UtterError if it cannot be baked so."""
         return
 
     def lip_gap(self, performance: np.ndarray) -> np.ndarray | None:
@@ -203,6 +246,22 @@ def sampled_keys(shape_tracks: dict[int, Track], frames: np.ndarray, columns: in
         if curve:
             values[:, column] = [curve.evaluate(frame) for frame in frames]
     return values
+
+
+@contextlib.contextmanager
+def object_mode():
+    """Leave the mode that the active object is in, and come back to it."""
+    layer = bpy.context.view_layer
+    before = layer.objects.active
+    mode = before.mode if before else "OBJECT"
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    try:
+        yield
+    finally:
+        layer.objects.active = before
+        if mode != "OBJECT":
+            bpy.ops.object.mode_set(mode=mode)
 
 
 def neutral(obj: Any) -> np.ndarray:

@@ -243,6 +243,7 @@ def _remember(obj, bundle, head_path, jaw, lies, channels, bones):
         "channels": {key: int(channel) for key, channel in channels.items()},
         "lips": lips,
         "jaw_turns": np.ravel(bundle.get("jaw_turns", ())).tolist(),
+        **({"actions_motion": np.ravel(bundle["actions_motion"]).tolist()} if "actions_motion" in bundle else {}),
     }
     anchor(obj, *lies)
     obj[PROPERTY]["key_likeness"] = {key: one.tolist() for key, one in key_likeness(obj, channels).items()}

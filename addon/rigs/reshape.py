@@ -1,15 +1,14 @@
 """Give a head of ours another neutral face: mesh, shape keys and bones move together (FLAME kind)."""
 
-import contextlib
 from typing import Any
 
 import bpy
 import numpy as np
 from mathutils import Vector
 
-from ..contract import JOINTS
+from ..contract import CHANNELS, JOINTS
 from . import hair
-from .base import PROPERTY, armature
+from .base import PROPERTY, armature, object_mode
 from .flame import FlameRig, anchor, place
 
 
@@ -21,7 +20,7 @@ def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int
     Animation, sculpted keys, materials and transforms stay. What obj shares with other objects it gets of its own first. The bones move
     first: all that Blender may refuse lies there."""
     obj = rig.obj
-    with _object_mode():
+    with object_mode():
         rig.separate()
         bones, (axes, scale, _) = armature(obj), place(obj)
         to_own = scale * axes.T
@@ -31,9 +30,9 @@ def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int
             turn = np.array(rig.to_armature().to_3x3()).T
             _move_bones(bones, {bone: Vector(joints[JOINTS.index(joint)] @ to_own @ turn) for joint, bone in rig.bone_names().items()})
         shift = (shift @ to_own).astype(np.float32)
-        own = {block.name: channel for channel, block in rig.shape_keys().items()}
+        own = {block.name: column for column, block in rig.every_key().items()}
         for block in obj.data.shape_keys.key_blocks:
-            more = keys.get(own.get(block.name, -1))
+            more = _of_column(rig, own.get(block.name, -1), keys)
             _move(block.points, shift if more is None else shift + (more @ to_own).astype(np.float32))
         _move(obj.data.vertices, shift)
         obj.data.update()
@@ -45,20 +44,13 @@ def reshape(rig: FlameRig, shift: np.ndarray, joints: np.ndarray, keys: dict[int
         del obj[PROPERTY]["identity"]
 
 
-@contextlib.contextmanager
-def _object_mode():
-    """Leave the mode that the active object is in, and come back to it."""
-    layer = bpy.context.view_layer
-    before = layer.objects.active
-    mode = before.mode if before else "OBJECT"
-    if mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
-    try:
-        yield
-    finally:
-        layer.objects.active = before
-        if mode != "OBJECT":
-            bpy.ops.object.mode_set(mode=mode)
+def _of_column(rig, column, keys):
+    """What keys {channel: [N,3]} are for the shape key of a column of a performance; None: nothing."""
+    if column < CHANNELS:
+        return keys.get(column)
+    motion = rig.motions()[column - CHANNELS]
+    parts = [motion[channel] * more for channel, more in keys.items() if motion[channel]]
+    return sum(parts) if parts else None
 
 
 def _move(points, shift):

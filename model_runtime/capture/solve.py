@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import find_peaks, peak_widths
 from scipy.spatial.transform import Rotation
 
-from contract import ACTIONS, FPS, LIDS, NECK
+from contract import ACTIONS, FPS, LIDS, NECK, bounded
 from model_runtime.capture.track import (
     BLENDSHAPES,
     BROWS,
@@ -27,7 +27,7 @@ from model_runtime.capture.track import (
     rotations,
 )
 from model_runtime.flame import lbs
-from model_runtime.flame.actions import bounded, to_motion
+from model_runtime.flame.actions import to_motion
 from model_runtime.flame.head import Head
 from model_runtime.motion import Motion
 

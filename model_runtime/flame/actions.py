@@ -4,21 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, PAIRED_ACTIONS, TONGUE, UtterError
+from contract import CHANNELS, EXPRESSION, EYES, JAW, LIDS, NECK, TONGUE, UtterError, apart, read_actions
+from model_runtime.flame import lbs
 from model_runtime.flame.head import IDENTITY
 
-# How much a channel counts when actions are read back, in millimetres over the face for one unit. That of expression is measured on
-# the head; these are chosen: the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid
-# travels 10 mm.
+# How much a channel counts, in millimetres over the face for one unit. That of expression is measured on the head; these are chosen:
+# the jaw moves a third of the face by about 60 mm a radian, an eye turns 12 mm from its centre, a lid travels 10 mm.
 _WEIGHTS = ((JAW, 20.0), (NECK, 0.0), (EYES, 12.0), (LIDS, 2.0), (TONGUE, 2.0))
+_LIPS = 0.3  # and how much an opening between the lips counts beside the face: frames with shut lips stay so
+_EVERY = 4  # of the skin's vertices one is looked at
 NOTICED = 0.02  # millimetres over the face, as _WEIGHTS counts them
-_ROUNDS, _SWEEPS, _STILL = 30, 16, 1e-4
-_CHUNK, _TOGETHER = 4096, 512  # frames; of Newton steps
-
-
-def sides(name):
-    """The actions that a name stands for: both sides of a pair that is named without its side, or the one action."""
-    return (name + "Left", name + "Right") if name in PAIRED_ACTIONS else (name,)
+_STEP = 0.1  # of each channel, to see what it does
 
 
 def to_motion(head, actions):
@@ -35,28 +31,35 @@ def to_motion(head, actions):
 
 
 def from_motion(head, values, start=None):
-    """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, each channel weighted by how far
-    it moves the face. The neck is no face action and is left out. Of actions that undo each other (jawLeft, jawRight) only one is
-    used. start [T,52]: where the search begins; None: at rest."""
-    motions = _motions(head)
+    """Motion values [T,65] to actions float32 [T,52] in 0..1: least squares within the bounds, of millimetres over the face and
+    between the lips: lips that meet do, whatever else actions cannot show. The neck is no face action and is left out.
+
+    start [T,52]: where the search begins; None: at rest."""
     values = np.asarray(getattr(values, "values", values), np.float32)
-    weight = _channel_weights(head)
-    weighted = (motions * weight).astype(np.float64)
-    hessian = weighted @ weighted.T
-    hessian[np.diag_indices_from(hessian)] *= 1 + 1e-6  # so that there is one answer even if an action moves nothing, or two move the same
-    hessian[np.diag_indices_from(hessian)] += 1e-9
-    out = np.empty((len(motions), len(values)), np.float32)
-    for first in range(0, len(values), _CHUNK):
-        part = slice(first, first + _CHUNK)
-        begin = None if start is None else start[part].T.astype(np.float64)
-        out[:, part] = bounded(hessian, weighted @ (values[part] * weight).T, begin)
-    return np.ascontiguousarray(out.T)
+    return read_actions(_motions(head), seen_of(head), values, head.action_names, start)
+
+
+def seen_of(head):
+    """float64 [65, 65]: how much is seen of a change c of Motion, c @ this @ c: square millimetres over the face's skin, and over the
+    openings between the inner lips. Neck excepted; of eyes, lids and tongue as _WEIGHTS says."""
+    some = np.arange(0, len(head.v_template), _EVERY)
+    pairs = np.zeros((2, 0), int) if head.lip_inner_upper is None else np.stack([head.lip_inner_upper, head.lip_inner_lower])
+    probe = np.concatenate([np.zeros((1, CHANNELS), np.float32), _STEP * np.eye(CHANNELS, dtype=np.float32)])
+    probe[1 + NECK.start :] = 0
+    moved = lbs.pose(head, probe, None, np.concatenate([some, pairs.ravel()])).astype(np.float64)
+    moved = (moved[1:] - moved[0]) * 1000 / _STEP
+    over = moved[:, : len(some)].reshape(CHANNELS, -1)
+    upper, lower = moved[:, len(some) :, 1].reshape(CHANNELS, *pairs.shape).transpose(1, 0, 2)
+    chosen = np.diag([weight**2 if k >= NECK.start else 0.0 for k, weight in enumerate(_channel_weights(head).astype(np.float64))])
+    return over @ over.T / len(some) + _LIPS * (upper - lower) @ (upper - lower).T / max(1, pairs.shape[1]) + chosen
 
 
 def change(head, values, actions, mask):
-    """[T, 65] to add to Motion values [T, 65] for the face actions [T, 52] that mask [T, 52] names; what else they read as stays."""
+    """[T, 65] to add to Motion values [T, 65] for the face actions [T, 52] that mask [T, 52] names; what else they read as stays, but for
+    what would undo them."""
     plain = from_motion(head, values)
-    return to_motion(head, np.where(mask, actions, plain)) - to_motion(head, plain)
+    mask = np.broadcast_to(mask, plain.shape)
+    return to_motion(head, apart(np.where(mask, actions, plain), mask)) - to_motion(head, plain)
 
 
 def noticeable(head, changes):
@@ -80,39 +83,6 @@ def on_builtin(builtin, motion):
     for shared in (NECK, EYES, LIDS, TONGUE):
         values[:, shared] = motion.values[:, shared]
     return replace(motion, values=values, basis=builtin.basis)
-
-
-def bounded(hessian, target, start=None):
-    """argmin of x H x / 2 - target x within 0..1, for each column of target [52,T], from start (or 0), all frames at once: cyclic
-    coordinate descent, which finds what lies at its bounds, and in turn with it a Newton step of the rest (Bertsekas 1982, "Projected
-    Newton methods"), without which actions that nearly undo each other take hundreds of sweeps. Frames that stand still leave."""
-    x = np.zeros_like(target) if start is None else start.copy()
-    moving = np.arange(target.shape[1])
-    for _ in range(_ROUNDS):
-        now, goal = x[:, moving], target[:, moving]
-        for _ in range(_SWEEPS):
-            before = now.copy()
-            for row, diagonal in enumerate(np.diag(hessian)):
-                now[row] = np.minimum(np.maximum(now[row] + (goal[row] - hessian[row] @ now) / diagonal, 0), 1)
-        going = np.abs(now - before).max(0) > _STILL
-        x[:, moving] = now
-        moving = moving[going]
-        if not len(moving):
-            break
-        for part in np.array_split(moving, -(-len(moving) // _TOGETHER)):
-            x[:, part] = newton(hessian, target[:, part], x[:, part])
-    return x
-
-
-def newton(hessian, target, x):
-    """x [52,T] with what is free to move where its slope is zero, clipped to 0..1; frames that this makes no better stay as they are."""
-    slope = hessian @ x - target
-    free = (((x > 0) | (slope < 0)) & ((x < 1) | (slope > 0))).T
-    held = np.where(free, 0, x.T)
-    equations = np.where(free[:, :, None] & free[:, None, :], hessian, np.eye(len(x)))
-    moved = np.linalg.solve(equations, np.where(free, target.T - held @ hessian, held)[..., None])[..., 0].clip(0, 1).T
-    error = lambda x: ((0.5 * (hessian @ x) - target) * x).sum(0)
-    return np.where(error(moved) < error(x), moved, x)
 
 
 def _motions(head):

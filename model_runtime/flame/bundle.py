@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from contract import CHANNELS, JOINTS
+from contract import ACTIONS, CHANNELS, JOINTS
 from model_runtime.flame import lbs, masks
 from model_runtime.flame.head import PARENTS
 from model_runtime.motion import write_npz
@@ -69,10 +69,18 @@ def write_bundle(head, path, beta=None):
         weights=head.weights if head.parts_v is None else np.concatenate([head.weights, head.parts_weights]),
         mask_names=np.array(masks.NAMES),
         masks=masks.masks(head),
+        actions_motion=_motions(head),
         basis=np.str_(head.basis),
         name=np.str_(head.name),
         **({} if head.landmark_names is None else {"landmark_names": head.landmark_names, "landmark_vertices": head.landmark_vertices}),
     )
+
+
+def _motions(head):
+    """[52, 65]: the Motion of each of ACTIONS; all 0 of a head that knows none."""
+    if head.actions_motion is None:
+        return np.zeros((len(ACTIONS), CHANNELS), np.float32)
+    return head.actions_motion[[head.action(name) for name in ACTIONS]].astype(np.float32)
 
 
 def _jaw_turns():

@@ -38,7 +38,7 @@ class Session:
 
     def __init__(self, seed, bundle):
         self.random, self.bundle, self.folder = random.Random(seed), bundle, Path(tempfile.mkdtemp())
-        self.notes, self.log, self.refused = {}, [f"seed {seed}"], []
+        self.notes, self.log, self.refused, self.in_mode = {}, [f"seed {seed}"], [], None
         self.linked = seed % 4 == 3  # every fourth is in a shot, with a linked character
         self.add_character() if self.linked else self.add_head()
         self.past, self.place = [], -1
@@ -55,8 +55,8 @@ class Session:
         return [bpy.data.objects[name] for name in self.notes]
 
     def pick(self):
-        """A head at random, which is then chosen."""
-        head = self.random.choice(self.heads())
+        """A head at random, which is then chosen; while one is in a mode, the panel stays with it."""
+        head = self.in_mode or self.random.choice(self.heads())
         heads_room.choose(bpy.context.scene, head)
         return head
 
@@ -166,6 +166,93 @@ class Session:
             keys[name].keyframe_insert("value", frame=head.utter.start + self.random.randrange(60))
         if self.tried(bpy.ops.utter.rediffuse) and head.utter.as_take:
             self.note(head)["takes"] = takes_of(head)
+
+    def performing(self):
+        """A head at random that performs, and its rig; or None twice."""
+        head = self.pick()
+        rig = rigs.rig_of(head) if rigs.ready(head) else None
+        return (head, rig) if rig and bake.actions(rig) else (None, None)
+
+    def curve(self, rig):
+        """A curve of the performance at random that has many keys, or None."""
+        found = [curve for track in rig.tracks() if (curve := tracks.find(track)) and len(curve.keyframe_points) > 20]
+        return self.random.choice(found) if found else None
+
+    def do_key_by_hand(self):
+        """Drag, slide, retype, give handles to a key of ours."""
+        head, rig = self.performing()
+        if head and (curve := self.curve(rig)):
+            point = self.random.choice(list(curve.keyframe_points))
+            what = self.random.choice(("value", "frame", "interpolation", "handle_left_type", "type"))
+            if what == "value":
+                point.co.y = min(max(point.co.y + 0.1, 0.0), 0.9)
+            elif what == "frame":
+                point.co.x += 0.25
+            else:
+                setattr(point, what, {"interpolation": "LINEAR", "handle_left_type": "VECTOR", "type": "EXTREME"}[what])
+            curve.update()
+
+    def do_delete_keys(self):
+        head, rig = self.performing()
+        if head and (curve := self.curve(rig)):
+            first = self.random.randrange(len(curve.keyframe_points) - 10)
+            for point in list(curve.keyframe_points)[first : first + 6][::-1]:
+                curve.keyframe_points.remove(point)
+
+    def do_pose(self):
+        head, rig = self.performing()
+        if head:
+            bpy.context.scene.frame_set(head.utter.start + self.random.randrange(60))
+            setattr(head.utter.pose, self.random.choice(("smile", "brows_up", "blink", "jaw_open", "look_left")), self.random.random())
+
+    def do_pose_operator(self):
+        head, _ = self.performing()
+        if head:
+            bpy.context.scene.frame_set(head.utter.start + self.random.randrange(60))
+            self.tried(self.random.choice((lambda: bpy.ops.utter.pose_as(pose="angry"), bpy.ops.utter.copy_face, bpy.ops.utter.flip_face)))
+
+    def do_hold(self):
+        head, _ = self.performing()
+        if head:
+            bpy.context.scene.frame_set(head.utter.start + self.random.randrange(60))
+            self.tried(bpy.ops.utter.hold, what=self.random.choice(("KEYS", "POSE", "REGIONS")))
+
+    def do_release(self):
+        head, rig = self.performing()
+        if head and self.tried(bpy.ops.utter.let_go):
+            assert not bake.count_pins(rigs.rig_of(head)) and not bake.cleaned(rigs.rig_of(head)), "all of it is released"
+
+    def do_clean(self):
+        head, _ = self.performing()
+        if head:
+            scene = bpy.context.scene
+            scene.use_preview_range = True
+            scene.frame_preview_start = head.utter.start + 10
+            scene.frame_preview_end = head.utter.start + 20
+            self.tried(bpy.ops.utter.clean)
+            scene.use_preview_range = False
+
+    def do_curves(self):
+        head = self.pick()
+        head.utter.curves = self.random.choice(("channels", "actions"))
+        head.utter.jaw = self.random.choice(("keys", "bone"))
+
+    def do_rediffuse(self):
+        """What is held, and what is clean, is held and clean afterwards, whichever way the head is baked then."""
+        head, rig = self.performing()
+        if head:
+            before, clean = self.held(rig), bake.cleaned(rig)
+            if self.tried(bpy.ops.utter.rediffuse) and rigs.ready(head):
+                rig = rigs.rig_of(head)
+                after = self.held(rig)
+                lost = [key for key, value in before.items() if abs(after.get(key, np.inf) - value) > 1e-3]
+                assert not lost, f"keys of the artist's are lost: {lost[:5]}"
+                there = set(bake.cleaned(rig))
+                assert there >= {track for track in clean if track in rig.columns_of() and tracks.find(track)}, "what was clean is filled"
+
+    def held(self, rig):
+        """{(frame, column): value} of what the artist holds."""
+        return {(round(float(frame), 2), int(column)): float(value) for frame, column, value in zip(*rig.pins())}
 
     def do_clear(self):
         head = self.pick()
@@ -277,7 +364,9 @@ class Session:
         modes = ("POSE", "EDIT") if obj.type == "ARMATURE" else ("SCULPT", "EDIT")
         if not obj.library and not obj.data.library and not obj.override_library:
             bpy.ops.object.mode_set(mode=self.random.choice(modes))
+        self.in_mode = head
         getattr(self, self.random.choice(("do_slider", "do_random_identity", "do_settings", "do_perform", "do_key_and_rediffuse")))()
+        self.in_mode = None
         if bpy.context.view_layer.objects.active:
             bpy.ops.object.mode_set(mode="OBJECT")
 
@@ -317,6 +406,10 @@ class Session:
             assert [passage.prompt for passage in head.utter.passages] == note["passages"], name
             assert takes_of(head) == note["takes"], (name, takes_of(head), note["takes"])
             if rigs.ready(head):
+                rig = rigs.rig_of(head)
+                if rig.columns > 65 and bake.actions(rig):
+                    shown = bake.sample(rig, np.arange(head.utter.start, head.utter.start + 60))[:, 65:]
+                    assert shown.min() > -1e-3 and shown.max() < 1 + 1e-3, "face actions lie within 0 and 1"
                 for action in bake.actions(rigs.rig_of(head)):
                     begin = sequencer.begins(bpy.context.scene, head)
                     assert abs(tracks.timing(action)[0] - begin) < 0.01, f"{name}: keys from {tracks.timing(action)}, sound from {begin}"
@@ -339,7 +432,17 @@ def takes_of(head):
     return sum(bool(take.keys or take.bones) for take in head.utter.takes)
 
 
-WEIGHTS = {"slider": 4, "settings": 3, "perform": 4, "voice": 3, "undo": 3, "key_and_rediffuse": 3}
+WEIGHTS = {
+    "slider": 4,
+    "settings": 3,
+    "perform": 4,
+    "voice": 3,
+    "undo": 3,
+    "key_and_rediffuse": 3,
+    "rediffuse": 3,
+    "key_by_hand": 2,
+    "pose": 2,
+}
 DOINGS = [name for name in vars(Session) if name.startswith("do_")]
 
 

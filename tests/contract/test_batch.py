@@ -92,7 +92,7 @@ def test_every_command_takes_every_column(tmp_path):
     ((_, told),) = read_list(tmp_path / "l.csv")
     asked = row(told, tmp_path)
     kept, note = usable(asked, RUNTIME)
-    assert set(asked) - set(kept) == {"start", "jaw", "actions"} and "start and jaw and actions" in note
+    assert set(asked) - set(kept) == {"start", "curves", "jaw", "actions"} and "start and curves and jaw and actions" in note
     kept, note = usable(asked, BLENDER)
     assert set(asked) - set(kept) == {"pins", "onto", "scope", "regions", "change", "variations"} and "pins" in note
     assert usable({"voice": "a.wav", "seed": "1"}, BLENDER) == ({"voice": "a.wav", "seed": "1"}, "")

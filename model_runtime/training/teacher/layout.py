@@ -18,8 +18,7 @@ The first twelve are Motion's last twelve; the other three are what contact.solv
 
 import numpy as np
 
-from contract import ACTIONS
-from model_runtime.flame.actions import sides
+from contract import ACTIONS, sides
 
 CHANNELS = 15
 NECK, EYES, LIDS, TONGUE = slice(0, 3), slice(3, 7), slice(7, 9), slice(9, 12)

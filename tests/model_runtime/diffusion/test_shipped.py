@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from contract import EXPRESSION, EYES, FPS, JAW, LIDS, NECK
+from contract import EXPRESSION, EYES, FPS, JAW, LIDS, NECK, OPPOSED_ACTIONS
 from model_runtime.diffusion import load_generator, sample
 from model_runtime.emotion import load_feelings
 from model_runtime.flame import actions, lbs
@@ -115,6 +115,18 @@ def test_lips_meet_in_p_b_m_and_part_in_open_vowels(head, generator, said, name)
 def test_lips_follow_what_the_ears_hear(head, heard, plain):
     assert np.mean([met(head, plain[name], phones, 0.05) for name, (_, phones) in heard.items()]) > 0.7
     assert np.mean([parted(head, plain[name], phones, 0.08) for name, (_, phones) in heard.items()]) > 0.85
+
+
+def test_face_actions_shut_the_lips_where_the_motion_does_and_do_not_undo_each_other(generator, head, feelings, heard, plain):
+    loud = [play(generator, content, feelings.words("furious"), quality="draft") for content, _ in heard.values()]
+    motion = np.concatenate([*plain.values(), *loud])
+    acted = actions.from_motion(head, motion)
+    for pair in OPPOSED_ACTIONS:
+        assert acted[:, [head.action(name) for name in pair]].min(1).max() < 0.05, pair
+    gap, shown = lbs.lip_gap(head, motion), lbs.lip_gap(head, acted @ head.actions_motion)
+    shut = gap < 0.01  # of the widest gap: a quarter of a millimetre
+    assert shut.sum() > 100 and (shown[shut] < 0.02).mean() > 0.97
+    assert (gap[shown < 0.01] > 0.04).mean() < 0.01
 
 
 def test_a_sad_prompt_frowns_and_a_happy_one_smiles(generator, head, feelings, heard):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from contract import CHANNELS
+from contract import ACTIONS, CHANNELS
 from model_runtime.flame import lbs
 from model_runtime.flame.bundle import write_bundle
 from model_runtime.flame.head import head_from_fields
@@ -10,7 +10,7 @@ from model_runtime.flame.load import load_head
 from tests.model_runtime.flame.conftest import moves
 
 FIELDS = """vertices polygons polygon_uv polygon_material material_names key_names key_channels key_deltas joint_names joint_positions
-joint_parents jaw_turns weights mask_names masks basis name landmark_names landmark_vertices""".split()
+joint_parents jaw_turns actions_motion weights mask_names masks basis name landmark_names landmark_vertices""".split()
 
 
 def written(head, tmp_path, beta=None):
@@ -31,6 +31,8 @@ def test_holds_what_it_promises(head, tmp_path):
     assert set(bundle["material_names"][np.unique(bundle["polygon_material"])]) >= {"skin", "eye", "tongue"}
     assert np.allclose(bundle["joint_positions"], head.J_regressor @ head.v_template, atol=1e-6)
     assert str(bundle["basis"]) == head.basis
+    assert bundle["actions_motion"].shape == (len(ACTIONS), CHANNELS)
+    np.testing.assert_array_equal(bundle["actions_motion"][ACTIONS.index("jawOpen")], head.actions_motion[head.action("jawOpen")])
     for name in ("jaw_x", "lid_left", "tongue_out", "Exp1"):
         assert name in bundle["key_names"]
 
