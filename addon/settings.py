@@ -3,7 +3,16 @@
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
@@ -278,7 +287,14 @@ class HeadSettings(bpy.types.PropertyGroup):
         "map_row": IntProperty(name="Row"),
         **{
             f"map_gain_{region}": FloatProperty(
-                name=label, description="How strongly this region moves", soft_min=0, soft_max=2, min=0, max=5, default=1, update=maps.edited
+                name=label,
+                description="How strongly this region moves",
+                soft_min=0,
+                soft_max=2,
+                min=0,
+                max=5,
+                default=1,
+                update=maps.edited,
             )
             for region, (label, _) in contract.REGIONS.items()
             if region != "head"

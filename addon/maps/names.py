@@ -112,7 +112,9 @@ def match(keys: Iterable[str], moves: Iterable[str] | None = None) -> Matched:
     rows, also = [row for row in rows if row.target not in whole], also + whole  # Blink, where Blink_L and Blink_R are
     best = next((preset for preset in ranked if live[preset.name]), None) or next((p for p in presets() if kinds[p.name]), None)
     also = [key for key in dict.fromkeys(also) if all(row.target != key for row in rows)]
-    counts = {preset.name: (preset.count(kinds[preset.name]), preset.count(live[preset.name])) for preset in presets() if kinds[preset.name]}
+    counts = {
+        preset.name: (preset.count(kinds[preset.name]), preset.count(live[preset.name])) for preset in presets() if kinds[preset.name]
+    }
     return Matched(tuple(rows), counts, best, tuple(also), tuple(key for key in keys if of[key]))
 
 
@@ -124,7 +126,7 @@ def _of(keys):
             known.setdefault(plain(words_of(target)), []).append((preset.name, target))
     words = {key: words_of(key) for key in keys}
     begin = Counter(tuple(told[:count]) for told in words.values() for count in range(1, len(told)))
-    found = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for key, told in words.items():
         found[key] = []
         for cut in range(len(told)):

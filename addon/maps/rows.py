@@ -14,7 +14,7 @@ import numpy as np
 from ..contract import ACTIONS, CHANNEL_NAMES, FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
 from .ours import ours
 
-FORMAT = "utter rig map 1"
+KIND = "utter rig map 1"  # of file
 SOURCES = {name: column for column, name in enumerate((*CHANNEL_NAMES, *ACTIONS))}  # column in a performance [T, 117]
 STEPS = 300  # of the descent that reads rows backwards
 CLOSE, APART = 0.05, 0.25  # of jawOpen's gap: lips that are less apart follow ours exactly, those that are further ever less
@@ -46,7 +46,7 @@ class Map(NamedTuple):
     kind: str
     rows: tuple[Row, ...]
     lips: tuple[int, ...] = ()
-    gains: dict[str, float] = {}  # noqa: RUF012  # a map is never changed
+    gains: dict[str, float] = {}  # a map is never changed
 
     def on(self) -> list[Row]:
         """The rows that are enabled and read anything."""
@@ -150,7 +150,9 @@ def to_json(told: Map) -> str:
     """A map as text (docs/formats.md, "Rig map")."""
     rows = [{key: value for key, value in row._asdict().items() if value != Row._field_defaults.get(key, ())} for row in told.rows]
     rows = [{**row, "sources": {name: round(weight, 4) for name, weight in row["sources"].items()}} for row in rows if "sources" in row]
-    return json.dumps({"format": FORMAT, "kind": told.kind, "lips": list(told.lips), "gains": told.gains, "rows": rows}, indent=1, ensure_ascii=False)
+    return json.dumps(
+        {"format": KIND, "kind": told.kind, "lips": list(told.lips), "gains": told.gains, "rows": rows}, indent=1, ensure_ascii=False
+    )
 
 
 def from_json(text: str, of: str = "The rig map") -> Map:
@@ -159,7 +161,7 @@ def from_json(text: str, of: str = "The rig map") -> Map:
         told = json.loads(text)
     except ValueError as error:
         raise UtterError(f"{of} is no rig map: it cannot be read as JSON.", repr(error)) from error
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    if not isinstance(told, dict) or told.get("format") != KIND:
         raise UtterError(f"{of} is no rig map; choose a file that Utter saved.")
     try:
         rows = tuple(_row(row) for row in told["rows"])
@@ -176,18 +178,27 @@ def from_json(text: str, of: str = "The rig map") -> Map:
 
 
 def _row(told: dict[str, Any]) -> Row:
-    numbers = {name: float(told[name]) for name in ("gain", "offset", "confidence", "parting") if name in told}
+    number = lambda name: float(told.get(name, Row._field_defaults[name]))
     limits = told.get("limits", (0.0, 1.0))
     if limits is not None:
         low, high = (float(limit) for limit in limits)
         if low > high:
             raise ValueError(f"limits {limits}")
         limits = (low, high)
-    sources = {str(name): float(weight) for name, weight in told["sources"].items()}
-    if not np.isfinite([*numbers.values(), *sources.values(), *(limits or ())]).all():
+    row = Row(
+        str(told["target"]),
+        {str(name): float(weight) for name, weight in told["sources"].items()},
+        number("gain"),
+        number("offset"),
+        limits,
+        bool(told.get("enabled", True)),
+        number("confidence"),
+        str(told.get("why", "name")),
+        number("parting"),
+    )
+    if not np.isfinite([row.gain, row.offset, row.confidence, row.parting, *row.sources.values(), *(limits or ())]).all():
         raise ValueError("not finite")
-    more = {"enabled": bool(told.get("enabled", True)), "why": str(told.get("why", "name"))}
-    return Row(str(told["target"]), sources, limits=limits, **numbers, **more)
+    return row
 
 
 def to_text(sources: dict[str, float]) -> str:

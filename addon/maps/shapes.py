@@ -54,7 +54,8 @@ def fields(ours: Ours, places: np.ndarray, moves: np.ndarray, here: np.ndarray, 
     """Compare: places [V,3] of the character, laid over our head, and moves [K,V,3] of its keys; centres of ours here [C,3] lie there."""
     rows, far = nearest(carried(ours.places, here, there), places)
     seen = far < REACH
-    candidates = [(name,) for name in ACTIONS] + [pair for pair in PAIRS if pair[1] in ACTIONS]
+    candidates: list[tuple[str, ...]] = [(name,) for name in ACTIONS]
+    candidates += [pair for pair in PAIRS if pair[1] in ACTIONS]
     of = {name: (move * seen[:, None]).ravel() for name, move in zip(ACTIONS, ours.moves)}
     theirs = (moves[:, rows] * seen[None, :, None]).reshape(len(moves), -1)
     return Fields(candidates, np.array([sum(of[name] for name in names) for names in candidates]), theirs, seen)

@@ -1,6 +1,7 @@
 """Rig Map: which shape keys of a character follow which movements; recognised by their names, matched by shape, or written by the artist."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,8 @@ class OfCharacter:
     """An operator that needs a character with shape keys of its own."""
 
     bl_options = {"REGISTER", "UNDO"}
+    report: Callable[..., None]  # an Operator's
+    change: Callable[[Any, Any], str | None]  # (context, character): what the button does; a sentence that says so, if it is not seen
 
     @classmethod
     def poll(cls, context):

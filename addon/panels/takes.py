@@ -9,7 +9,6 @@ from . import sequencer
 from .base import HeadPanel, not_ready, settings_of
 from .base import chosen as chosen_head
 
-
 BESIDE = "utter_beside"  # custom properties of an Action of shape keys, before Blender 4.4: the Actions of the other meshes, in order
 
 

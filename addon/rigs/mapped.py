@@ -151,7 +151,8 @@ class MappedRig(Rig):
         """As the map says. Else of the upper lip (which only its own actions move) and the lower one (which follows the jaw, and closes):
         the two vertices that touch at rest and that the jaw parts furthest. Teeth move by none of the lips' own actions."""
         if self.map.lips:
-            return self.map.lips if max(self.map.lips) < len(self.obj.data.vertices) else None
+            upper, lower = self.map.lips
+            return (upper, lower) if max(upper, lower) < len(self.obj.data.vertices) else None
         return lips_by_rows(self.obj, self.rows)
 
     def axes(self) -> np.ndarray:
@@ -284,7 +285,9 @@ def describe(obj: Any, of_parts: list[Any], told: Map, used: list[Row]) -> tuple
     lacking = missing(used)
     live_keys = set(parts.moving(obj))
     empty = [key for key in parts.keys_of(obj) if key not in live_keys and _known(key)]
-    without = [f"it lacks {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}"] if lacking and told.kind == "ARKit" else lacks(used)
+    without = (
+        [f"it lacks {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}"] if lacking and told.kind == "ARKit" else lacks(used)
+    )
     if empty:
         without.append(f"{len(empty)} of its keys move nothing ({listed(empty)})")
     sure = 0.9 if PROPERTY in obj else max(0.6, live / max(total, 1))

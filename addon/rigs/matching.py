@@ -68,7 +68,8 @@ def lay(rig: Any, known: dict[str, Row], model: Ours) -> Laid:
     pairs = [(_centre(row.sources, model), centres[row.target]) for row in known.values() if row.target in centres]
     axes = rig.axes()
     if len(pairs) >= 4:
-        return _laid(names, rest, moves, *np.array(pairs).transpose(1, 0, 2), axes, model, far)
+        here, there = np.array(pairs).transpose(1, 0, 2)
+        return _laid(names, rest, moves, here, there, axes, model, far)
     live = rest[far.max(axis=0) > 0.05 * far.max()] @ axes
     width = np.ptp(live[:, 0]) / np.ptp(model.places[:, 0])
     middle = (live.max(0) + live.min(0)) / 2 - width * (model.places.max(0) + model.places.min(0)) / 2
@@ -81,7 +82,8 @@ def lay(rig: Any, known: dict[str, Row], model: Ours) -> Laid:
         if len(told) < 4:
             break
         pairs = [(_centre(dict.fromkeys(found.candidates[best[k]], 1.0), model), centres[names[k]]) for k in told]
-        laid = _laid(names, rest, moves, *np.array(pairs).transpose(1, 0, 2), axes, model, far)
+        here, there = np.array(pairs).transpose(1, 0, 2)
+        laid = _laid(names, rest, moves, here, there, axes, model, far)
     return laid
 
 

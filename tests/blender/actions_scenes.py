@@ -17,9 +17,9 @@ from addon.animation import bake
 from addon.panels import head as heads_room
 from addon.panels import identity, perform, pins, studio, takes
 from addon.rigs import making, recognise, rig_of
-from addon.rigs.mapped import UPPER_LIP, MappedRig
 from addon.rigs.axes import TO_BLENDER
 from addon.rigs.base import neutral
+from addon.rigs.mapped import UPPER_LIP, MappedRig
 from addon.work import jobs
 from contract import ACTIONS, CHANNELS, FACE_ACTIONS, LIDS, PERFORMANCE, UtterError
 

@@ -103,7 +103,9 @@ def scene_all_meshes_of_a_character_move_by_one_action():
     frames = np.arange(1, 1 + FRAMES)
     for part in (face, teeth):
         np.testing.assert_allclose(values_at(curve_in(part, "jawOpen"), frames), told[:, actions_scenes.column("jawOpen")], atol=2e-6)
-    np.testing.assert_allclose(values_at(curve_in(lashes, "eyeBlinkRight"), frames), told[:, actions_scenes.column("eyeBlinkRight")], atol=2e-6)
+    np.testing.assert_allclose(
+        values_at(curve_in(lashes, "eyeBlinkRight"), frames), told[:, actions_scenes.column("eyeBlinkRight")], atol=2e-6
+    )
     assert not curve_in(teeth, "browInnerUp") and not obstacles(rig)
     of_skin = [actions_scenes.column(name) for name in ACTIONS if name != "tongueOut"]  # of which the skin has none: an empty key
     np.testing.assert_allclose(bake.sample(rig, frames)[:, of_skin], told[:, of_skin], atol=2e-6)
@@ -211,7 +213,9 @@ def scene_a_measured_head_is_matched_by_what_its_keys_do():
         moves = {key: 0.01 * delta.astype(float) for key, delta in zip(names, file["expression"])}
         obj = actions_scenes.mesh("ICT", 0.01 * file["neutral"].astype(float), file["faces"], moves)
     told = matching.match(mapped.MappedRig(obj))
-    meant = lambda name: name.removesuffix("_L") + "Left" if name.endswith("_L") else name.removesuffix("_R") + "Right" * name.endswith("_R")
+    meant = lambda name: (
+        name.removesuffix("_L") + "Left" if name.endswith("_L") else name.removesuffix("_R") + "Right" * name.endswith("_R")
+    )
     right = [
         meant(names[row.target]) == action or meant(names[row.target]).removesuffix("Left").removesuffix("Right") == action
         for row in told.rows

@@ -9,7 +9,6 @@ from addon.maps.rows import SOURCES
 from contract import ACTIONS
 
 
-
 def snake(name):
     return re.sub("([A-Z])", r"_\1", name)
 

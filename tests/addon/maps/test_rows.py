@@ -68,7 +68,7 @@ def test_lips_meet_where_ours_do_and_nowhere_else():
 def test_a_map_comes_back_as_it_was_saved():
     told = Map("own", (*vowels(), Row("Ä.L", {"jawOpen": -0.25}, 2.0, 0.1, None, False, 0.5, "artist", -0.3)), (3, 4), {"mouth": 1.5})
     assert rows.from_json(rows.to_json(told)) == told
-    assert rows.from_json(json.dumps({"format": rows.FORMAT, "rows": [{"target": "a", "sources": {"jawOpen": 1}}]})).on()[0].gain == 1
+    assert rows.from_json(json.dumps({"format": rows.KIND, "rows": [{"target": "a", "sources": {"jawOpen": 1}}]})).on()[0].gain == 1
 
 
 @pytest.mark.parametrize(
