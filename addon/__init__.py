@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.maps", "panels.identity", "panels.studio", "panels.voice",
-    "panels.words", "panels.passages", "panels.perform", "panels.pins", "panels.capture", "panels.takes", "panels.overlay", "batch.command",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.maps", "panels.identity", "panels.studio",
+    "panels.voice", "panels.words", "panels.passages", "panels.perform", "panels.pins", "panels.capture", "panels.takes",
+    "panels.overlay", "batch.command",
 )  # fmt: skip
 
 _undo: list[Callable[[], object]] = []  # what takes the registration back, newest last

@@ -46,7 +46,8 @@ def _shown(rig, found):
         if keys and (muted := [key.name for key in keys.key_blocks if key.mute and value_of(key) in paths]):
             yield f"{_some('Shape key', muted)} of {obj.name} {_are(muted)} muted; tick {_them(muted)} in the list of shape keys."
         if keys and (other := [key.name for key in keys.key_blocks if key.relative_key != keys.reference_key and value_of(key) in paths]):
-            yield f"{_some('Shape key', other)} of {obj.name} {_are(other)} relative to another key than the first one; choose that one again."
+            said = f"{_some('Shape key', other)} of {obj.name} {_are(other)} relative to another key than the first one"
+            yield f"{said}; choose that one again."
         if obj.hide_viewport or obj.hide_get():
             yield f"{obj.name} is hidden; show it."
     for armature in (owner for owner in rig.owners() if isinstance(owner, bpy.types.Object)):

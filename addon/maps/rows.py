@@ -178,7 +178,7 @@ def from_json(text: str, of: str = "The rig map") -> Map:
 
 
 def _row(told: dict[str, Any]) -> Row:
-    number = lambda name: float(told.get(name, Row._field_defaults[name]))
+    number = lambda name: float(told[name] if name in told else Row._field_defaults[name])
     limits = told.get("limits", (0.0, 1.0))
     if limits is not None:
         low, high = (float(limit) for limit in limits)

@@ -45,7 +45,7 @@ def nearest(points: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def carried(points: np.ndarray, here: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Points [N,3] moved as the centres here [C,3] must move to lie there [C,3]: each pulls what is near (Shepard 1968, with a Gaussian)."""
+    """Points [N,3] moved as the centres here [C,3] must move to lie there [C,3]: each pulls what is near (Shepard 1968, by a Gaussian)."""
     pull = np.exp(-((points[:, None] - here) ** 2).sum(axis=2) / (2 * SPREAD**2))
     return points + pull @ (there - here) / np.maximum(pull.sum(axis=1, keepdims=True), 1e-3)
 

@@ -1,4 +1,4 @@
-"""Rig Map: which shape keys of a character follow which movements; recognised by their names, matched by shape, or written by the artist."""
+"""Rig Map: which shape keys of a character follow which movements, by their names, matched by shape, or as the artist writes."""
 
 import math
 from collections.abc import Callable

@@ -43,8 +43,9 @@ def ready(obj: Any) -> bool:
 
 
 def find(context: Any, others: bool = True) -> Any:
-    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh,
-    its armature, the face where a part of it is active); else, with others, the only head in the scene that is ready; else the active mesh."""
+    """The mesh object that the artist means, or None: the active object if it is a head, or the head that belongs to it (its mesh, its
+    armature, the face whose eyes or teeth are active); else, with others, the only head in the scene that is ready; else the active
+    mesh."""
     active = context.view_layer.objects.active
     meant = [active, active.parent, *active.children] if active else []
     if active and active.type == "ARMATURE":

@@ -67,7 +67,7 @@ class MappedRig(Rig):
 
     def judged(self) -> tuple[str, str, float]:
         """Of a Recognition: state, reason, and how sure."""
-        obj, keys = self.obj, self.obj.data.shape_keys.key_blocks
+        obj = self.obj
         told, sure = describe(obj, self.parts, self.map, self.rows)
         first = obj.data.shape_keys.reference_key
         if reason := unusable(obj, [first] if _known(first.name) else []):
@@ -202,7 +202,7 @@ def lips_by_rows(obj: Any, of_rows: Iterable[Row]) -> tuple[int, int] | None:
     """The two vertices of the lips, by what the rows that are there for jaw, closing and the upper lip alone move; or None."""
     of_rows = list(of_rows)
     rest, blocks = neutral(obj), obj.data.shape_keys.key_blocks
-    of = lambda *sources: [row.target for row in of_rows if row.target in blocks and list(row.sources)[0] in sources]
+    of = lambda *sources: [row.target for row in of_rows if row.target in blocks and next(iter(row.sources)) in sources]
     moved = lambda keys: sum((np.linalg.norm(key_points(blocks[key]) - rest, axis=1) for key in keys), np.zeros(len(rest)))
     follows, closes, raised = moved(of("jawOpen")), moved(of("mouthClose")), moved(of(*UPPER_LIP))
     if not (follows.max() > 0 and closes.max() > 0 and raised.max() > 0):

@@ -36,7 +36,8 @@ class Laid(NamedTuple):
 
 
 def match(rig: Any) -> Map:
-    """A map for a character (a rig of the kind of addon/rigs/mapped.py), by the names of its keys and by what they do. UtterError where no key moves a face, or nothing can be told."""
+    """A map for a character (a rig of the kind of addon/rigs/mapped.py), by the names of its keys and by what they do. UtterError where no
+    key moves a face, or nothing can be told."""
     model, matched = ours(), matched_of(rig.parts)
     known = {row.target: row for row in matched.rows}
     laid = lay(rig, known, model)
