@@ -297,7 +297,6 @@ class HeadSettings(bpy.types.PropertyGroup):
                 update=maps.edited,
             )
             for region, (label, _) in contract.REGIONS.items()
-            if region != "head"
         },
         "variations": prop(OPTIONS["variations"], default=4, min=2),
         "takes": CollectionProperty(type=Take),

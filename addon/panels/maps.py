@@ -70,8 +70,7 @@ def keep(obj: Any, told: rows.Map | None) -> None:
             item.sources, item.gain, item.enabled = rows.to_text(row.sources), row.gain, row.enabled
             item.confidence, item.why = row.confidence, row.why
         for region in REGIONS:
-            if region != "head":
-                setattr(settings, f"map_gain_{region}", told.gains.get(region, 1.0) if told else 1.0)
+            setattr(settings, f"map_gain_{region}", told.gains.get(region, 1.0) if told else 1.0)
         settings.map_row = min(settings.map_row, max(len(settings.map_rows) - 1, 0))
     finally:
         _filling = False
@@ -95,7 +94,7 @@ def edited(changed: Any, _context: Any) -> None:
             row = row._replace(sources=sources, gain=item.gain, enabled=item.enabled)
             row = row._replace(confidence=1.0, why="artist") if by_hand else row
         made.append(row)
-    gains = {region: getattr(settings, f"map_gain_{region}") for region in REGIONS if region != "head"}
+    gains = {region: getattr(settings, f"map_gain_{region}") for region in REGIONS}
     keep(obj, told._replace(rows=tuple(made), gains={region: gain for region, gain in gains.items() if gain != 1}))
     if wrong:
         jobs.say("maps", wrong, "ERROR")
@@ -359,8 +358,7 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
             column.use_property_split = True
             column.use_property_decorate = False
             for region in REGIONS:
-                if region != "head":
-                    column.prop(settings, f"map_gain_{region}")
+                column.prop(settings, f"map_gain_{region}")
         jobs.draw_message(layout, "maps", context.region.width)
 
 

@@ -17,7 +17,7 @@ from ..animation.tracks import Track
 from ..contract import FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
 from ..maps import names, rows
 from ..maps.rows import SOURCES, Map, Row
-from . import parts, sharing
+from . import parts, sharing, turns
 from .axes import guess
 from .base import OURS, Find, Recognition, Rig, key_points, key_track, listed, neutral, triangles, unusable
 
@@ -33,7 +33,7 @@ UPPER_LIP = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthRollUpper", "mouthSh
 
 
 class MappedRig(Rig):
-    """A character that moves by its own shape keys. Its neck stays still unless its map says otherwise."""
+    """A character that moves by its own shape keys, and turns head and eyes by bones where it has these."""
 
     name = "Rig Map"
     columns = PERFORMANCE
@@ -42,6 +42,7 @@ class MappedRig(Rig):
         super().__init__(obj)
         self.parts = [obj, *(parts.related(obj, siblings(obj)) if others is None else others)]
         self.map = map_of(obj, self.parts)
+        self._turns: list[turns.Turn] | None = None
         there = {key for part in self.parts for key in parts.keys_of(part)}
         strong = lambda row: row._replace(gain=row.gain * self.map.gains.get(rows.region_of(row), 1.0))
         self.rows = [strong(row) for row in self.map.on() if row.target in there]
@@ -85,15 +86,23 @@ class MappedRig(Rig):
 
     def owners(self) -> list[Any]:
         used = {row.target for row in self.rows}
-        return [part.data.shape_keys for part in self.parts if part == self.obj or used & set(parts.keys_of(part))]
+        keys = [part.data.shape_keys for part in self.parts if part == self.obj or used & set(parts.keys_of(part))]
+        return [*keys, *dict.fromkeys(turn.owner for turn in self.turns())]
+
+    def turns(self) -> list[turns.Turn]:
+        """The bones that turn head and eyes."""
+        if self._turns is None:
+            self._turns = turns.turns_of(self.obj, self.parts, self.axes, self.map.gains.get("head", 1.0))
+        return self._turns
 
     def tracks(self) -> list[Track]:
-        return [track for row in self.rows for track, _ in self._tracks(row)]
+        return [track for row in self.rows for track, _ in self._tracks(row)] + [track for turn in self.turns() for track in turn.tracks()]
 
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         self.cut = []
         values = rows.solve(self.rows, samples)
-        return {
+        turned = [turn.write(samples) for turn in self.turns()]
+        return {track: column for each in turned for track, column in each.items()} | {
             track: self.hold(track, key, column if row.limits else np.clip(column, key.slider_min, key.slider_max))
             for row, column in zip(self.rows, values.T)
             for track, key in self._tracks(row)
@@ -105,38 +114,58 @@ class MappedRig(Rig):
             for track, _ in self._tracks(row):
                 for frame, value in tracks.held(tracks.find(track), kind):
                     held.setdefault(float(frame), {})[index] = float(value)
+        frames, columns, wanted = self._turned(kind)
         if not held:
-            return [], [], []
+            return frames, columns, wanted
         moments = np.array(sorted(held))
         values, asked = self._values(moments), np.zeros((len(moments), len(self.rows)), bool)
         for place, frame in enumerate(moments):
             for index, value in held[frame].items():
                 values[place, index], asked[place, index] = value, True
         meant = rows.recover(self.rows, values, asked)
-        found = [
-            (float(frame), column, float(meant[place, column]))
-            for place, frame in enumerate(moments)
-            for column in sorted({SOURCES[name] for index in held[frame] for name in self.rows[index].sources})
-        ]
-        frames, columns, wanted = (list(each) for each in zip(*found))
+        for place, frame in enumerate(moments):
+            for column in sorted({SOURCES[name] for index in held[frame] for name in self.rows[index].sources}):
+                frames.append(float(frame))
+                columns.append(column)
+                wanted.append(float(meant[place, column]))
         return frames, columns, wanted
 
+    def _turned(self, kind):
+        """The artist's keys on bones, as pins() gives them."""
+        frames, columns, values = [], [], []
+        for joint in dict.fromkeys(turn.joint for turn in self.turns()):
+            of = [turn for turn in self.turns() if turn.joint == joint]
+            moments = np.unique(np.concatenate([turn.held(kind) for turn in of]))
+            for column, found in turns.read(of, moments).items() if len(moments) else ():
+                frames.extend(moments.tolist())
+                columns.extend([column] * len(moments))
+                values.extend(found.tolist())
+        return frames, columns, values
+
     def holds(self, samples: np.ndarray, columns: Iterable[int]) -> dict[Track, np.ndarray]:
-        planned = self.plan(samples)
+        planned, columns = self.plan(samples), set(columns)
         held = {row.target for row in rows.reading(self.rows, columns, wholly=True)}
-        return {track: planned[track] for row in self.rows if row.target in held for track, _ in self._tracks(row)}
+        found = [track for row in self.rows if row.target in held for track, _ in self._tracks(row)]
+        found += [track for turn in self.turns() if set(turns.COLUMNS[turn.joint]) <= columns for track in turn.tracks()]
+        return {track: planned[track] for track in found}
 
     def moved(self, columns: Iterable[int]) -> set[Track]:
+        columns = set(columns)
         read = {row.target for row in rows.reading(self.rows, columns, wholly=False)}
-        return {track for row in self.rows if row.target in read for track, _ in self._tracks(row)}
+        turned = {track for turn in self.turns() if set(turns.COLUMNS[turn.joint]) & columns for track in turn.tracks()}
+        return turned | {track for row in self.rows if row.target in read for track, _ in self._tracks(row)}
 
     def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
-        return rows.recover(self.rows, self._values(frames, find))
+        values = rows.recover(self.rows, self._values(frames, find))
+        for column, turned in turns.read(self.turns(), frames, find).items():
+            values[:, column] = turned
+        return values
 
     def rest(self) -> None:
         for row in self.rows:
             for _, key in self._tracks(row):
                 key.value = 0
+        turns.rest(self.turns())
 
     def separate(self) -> list[str]:
         return [sentence for part in self.parts for sentence in sharing.own_mesh(part)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from mathutils import Vector
 
 import addon
 from tests.blender import actions_scenes, heads
@@ -20,7 +21,7 @@ from addon.panels import head as heads_room
 from addon.panels import maps, perform, pins, takes
 from addon.rigs import mapped, matching, parts
 from addon.work import jobs
-from contract import ACTIONS, FACE_ACTIONS, PERFORMANCE, UtterError
+from contract import ACTIONS, EYES, FACE_ACTIONS, NECK, PERFORMANCE, UtterError
 
 ROOT = Path(__file__).resolve().parents[2]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
@@ -158,6 +159,81 @@ def scene_a_character_beside_its_copy_is_another():
     assert not bake.actions(rigs.rig_of(face)) and not teeth.data.shape_keys.animation_data
     other = bake.bake(rigs.rig_of(face), actions_scenes.performance(seed=2), 1).actions
     assert not {*other} & {*bake.actions(rigs.rig_of(copy))}
+
+
+def bones(rig, places):
+    """Bones of an armature object {name: (head, tail, parent)}, in Blender's axes."""
+    bpy.context.view_layer.objects.active = rig
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name, (head, tail, parent) in places.items():
+        bone = rig.data.edit_bones.new(name)
+        bone.head, bone.tail = head, tail
+        bone.roll = 0.3  # of no matter
+        bone.parent = rig.data.edit_bones.get(parent)
+    bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def bind(obj, rig, groups):
+    """Vertex groups {bone: vertices} and the modifier."""
+    for name, vertices in groups.items():
+        obj.vertex_groups.new(name=name).add([int(vertex) for vertex in vertices], 1.0, "REPLACE")
+    obj.modifiers.new("Armature", "ARMATURE").object = rig
+    obj.parent = rig
+
+
+def scene_head_and_eyes_turn_by_the_bones_that_a_character_has():
+    face = built_in(VRM)
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    places = {
+        "J_Bip_C_Neck": ((0, 0, -0.1), (0, 0, -0.03), ""),
+        "J_Bip_C_Head": ((0, 0, -0.03), (0, 0.02, 0.1), "J_Bip_C_Neck"),
+        "J_Bip_C_Head_end": ((0, 0.02, 0.1), (0, 0.02, 0.12), "J_Bip_C_Head"),
+        "J_Adj_L_FaceEye": ((0.033, -0.06, 0.03), (0.033, -0.09, 0.04), "J_Bip_C_Head"),
+        "J_Adj_R_FaceEye": ((-0.033, -0.06, 0.03), (-0.033, -0.09, 0.04), "J_Bip_C_Head"),
+    }
+    bones(rig, places)
+    vertices, polygons = heads.sphere(8, 8, 0.012)
+    eyes = actions_scenes.mesh(
+        "Eyes", np.vstack([vertices + [x, 0.03, 0.07] for x in (0.033, -0.033)]), np.vstack([polygons, polygons]), {}
+    )
+    bind(face, rig, {"J_Bip_C_Head": range(len(face.data.vertices))})
+    bind(eyes, rig, {bone: k * len(vertices) + np.arange(len(vertices)) for k, bone in enumerate(("J_Adj_L_FaceEye", "J_Adj_R_FaceEye"))})
+    bpy.context.view_layer.update()
+    mover = rigs.rig_of(face)
+    assert [(turn.bone.name, turn.joint) for turn in mover.turns()] == [
+        ("J_Bip_C_Neck", "neck"),
+        ("J_Bip_C_Head", "neck"),
+        ("J_Adj_L_FaceEye", "eye_left"),
+        ("J_Adj_R_FaceEye", "eye_right"),
+    ]
+    for mode in ("QUATERNION", "XYZ", "AXIS_ANGLE"):
+        for bone in rig.pose.bones:
+            bone.rotation_mode = mode
+        told = np.zeros((FRAMES, PERFORMANCE), np.float32)
+        told[:, NECK] = [0.1, 0.3, -0.05]
+        told[:, EYES] = [0.1, -0.2, 0.1, -0.25]
+        baked = bake.bake(rigs.rig_of(face), told, 1)
+        assert len(baked.actions) == (1 if compat.SLOTS else 2) and not obstacles(rigs.rig_of(face))
+        found = bake.sample(rigs.rig_of(face), np.arange(1, 1 + FRAMES))
+        np.testing.assert_allclose(found[:, NECK], told[:, NECK], atol=1e-4)
+        np.testing.assert_allclose(found[:, EYES], told[:, EYES], atol=1e-4)
+        bpy.context.scene.frame_set(20)
+        turned = rig.pose.bones["J_Bip_C_Head"].matrix.to_3x3() @ rig.data.bones["J_Bip_C_Head"].matrix_local.to_3x3().inverted()
+        ahead = turned @ Vector((0, -1, 0))
+        assert ahead.x > 0.25 and ahead.z < -0.05, "to the subject's left and down"
+        look = rig.pose.bones["J_Adj_L_FaceEye"].matrix.to_3x3() @ rig.data.bones["J_Adj_L_FaceEye"].matrix_local.to_3x3().inverted()
+        assert (look @ Vector((0, -1, 0))).x < ahead.x - 0.1, "and back with the eyes"
+        bake.clear(rigs.rig_of(face))
+        assert not bpy.data.actions
+    bake.bake(rigs.rig_of(face), told, 1)
+    rig.pose.bones["J_Bip_C_Head"].rotation_mode = "AXIS_ANGLE"
+    rig.pose.bones["J_Bip_C_Head"].keyframe_insert("rotation_axis_angle", frame=30)
+    mask = bake.read_pins(rigs.rig_of(face), 1, FRAMES)[1]
+    assert mask[29, NECK].all() and mask.sum() == 3
+    bpy.ops.utter.own_map()
+    face.utter.map_gain_head = 0
+    assert not rigs.rig_of(face).turns()
 
 
 # Keys under other names
