@@ -313,11 +313,9 @@ class UTTER_UL_map_rows(bpy.types.UIList):
     def draw_item(self, _context, layout, _settings, row, _icon, _active, _property, _index=0, _flag=0):
         line = layout.row(align=True)
         line.prop(row, "enabled", text="")
-        line = line.split(factor=0.45)
+        line = line.split(factor=0.75)
         line.active = row.enabled
         line.label(text=row.target, icon="ERROR" if row.confidence < DOUBTFUL else "SHAPEKEY_DATA")
-        line = line.split(factor=0.65)
-        line.label(text=row.sources or "nothing")
         line.prop(row, "gain", text="", emboss=False)
 
 

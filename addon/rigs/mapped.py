@@ -5,6 +5,7 @@ mesh, as JSON (docs/formats.md, "Rig map").
 """
 
 import functools
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,7 +30,10 @@ NEAR = 0.02  # of the head's size: lips that touch at rest are no further apart
 MOVED = 0.3  # of the most that an action moves: from here on a vertex follows it
 TOUCH = 5  # so much less far may lips be parted by the jaw for each bit that they lie closer at rest
 STILL = 0.2  # and up to here it hardly does
+AGAIN = 0.3  # seconds: panels ask many times in one redraw
 UPPER_LIP = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthRollUpper", "mouthShrugUpper")  # actions of the upper lip alone
+
+_told: dict[tuple, tuple[Recognition | None, float]] = {}  # in a window: what was recognised, and when
 
 
 class MappedRig(Rig):
@@ -51,6 +55,17 @@ class MappedRig(Rig):
     def recognise(cls, obj: Any) -> Recognition | None:
         if not parts.keys_of(obj):
             return None
+        asked = obj.session_uid, len(obj.data.shape_keys.key_blocks), str(obj.get(PROPERTY, "")), obj.name
+        told, when = _told.get(asked, (None, 0.0))
+        if told is None or bpy.app.background or time.monotonic() - when > AGAIN:
+            if len(_told) > 100:
+                _told.clear()
+            told = cls._recognised(obj)
+            _told[asked] = told, time.monotonic()
+        return told
+
+    @classmethod
+    def _recognised(cls, obj):
         main, others = _main(obj)
         if main is None:
             own = [key for key in parts.moving(obj) if not key.startswith("Exp")]
@@ -74,10 +89,10 @@ class MappedRig(Rig):
         if reason := unusable(obj, [first] if _known(first.name) else []):
             return "none", reason, sure
         opens = [row for row in self.rows if _opens(row)]
-        if not opens:
+        if not opens and not any(turn.joint == "jaw" for turn in self.turns()):
             return "none", f"{obj.name} cannot speak: {told}; choose which keys open its mouth under Rig Map.", sure
         moved = parts.driven(obj)
-        if all(row.target in moved for row in opens):
+        if opens and all(row.target in moved for row in opens):
             return "none", f"The shape keys of {obj.name} are moved by drivers ({listed(sorted(moved))}); delete these to perform.", sure
         return "ready", f"{obj.name} is ready to perform with {told}.", sure
 
@@ -92,7 +107,8 @@ class MappedRig(Rig):
     def turns(self) -> list[turns.Turn]:
         """The bones that turn head and eyes."""
         if self._turns is None:
-            self._turns = turns.turns_of(self.obj, self.parts, self.axes, self.map.gains.get("head", 1.0))
+            jaw = not any(_opens(row) for row in self.rows)
+            self._turns = turns.turns_of(self.obj, self.parts, self.axes, jaw, self.map.gains)
         return self._turns
 
     def tracks(self) -> list[Track]:
@@ -293,6 +309,7 @@ def matched_of(of_parts: list[Any]) -> names.Matched:
 
 def keep(obj: Any, told: Map | None) -> None:
     """Let a character have that map of its own from now on; None: the one that its keys' names say."""
+    _told.clear()
     if told is not None:
         obj[PROPERTY] = rows.to_json(told)
     elif PROPERTY in obj:

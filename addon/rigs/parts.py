@@ -48,7 +48,8 @@ def related(obj: Any, others: Iterable[Any]) -> list[Any]:
     own, names = armature(obj), set(keys_of(obj))
     found = []
     for other in others:
-        if other == obj or other.type != "MESH" or not other.data.shape_keys or other.data.library:
+        linked = other.library or (other.data.library and not other.override_library)
+        if other == obj or other.type != "MESH" or not other.data.shape_keys or linked:
             continue
         theirs = armature(other)
         if own or theirs or obj.parent or other.parent:

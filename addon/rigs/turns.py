@@ -1,4 +1,5 @@
-"""The bones by which a character turns head and eyes, where it has any: found by their names, on the armature that moves its face."""
+"""The bones by which a character turns head and eyes, and its jaw where no shape key opens its mouth: found by their names, on the armature
+that moves its face."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -9,16 +10,18 @@ import numpy as np
 from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Track
-from ..contract import EYES, NECK
+from ..contract import EYES, JAW, NECK
 from ..maps.names import words_of
 from .base import OURS, Find, armature, key_points, neutral
 from .likeness import group_weights
 
 COLUMNS = {  # of a performance: rotation about x, y, z
     "neck": [*range(NECK.start, NECK.stop)],
+    "jaw": [*range(JAW.start, JAW.stop)],
     "eye_left": [EYES.start, EYES.start + 1],
     "eye_right": [EYES.start + 2, EYES.start + 3],
 }
+REGION = {"neck": "head", "jaw": "mouth", "eye_left": "eyes", "eye_right": "eyes"}
 PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}  # any other mode: rotation_euler
 INNER = {"org", "def", "mch", "vis", "tweak"}  # what Rigify's bones are called that nobody animates
 MOVED = 0.1  # of a key's furthest way: it moves an eyeball
@@ -84,34 +87,41 @@ def rest(turns: Iterable[Turn]) -> None:
 _known: dict[tuple, list[tuple[str, str, float, np.ndarray]]] = {}  # as turns_of() finds them: panels ask many times a second
 
 
-def turns_of(obj: Any, meshes: list[Any], axes: Callable[[], np.ndarray], gain: float) -> list[Turn]:
+def turns_of(obj: Any, meshes: list[Any], axes: Callable[[], np.ndarray], jaw: bool, gains: dict[str, float]) -> list[Turn]:
     """The bones of a character that turn: its head by neck and head bone, half each where there are both, and its eyes where shape keys do
-    not. axes(): [3,3], FLAME's in the mesh's own. gain: how strongly."""
+    not. axes(): [3,3], FLAME's in the mesh's own. jaw: whether its jaw, too. gains: {region: how strongly}."""
     rig = armature(obj)
-    if rig is None or rig.library or not rig.data.bones or gain <= 0:
+    if rig is None or rig.library or not rig.data.bones:
         return []
     if rig.pose is None:
         bpy.context.view_layer.update()
     lies = rig.matrix_world.inverted_safe() @ obj.matrix_world
     names = tuple(rig.data.bones.keys())
-    asked = obj.session_uid, len(obj.data.vertices), rig.session_uid, names, gain, tuple(np.round(np.array(lies).ravel(), 4))
+    asked = obj.session_uid, len(obj.data.vertices), rig.session_uid, names, jaw, tuple(np.round(np.array(lies).ravel(), 4))
     if asked not in _known:
         if len(_known) > 100:
             _known.clear()
         found = bones_of(names)
         heads = [found[part] for part in ("neck", "head") if part in found]
-        turning = [(bone, "neck", gain / len(heads)) for bone in heads]
+        turning = [(bone, "neck", 1 / len(heads)) for bone in heads]
         eyes = {side: found[f"eye_{side}"] for side in ("left", "right") if f"eye_{side}" in found}
         if len(eyes) == 2 and _free(rig, meshes, [*eyes.values()]):
-            turning += [(bone, f"eye_{side}", gain) for side, bone in eyes.items()]
+            turning += [(bone, f"eye_{side}", 1.0) for side, bone in eyes.items()]
+        if jaw and "jaw" in found:
+            turning.append((found["jaw"], "jaw", 1.0))
         turn = (np.array(lies.to_3x3().normalized()) @ axes()).T
         own = lambda bone: turn @ np.array(rig.data.bones[bone].matrix_local.to_3x3())
         _known[asked] = [(bone, joint, share, own(bone)) for bone, joint, share in turning]
-    return [Turn(rig, rig.pose.bones[bone], joint, share, rest) for bone, joint, share, rest in _known[asked]]
+    strong = lambda joint: gains.get(REGION[joint], 1.0)
+    return [
+        Turn(rig, rig.pose.bones[bone], joint, share * strong(joint), rest)
+        for bone, joint, share, rest in _known[asked]
+        if strong(joint) > 0
+    ]
 
 
 def bones_of(names: Iterable[str]) -> dict[str, str]:
-    """{part: bone} of head, neck, eye_left and eye_right by the names of bones: `J_Bip_C_Head`, `mixamorig:Neck`, `LeftEye`, `eye.L`."""
+    """{part: bone} of head, neck, jaw, eye_left and eye_right by the names of bones: `J_Bip_C_Head`, `mixamorig:Neck`, `LeftEye`, `eye.L`."""
     found: dict[str, str] = {}
     for name in sorted(names, key=len):  # the plainest name first
         words = [word for word in words_of(name) if not word.isdigit()]
@@ -120,7 +130,8 @@ def bones_of(names: Iterable[str]) -> dict[str, str]:
         if not plain or INNER & set(plain):
             continue
         part = "neck" if plain[-1] == "twist" and "neck" in plain else plain[-1]
-        if part in ("head", "neck") and not sides:
+        part = "jaw" if part == "root" and "jaw" in plain else part  # as Character Creator calls it
+        if part in ("head", "neck", "jaw") and not sides:
             found.setdefault(part, name)
         if part == "eye" and len(sides) == 1:
             found.setdefault(f"eye_{sides[0]}", name)

@@ -21,7 +21,7 @@ from addon.panels import head as heads_room
 from addon.panels import maps, perform, pins, takes
 from addon.rigs import mapped, matching, parts
 from addon.work import jobs
-from contract import ACTIONS, EYES, FACE_ACTIONS, NECK, PERFORMANCE, UtterError
+from contract import ACTIONS, EYES, FACE_ACTIONS, JAW, NECK, PERFORMANCE, UtterError
 
 ROOT = Path(__file__).resolve().parents[2]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
@@ -233,7 +233,50 @@ def scene_head_and_eyes_turn_by_the_bones_that_a_character_has():
     assert mask[29, NECK].all() and mask.sum() == 3
     bpy.ops.utter.own_map()
     face.utter.map_gain_head = 0
-    assert not rigs.rig_of(face).turns()
+    assert {turn.joint for turn in rigs.rig_of(face).turns()} == {"eye_left", "eye_right"}
+
+
+def scene_a_jaw_that_no_key_opens_is_opened_by_its_bone():
+    face = built_in({key: mix for key, mix in VRM.items() if key != "aa"})
+    assert rigs.recognise(face).state == "none"
+    rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
+    bpy.context.scene.collection.objects.link(rig)
+    bones(rig, {"Head": ((0, 0, -0.05), (0, 0, 0.1), ""), "CC_Base_JawRoot": ((0, 0, -0.02), (0, -0.07, -0.07), "Head")})
+    bind(face, rig, {"Head": range(len(face.data.vertices))})
+    bpy.context.view_layer.update()
+    assert rigs.ready(face) and {turn.joint for turn in rigs.rig_of(face).turns()} == {"neck", "jaw"}
+    told = np.zeros((FRAMES, PERFORMANCE), np.float32)
+    told[:, JAW.start] = 0.3
+    bake.bake(rigs.rig_of(face), told, 1)
+    bpy.context.scene.frame_set(20)
+    jaw = rig.pose.bones["CC_Base_JawRoot"]
+    assert (jaw.tail - rig.data.bones["CC_Base_JawRoot"].tail_local).z < -0.015, "its tip goes down"
+    np.testing.assert_allclose(bake.sample(rigs.rig_of(face), [20])[0, JAW], told[20, JAW], atol=1e-4)
+
+
+def scene_an_overridden_character_performs():
+    face, teeth, _ = character()
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "character.blend")
+        group = bpy.data.collections.new("Character")
+        for obj in list(bpy.context.scene.collection.objects):
+            group.objects.link(obj)
+        bpy.data.libraries.write(path, {group})
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.context.scene.render.fps = 30
+        with bpy.data.libraries.load(path, link=True) as (_, into):
+            into.collections = ["Character"]
+        own = into.collections[0].override_hierarchy_create(bpy.context.scene, bpy.context.view_layer)
+        bpy.context.view_layer.update()
+        face = next(obj for obj in own.all_objects if obj.name.startswith("Face"))
+        assert rigs.recognise(face).state == "ready", rigs.recognise(face)
+        told = actions_scenes.performance()
+        bake.bake(rigs.rig_of(face), told, 1)
+        rig = rigs.rig_of(face)
+        assert len(rig.parts) == 3 and all(part.data.override_library or not part.data.library for part in rig.parts)
+        for part in rig.parts[:2]:
+            found = values_at(curve_in(part, "jawOpen"), np.arange(1, 1 + FRAMES))
+            np.testing.assert_allclose(found, told[:, actions_scenes.column("jawOpen")], atol=2e-6)
 
 
 # Keys under other names
