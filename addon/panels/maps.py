@@ -11,7 +11,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from .. import rigs
 from ..contract import REGIONS, UtterError, beside
 from ..maps import rows
-from ..rigs import mapped, matching, parts
+from ..rigs import channels, mapped, matching, parts
 from ..work import jobs, paths
 from .base import Panel, chosen, settings_of
 
@@ -192,6 +192,28 @@ class UTTER_OT_add_map_row(OfCharacter, bpy.types.Operator):
         settings_of(obj).map_row = len(told.rows)
 
 
+class UTTER_OT_add_map_channel(OfCharacter, bpy.types.Operator):
+    bl_idname = "utter.add_map_channel"
+    bl_label = "Add Channel"
+    bl_description = "Let a bone's channel or a custom property of the armature follow movements; its path is what Copy Data Path gives"
+
+    target: bpy.props.StringProperty(name="Data Path", description='Such as pose.bones["Jaw"].rotation_euler[0]')
+
+    def invoke(self, context, _event):
+        return context.window_manager.invoke_props_dialog(self, width=400)
+
+    def change(self, _context, obj):
+        told, target = rig_of(obj).map, self.target.strip()
+        if not channels.channel(target, rigs.armature(obj)):
+            raise UtterError(
+                f'{target or "That"} is no channel of the armature of {obj.name}; write it as pose.bones["Jaw"].rotation_euler[0].'
+            )
+        if any(row.target == target for row in told.rows):
+            raise UtterError(f"{target} has a row already.")
+        keep(obj, told._replace(rows=(*told.rows, rows.Row(target, {}, limits=None, why="artist"))))
+        settings_of(obj).map_row = len(told.rows)
+
+
 class UTTER_OT_save_map(OfCharacter, bpy.types.Operator, ExportHelper):
     bl_idname = "utter.save_map"
     bl_label = "Save Map..."
@@ -227,7 +249,7 @@ class UTTER_OT_load_map(OfCharacter, bpy.types.Operator, ImportHelper):
         except (OSError, UnicodeDecodeError) as error:
             raise UtterError(f"{path} cannot be read; choose a rig map that Utter saved.") from error
         there = {key for part in rig_of(obj).parts for key in parts.keys_of(part)}
-        fitting = [row for row in told.rows if row.target in there]
+        fitting = [row for row in told.rows if row.target in there or channels.channel(row.target, rigs.armature(obj))]
         if not fitting:
             raise UtterError(f"{path.name} is a map for another rig: {obj.name} has none of its {len(told.rows)} shape keys.")
         keep(obj, told)
@@ -260,7 +282,8 @@ class UTTER_OT_wiggle(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         found = character(context)
-        return jobs.allowed(cls, "" if found and chosen_row(found) else "Choose a row first.")
+        row = chosen_row(found) if found else None
+        return jobs.allowed(cls, "" if row and not channels.is_path(row.target) else "Choose the row of a shape key first.")
 
     def execute(self, context):
         """Without a window: there and back at once."""
@@ -344,6 +367,7 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
             row.template_list("UTTER_UL_map_rows", "", settings, "map_rows", settings, "map_row", rows=6)
             column = row.column(align=True)
             column.operator("utter.add_map_row", text="", icon="ADD")
+            column.operator("utter.add_map_channel", text="", icon="BONE_DATA")
             column.operator("utter.wiggle", text="", icon="PLAY")
             if one := chosen_row(obj):
                 column = layout.column()
@@ -365,6 +389,7 @@ CLASSES = (
     UTTER_OT_own_map,
     UTTER_OT_forget_map,
     UTTER_OT_add_map_row,
+    UTTER_OT_add_map_channel,
     UTTER_OT_save_map,
     UTTER_OT_load_map,
     UTTER_MT_maps,

@@ -18,9 +18,9 @@ from ..animation.tracks import Track
 from ..contract import FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
 from ..maps import names, rows
 from ..maps.rows import SOURCES, Map, Row
-from . import parts, sharing, turns
+from . import channels, parts, sharing, turns
 from .axes import guess
-from .base import OURS, Find, Recognition, Rig, key_points, key_track, listed, neutral, triangles, unusable
+from .base import OURS, Find, Recognition, Rig, armature, key_points, key_track, listed, neutral, triangles, unusable
 
 PROPERTY = "utter_map"
 OWN_SURE = 0.55  # surer than that it is a neutral head for having as many vertices, less than what is a head without being asked
@@ -49,7 +49,7 @@ class MappedRig(Rig):
         self._turns: list[turns.Turn] | None = None
         there = {key for part in self.parts for key in parts.keys_of(part)}
         strong = lambda row: row._replace(gain=row.gain * self.map.gains.get(rows.region_of(row), 1.0))
-        self.rows = [strong(row) for row in self.map.on() if row.target in there]
+        self.rows = [strong(row) for row in self.map.on() if row.target in there or channels.channel(row.target, armature(obj))]
 
     @classmethod
     def recognise(cls, obj: Any) -> Recognition | None:
@@ -102,7 +102,8 @@ class MappedRig(Rig):
     def owners(self) -> list[Any]:
         used = {row.target for row in self.rows}
         keys = [part.data.shape_keys for part in self.parts if part == self.obj or used & set(parts.keys_of(part))]
-        return [*keys, *dict.fromkeys(turn.owner for turn in self.turns())]
+        bones = [turn.owner for turn in self.turns()] + [armature(self.obj) for row in self.rows if channels.is_path(row.target)]
+        return [*keys, *dict.fromkeys(bones)]
 
     def turns(self) -> list[turns.Turn]:
         """The bones that turn head and eyes."""
@@ -119,9 +120,7 @@ class MappedRig(Rig):
         values = rows.solve(self.rows, samples)
         turned = [turn.write(samples) for turn in self.turns()]
         return {track: column for each in turned for track, column in each.items()} | {
-            track: self.hold(track, key, column if row.limits else np.clip(column, key.slider_min, key.slider_max))
-            for row, column in zip(self.rows, values.T)
-            for track, key in self._tracks(row)
+            track: self._held(track, key, row, column) for row, column in zip(self.rows, values.T) for track, key in self._tracks(row)
         }
 
     def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
@@ -180,7 +179,10 @@ class MappedRig(Rig):
     def rest(self) -> None:
         for row in self.rows:
             for _, key in self._tracks(row):
-                key.value = 0
+                if key is not None:
+                    key.value = 0
+                elif found := channels.channel(row.target, armature(self.obj)):
+                    found.put(row.offset)
         turns.rest(self.turns())
 
     def separate(self) -> list[str]:
@@ -188,7 +190,8 @@ class MappedRig(Rig):
 
     def losses(self) -> list[str]:
         there = {key for part in self.parts for key in parts.keys_of(part)}
-        lost = [row.target for row in self.map.on() if row.target not in there]
+        known = {row.target for row in self.rows}
+        lost = [row.target for row in self.map.on() if row.target not in there | known]
         said = [f"{self.obj.name} lacks shape keys that its rig map moves ({listed(lost)}); rename them so, or match anew."] if lost else []
         return [*super().losses(), *said]
 
@@ -222,9 +225,16 @@ class MappedRig(Rig):
         opening = [apart(keys[row.target].data) - rest if row.target in keys else 0.0 for row in self.rows]
         return np.maximum(rest + rows.solve(self.rows, performance) @ np.array(opening), 0)
 
+    def _held(self, track, key, row, column):
+        if key is None:
+            return column
+        return self.hold(track, key, column if row.limits else np.clip(column, key.slider_min, key.slider_max))
+
     def _tracks(self, row):
-        """(track, shape key) of a row, on each mesh that has its key."""
+        """(track, shape key) of a row, on each mesh that has its key; (track, None) of a channel."""
         group = REGIONS[rows.region_of(row)][0]
+        if found := channels.channel(row.target, armature(self.obj)):
+            return [(found.track(group), None)]
         owners = [part.data.shape_keys for part in self.parts]
         return [(key_track(own, key, group), key) for own in owners if (key := own.key_blocks.get(row.target))]
 

@@ -121,7 +121,7 @@ def turns_of(obj: Any, meshes: list[Any], axes: Callable[[], np.ndarray], jaw: b
 
 
 def bones_of(names: Iterable[str]) -> dict[str, str]:
-    """{part: bone} of head, neck, jaw, eye_left and eye_right by the names of bones: `J_Bip_C_Head`, `mixamorig:Neck`, `LeftEye`, `eye.L`."""
+    """{part: bone} of head, neck, jaw, eye_left and eye_right by names: `J_Bip_C_Head`, `mixamorig:Neck`, `LeftEye`, `eye.L`."""
     found: dict[str, str] = {}
     for name in sorted(names, key=len):  # the plainest name first
         words = [word for word in words_of(name) if not word.isdigit()]

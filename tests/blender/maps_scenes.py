@@ -254,6 +254,34 @@ def scene_a_jaw_that_no_key_opens_is_opened_by_its_bone():
     np.testing.assert_allclose(bake.sample(rigs.rig_of(face), [20])[0, JAW], told[20, JAW], atol=1e-4)
 
 
+def scene_bones_and_custom_properties_follow_rows():
+    face, teeth, _ = character()
+    rig = face.parent
+    bones(rig, {"Jaw": ((0, 0, -0.02), (0, -0.07, -0.07), "")})
+    rig.pose.bones["Jaw"].rotation_mode, rig.pose.bones["Jaw"]["Smile"], rig["Blink"] = "XYZ", 0.0, 0.0
+    bpy.context.view_layer.objects.active = face
+    bpy.ops.utter.own_map()
+    paths = {
+        'pose.bones["Jaw"].rotation_euler[0]': "jawOpen -0.4",
+        'pose.bones["Jaw"]["Smile"]': "mouthSmileLeft 0.5, mouthSmileRight 0.5",
+        '["Blink"]': "eyeBlinkLeft",
+    }
+    for path, sources in paths.items():
+        assert bpy.ops.utter.add_map_channel(target=path) == {"FINISHED"}
+        face.utter.map_rows[path].sources = sources
+    assert "is no channel" in refused(lambda: bpy.ops.utter.add_map_channel(target='pose.bones["Nose"].location[0]'))
+    told = actions_scenes.performance()
+    bake.bake(rigs.rig_of(face), told, 1)
+    bpy.context.scene.frame_set(20)
+    assert abs(rig.pose.bones["Jaw"].rotation_euler[0] + 0.4 * told[19, actions_scenes.column("jawOpen")]) < 1e-5
+    smile = [told[19, actions_scenes.column(f"mouthSmile{side}")] for side in ("Left", "Right")]
+    assert abs(rig.pose.bones["Jaw"]["Smile"] - np.mean(smile)) < 1e-5
+    assert abs(rig["Blink"] - told[19, actions_scenes.column("eyeBlinkLeft")]) < 1e-5
+    assert not obstacles(rigs.rig_of(face)), obstacles(rigs.rig_of(face))
+    bake.clear(rigs.rig_of(face))
+    assert rig["Blink"] == 0 and rig.pose.bones["Jaw"].rotation_euler[0] == 0 and not bpy.data.actions
+
+
 def scene_an_overridden_character_performs():
     face, teeth, _ = character()
     with tempfile.TemporaryDirectory() as folder:
