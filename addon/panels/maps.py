@@ -9,7 +9,7 @@ import bpy
 from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from .. import rigs
-from ..contract import REGIONS, UtterError, beside
+from ..contract import ACTIONS, REGIONS, UtterError, beside
 from ..maps import rows
 from ..rigs import channels, mapped, matching, parts
 from ..work import jobs, paths
@@ -36,12 +36,12 @@ def rig_of(obj: Any) -> Any:
 
 
 def adopt(obj: Any) -> bool:
-    """Let a character with shape keys of its own perform by these, matched by shape where their names are not ARKit's; False where it has
-    none. UtterError where they are no face."""
+    """Let a character with shape keys of its own perform by these, matched by shape unless their names are ARKit's to the letter, which
+    promise ARKit's numbers; False where it has none. UtterError where they are no face."""
     seen = rigs.recognise(obj)
     if seen.kind is not rigs.MappedRig or seen.state == "none":
         return False
-    if mapped.PROPERTY not in obj and rig_of(obj).map.kind != "ARKit":
+    if mapped.PROPERTY not in obj and not all(row.target in ACTIONS for row in rig_of(obj).map.rows):
         try:
             keep(obj, matching.match(rig_of(obj)))
         except UtterError as error:

@@ -14,7 +14,7 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, seconds_at
 from ..work import jobs, paths
-from . import clips, identity, passages, readings, scope, sequencer, takes, voice, words
+from . import clips, identity, maps, passages, readings, scope, sequencer, takes, voice, words
 from .base import HeadPanel, Starts, chosen, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
@@ -51,6 +51,7 @@ def perform_job(
     settings' one. UtterError if it cannot start.
     """
     take_over(head)
+    maps.adopt(head)
     settings, fps, rig = settings_of(head), bake.scene_fps(scene), usable(head)
     if settings.refusal:
         raise UtterError(settings.refusal)

@@ -314,7 +314,13 @@ def map_of(obj: Any, of_parts: list[Any]) -> Map:
 def matched_of(of_parts: list[Any]) -> names.Matched:
     """The rows that the names of a character's shape keys say."""
     keys = tuple(dict.fromkeys(key for part in of_parts for key in parts.keys_of(part)))
-    return _matched(keys, tuple(dict.fromkeys(key for part in of_parts for key in parts.moving(part))))
+    found = _matched(keys, tuple(dict.fromkeys(key for part in of_parts for key in parts.moving(part))))
+    own = set(parts.keys_of(of_parts[0]))
+    first: dict[str, str] = {}
+    for row in found.rows:
+        if row.target in own:
+            first.setdefault(row.why, row.target)  # of two keys of one mesh that are called alike the first
+    return found._replace(rows=tuple(row for row in found.rows if row.target not in own or first[row.why] == row.target))
 
 
 def keep(obj: Any, told: Map | None) -> None:

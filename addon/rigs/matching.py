@@ -21,6 +21,7 @@ ROUNDS = 4  # of laying a character without known names over our head
 WIDE = 0.02  # metres: centres that lie closer together do not tell how a head is turned
 AROUND = 300  # vertices round the mouth among which lips are looked for
 TOUCHING = 0.004  # metres: lips that touch at rest are no further apart
+SHUT, AGREE = (0.3, 0.9), 0.2  # of a blink's key: where it shuts the eye too early; how far places along the lids may differ in that
 ZERO = np.zeros(3)
 
 
@@ -51,6 +52,7 @@ def match(rig: Any) -> Map:
     lips = lips_by_rows(rig.obj, made) or _lips(made, laid, model)
     if lips is not None:
         made = _parted(made, lips, laid)
+    made = [_blinking(row, laid, model) for row in made]
     kind = matched.main.name if matched.main and len(known) >= len(made) / 2 else "matched by shape"
     return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains))
 
@@ -166,6 +168,31 @@ def _proposed(free, made, laid, found, alike):
             read |= set(of)
             break
     return new
+
+
+def _blinking(row, laid, model):
+    """A row of one eye's blink that shuts the lids, and no more: where its key would push them past each other, less of it."""
+    side = list(row.sources) == ["eyeBlinkLeft"], list(row.sources) == ["eyeBlinkRight"]
+    if not any(side) or row.target not in laid.names or row.confidence < 0.9:
+        return row
+    upper, lower = (shapes.carried(lid, laid.here, laid.there) for lid in model.lids[side.index(True)])
+    move = laid.moves[laid.names.index(row.target)]
+    far = np.linalg.norm(move, axis=1)
+    eye = np.linalg.norm(laid.places - upper.mean(axis=0), axis=1) < 2 * np.ptp(upper, axis=0).max()
+    moving, still = np.flatnonzero(eye & (far > 0.5 * far.max())), np.flatnonzero(eye & (far < 0.35 * far.max()))
+    if not (len(moving) and len(still)):
+        return row
+    way = move[moving].mean(axis=0)
+    way /= np.linalg.norm(way)
+    above, below = moving[shapes.nearest(upper, laid.places[moving])[0]], still[shapes.nearest(lower, laid.places[still])[0]]
+    middle = slice(len(upper) // 5, -(len(upper) // 5))
+    open_, closes = ((each[below] - each[above])[middle] @ way for each in (laid.places, -move))
+    if closes.min() <= 0:
+        return row
+    least, shut, most = np.percentile(open_ / closes, [25, 50, 75])
+    if SHUT[0] <= shut < SHUT[1] and most - least < AGREE * shut:
+        return row._replace(gain=round(float(shut), 3), why=f"{row.why}; shuts the eye at {shut:.2f}")
+    return row
 
 
 def _lips(made, laid, model):

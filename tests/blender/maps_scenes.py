@@ -382,6 +382,31 @@ def scene_a_key_that_moves_to_the_other_side_is_turned_round():
     assert min(row.confidence for row in sure) > 0.8
 
 
+def scene_a_blink_that_goes_too_far_is_held_back():
+    keys = {action: {action: 1} for action in ACTIONS} | {"eyeBlinkRight": {"eyeBlinkRight": 2}}
+    told = {row.target: row for row in matching.match(rigs.rig_of(built_in(keys))).rows}
+    assert (
+        abs(told["eyeBlinkRight"].gain - 0.5) < 0.05 and told["eyeBlinkLeft"].gain == 1 and "shuts the eye at" in told["eyeBlinkRight"].why
+    )
+
+
+def scene_closing_shuts_what_the_jaw_opens():
+    keys = {action: {action: 1} for action in ACTIONS} | {"jawOpen": {"jawOpen": 0.8}, "mouthClose": {"mouthClose": 0.4}}
+    obj = built_in(keys)
+    maps.keep(obj, matching.match(rigs.rig_of(obj)))
+    told = np.zeros((2, PERFORMANCE), np.float32)
+    told[:, actions_scenes.column("jawOpen")] = 0.3
+    told[1, actions_scenes.column("mouthClose")] = 0.3 / 1.2  # shuts our head
+    gap = rigs.rig_of(obj).lip_gap(told)
+    assert gap[0] > 0.002 and gap[1] < 0.05 * gap[0]
+
+
+def scene_of_two_keys_that_are_called_alike_one_moves():
+    obj = built_in({action: {action: 1} for action in ACTIONS} | {"Jaw_Open": {"jawOpen": 1}, "BROW.INNER.UP": {"browInnerUp": 1}})
+    moved = {row.target for row in rigs.rig_of(obj).rows}
+    assert "jawOpen" in moved and "browInnerUp" in moved and not moved & {"Jaw_Open", "BROW.INNER.UP"}
+
+
 def scene_a_turned_and_scaled_head_is_matched_alike():
     """In centimetres, Y up, lying otherwise in the scene, with a scale that is not the same all ways."""
     obj = built_in({f"k{k:02d}": {action: 1} for k, action in enumerate(ACTIONS)})
