@@ -41,7 +41,8 @@ def adopt(obj: Any) -> bool:
     seen = rigs.recognise(obj)
     if seen.kind is not rigs.MappedRig or seen.state == "none":
         return False
-    if mapped.PROPERTY not in obj and not all(row.target in ACTIONS for row in rig_of(obj).map.rows):
+    by_name = rig_of(obj).map.rows
+    if mapped.PROPERTY not in obj and not (by_name and all(row.target in ACTIONS for row in by_name)):
         try:
             keep(obj, matching.match(rig_of(obj)))
         except UtterError as error:
