@@ -164,6 +164,14 @@ class MappedRig(Rig):
         found += [track for turn in self.turns() if set(turns.COLUMNS[turn.joint]) <= columns for track in turn.tracks()]
         return {track: planned[track] for track in found}
 
+    def columns_of(self) -> dict[Track, int]:
+        found = {track: turns.COLUMNS[turn.joint][0] for turn in self.turns() for track in turn.tracks()}
+        return found | {track: SOURCES[next(iter(row.sources))] for row in self.rows if row.sources for track, _ in self._tracks(row)}
+
+    def posable(self) -> set[int]:
+        turned = {column for turn in self.turns() for column in turns.COLUMNS[turn.joint]}
+        return turned | {SOURCES[name] for row in self.rows if len(row.sources) == 1 for name in row.sources}
+
     def moved(self, columns: Iterable[int]) -> set[Track]:
         columns = set(columns)
         read = {row.target for row in rows.reading(self.rows, columns, wholly=False)}
