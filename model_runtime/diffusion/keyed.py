@@ -24,8 +24,10 @@ ATTACK, DECAY = (6.0, 11.0), (8.0, 18.0)  # frames in which a gesture comes and 
 HOLDS = 30, 100  # frames between two keys: a gesture that is held up to the first, two of their own from the second on
 # A gesture that parts the lips where they are to be shut gives way. Of the gap (1: jawOpen = 1) so much a frame, but in so many frames at
 # least, and where a key is so near that it would be faster, it stays. 60 keys on the mouth, two dev clips, speeds above 1.5 of what there
-# is without keys: 11 without this, 5 with; what goes further than 1.5 times the key: 10, 2.
-CLOSES, FRAMES, PARTED = 0.2, 3, 1e-3
+# is without keys: 11 without this, 5 with; what goes further than 1.5 times the key: 10, 2. A smile parts no lips: none of what it moves,
+# up to .03 of a pucker, but .35 and more of what opens; it stays over a p.
+CLOSES, FRAMES = 0.2, 3
+PARTING = 0.1, 0.3  # of what a gesture moves: what parts the lips by less stays, by more gives way
 UPPER = tuple(region for region in REGIONS if region != "mouth")
 
 
@@ -98,22 +100,21 @@ def gestures(pins, values, frames, rng):
 def yielding(generator, before, bent, content, beta, pins):
     """bent [T, 65] with less of what its gestures, off before [T, 65], do to the mouth around frames in which lips are to be shut (content
     [T, 59]) and the gestures part them. Pinned frames stay."""
-    tensors, opening, head = inner_lips(generator)
-    pose = posing(tensors, torch.as_tensor(np.asarray(beta, np.float32)))
-
-    def gap(values):
-        upper, lower = pose(torch.from_numpy(values)).unbind(-2)
-        return (lower - upper)[:, 1:].norm(dim=-1).numpy() / opening
-
-    parted, keys = gap(bent) - gap(before), np.flatnonzero(pins.mask.any(1))
-    shut = np.flatnonzero((np.asarray(content)[:, BILABIAL] > np.mean(CERTAIN)) & (parted > PARTED))
+    _, opening, head = inner_lips(generator)
+    pose = posing(mouth_tensors(generator), torch.as_tensor(np.asarray(beta, np.float32)))
+    here, there = (pose(torch.from_numpy(values))[:, :MEASURED].numpy() for values in (before, bent))
+    apart = lambda posed: np.linalg.norm((posed[:, 1] - posed[:, 0])[:, 1:], axis=1)  # of the middles of the inner lips
+    parted, moved = apart(there) - apart(here), np.linalg.norm(there - here, axis=2).max(1)
+    share = np.clip((parted / np.maximum(moved, 1e-6) - PARTING[0]) / (PARTING[1] - PARTING[0]), 0, 1)
+    parted, keys = parted / opening, np.flatnonzero(pins.mask.any(1))
+    shut = np.flatnonzero((np.asarray(content)[:, BILABIAL] > np.mean(CERTAIN)) & (parted > 0) & (share > 0))
     far = np.abs(shut[:, None] - keys)
     near = (far > 0).all(1) & (CLOSES * far >= parted[keys]).all(1)
     shut, far = shut[near], far[near].min(1)
     if not len(shut):
         return bent
     over = np.minimum(np.maximum(parted[shut] / CLOSES, FRAMES), far)  # frames over which it gives way
-    give = (1 - np.abs(np.arange(len(bent))[:, None] - shut) / over).max(1).clip(0)
+    give = (share[shut] * (1 - np.abs(np.arange(len(bent))[:, None] - shut) / over)).max(1).clip(0)
     return (bent - give[:, None] * ((bent - before) @ part(head, ("mouth",)))).astype(np.float32)
 
 
