@@ -13,6 +13,7 @@ SCOPES = {
     "KEYS": ("Selected Keys' Range", "From the first to the last selected key on the head's curves, and half a second beside them"),
     "PASSAGE": ("This Passage", "The passage that is chosen in the list of passages, with its fades"),
     "PREVIEW": ("Preview Range", "The preview range of the timeline"),
+    "MARKERS": ("Between Two Markers", "From the first to the last selected timeline marker; without two, those beside the playhead"),
 }
 BESIDE = 0.5  # seconds beside selected keys: room for the face to come to them
 
@@ -45,6 +46,8 @@ def refusal(scene: Any, settings: Any) -> str:
         return "Nothing may change; raise How Much May Change."
     if settings.scope == "PREVIEW" and not scene.use_preview_range:
         return "Set a preview range in the timeline first (P)."
+    if settings.scope == "MARKERS" and between(scene) is None:
+        return "Select two markers on the timeline first, or put one on either side of the playhead (M)."
     if settings.scope == "PASSAGE" and not 0 <= settings.passage < len(settings.passages):
         return "Choose a passage first."
     return ""
@@ -68,6 +71,8 @@ def span(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> tuple
     """The first and the last frame of the scope as it is chosen; None for all."""
     if settings.scope == "PREVIEW":
         return scene.frame_preview_start, scene.frame_preview_end
+    if settings.scope == "MARKERS":
+        return between(scene)
     if settings.scope == "PASSAGE":
         chosen = settings.passages[settings.passage]
         start, end, fade, fade_out = (seconds_at(frames, fps) for frames in (chosen.start, chosen.end, chosen.fade, chosen.fade_out))
@@ -79,6 +84,16 @@ def span(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> tuple
             raise UtterError("Select keys on the head's curves first; their range is performed anew.")
         return found[0] - round(BESIDE * fps), found[1] + round(BESIDE * fps)
     return None
+
+
+def between(scene: Any) -> tuple[float, float] | None:
+    """The frames of the markers that a scope lies between; None where there are no two."""
+    chosen = sorted(marker.frame for marker in scene.timeline_markers if marker.select)
+    if len(set(chosen)) > 1:
+        return chosen[0], chosen[-1]
+    frames, now = sorted({marker.frame for marker in scene.timeline_markers}), scene.frame_current
+    before, after = [frame for frame in frames if frame <= now], [frame for frame in frames if frame > now]
+    return (before[-1], after[0]) if before and after else None
 
 
 def write_present(path: Path, rig: Any, start: float, fps: float, frames: int) -> None:

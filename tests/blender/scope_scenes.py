@@ -12,7 +12,7 @@ from tests.blender.operator_scenes import refusal
 # isort: split
 from addon.animation import bake, tracks
 from addon.panels import head as heads_room
-from addon.panels import perform, pins
+from addon.panels import perform, pins, scope
 from addon.rigs import making, rig_of
 from addon.work import jobs
 from contract import EXPRESSION, NECK, UtterError
@@ -82,6 +82,23 @@ def scene_a_preview_range_is_drawn_anew_and_nothing_else():
         step = np.abs(np.diff(after, axis=0))
         assert (step[[17, 18, 59, 60]] <= np.abs(np.diff(sampled, axis=0)).max(0) + 0.02).all(), "no step where it begins and ends"
         bpy.ops.wm.read_factory_settings(use_empty=True)
+    jobs.stop()
+
+
+def scene_between_two_markers():
+    head, scene = performed(making.build(BUNDLE, name="Head")), bpy.context.scene
+    before, head.utter.seed = keys(head), 7
+    chosen(head, "MARKERS", regions=["brows"])
+    assert "Select two markers" in refusal(bpy.ops.utter.rediffuse)
+    for frame in (20, 60, 80):
+        scene.timeline_markers.new(str(frame), frame=frame).select = False
+    scene.frame_set(30)
+    assert scope.between(scene) == (20, 60)
+    assert bpy.ops.utter.rediffuse() == {"FINISHED"}
+    assert changed(before, keys(head), 20, 60)
+    for marker in scene.timeline_markers:
+        marker.select = marker.frame != 20
+    assert scope.between(scene) == (60, 80)
     jobs.stop()
 
 
