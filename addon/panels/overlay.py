@@ -7,10 +7,16 @@ import bpy
 import gpu
 from gpu_extras.batch import batch_for_shader
 
+from .. import rigs
+from ..animation import bake
+from ..contract import FPS
+from . import stale
 from .base import chosen, settings_of
 from .passages import label
 
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
+OUTDATED = (0.95, 0.32, 0.25, 0.8)
+LINE = (14, 18)  # pixels from the foot: above the scroll bar
 SCRUB = 24  # height of the frame numbers at the top, before the interface's scale
 SIZE = 11  # of the words
 FOOT = 22  # where they stand: above the scroll bar, clear of the Summary row at the top
@@ -22,7 +28,10 @@ def draw():
     """Draw the chosen head's passages behind the keys' frames; the region is the context's."""
     context = bpy.context
     head = chosen(context)
-    if head is None or not settings_of(head).passages:
+    if head is None:
+        return
+    mark_stale(context.region, head)
+    if not settings_of(head).passages:
         return
     scale = context.preferences.system.ui_scale
     region, top = context.region, context.region.height - SCRUB * scale
@@ -48,6 +57,21 @@ def draw():
             blf.position(0, left + 4 * scale, FOOT * scale, 0)
             blf.color(0, *(0.5 + 0.5 * part for part in colour), 0.95)
             blf.draw(0, words)
+    gpu.state.blend_set("NONE")
+
+
+def mark_stale(region, head):
+    """Draw a line under the frames whose performance is out of date."""
+    if not rigs.ready(head) or not (found := stale.of(head)).what:
+        return
+    begin, length = settings_of(head).start, settings_of(head).frames * bake.scene_fps(bpy.context.scene) / FPS
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.uniform_float("color", OUTDATED)
+    gpu.state.blend_set("ALPHA")
+    for first, last in ((begin, begin + length),) if found.all else found.spans:
+        left, right = (region.view2d.view_to_region(frame, 0, clip=False)[0] for frame in (first, last))
+        corners = [(x, y, 0) for x in (left, right) for y in (LINE[0], LINE[1])]
+        batch_for_shader(shader, "TRI_STRIP", {"pos": corners}).draw(shader)
     gpu.state.blend_set("NONE")
 
 

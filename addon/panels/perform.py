@@ -12,9 +12,21 @@ import numpy as np
 from .. import rigs
 from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
-from ..contract import FPS, FULL, OPTIONS, PerformRequest, UtterError, doubts, frames_covering, options_of, read_passage, seconds_at
+from ..contract import (
+    FPS,
+    FULL,
+    OPTIONS,
+    REGIONS,
+    PerformRequest,
+    UtterError,
+    doubts,
+    frames_covering,
+    options_of,
+    read_passage,
+    seconds_at,
+)
 from ..work import jobs, paths
-from . import clips, identity, maps, passages, readings, record, scope, sequencer, takes, voice, words
+from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, voice, words
 from .base import HeadPanel, Starts, chosen, locked, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
@@ -42,13 +54,14 @@ def perform_job(
     transcriber: str | None = None,
     tracker: str | None = None,
     variations: int = 1,
+    part: scope.Part | None = None,
 ) -> jobs.Job:
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result: as a new take, to which captured keys go
     along.
 
     rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. encoder, transcriber: folders
     of speech models, tracker: its file, None: the preferences' ones. variations: more than one become takes, of the seeds that follow the
-    settings' one. UtterError if it cannot start.
+    settings' one. part: in place of the scope that is chosen. UtterError if it cannot start.
     """
     take_over(head)
     maps.adopt(head)
@@ -57,7 +70,8 @@ def perform_job(
         raise UtterError(settings.refusal)
     voice.follow(scene, head)
     start, ways = sequencer.begins(scene, head), (settings.curves, settings.jaw)
-    part = scope.part_of(scene, rig, settings, start, fps) if rediffuse and not scope.whole(settings) else None
+    if part is None and rediffuse and not scope.whole(settings):
+        part = scope.part_of(scene, rig, settings, start, fps)
     last = max((action.frame_range[1] for action in bake.actions(rig)), default=start)
     length = max(settings.frames, frames_covering((last - start) / fps, FPS) + 1)  # captured keys may be there before a performance
     pins = bake.read_pins(rig, start, length, fps=fps, captured=not rediffuse)
@@ -90,6 +104,7 @@ def perform_job(
     if variations > 1:
         asked = dataclasses.replace(asked, variations=variations, seed=takes.unused_seed(settings))
     made_of = record.of(settings)
+    earlier_record = record.read(bake.actions(rig)) if part is not None and not part.all else None
     if pins[1].any():
         soft = bake.read_soft(rig, start, pins[1], fps=fps)
         tolerance = np.where(soft, np.array(FULL, np.float32)[: soft.shape[1]] * settings.soft_tolerance, 0)
@@ -97,11 +112,11 @@ def perform_job(
         np.savez_compressed(folder / "pins.npz", values=pins[0], mask=pins[1], tolerance=tolerance, shift=shift)
         asked = dataclasses.replace(asked, pins=str(folder / "pins.npz"))
     told_of_keys = doubts_of(rig, settings, start, fps) if rediffuse else []
-    times = (0.0, 0.0) if part is None else (seconds_at(part.first, fps, start), seconds_at(part.last, fps, start))
+    times = () if part is None else tuple((seconds_at(first, fps, start), seconds_at(last, fps, start)) for first, last in part.spans)
     if part is not None:
         scope.write_present(folder / "onto.npz", rig, start, fps, settings.frames)
         asked = dataclasses.replace(
-            asked, onto=str(folder / "onto.npz"), scope=None if part.all else (times,), regions=part.regions, change=part.change
+            asked, onto=str(folder / "onto.npz"), scope=None if part.all else times, regions=part.regions, change=part.change
         )
     references = jobs.Reference(scene), jobs.Reference(head)
 
@@ -124,8 +139,9 @@ def perform_job(
         takes.made_anew(head)
         frames = len(performances[0])
         if rediffuse and not several:
-            span = (start, start + frames / FPS * fps) if part is None else (start + times[0] * fps, start + times[1] * fps)
-            bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
+            for first, last in times or ((0.0, frames / FPS),):
+                span = start + first * fps, start + last * fps
+                bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
         words.keep(settings, result.get("words", ()), asked.voice)
         named = {path: f"Action {name}" for name, path in acted.items()}
         readings.keep(settings, {named.get(of, of): told for of, told in result.get("readings", {}).items()})
@@ -133,9 +149,11 @@ def perform_job(
             given = [read_passage(passage, number) for number, passage in enumerate(result.get("directed", ()), 1)]
             passages.take_directions(settings, given, directions, fps)
         settings.frames = frames
-        takes.remember(head, {**made_of, **record.found(settings), "seed": made[-1]["seed"]})
+        whole = {**made_of, **record.found(settings)}
+        whole = stale.partly(earlier_record, whole, times)
+        takes.remember(head, {**whole, "seed": made[-1]["seed"]})
         for index, each in enumerate(made[:-1], before):
-            takes.note_made(settings.takes[index], {**made_of, **record.found(settings), "seed": each["seed"]})
+            takes.note_made(settings.takes[index], {**whole, "seed": each["seed"]})
         voice.fit(scene, head, frames / result["fps"])
         voice.include(scene, settings)
         outside = filter(None, [passages.beyond(settings, fps)])
@@ -144,14 +162,16 @@ def perform_job(
         if several:
             settings.take = min(before, len(settings.takes) - 1)
             return f"{len(made)} variations are takes now, of the seeds {made[0]['seed']} to {made[-1]['seed']}; choose one under Takes."
-        lasted = f"{frames / result['fps']:.1f} s of voice" if part is None else f"frames {part.first:.0f} to {part.last:.0f} anew"
+        anew = "" if part is None else " and ".join(f"{first:.0f} to {last:.0f}" for first, last in part.spans)
+        lasted = f"frames {anew} anew" if anew else f"{frames / result['fps']:.1f} s of voice"
         return f"Performed {lasted} in {result['seconds']:.1f} s."
 
     def put_on(head, rig, performances, names, start, fps):
         """Put the performances onto the head, by its rig: in place of what it performs, or as takes."""
         several = len(performances) > 1
         if part is not None:
-            renew(head, performances, names, (start + times[0] * fps, start + times[1] * fps), part.columns(), start, fps)
+            spans = [(start + first * fps, start + last * fps) for first, last in times]
+            renew(head, performances, names, spans, part.columns(), start, fps)
         elif not several and (rediffuse or bake.only_captured(rig)):
             takes.own(head)
             rig.set_ways(*ways)
@@ -172,12 +192,13 @@ def perform_job(
     return jobs.Job("Re-diffuse" if rediffuse else "Perform", "perform", "perform", asked, apply, folder)
 
 
-def renew(head, performances, names, span, columns, start, fps):
-    """Put a span of scene frames of a performance onto the head; of several each into a copy of what it performs, as a take."""
+def renew(head, performances, names, spans, columns, start, fps):
+    """Put spans of scene frames of a performance onto the head; of several each into a copy of what it performs, as a take."""
     takes.own(head)
     rig = rigs.rig_of(head)
     if len(performances) == 1:
-        bake.redo(rig, performances[0], span, columns, start, fps=fps)
+        for span in spans:
+            bake.redo(rig, performances[0], span, columns, start, fps=fps)
         return
     original = takes.set_aside(head)
     try:
@@ -186,7 +207,8 @@ def renew(head, performances, names, span, columns, start, fps):
             takes.put_back(original)
             bake.twin(rig, name)
             takes.made_anew(head)
-            bake.redo(rig, performance, span, columns, start, fps=fps)
+            for span in spans:
+                bake.redo(rig, performance, span, columns, start, fps=fps)
             takes.remember(head)
     except Exception:
         takes.put_back(original)
@@ -230,6 +252,40 @@ def perform_now(
     job = perform_job(scene, head, rediffuse, encoder, transcriber, tracker)
     jobs.run(job, progress)
     return job.notes
+
+
+def update_job(scene: Any, head: Any) -> jobs.Job:
+    """Job that brings a head's take up to date: its passages alone where nothing else has changed, around the artist's keys. UtterError
+    where nothing is out of date."""
+    found, settings, start, fps = stale.of(head), settings_of(head), sequencer.begins(scene, head), bake.scene_fps(scene)
+    if not found.what:
+        raise UtterError("Everything is up to date.")
+    if scope.of_another_length(settings):
+        return perform_job(scene, head)
+    if not found.all:
+        return perform_job(scene, head, rediffuse=True, part=scope.Part(found.spans, tuple(REGIONS), 1.0, False))
+    if not bake.read_pins(rigs.rig_of(head), start, max(1, settings.frames), fps=fps)[1].any():
+        return perform_job(scene, head)
+    whole = (float(start), start + (settings.frames - 1) * fps / FPS)
+    return perform_job(scene, head, rediffuse=True, part=scope.Part((whole,), tuple(REGIONS), 1.0, True))
+
+
+class UTTER_OT_update(Starts, bpy.types.Operator):
+    bl_idname = "utter.update"
+    bl_label = "Bring Up to Date"
+    bl_description = (
+        "Perform anew what has changed since this take was made, around your keys: passages alone where only they changed, else all of it"
+    )
+
+    @classmethod
+    def refusal(cls, context):
+        head = chosen(context)
+        if why := not_ready(head) or ("" if bake.actions(rigs.rig_of(head)) else "Perform first."):
+            return why
+        return settings_of(head).refusal or ("" if stale.of(head).what else "Everything is up to date.")
+
+    def job(self, context):
+        return update_job(context.scene, chosen(context))
 
 
 class UTTER_OT_perform(Starts, bpy.types.Operator):
@@ -305,6 +361,7 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
             row = layout.row(align=True)
             row.operator("utter.rediffuse", text="Re-diffuse Around My Keys", icon="MOD_WAVE")
             row.prop(settings, "as_take", text="", icon="ADD")
+            stale.draw(layout, head)
         jobs.draw_message(layout, "perform", context.region.width)
 
 
@@ -328,4 +385,4 @@ class UTTER_PT_more(HeadPanel, bpy.types.Panel):
             row.prop(settings, name, expand=bool(OPTIONS[name].choices))
 
 
-CLASSES = (UTTER_OT_perform, UTTER_OT_perform_again, UTTER_OT_new_seed, UTTER_PT_perform, UTTER_PT_more)
+CLASSES = (UTTER_OT_update, UTTER_OT_perform, UTTER_OT_perform_again, UTTER_OT_new_seed, UTTER_PT_perform, UTTER_PT_more)

@@ -19,10 +19,9 @@ BESIDE = 0.5  # seconds beside selected keys: room for the face to come to them
 
 
 class Part(NamedTuple):
-    """What is performed anew: frames of the scene from first to last, regions, and how much may change. all: every frame."""
+    """What is performed anew: spans of frames of the scene (first, last), in order; regions, and how much may change. all: every frame."""
 
-    first: float
-    last: float
+    spans: tuple[tuple[float, float], ...]
     regions: tuple[str, ...]
     change: float
     all: bool
@@ -64,7 +63,7 @@ def part_of(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> Pa
     if first > end or last < start or last <= first:
         raise UtterError(f"Frames {first:.0f} to {last:.0f} hold nothing of the performance, which lasts from {start:.0f} to {end:.0f}.")
     regions = tuple(name for name in REGIONS if name in settings.scope_regions)
-    return Part(max(first, start), min(last, end), regions, settings.scope_change, settings.scope == "EVERYTHING")
+    return Part(((max(first, start), min(last, end)),), regions, settings.scope_change, settings.scope == "EVERYTHING")
 
 
 def span(scene: Any, rig: Any, settings: Any, start: float, fps: float) -> tuple[float, float] | None:

@@ -16,6 +16,7 @@ class Shortcut(NamedTuple):
 SHORTCUTS = (
     Shortcut("utter.perform", "U"),
     Shortcut("utter.rediffuse", "R"),
+    Shortcut("utter.update", "D"),
     Shortcut("utter.next_take", "PERIOD"),
     Shortcut("utter.previous_take", "COMMA"),
 )

@@ -15,7 +15,7 @@ from tests.blender.operator_scenes import refusal
 # isort: split
 from addon import compat
 from addon.animation import bake, finish, tracks
-from addon.panels import base, passage_files, passages, perform, record, sequencer, takes
+from addon.panels import base, passage_files, passages, perform, record, sequencer, stale, takes, voice
 from addon.panels import head as heads_room
 from addon.rigs import rig_of
 from contract import CHANNELS, EYES, FACE_ACTIONS, JAW, LIDS, NECK, Passage
@@ -503,3 +503,51 @@ def scene_fields_are_locked_and_a_job_says_how_long_it_takes():
     finally:
         jobs.current = None
     assert sequencer.begins(bpy.context.scene, head) == head.utter.start
+
+
+def scene_what_is_out_of_date_is_said_and_brought_up_to_date():
+    head, scene = small(), bpy.context.scene
+    settings = head.utter
+    settings.quality = "draft"
+    for prompt in ("furious", "proud"):
+        bpy.ops.utter.add_passage()
+        settings.passages[-1].prompt, settings.passages[-1].fade = prompt, 2
+    settings.passages[0].start, settings.passages[0].end = 3, 6
+    settings.passages[1].start, settings.passages[1].end = 26, 30
+    performed(head, 1)
+    assert stale.of(head) == stale.Stale() and "up to date" in refusal(bpy.ops.utter.update)
+    settings.start, scene.render.fps = 21, 60  # the voice goes elsewhere: nothing is out of date
+    voice.follow(scene, head)
+    assert stale.of(head) == stale.Stale()
+    settings.start, scene.render.fps = 1, 30
+    voice.follow(scene, head)
+    settings.seed += 1  # another take, if anything
+    assert not stale.of(head).what
+
+    settings.passages[1].strength = 0.4
+    found = stale.of(head)
+    (span,) = found.spans
+    assert not found.all and found.what == "1 passage" and 12 < span[0] <= 25 and span[1] >= 30
+    job = perform.update_job(scene, head)
+    assert job.asked.scope == tuple(((a - 1) / 30, (b - 1) / 30) for a, b in found.spans) and job.asked.onto
+    before = {track: tracks.read(tracks.find(track))["co"].tobytes() for track in rig_of(head).tracks() if tracks.find(track)}
+    gave(job, 5)
+    after = {track: tracks.read(tracks.find(track))["co"].tobytes() for track in rig_of(head).tracks() if tracks.find(track)}
+    assert before != after and not stale.of(head).what and len(settings.takes) == 1
+
+    settings.passages.remove(0)  # one that is gone is out of date where it was
+    settings.passages[0].prompt = "sad"
+    first, second = stale.of(head).spans
+    assert first[0] <= 2 and 6 < first[1] < second[0]
+    scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 20, 30
+    settings.scope = "PREVIEW"
+    gave(perform.perform_job(scene, head, rediffuse=True), 6)
+    assert stale.of(head).spans == (first,), "what was not performed anew still is"
+
+    settings.prompt = "whispering"
+    found = stale.of(head)
+    assert found.all and found.what == "prompt"
+    assert not perform.update_job(scene, head).asked.onto, "without keys of the artist's all is performed"
+    bpy.ops.ed.undo_push(message="x")
+    settings.prompt = ""
+    assert not stale.of(head).all
