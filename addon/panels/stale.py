@@ -130,5 +130,4 @@ def draw(layout: Any, head: Any) -> None:
     """A button, where something is out of date."""
     if bake.actions(rigs.rig_of(head)) and (stale := of(head)).what:
         row = layout.row(align=True)
-        row.alert = True
         row.operator("utter.update", text=f"Bring Up to Date: {stale.what}", icon="FILE_REFRESH")

@@ -46,4 +46,4 @@ def test_perform_in_a_window(version):
     before, less, half, after = facts["finished"]
     assert before == after > less > half, "a slider of Finish, and back"
     assert facts["made"] and all("pie.flac" in made for made in facts["made"])
-    assert len(list(out.glob("*.png"))) == 10
+    assert len(list(out.glob("*.png"))) == 12

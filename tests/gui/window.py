@@ -197,6 +197,10 @@ def curves_of(action):
     return [curve for bag in bags for curve in bag.fcurves]
 
 
+def change_passage():
+    settings().passages[1].prompt = "bitterly disappointed"
+
+
 def scroll(times):
     """Step: turn the wheel over the sidebar."""
     return [guikit.click(1150, 500, "WHEELDOWNMOUSE") for _ in range(times)]
@@ -263,6 +267,12 @@ guikit.play(
         guikit.shot("7_soft"),
         show("FCURVES"),
         guikit.shot("8_curves"),
+        change_passage,
+        show("DOPESHEET"),
+        guikit.shot("8_stale"),
+        show("VIEW_3D"),
+        guikit.sidebar("Utter"),
+        guikit.shot("8_update"),
         show("PREFERENCES"),
         guikit.shot("9_preferences"),
         write_facts,
