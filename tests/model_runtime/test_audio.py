@@ -80,6 +80,7 @@ def test_paths_in_any_script_and_of_any_length(tmp_path):
     assert len(load_voice(str(path))) == RATE
 
 
+@pytest.mark.slow
 def test_a_long_recording_takes_little_more_memory_than_its_result(tmp_path):
     with soundfile.SoundFile(tmp_path / "long.wav", "w", 96000, 2) as sound:
         for _ in range(20):

@@ -98,6 +98,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("hidden, told", [(("torch", "diffusers"), "torch, diffusers"), (("soundfile",), "soundfile")])
+@pytest.mark.slow
 def test_the_command_names_all_that_is_missing(short_voice, tmp_path, hidden, told):
     command = [sys.executable, "-c", HIDE, ",".join(hidden), "perform", str(short_voice), "-o", str(tmp_path / "out")]
     answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")

@@ -140,6 +140,7 @@ def test_export_of_face_actions(talk, tmp_path):
         assert event["event"] == "error" and told in event["message"] and not (tmp_path / fields["output"]).exists()
 
 
+@pytest.mark.slow
 def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path):
     talk = Talk(
         "import os, model_runtime.audio as a; load = a.load_voice\n"

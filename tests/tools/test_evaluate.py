@@ -378,6 +378,7 @@ def test_contacts_on_film_and_lips_that_meet_elsewhere():
 
 
 @needs_shared
+@pytest.mark.slow
 def test_the_captured_film_itself_is_nearly_the_film(tmp_path):
     """The whole verb on a clip of each speaker: what is captured follows the film, and the table says so of all that is compared."""
     if not (SHARED / "data" / "grid_film").is_dir():

@@ -59,6 +59,7 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path):
         words_read.prompts(tmp_path / "own.txt")
 
 
+@pytest.mark.slow
 def test_the_shipped_reader_reads_what_it_never_learned():
     """Floors below what was measured once: free .637, other languages .733, rising .933, nonsense .10."""
     from model_runtime.emotion import feelings

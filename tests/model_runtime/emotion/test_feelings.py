@@ -51,6 +51,7 @@ def test_words_find_their_emotion(feelings, text, emotion):
     assert best(feelings, feelings.words(text)) == emotion
 
 
+@pytest.mark.slow
 def test_held_out_phrases(feelings):
     """Phrases that training never sees; chance is one in eight."""
     from model_runtime.training.emotion import read_phrases
