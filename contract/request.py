@@ -560,9 +560,9 @@ class BakeOptions:
         help="Also write the face actions beside each .blend, csv as Live Link Face does",
         choices={
             "none": ("None", "Only the .blend"),
-            "csv": ("CSV", "As Live Link Face writes them"),
-            "json": ("JSON", "Numbers for scripts"),
-            "npz": ("NPZ", "Arrays"),
+            "csv": ("CSV", "As Live Link Face writes a take: 52 face actions, head and eyes, with a timecode"),
+            "json": ("JSON", "Numbers that any script reads"),
+            "npz": ("NPZ", "numpy arrays"),
         },
         panel=False,
         commands=(BLENDER,),

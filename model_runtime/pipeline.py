@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -348,6 +348,7 @@ class Performer:
         prompted = np.maximum(prompted, prompted_base)
         del base
 
+        @lru_cache(maxsize=1)  # of an hour 56 MB; a scope asks once for each of its stretches and each way with keys
         def feels(seed: int) -> np.ndarray:
             """Feeling [T, 130] of the performance that is drawn with a seed."""
             living = alive(steady, prompted, content, seed)

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from .. import compat
-from ..contract import CHANNELS, FPS, PERFORMANCE, UtterError
+from ..contract import CHANNELS, FPS, PERFORMANCE, UtterError, frames_covering
 from . import curves, tracks
 
 if TYPE_CHECKING:
@@ -115,6 +115,12 @@ def redo(
     for owner in rig.owners():
         owner.update_tag()
     return actions(rig)
+
+
+def lasts(rig: "Rig", start_frame: float, *, fps: float | None = None) -> int:
+    """How many frames at 30 fps our Actions last from a scene frame on; 1 where there is nothing."""
+    last = max((action.frame_range[1] for action in actions(rig)), default=start_frame)
+    return max(1, frames_covering((last - start_frame) / (fps or scene_fps()), FPS) + 1)
 
 
 def twin(rig: "Rig", name: str) -> None:

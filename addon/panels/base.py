@@ -91,6 +91,19 @@ def file_of(head: Any, given: str, what: str) -> str:
     return path
 
 
+def listen(pairs: Any) -> None:
+    """Let handlers hear: (one of bpy.app.handlers, handler) each."""
+    for handlers, handler in pairs:
+        handlers.append(handler)
+
+
+def deafen(pairs: Any) -> None:
+    """Undo listen()."""
+    for handlers, handler in pairs:
+        if handler in handlers:
+            handlers.remove(handler)
+
+
 class Starts:
     """An operator that starts a job: refuses while another runs, reports what goes wrong."""
 

@@ -92,9 +92,7 @@ def capture_job(scene: Any, head: Any) -> jobs.Job:
 
 def meanwhile(rig, first, fps):
     """What the rig does from the scene frame `first` on [T, 65] at 30 fps; a single frame of rest where there is nothing more."""
-    last = max((action.frame_range[1] for action in bake.actions(rig)), default=first)
-    count = max(1, frames_covering((last - first) / fps, FPS) + 1)
-    return bake.sample(rig, first + np.arange(count) / FPS * fps)[:, :CHANNELS]
+    return bake.sample(rig, first + np.arange(bake.lasts(rig, first, fps=fps)) / FPS * fps)[:, :CHANNELS]
 
 
 def last_stays(values, count):

@@ -7,17 +7,13 @@ import bpy
 
 from .. import rigs
 from ..animation import bake
-from ..contract import CSV_RATES, FPS, ExportRequest, UtterError, frames_covering
+from ..contract import CSV_RATES, OPTIONS, ExportRequest, UtterError
 from ..work import jobs
 from . import scope, sequencer
 from .base import HeadPanel, Starts, chosen
 from .pins import not_performed
 
-FORMATS = {
-    ".csv": ("CSV", "As Live Link Face writes a take: 52 face actions, head and eyes, with a timecode"),
-    ".json": ("JSON", "Numbers that any script reads"),
-    ".npz": ("NPZ", "numpy arrays"),
-}
+FORMATS = {f".{name}": told for name, told in OPTIONS["actions"].choices.items() if name != "none"}
 
 
 def export_job(scene: Any, head: Any, path: str | Path, rate: int = 60) -> jobs.Job:
@@ -26,9 +22,8 @@ def export_job(scene: Any, head: Any, path: str | Path, rate: int = 60) -> jobs.
     rig, fps, start = rigs.rig_of(head), bake.scene_fps(scene), sequencer.begins(scene, head)
     if not bake.actions(rig):
         raise UtterError("Perform first.")
-    last = max(action.frame_range[1] for action in bake.actions(rig))
     folder = jobs.temporary_folder()
-    scope.write_present(folder / "motion.npz", rig, start, fps, max(1, frames_covering((last - start) / fps, FPS) + 1))
+    scope.write_present(folder / "motion.npz", rig, start, fps, bake.lasts(rig, start, fps=fps))
     asked = ExportRequest(motion=str(folder / "motion.npz"), output=str(path), head=rig.head, fps=rate)
     return jobs.Job("Export", "export", "export", asked, lambda _: f"Wrote {Path(path).name}.", folder)
 

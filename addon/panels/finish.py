@@ -12,7 +12,7 @@ from ..contract import UtterError
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
-from .base import HeadPanel, chosen, locked, not_ready, settings_of
+from .base import HeadPanel, chosen, deafen, listen, locked, not_ready, settings_of
 
 
 @functools.cache
@@ -122,14 +122,11 @@ HANDLERS = (
 
 
 def register():
-    for handlers, handler in HANDLERS:
-        handlers.append(handler)
+    listen(HANDLERS)
 
 
 def unregister():
-    for handlers, handler in HANDLERS:
-        if handler in handlers:
-            handlers.remove(handler)
+    deafen(HANDLERS)
 
 
 CLASSES = (UTTER_OT_reset_finish, UTTER_PT_finish)

@@ -12,19 +12,7 @@ import numpy as np
 from .. import rigs
 from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
-from ..contract import (
-    FPS,
-    FULL,
-    OPTIONS,
-    REGIONS,
-    PerformRequest,
-    UtterError,
-    doubts,
-    frames_covering,
-    options_of,
-    read_passage,
-    seconds_at,
-)
+from ..contract import FPS, FULL, OPTIONS, REGIONS, PerformRequest, UtterError, doubts, options_of, read_passage, seconds_at
 from ..work import jobs, paths
 from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, voice, words
 from .base import HeadPanel, Starts, chosen, locked, not_ready, settings_of, take_over
@@ -72,8 +60,7 @@ def perform_job(
     start, ways = sequencer.begins(scene, head), (settings.curves, settings.jaw)
     if part is None and rediffuse and not scope.whole(settings):
         part = scope.part_of(scene, rig, settings, start, fps)
-    last = max((action.frame_range[1] for action in bake.actions(rig)), default=start)
-    length = max(settings.frames, frames_covering((last - start) / fps, FPS) + 1)  # captured keys may be there before a performance
+    length = max(settings.frames, bake.lasts(rig, start, fps=fps))  # captured keys may be there before a performance
     pins = bake.read_pins(rig, start, length, fps=fps, captured=not rediffuse)
     if rediffuse and part is None and variations == 1 and not pins[1].any():
         raise UtterError("Set or change a key on the head's curves first; the rest is performed anew around it.")

@@ -9,7 +9,7 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..work import jobs
 from . import perform, scope, takes
-from .base import HeadPanel, Starts, chosen, not_ready, settings_of
+from .base import HeadPanel, Starts, chosen, deafen, listen, not_ready, settings_of
 
 RESTS = 0.3  # seconds after which a slider is no longer dragged
 
@@ -263,22 +263,20 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         jobs.draw_message(layout, "pins", context.region.width)
 
 
+HANDLERS = (
+    (bpy.app.handlers.depsgraph_update_post, _after_update),
+    (bpy.app.handlers.undo_post, _forget),
+    (bpy.app.handlers.redo_post, _forget),
+    (bpy.app.handlers.load_post, _forget),
+)
+
+
 def register():
-    bpy.app.handlers.depsgraph_update_post.append(_after_update)
-    for handlers in (bpy.app.handlers.undo_post, bpy.app.handlers.redo_post, bpy.app.handlers.load_post):
-        handlers.append(_forget)
+    listen(HANDLERS)
 
 
 def unregister():
-    for handlers in (
-        bpy.app.handlers.depsgraph_update_post,
-        bpy.app.handlers.undo_post,
-        bpy.app.handlers.redo_post,
-        bpy.app.handlers.load_post,
-    ):
-        for handler in (_after_update, _forget):
-            if handler in handlers:
-                handlers.remove(handler)
+    deafen(HANDLERS)
     if bpy.app.timers.is_registered(_ask_again):
         bpy.app.timers.unregister(_ask_again)
     _forget()

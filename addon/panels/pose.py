@@ -28,7 +28,7 @@ from ..contract import (
 )
 from ..work import jobs
 from . import pins, sequencer, takes
-from .base import HeadPanel, chosen, not_ready, settings_of
+from .base import HeadPanel, chosen, deafen, listen, not_ready, settings_of
 
 TONGUE_COLUMNS = [TONGUE.start, TONGUE.start + 1]  # what of the tongue is no face action
 GAZE = re.compile("eye(Look|Blink)")  # what an emotion leaves as it is
@@ -412,14 +412,11 @@ HANDLERS = (
 
 
 def register():
-    for handlers, handler in HANDLERS:
-        handlers.append(handler)
+    listen(HANDLERS)
 
 
 def unregister():
-    for handlers, handler in HANDLERS:
-        if handler in handlers:
-            handlers.remove(handler)
+    deafen(HANDLERS)
     _forget()
 
 

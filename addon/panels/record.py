@@ -3,6 +3,7 @@
 Frames in it are those of the scene when the take was made, which `start` and `fps` tell; they are shown where the voice lies now.
 """
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,16 @@ def keep(actions: Any, record: dict[str, Any]) -> None:
 
 def read(actions: Any) -> dict[str, Any] | None:
     """The record of a take's Actions; None where an earlier version made them, or it is damaged."""
-    for action in actions:
-        try:
-            told = json.loads(action.get(MADE, ""))
-        except (TypeError, ValueError):
-            continue
-        if isinstance(told, dict):
-            return told
-    return None
+    return next((told for action in actions if (told := _parsed(str(action.get(MADE, "")))) is not None), None)
+
+
+@functools.lru_cache(maxsize=16)  # panels ask in every redraw, and of a long voice a record has thousands of words
+def _parsed(text):
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 def told(record: dict[str, Any]) -> str:

@@ -1,8 +1,7 @@
 """What of a performance is out of date: what its take's record says made it is not what the panel asks for now."""
 
-import functools
-import json
 import time
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import bpy
@@ -10,12 +9,13 @@ import bpy
 from .. import rigs
 from ..animation import bake
 from ..contract import FPS, Passage, touched
-from . import record, takes
+from . import passages, record, takes
 from .base import settings_of
 
 APART = {"seed", "quality", "curves", "jaw", "variations"}  # options that ask for another take, or show the same one otherwise
 WHOLE = {"path": "voice", "identity": "identity", **{name: name.replace("_", " ") for name in record.SHOWN if name not in APART}}
 NEAR = 0.05  # seconds by which a passage may lie elsewhere: its frames are whole, at any frame rate
+BLANK = {"on": True, "gesture": "NONE", "action": None, "clip": "", "prompt": ""}  # what a passage of a damaged record lacks
 AGAIN = 0.3  # seconds: panels ask many times in one redraw
 
 _known: dict[int, tuple["Stale", float]] = {}  # in a window: by a head's session uid, and when it was found
@@ -42,8 +42,7 @@ def of(head: Any) -> Stale:
 def _of(head):
     settings = settings_of(head)
     take = settings.takes[settings.take] if 0 <= settings.take < len(settings.takes) else None
-    text = next((action[record.MADE] for action in takes.actions_of(take) if record.MADE in action), "") if take else ""
-    told = _parsed(text) if isinstance(text, str) else None
+    told = record.read(takes.actions_of(take)) if take else None
     if told is None:
         return Stale()
     now = record.of(settings)
@@ -56,7 +55,7 @@ def _of(head):
     fps, start, last = now["fps"], now["start"], now["start"] + max(settings.frames - 1, 0) * now["fps"] / FPS
     lacks = lambda passage, those: not any(alike(passage, one) for one in those)
     other = [one for one in before if lacks(one, after)] + [one for one in after if lacks(one, before)]
-    spans = sorted((max(start, start + first * fps), min(last, start + end * fps)) for first, end in map(reach, other))
+    spans = sorted((max(start, start + first * fps), min(last, start + end * fps)) for first, end in (reach(*one[:4]) for one in other))
     spans = [(first, end) for first, end in spans if end - first >= 1]
     joined: list[tuple[float, float]] = []
     for first, end in spans:
@@ -65,15 +64,6 @@ def _of(head):
         joined.append((first, end))
     count = len(joined)
     return Stale(spans=tuple(joined), what=f"{count} {'passages' if count > 1 else 'passage'}" if count else "")
-
-
-@functools.lru_cache(maxsize=4)
-def _parsed(text):
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return None
-    return told if isinstance(told, dict) else None
 
 
 def differs(one, other):
@@ -89,16 +79,18 @@ def spoken(told):
 
 
 def felt(told):
-    """Of each passage of a record that asks for anything: (start, end, fade, fade out (None: the same)) in seconds from the voice's start,
-    strength, and what it asks for."""
+    """Of each passage of a record that asks for anything: times(), strength, and what it asks for."""
+    return [
+        (*times(row, told), row.get("strength", 1.0), *(str(row.get(name, "")) for name in ("prompt", "clip", "action", "gesture")))
+        for row in told.get("passages", ())
+        if passages.asks(SimpleNamespace(**{**BLANK, **row}))
+    ]
+
+
+def times(row, told):
+    """(start, end, fade, fade out (below 0: the same)) of a passage of a record, in seconds from the voice's start."""
     start, fps = told.get("start", 0), float(told.get("fps") or 24)
-    found = []
-    for row in told.get("passages", ()):
-        named = row.get("gesture", "NONE") != "NONE" or row.get("action") or row.get("clip") or row.get("prompt", "").strip()
-        if row.get("on", True) and named:
-            times = [(row["start"] - start) / fps, (row["end"] - start) / fps, row.get("fade", 0) / fps, row.get("goes", -1) / fps]
-            found.append((*times, row.get("strength", 1.0), *(str(row.get(name, "")) for name in ("prompt", "clip", "action", "gesture"))))
-    return found
+    return (row["start"] - start) / fps, (row["end"] - start) / fps, row.get("fade", 0) / fps, row.get("goes", -1) / fps
 
 
 def alike(one, other):
@@ -106,9 +98,8 @@ def alike(one, other):
     return one[5:] == other[5:] and max(abs(a - b) for a, b in zip(one[:5], other[:5])) < NEAR
 
 
-def reach(passage):
-    """(first, last second) that a passage of felt() touches, with its fades."""
-    start, end, fade, goes = passage[:4]
+def reach(start, end, fade, goes):
+    """(first, last second) that a passage with those times() touches, with its fades."""
     return touched(Passage(start, end, "", fade=fade, **({"fade_out": goes} if goes >= 0 else {})))
 
 
@@ -117,13 +108,13 @@ def partly(before, now, spans):
     before: its record, or None."""
     if before is None or any(differs(before.get(name), now[name]) for name in ("start", "fps")):
         return now
-    within = lambda row: any(first <= last_of and begin <= last for first, last in spans for begin, last_of in [_reach_of(row, now)])
+
+    def within(row):
+        begin, end = reach(*times(row, now))
+        return any(first <= end and begin <= last for first, last in spans)
+
     kept = [row for row in before.get("passages", ()) if not within(row)] + [row for row in now["passages"] if within(row)]
     return {**now, **{name: before[name] for name in (*WHOLE, "transcript") if name in before}, "passages": kept}
-
-
-def _reach_of(row, told):
-    return reach(felt({**told, "passages": [{**row, "on": True, "prompt": row.get("prompt") or "."}]})[0])
 
 
 def draw(layout: Any, head: Any) -> None:

@@ -8,6 +8,7 @@ as large as the teacher's large ones (model_runtime/training/teacher/upper_face.
 import numpy as np
 
 from contract import ACCENT, ACTIONS, CHANNELS, EXPRESSION, FPS, NECK
+from model_runtime.diffusion.pins import to_nearest
 from model_runtime.emotion.timeline import passage_weight
 from model_runtime.flame.regions import part
 from model_runtime.speech import content as layout
@@ -73,7 +74,4 @@ def clear_of(pins, frames):
     at = np.flatnonzero(held)
     if not len(at):
         return np.ones(frames)
-    place = np.arange(frames)
-    after = np.searchsorted(at, place)
-    away = np.minimum(np.abs(place - at[np.maximum(after - 1, 0)]), np.abs(place - at[np.minimum(after, len(at) - 1)]))
-    return 0.5 - 0.5 * np.cos(np.pi * np.clip(away / CLEAR, 0, 1))
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip(to_nearest(at, np.arange(frames)) / CLEAR, 0, 1))
