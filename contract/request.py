@@ -377,6 +377,15 @@ class PerformRequest(Request):
         column=False,
         aliases=("ears",),
     )
+    text_encoder: str | None = option(
+        None,
+        label="Text Encoder",
+        help="Folder of a text model in the format of transformers (CLIP, RoBERTa ...) that reads prompts, once build.py train words "
+        "--text-encoder FOLDER has taught it. Empty: Utter's own",
+        metavar="FOLDER",
+        panel=False,
+        column=False,
+    )
     transcribe: str = option(
         "auto",
         label="Transcribe",

@@ -121,7 +121,7 @@ def parser():
 
     sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
     sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
-    add_arguments(sub, [OPTIONS["neutral_voice"], OPTIONS["speaker"]], RUNTIME)
+    add_arguments(sub, [OPTIONS["neutral_voice"], OPTIONS["speaker"], OPTIONS["text_encoder"]], RUNTIME)
 
     sub = verb("capture", capture, "filmed faces to Motion files: videos, photos (one frame), CSVs of ARKit curves (Live Link Face)")
     add_arguments(sub, CAPTURE_OPTIONS.values(), RUNTIME)
@@ -199,6 +199,8 @@ def perform(args):
     performer = Performer(args.device)
     if args.encoder:
         performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
+    if args.text_encoder:
+        performer.read_by(args.text_encoder)
     asked(args, performer, "any")
     tasks = listed(args) if args.list else named(args)
     return each(args, tasks, functools.partial(check, performer), functools.partial(perform_one, performer))
@@ -422,7 +424,9 @@ def feel(args):
 
     if Path(args.subject).suffix:
         args.subject = str(find_file(args.subject))
-    say(json.dumps(Performer(args.device).feel(args.subject, args.neutral_voice, args.speaker)))
+    performer = Performer(args.device)
+    performer.read_by(args.text_encoder)
+    say(json.dumps(performer.feel(args.subject, args.neutral_voice, args.speaker)))
 
 
 def capture(args):

@@ -87,6 +87,7 @@ class Performer:
         # What plug() and fit() keep, and of which version of which files it is.
         self.plugged: tuple[object, tuple[Encoder, Generator]] | None = None
         self.fitted: tuple[object, tuple[Head, HeadMap | None, np.ndarray]] | None = None
+        self.readers: list[tuple[Path, int | None]] = []  # the files of the text encoder that reads prompts; none: the shipped ones do
         self.loaded: tuple[object, Transcriber] | None = None  # the transcriber, and of which folder
         self.measured: tuple[object, Baseline] | None = None  # a speaker's baseline, and of which recordings
         self.memory = Memory()  # what was heard and felt
@@ -145,6 +146,20 @@ class Performer:
             layer = int(generator.encoder.rpartition(":")[2]) if generator.encoder.startswith("hidden:") else None
             self.plugged = version, (load_plugin(folder, self.device, layer), generator)
         return self.plugged[1]
+
+    def read_by(self, folder: str | Path | None) -> None:
+        """Prompts are read by the text encoder in that folder from now on (emotion/text_encoder.py); None: by the shipped ones.
+
+        The last one is kept; it is read again once it has changed.
+        """
+        from model_runtime.emotion.prompts import Prompts
+        from model_runtime.emotion.text_encoder import ADAPTER, load_text_encoder
+
+        files = [Path(folder) / name for name in ("config.json", "model.safetensors", ADAPTER)] if folder else []
+        version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in files]
+        if version != self.readers:
+            self.feelings.prompts = Prompts(self.device, load_text_encoder(folder, self.device) if folder else None)
+            self.readers = version
 
     def fit(self, head: str | Path | None) -> tuple[Head, HeadMap | None, np.ndarray]:
         """(Head, HeadMap to it or None, built-in beta [300]) of a head file, or of the built-in head where head is None.
@@ -309,6 +324,7 @@ class Performer:
             step("Loading the encoder", 0.01)
         encoder, generator = self.plug(request.encoder)
         check_encoder(encoder, generator)
+        self.read_by(request.text_encoder)
         prompt, passages = self.readable(request.prompt, request.passages, note)
         heard = self.hear(request, encoder, step, note)
         directed = self.directed(request, heard, note)
@@ -676,7 +692,7 @@ class Performer:
         prompts = [text for text in (prompt, *(passage.prompt for passage in passages)) if text]
         if not all(map(is_label, prompts)):
             try:
-                self.feelings.encoders()
+                self.feelings.prompts.encoders()
             except NotInstalled as error:
                 note(
                     f"The prompts were left out, because {error.package} is not installed: the face feels what the voice does. "

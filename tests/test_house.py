@@ -23,7 +23,7 @@ WALL = {
 # never across a line. A new file or folder needs a place here.
 ORDER = {
     "model_runtime": (
-        ("cache", "checkpoints", "cores", "memory", "motion"),  # files, cores, what is kept: none knows what for
+        ("cache", "checkpoints", "cores", "memory", "motion", "pretrained"),  # files, cores, what is kept: none knows what for
         ("flame", "audio"),  # heads and voices: each can be read, posed or heard with nothing else there
         ("capture",),  # what a camera saw, put on a head; needs the head, and the sound's time
         ("speech",),  # what is heard in a voice; needs the voice

@@ -43,7 +43,7 @@ from ..contract import (
 )
 from ..panels import base, export, identity, passages, perform
 from ..panels import head as heads
-from ..work import jobs, log
+from ..work import jobs, log, paths
 
 OK, BAD_INPUT, CANCELLED = 0, 2, 130
 LONGEST_PATH = 1023  # bytes; Blender cuts longer ones off
@@ -109,10 +109,10 @@ def _perform(args):
     open_scene(args)
     if bool(args.voices) == bool(args.list):
         raise UtterError("Name voices with --voice, or a list of them with --list.")
-    for name in ("encoder", "transcriber"):
+    for name in ("encoder", "text_encoder", "transcriber"):
         if given := getattr(args, name):
             if not is_folder(given):
-                raise UtterError(f"The folder {given} does not exist; choose the folder of a speech model.")
+                raise UtterError(f"The folder {given} does not exist; choose the folder of a model.")
             setattr(args, name, str(Path(given).absolute()))
     if args.tracker:
         if not is_file(args.tracker):
@@ -143,9 +143,7 @@ def _perform(args):
         scene.frame_start, scene.frame_end = frames
         settings = base.settings_of(head)
         settings.voice, settings.words = task.source, absolute_words(task.source, task.options.words) or own
-        for note in perform.perform_now(
-            scene, head, Progress(title), encoder=args.encoder, transcriber=args.transcriber, tracker=args.tracker
-        ):
+        for note in perform.perform_now(scene, head, Progress(title), models={name: getattr(args, name) for name in paths.MODELS}):
             complain(f"utter: {title}: {note}")
         save(task.output)
         if (task.options.actions or "none") != "none":

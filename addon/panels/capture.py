@@ -61,7 +61,7 @@ def capture_job(scene: Any, head: Any) -> jobs.Job:
         output=str(folder / "motion.npz"),
         sound=voice.path_of(head) if with_sound else None,
         head=rig.head,
-        tracker=paths.tracker(),
+        tracker=paths.models()["tracker"],
         onto=None if onto is None else str(folder / "onto.npz"),
         regions=tuple(regions),
     )

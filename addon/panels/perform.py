@@ -38,18 +38,16 @@ def perform_job(
     scene: Any,
     head: Any,
     rediffuse: bool = False,
-    encoder: str | None = None,
-    transcriber: str | None = None,
-    tracker: str | None = None,
+    models: dict[str, str | None] | None = None,
     variations: int = 1,
     part: scope.Part | None = None,
 ) -> jobs.Job:
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result: as a new take, to which captured keys go
     along.
 
-    rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. encoder, transcriber: folders
-    of speech models, tracker: its file, None: the preferences' ones. variations: more than one become takes, of the seeds that follow the
-    settings' one. part: in place of the scope that is chosen. UtterError if it cannot start.
+    rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. models:
+    rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. models: {option: path} of
+    models in place of the preferences' ones (paths.models). variations: more than one become takes, of the seeds that follow the
     """
     take_over(head)
     maps.adopt(head)
@@ -82,9 +80,7 @@ def perform_job(
             "passages": passages.in_seconds(settings, fps, acted, directed=directions == settings.directed),
             "head": rig.head,
             "identity": rig.identity or None,
-            "encoder": encoder or paths.encoder(),
-            "transcriber": transcriber or paths.transcriber(),
-            "tracker": tracker or paths.tracker(),
+            **paths.models(models),
         }
     )
     asked = dataclasses.replace(asked, output=str(folder / "motion.npz"))
@@ -230,13 +226,11 @@ def perform_now(
     head: Any,
     progress: Callable[[str, float], None] = lambda stage, fraction: None,
     rediffuse: bool = False,
-    encoder: str | None = None,
-    transcriber: str | None = None,
-    tracker: str | None = None,
+    models: dict[str, str | None] | None = None,
 ) -> tuple[str, ...]:
     """Perform and bake before returning, calling progress(stage, fraction) on the way; returns the worker's notes (sentences).
     UtterError if it fails."""
-    job = perform_job(scene, head, rediffuse, encoder, transcriber, tracker)
+    job = perform_job(scene, head, rediffuse, models)
     jobs.run(job, progress)
     return job.notes
 

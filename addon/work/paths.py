@@ -11,6 +11,7 @@ from .. import compat
 from ..contract import own_folder
 
 EXTENSION = str(__package__).removesuffix("addon.work").rstrip(".") or "addon"  # bl_ext.<repository>.utter
+MODELS = ("encoder", "text_encoder", "transcriber", "tracker")  # options that name a model of the artist's; the last is a file
 ROOT = Path(__file__).resolve().parents[2]  # holds addon, contract, model_runtime
 
 
@@ -24,22 +25,12 @@ def device() -> str:
     return getattr(get(), "device", "auto")
 
 
-def encoder() -> str | None:
-    """Path of the folder of the speech model to hear with; None: the shipped encoder. Version 0.1 saved it as `ears`."""
+def models(chosen: dict[str, str | None] | None = None) -> dict[str, str | None]:
+    """{option: path} of MODELS: those that are chosen, else the preferences'; None: the shipped or installed one."""
     preferences = get()
-    if preferences is None:
-        return None
-    return bpy.path.abspath(preferences.encoder or compat.saved(preferences, "ears") or "") or None
-
-
-def transcriber() -> str | None:
-    """Path of the folder of another Whisper; None: the installed one."""
-    return bpy.path.abspath(getattr(get(), "transcriber", "")) or None
-
-
-def tracker() -> str | None:
-    """Path of the tracker's file; None: the environment's, or the one in the cache."""
-    return bpy.path.abspath(getattr(get(), "tracker", "")) or None
+    saved = {name: getattr(preferences, name, "") for name in MODELS}
+    saved["encoder"] = saved["encoder"] or (compat.saved(preferences, "ears") if preferences else "")  # as version 0.1 called it
+    return {name: (chosen or {}).get(name) or bpy.path.abspath(saved[name] or "") or None for name in MODELS}
 
 
 def python() -> str:

@@ -18,6 +18,7 @@ class Preferences(bpy.types.AddonPreferences):
         "It needs torch and Utter's other requirements, which the full extension brings for Blender's own",
     )
     encoder: bpy.props.StringProperty(name=OPTIONS["encoder"].label, subtype="DIR_PATH", description=OPTIONS["encoder"].help)
+    text_encoder: bpy.props.StringProperty(name=OPTIONS["text_encoder"].label, subtype="DIR_PATH", description=OPTIONS["text_encoder"].help)
     transcriber: bpy.props.StringProperty(name=OPTIONS["transcriber"].label, subtype="DIR_PATH", description=OPTIONS["transcriber"].help)
     tracker: bpy.props.StringProperty(name=OPTIONS["tracker"].label, subtype="FILE_PATH", description=OPTIONS["tracker"].help)
     device: bpy.props.EnumProperty(
@@ -29,9 +30,8 @@ class Preferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.prop(self, "python")
         layout.prop(self, "device")
-        layout.prop(self, "encoder")
-        layout.prop(self, "transcriber")
-        layout.prop(self, "tracker")
+        for name in paths.MODELS:
+            layout.prop(self, name)
         column = layout.column(heading="Worker")
         column.label(text=jobs.describe_worker())
         size = sum(path.stat().st_size for path in paths.cache().glob("*") if path.is_file())

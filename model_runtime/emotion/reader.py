@@ -15,7 +15,7 @@ NOTHING = len(LABELS)  # the class after the labels: says nothing of a feeling
 CLASSES = len(LABELS) + 1
 FEATURES = {"minilm": 384, "use": 512}  # of each sentence encoder that a network reads (words.py)
 VOTERS = {"changed": 384, "use": 512}  # of each by which phrases are near; "changed" is MiniLM with what was learned added to it
-WEIGHTS = {"changed": 0.5, "use": 1.0}  # of their cosines in the mean
+WEIGHTS = {"changed": 0.5, "use": 1.0, "text": 1.0}  # of their cosines in the mean; "text" is an encoder of the artist's, which is alone
 FORMAT = 3  # of words.safetensors
 KEY = 128  # numbers of a phrase that are kept of each encoder: its principal components, in 127ths
 NEAREST, SHARPNESS = 40, 25.0  # how many phrases vote, and how much more the nearer ones count
@@ -48,8 +48,8 @@ class Reading(NamedTuple):
 class Reader(nn.Module):
     """A network and remembered phrases for each sentence encoder. What they say is added up, so each package also reads alone."""
 
-    def __init__(self, width=256, phrases=0):
-        """phrases: how many are remembered (`remember`); with none, the networks read alone."""
+    def __init__(self, width=256, phrases=0, features=FEATURES, voters=VOTERS):
+        """phrases: how many are remembered (`remember`); with none, the networks read alone. features, voters: {encoder: its size}."""
         super().__init__()
         network = lambda size: nn.Sequential(
             nn.Linear(size, width),
@@ -60,10 +60,11 @@ class Reader(nn.Module):
             nn.Dropout(0.4),
             nn.Linear(width, CLASSES + 2),
         )
-        self.networks = nn.ModuleDict({name: network(size) for name, size in FEATURES.items()})
-        for name, size in VOTERS.items():
-            self.register_buffer(f"components_{name}", torch.zeros(size, KEY))
-            self.register_buffer(f"keys_{name}", torch.zeros(phrases, KEY, dtype=torch.int8))
+        self.features, self.voters = features, voters
+        self.networks = nn.ModuleDict({name: network(size) for name, size in features.items()})
+        for name, size in voters.items():
+            self.register_buffer(f"components_{name}", torch.zeros(size, min(size, KEY)))
+            self.register_buffer(f"keys_{name}", torch.zeros(phrases, min(size, KEY), dtype=torch.int8))
         self.register_buffer("votes", torch.zeros(phrases, CLASSES + 1))
         self.changes = {}  # what is added to MiniLM's weights to give "changed" (take_changes)
 
@@ -74,9 +75,9 @@ class Reader(nn.Module):
         return torch.cat([total[:, :CLASSES], total[:, CLASSES:] / len(found)], 1)
 
     def remember(self, features, shares, control):
-        """Keep n phrases: features {encoder: [n, its size]}, of all VOTERS; shares [n, 9] and control [n], as they were written."""
+        """Keep n phrases: features {encoder: [n, its size]}, of all voters; shares [n, 9] and control [n], as they were written."""
         self.votes = torch.cat([shares, control[:, None]], 1)
-        for name in VOTERS:
+        for name in self.voters:
             x = F.normalize(features[name], dim=-1)
             setattr(self, f"components_{name}", torch.linalg.eigh(x.T @ x).eigenvectors[:, -KEY:].contiguous())
             setattr(self, f"keys_{name}", (127 * self._key(name, x)).round().to(torch.int8))
@@ -87,7 +88,7 @@ class Reader(nn.Module):
 
     def vote(self, features):
         """{encoder: [n, its size]} -> shares and control [n, 10] of the nearest phrases, by the mean of the encoders' cosines."""
-        names = [name for name in VOTERS if name in features]
+        names = [name for name in self.voters if name in features]
         cosines = (WEIGHTS[name] * self._key(name, features[name]) @ (getattr(self, f"keys_{name}").float() / 127).T for name in names)
         near = sum(cosines) / sum(WEIGHTS[name] for name in names)
         near, which = near.topk(min(NEAREST, len(self.votes)), dim=1)
@@ -103,3 +104,8 @@ class Reader(nn.Module):
             shares = shares / shares.sum(-1, keepdim=True)
             control = (control + voted[:, CLASSES] - 0.5).clamp(0, 1)  # most phrases are plain, .5: what is not is added up
         return Reading(shares, out[:, CLASSES].sigmoid(), control)
+
+
+def own_reader(size, phrases=0):
+    """A Reader over a text encoder of the artist's (text_encoder.py), whose features have that size."""
+    return Reader(phrases=phrases, features={"text": size}, voters={"text": size})

@@ -142,14 +142,15 @@ def plain(text):
     return re.sub(r"\s+", " ", "".join(out)).strip()
 
 
-def cut(text):
-    """-> (what is read of a plain text, a sentence that says where it is cut, or "")."""
-    if len(text) <= LIMIT:
+def cut(text, most=LIMIT):
+    """-> (what is read of a plain text, a sentence that says where it is cut, or ""). most: how many of its characters can be read."""
+    most = min(most, LIMIT)
+    if len(text) <= most:
         return text, ""
-    space = text.rfind(" ", LIMIT // 2, LIMIT)
-    kept = text[: space if space > 0 else LIMIT]
+    space = text.rfind(" ", most // 2, most)
+    kept = text[: space if space > 0 else most]
     end = " ".join(kept.split()[-4:])[-40:]
-    return kept, f'Prompts are read up to {LIMIT} characters: this one up to "... {end}"; divide it into passages.'
+    return kept, f'Prompts are read up to {LIMIT} characters at most: this one up to "... {end}"; divide it into passages.'
 
 
 def unread_script(text, multilingual):

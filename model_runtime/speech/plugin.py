@@ -7,14 +7,13 @@ generator trained on them: [Tc, D + 3] at 50 Hz, each frame normalised over its 
 folder.
 """
 
-import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from contract import UtterError
+from model_runtime import pretrained
 from model_runtime.audio import RATE
 from model_runtime.speech import ctc, features
 from model_runtime.speech.content import HOP, frames_of
@@ -25,7 +24,6 @@ TYPES = ("wav2vec2", "wav2vec2-bert", "wav2vec2-conformer", "hubert", "wavlm", "
 WAVEFORM, MEL = "Wav2Vec2FeatureExtractor", "SeamlessM4TFeatureExtractor"
 CHUNK, EDGE = 20, 3  # seconds heard at once, and heard with them to either side; positions are convolved over 2.5 s
 DEPTH = 0.75  # of the layers: phones are clearest near there (Pasad et al. 2023, "Comparative layer-wise analysis")
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 class Frames:
@@ -138,13 +136,12 @@ def load_plugin(folder, device="cpu", layer=None):
     clearest. UtterError in a sentence for anything that cannot be such an encoder.
     """
     folder = Path(folder)
-    config = read_config(folder)
+    config = pretrained.read_config(folder, TYPES, "an encoder")
     taught = any(str(name).endswith("ForCTC") for name in config.get("architectures") or ())
     sounds = read_sounds(folder, config) if taught and layer is None else None
-    check_weights(folder)
-    model = read_model(folder, "AutoModelForCTC" if sounds else "AutoModel")
+    model = pretrained.read_model(folder, "AutoModelForCTC" if sounds else "AutoModel")
     extractor = read_extractor(folder)
-    name = f"{config['model_type']}-{fingerprint(model.base_model)}"
+    name = f"{config['model_type']}-{pretrained.fingerprint(model.base_model)}"
     if not sounds:
         depth = model.config.num_hidden_layers
         layer = round(DEPTH * depth) if layer is None else layer
@@ -154,42 +151,15 @@ def load_plugin(folder, device="cpu", layer=None):
     return Phones(frames, sounds, name) if sounds else Hidden(frames, layer, name)
 
 
-def read_json(path):
-    """A JSON object. UtterError otherwise."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("no object")
-        return found
-    except (OSError, ValueError) as error:
-        raise UtterError(f"{path} is damaged; copy the model's folder again.", str(error)) from error
-
-
-def read_config(folder):
-    """config.json of a model that can be an encoder."""
-    if not folder.is_dir():
-        raise UtterError(
-            f"{folder} is a file; choose the folder that holds the speech model's config.json."
-            if folder.exists()
-            else f"The folder {folder} does not exist; choose the folder of a speech model."
-        )
-    if not (folder / "config.json").is_file():
-        raise UtterError(f"{folder} holds no config.json; choose a folder as save_pretrained() of transformers writes it.")
-    config = read_json(folder / "config.json")
-    if config.get("model_type") not in TYPES:
-        raise UtterError(
-            f"{folder.name} is a model of type {config.get('model_type')}, which cannot be an encoder; choose one of {', '.join(TYPES)}."
-        )
-    return config
 
 
 def read_sounds(folder, config):
     """What each output of a CTC model means, as vocabulary.sounds_of gives it."""
     if not (folder / "vocab.json").is_file():
         raise UtterError(f"{folder.name} has no vocab.json; without it Utter cannot know which phones the model hears.")
-    numbers = read_json(folder / "vocab.json")
+    numbers = pretrained.read_json(folder / "vocab.json")
     if (folder / "added_tokens.json").is_file():
-        numbers |= read_json(folder / "added_tokens.json")
+        numbers |= pretrained.read_json(folder / "added_tokens.json")
     labels = [None] * int(config.get("vocab_size", 32))
     for label, number in numbers.items():
         if not isinstance(number, int):  # a vocabulary for each of many languages; those are letters
@@ -204,38 +174,6 @@ def read_sounds(folder, config):
     return sounds_of(labels, folder.name)
 
 
-def check_weights(folder):
-    """There are safetensors; a pickle may run code and is never opened."""
-    if any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
-        return
-    if any(path.suffix in PICKLES for path in folder.iterdir()):
-        raise UtterError(
-            f"The weights of {folder.name} are pickled, which could run code; save them as model.safetensors "
-            "with save_pretrained() of transformers."
-        )
-    raise UtterError(f"{folder} holds no model.safetensors; copy the model's folder again.")
-
-
-def read_model(folder, kind):
-    """The model with all its weights."""
-    import transformers
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        model, found = getattr(transformers, kind).from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
-        )
-    except Exception as error:  # what a library says about a damaged file is for the log
-        raise UtterError(f"The model in {folder.name} cannot be loaded; copy its folder again.", repr(error)) from error
-    missing = {name for name in found["missing_keys"] if not name.endswith("masked_spec_embed")}  # used in training only
-    if missing or found["mismatched_keys"]:
-        raise UtterError(
-            f"The weights of {folder.name} are not all there; copy the model's folder again.",
-            f"missing {sorted(missing)[:20]}, misshapen {list(found['mismatched_keys'])[:20]}",
-        )
-    return model
 
 
 def read_extractor(folder):
@@ -253,11 +191,3 @@ def read_extractor(folder):
     if extractor.sampling_rate != RATE:
         raise UtterError(f"{folder.name} hears voices of {extractor.sampling_rate} Hz; choose a model for {RATE} Hz.")
     return extractor
-
-
-def fingerprint(model):
-    """Eight hex digits that tell a model's weights from others'."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode() + tensor.flatten()[:64].float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:8]

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 
 from contract import NotInstalled, UtterError, beside
+from model_runtime import pretrained
 from model_runtime.audio import RATE
 from model_runtime.cache import cache_folder
 from model_runtime.speech import content as layout
-from model_runtime.speech import plugin, whisper
+from model_runtime.speech import whisper
 from model_runtime.speech.phones import ARTICULATORY
 from model_runtime.speech.pronounce import words_of
 
@@ -234,14 +235,13 @@ def load_transcriber(device="cpu", folder=None):
             raise UtterError(f"{folder} is no folder; choose the folder of a Whisper model.")
         model = beside_it / "model.bin"
         tensors = whisper.read(model) if model.is_file() else None
-    config = plugin.read_json(beside_it / "config.json")
+    config = pretrained.read_json(beside_it / "config.json")
     if tensors is None and config.get("model_type") != "whisper":
         raise UtterError(f"{beside_it.name} holds no Whisper; choose a folder as save_pretrained() of transformers writes it.")
     if tensors is None:
-        plugin.check_weights(beside_it)
-        network = plugin.read_model(beside_it, "WhisperForConditionalGeneration")
+        network = pretrained.read_model(beside_it, "WhisperForConditionalGeneration")
         own = beside_it / "generation_config.json"
-        config |= plugin.read_json(own) if own.is_file() else {}
+        config |= pretrained.read_json(own) if own.is_file() else {}
     else:
         network = built(tensors, beside_it.name)
     if folder is not None:

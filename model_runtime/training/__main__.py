@@ -61,6 +61,12 @@ def main(argv=None):
         help="take Whisper's part of the encoder from this folder, model.bin of its base model as CTranslate2 stores it "
         "(speech; default: from the shipped weights, which have it unchanged)",
     )
+    parser.add_argument(
+        "--text-encoder",
+        metavar="FOLDER",
+        help="teach this CLIP, RoBERTa or other text encoder of transformers to read prompts, and write what it learns into its folder, "
+        "where perform --text-encoder finds it (words)",
+    )
     parser.add_argument("--layer", type=int, help="learn from this layer's hidden states, also where the model hears phones")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
@@ -73,6 +79,8 @@ def main(argv=None):
         parser.error("--only needs --recordings FOLDER")
     if args.encoder and args.recordings:
         parser.error("--encoder learns from the teacher's performances; leave out --recordings")
+    if args.text_encoder and args.step != "words":
+        parser.error("--text-encoder goes with the step words")
     for step in STEPS if args.step == "all" else (args.step,):
         if args.recordings and step == "generator":
             from model_runtime.training import recordings

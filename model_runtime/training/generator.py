@@ -92,6 +92,7 @@ class Batches:
 def feeling_bank(feelings, per_emotion=200, seed=SEED):
     """For each emotion, the points that can stand for it: [n, 128] of its label, of phrases, and each of them moved a
     little."""
+    from model_runtime.emotion.words import SentenceEncoder
     from model_runtime.training.emotion import read_phrases
 
     rng = np.random.default_rng(seed)
@@ -99,7 +100,7 @@ def feeling_bank(feelings, per_emotion=200, seed=SEED):
     texts = [text for text, share in phrases if share.max() == 1]
     owner = np.array([share.argmax() for _, share in phrases if share.max() == 1])
     with torch.inference_mode():
-        points = feelings.space.words(feelings.sentence_encoder()(texts)).numpy()
+        points = feelings.space.words(SentenceEncoder()(texts)).numpy()
     bank = []
     for k, name in enumerate(LABELS):
         own = np.concatenate([np.tile(feelings.label(name)[POINT], (20, 1)), points[owner == k]])

@@ -15,6 +15,7 @@ FIRST = 3  # of the six layers: the first that changes
 RANK = 16
 SCALE = 2.0  # of a change
 SURE = 8.0  # what a vector of length 1 is multiplied by before the linear head
+ONE, STEP = 0.9, 0.2  # how alike the shares of two phrases of one emotion are, and from which difference one is the stronger
 BATCH, ROUNDS = 128, 8  # phrases of a step; steps whose phrases are drawn, and sorted by length, together
 
 
@@ -119,10 +120,14 @@ def in_order(lengths, size):
 
 
 def misread(out, shares, strength, control, amounts=1.0):
-    """How wrong out [n, 11] is: shares [n, 9], strength (NaN where nobody said) and control [n]. amounts: what these two count for."""
+    """How wrong out [n, 11] is: shares [n, 9], strength (NaN where nobody said) and control [n]. amounts: what these two count for.
+
+    Of two phrases of one emotion the stronger must be read as such: a pair's loss is that of RankNet (Burges et al. 2005)."""
     loss = -(shares * out[:, :CLASSES].log_softmax(-1)).sum(-1).mean()
     known = (~strength.isnan()).float()
     amount = F.binary_cross_entropy_with_logits(out[:, CLASSES], strength.nan_to_num(), reduction="none")
     rare = 1 + 9 * (control != 0.5).float()  # few phrases are held back or let go
     held = F.binary_cross_entropy_with_logits(out[:, CLASSES + 1], control, reduction="none")
-    return loss + amounts * ((amount * known).sum() / known.sum() + 0.5 * (held * rare).mean())
+    apart = (shares @ shares.T > ONE) & (strength[:, None] - strength >= STEP)  # False where nobody said
+    order = (F.softplus(out[:, CLASSES] - out[:, CLASSES, None]) * apart).sum() / apart.sum().clamp(min=1)
+    return loss + order + amounts * ((amount * known).sum() / known.sum() + 0.5 * (held * rare).mean())

@@ -22,7 +22,11 @@ import torch
 from contract import UtterError
 from model_runtime import checkpoints
 from model_runtime.emotion.labels import LABELS
-from model_runtime.emotion.reader import CLASSES, FEATURES, FORMAT, NOTHING, Reader, write_changes
+from model_runtime.emotion.prompts import PATH
+from model_runtime.emotion.reader import CLASSES, FORMAT, NOTHING, Reader, own_reader, write_changes
+from model_runtime.emotion.text_encoder import ADAPTER, TextEncoder
+from model_runtime.emotion.words import cut, installed_encoders, plain
+from model_runtime.training.corpus import spread
 from model_runtime.training.sentences import Sentences, misread
 
 FOLDER = Path(__file__).with_name("phrases")
@@ -170,19 +174,20 @@ def targets(phrases):
     return tuple(torch.from_numpy(np.array(column, np.float32)) for column in numbers)
 
 
-def learn(features, phrases, steps=STEPS, seed=SEED):
-    """features {encoder: [n, its size]} of n phrases -> Reader. Each network learns alone and together with the other."""
+def learn(features, phrases, steps=STEPS, seed=SEED, make=Reader):
+    """features {encoder: [n, its size]} of n phrases -> the Reader that make() gives, taught. Each network learns alone and together with
+    the others."""
     torch.manual_seed(seed)
     shares, strength, control = targets(phrases)
     chance = torch.from_numpy(weigh(phrases)).double()
-    reader = Reader().train()
+    reader = make().train()
     optimizer = torch.optim.AdamW(reader.parameters(), 2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         batch = torch.multinomial(chance, 256, replacement=True)
-        seen = {name: features[name][batch] + 0.01 * torch.randn(len(batch), size) for name, size in FEATURES.items()}
+        seen = {name: features[name][batch] + 0.01 * torch.randn(len(batch), size) for name, size in reader.features.items()}
         wanted = shares[batch], strength[batch], control[batch]
-        parts = (seen, *({name: x} for name, x in seen.items()))
+        parts = (seen, *({name: x} for name, x in seen.items())) if len(seen) > 1 else (seen,)
         loss = sum(misread(reader.outputs(part), *wanted, amounts=2.0) for part in parts)
         optimizer.zero_grad()
         loss.backward()
@@ -209,64 +214,114 @@ def score(reader, features, phrases):
 
 def encode(texts):
     """{encoder: float32 [n, its size]} of those sentence encoders that are installed."""
-    from model_runtime.emotion.words import installed_encoders, plain
-
     return {name: encoder([plain(text) for text in texts]) for name, encoder in installed_encoders("cpu").items()}
 
 
 def main(args):
     """build.py train words."""
     steps = args.steps or STEPS
-    train(args.output, steps=steps, changing=min(CHANGING, steps), folds=1 if args.steps else FOLDS)  # few steps are a trial
+    most, folds = args.clips and 20 * args.clips, 1 if args.steps else FOLDS  # few steps are a trial
+    if args.text_encoder:
+        teach(args.text_encoder, args.device, steps, folds, most=most)
+    else:
+        train(steps=steps, changing=min(CHANGING, steps), folds=folds, most=most)
 
 
-def train(path=None, steps=STEPS, changing=CHANGING, report=print, folds=FOLDS, features=None):
-    """Write words.safetensors; returns the figures of families that were held out, each fifth of them once.
+class Lesson:
+    """The phrases, what is put around them (`everything`), and which of it is held out. most: phrases at most, spread over all."""
+
+    def __init__(self, most=None):
+        self.phrases = spread(read(), most)
+        self.everything = varied(self.phrases, np.random.default_rng(SEED))
+        folds = [fold(p.family) for p in self.everything]
+        self.places = np.array([-1 if k is None else k for k in folds])
+        self.chance = np.array([p.family == "chance letters" for p in self.everything])  # never held out
+        self.own = np.arange(len(self.everything)) < len(self.phrases)  # the phrases themselves
+        self.texts = [p.text for p in self.everything]
+
+    def part(self, features, chosen):
+        return {name: x[chosen] for name, x in features.items()}, [self.everything[i] for i in chosen]
+
+    def learners(self, chosen):
+        """Indices of what is learned from, chance letters among it, where a mask chooses families."""
+        return np.flatnonzero(chosen | self.chance)
+
+    def remember(self, reader, features, chosen):
+        """The phrases themselves vote."""
+        voters, spoken = self.part(features, np.flatnonzero(chosen & self.own))
+        shares, _, control = targets(spoken)
+        reader.remember(voters, shares, control)
+
+    def held_out(self, learned, features, folds, report):
+        """-> (the reader that learned from all, its figures: families that were held out, each fifth of them once, and those only tested).
+
+        learned(mask of everything) -> a reader taught from it, after which features {encoder: [n, its size]} are as that reader takes them.
+        """
+        rows = []
+        for k in range(folds):
+            reader = learned((self.places != k) & (self.places >= 0))
+            known = {p.text.lower() for p in self.phrases if fold(p.family) not in (None, k)}
+            new = np.array([text.lower() not in known for text in self.texts])  # some are written in more than one family
+            rows += score(reader, *self.part(features, np.flatnonzero((self.places == k) & self.own & new)))
+            report(f"{k + 1} of {folds} parts: {json.dumps(summary(rows)['all'])}")
+        reader = learned(self.places >= 0)
+        tested = score(reader, *self.part(features, np.flatnonzero((self.places < 0) & self.own)))
+        figures = {f"held out, {folds} of {FOLDS} parts": summary(rows), "only tested": summary(tested)}
+        report(json.dumps(figures, indent=1))
+        return reader, figures
+
+
+def train(path=PATH, steps=STEPS, changing=CHANGING, report=print, folds=FOLDS, features=None, most=None):
+    """Write words.safetensors; returns the figures of Lesson.held_out.
 
     changing: steps in which MiniLM changes; folds: how many of the fifths are held out in turn, before all are learned from.
     """
-    from model_runtime.emotion.feelings import WORDS
-
-    rng = np.random.default_rng(SEED)
-    phrases = read()
-    everything = varied(phrases, rng)
-    features = encode([p.text for p in everything]) if features is None else features
+    lesson = Lesson(most)
+    features = encode(lesson.texts) if features is None else features
     if len(features) < 2:
         raise UtterError("Both sentence encoders have to be installed to train the words' reader; run python build.py install.")
-    sentences = Sentences([p.text for p in everything])
-    places = np.array([-1 if fold(p.family) is None else fold(p.family) for p in everything])
-    chance = np.array([p.family == "chance letters" for p in everything])  # never held out
-    own = np.arange(len(everything)) < len(phrases)  # the phrases themselves
-    rows = []
-    part = lambda chosen: ({name: x[chosen] for name, x in features.items()}, [everything[i] for i in chosen])
+    sentences = Sentences(lesson.texts)
 
     def learned(chosen):
-        """MiniLM's changes and the networks learn from phrases and what is put around them, the phrases themselves vote."""
-        learners = np.flatnonzero(chosen | chance)
-        often = weigh([everything[i] for i in learners]) * (1 + 2 * own[learners])
-        sentences.learn(learners.tolist(), targets(everything), torch.from_numpy(often).double(), changing, SEED)
+        """MiniLM's changes and the networks learn from phrases and what is put around them."""
+        learners = lesson.learners(chosen)
+        often = weigh([lesson.everything[i] for i in learners]) * (1 + 2 * lesson.own[learners])
+        sentences.learn(learners.tolist(), targets(lesson.everything), torch.from_numpy(often).double(), changing, SEED)
         features["changed"] = sentences.all()
-        reader = learn(*part(learners), steps)
-        voters, spoken = part(np.flatnonzero(chosen & own))
-        shares, _, control = targets(spoken)
-        reader.remember(voters, shares, control)
+        reader = learn(*lesson.part(features, learners), steps)
+        lesson.remember(reader, features, chosen)
         return reader
 
-    for k in range(folds):
-        reader = learned((places != k) & (places >= 0))
-        known = {p.text.lower() for p in phrases if fold(p.family) not in (None, k)}
-        new = np.array([p.text.lower() not in known for p in everything])  # some are written in more than one family
-        rows += score(reader, *part(np.flatnonzero((places == k) & own & new)))
-        report(f"{k + 1} of {folds} parts: {json.dumps(summary(rows)['all'])}")
-    reader = learned(places >= 0)
-    tested = score(reader, *part(np.flatnonzero((places < 0) & own)))
-    figures = {f"held out, {folds} of {FOLDS} parts": summary(rows), "only tested": summary(tested)}
-    report(json.dumps(figures, indent=1))
+    reader, figures = lesson.held_out(learned, features, folds, report)
     recipe = f"training/words.py, {changing} and {steps} steps"
     about = {"labels": json.dumps(LABELS), "recipe": recipe, "seed": str(SEED), "figures": json.dumps(figures)}
     small = {name: x if x.dtype == torch.int8 else x.half() for name, x in reader.state_dict().items()}
     small |= write_changes(sentences.changes())
-    checkpoints.write({name: x.contiguous() for name, x in small.items()}, path or WORDS, FORMAT, about)
+    checkpoints.write({name: x.contiguous() for name, x in small.items()}, path, FORMAT, about)
+    return figures
+
+
+def teach(folder, device="auto", steps=STEPS, folds=FOLDS, report=print, most=None):
+    """Teach the text encoder in a folder (emotion/text_encoder.py) to read prompts: writes its adapter there, returns the figures of
+    Lesson.held_out."""
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    encoder, lesson = TextEncoder(folder, device), Lesson(most)
+    said = lambda done: done % 6400 < 64 and report(f"{done} of {len(lesson.texts)} texts are encoded")
+    given = encoder.encode([cut(plain(text))[0] for text in lesson.texts], said)
+    features = {}
+
+    def learned(chosen):
+        learners = lesson.learners(chosen)
+        encoder.measure(given[learners])
+        features["text"] = encoder.normal(given)
+        reader = learn(*lesson.part(features, learners), steps, make=lambda: own_reader(given.shape[1]))
+        lesson.remember(reader, features, chosen)
+        return reader
+
+    reader, figures = lesson.held_out(learned, features, folds, report)
+    about = {"recipe": f"training/words.py, {steps} steps", "seed": str(SEED), "figures": json.dumps(figures)}
+    encoder.write(reader, about)
+    report(f"{encoder.folder / ADAPTER} reads prompts now: perform --text-encoder {encoder.folder}")
     return figures
 
 

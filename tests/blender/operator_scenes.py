@@ -164,19 +164,20 @@ def asked(head):
     return job.asked.words, job.asked.language
 
 
-def scene_encoder_of_the_preferences_or_of_the_caller():
+def scene_models_of_the_preferences_or_of_the_caller():
     head, get = with_head(), paths.get
     head.utter.voice = VOICE
 
-    def heard_with(**given):
-        job = perform.perform_job(bpy.context.scene, head, **given)
+    def performed_with(**models):
+        job = perform.perform_job(bpy.context.scene, head, models=models)
         shutil.rmtree(job.folder)
-        return job.asked.encoder
+        return job.asked.encoder, job.asked.text_encoder
 
-    assert heard_with() is None
+    assert performed_with() == (None, None)
     try:
-        paths.get = lambda: SimpleNamespace(encoder="/models/hubert")
-        assert heard_with() == "/models/hubert" and heard_with(encoder="/models/wavlm") == "/models/wavlm"
+        paths.get = lambda: SimpleNamespace(encoder="/models/hubert", text_encoder="/models/clip")
+        assert performed_with() == ("/models/hubert", "/models/clip")
+        assert performed_with(encoder="/models/wavlm") == ("/models/wavlm", "/models/clip")
     finally:
         paths.get = get
 

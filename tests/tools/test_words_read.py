@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from contract import UtterError
-from model_runtime.emotion.feelings import Prompt
 from model_runtime.emotion.labels import LABELS
+from model_runtime.emotion.prompts import Prompt
 from model_runtime.training.words import read
 from tools.evaluate import words_read
 
@@ -66,7 +66,7 @@ def test_the_shipped_reader_reads_what_it_never_learned():
 
     shipped = feelings.load()
     found = words_read.run(shipped, lambda line: None)["figures"]
-    both = "use" in shipped.encoders()
+    both = "use" in shipped.prompts.encoders()
     assert found["first of eight labels"][0] >= (0.58 if both else 0.4)
     assert found["rising triples in order"][0] >= 0.7 and found["nonsense read as strong"][0] <= 0.25
     assert found["other languages"][0] >= 0.6 or not both

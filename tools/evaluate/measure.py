@@ -11,9 +11,9 @@ from contract import ACTIONS, EYES, FPS, JAW, LIDS, NECK, UtterError
 from model_runtime.audio import load_voice
 from model_runtime.diffusion import sample
 from model_runtime.emotion import LABELS, POINT
-from model_runtime.emotion.feelings import CALM
 from model_runtime.emotion.labels import feeling as as_feeling
 from model_runtime.emotion.life import alive
+from model_runtime.emotion.prompts import CALM
 from model_runtime.flame import actions, lbs, poses
 from model_runtime.pipeline import frame_count
 from model_runtime.speech import content as layout

