@@ -45,9 +45,9 @@ def perform_job(
     """Job that performs head's voice with head's settings (Object.utter) and bakes the result: as a new take, to which captured keys go
     along.
 
-    rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. models:
     rediffuse: keep the artist's keys exactly and renew what lies between them, in the scope that is chosen. models: {option: path} of
     models in place of the preferences' ones (paths.models). variations: more than one become takes, of the seeds that follow the
+    settings' one. part: in place of the scope that is chosen. UtterError if it cannot start.
     """
     take_over(head)
     maps.adopt(head)
