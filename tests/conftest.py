@@ -1,6 +1,7 @@
 """Which tests the quick loop leaves out, and what holds for all of them."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ FOLDERS = {
     "gui": "blender",
     "model_runtime/training": "training",
 }  # folder -> what its tests are marked
-TOGETHER = ("tests/blender/", "tests/tools/")  # whose files share what takes long: Blenders to install and start, a head to sculpt
+TOGETHER = ("tests/tools/",)  # whose files share what takes long: a head to sculpt
 
 
 def pytest_collection_modifyitems(items):
@@ -27,12 +28,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One process runs all tests of a file, so that its fixtures are made once, and all files of TOGETHER's folders."""
+    """One process runs all tests of a file, so that its fixtures are made once, and all files of TOGETHER's folders; of a file whose tests
+    run in several Blenders, those of one Blender."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            file = nodeid.partition("::")[0]
-            return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+            file, _, test = nodeid.partition("::")
+            version = re.search(r"[[-](\d+\.\d+\.\d+)[]-]", test)
+            return next((folder for folder in TOGETHER if file.startswith(folder)), file + (version[1] if version else ""))
 
     return ByFile(config, log)

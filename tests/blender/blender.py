@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import build
 
@@ -24,8 +25,9 @@ def python_of(version):
         return sys.executable
     if build.find_python(OTHERS[version]) is None:
         pytest.skip(f"Blender {version} needs Python {OTHERS[version]}, which this machine lacks")
-    python = build.make_venv(ROOT / f".venv-bpy-{version}", OTHERS[version])
-    build.install(python, [f"bpy=={version}"])
+    with FileLock(ROOT / f".venv-bpy-{version}.lock"):  # the tests run in several processes
+        python = build.make_venv(ROOT / f".venv-bpy-{version}", OTHERS[version])
+        build.install(python, [f"bpy=={version}"])
     return python
 
 

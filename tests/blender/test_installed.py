@@ -36,14 +36,16 @@ INSTALLED = """
 """
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory):
+@pytest.fixture(scope="module", params=blender.VERSIONS)
+def told(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     archive = zip_tool.build(folder)
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(folder / "user"), "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)
+    if request.param != blender.OWN:
+        environment["UTTER_PYTHON"] = sys.executable  # the other Blenders' environments hold bpy alone
     run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(INSTALLED), str(archive)],
+        [blender.python_of(request.param), "-c", textwrap.dedent(INSTALLED), str(archive)],
         cwd=folder,
         env=environment,
         capture_output=True,
