@@ -33,7 +33,17 @@ NEAR = 1e-5  # metres that a neutral face may be off: 0.01 mm
 SETTINGS = ("voice", "prompt", "seed", "start", "quality")
 KEYS_CHANGE = {  # things after which the artist's keys of the present take may be others
     *("do_key_by_hand", "do_delete_keys", "do_pose", "do_pose_operator", "do_hold", "do_release", "do_clean", "do_key_and_rediffuse"),
-    *("do_rename_key", "do_rename_bone", "do_delete_key", "do_clear", "do_soften", "do_something_in_a_mode", "do_curves", "do_swap_action"),
+    *(
+        "do_rename_key",
+        "do_rename_bone",
+        "do_delete_key",
+        "do_clear",
+        "do_soften",
+        "do_something_in_a_mode",
+        "do_curves",
+        "do_swap_action",
+        "do_push_down",
+    ),
 }
 LOCAL = ("do_rename_key", "do_rename_bone", "do_delete_key")  # what an artist cannot do to a linked character
 
