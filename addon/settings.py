@@ -52,6 +52,12 @@ def overridable(group):
     return group
 
 
+def regions(description: str, default: set[str]):
+    """The property that shows some regions of the face."""
+    named = [(name, label, "", 1 << bit) for bit, (name, (label, _)) in enumerate(contract.REGIONS.items())]
+    return EnumProperty(name="Regions", description=description, items=named, options={"ENUM_FLAG"}, default=default)
+
+
 @overridable
 class Passage(bpy.types.PropertyGroup):
     """A stretch of the voice with a prompt of its own; start, end and fades in frames of the scene."""
@@ -77,7 +83,12 @@ class Passage(bpy.types.PropertyGroup):
         description="An Action of a head, by Utter or by hand, whose feeling the face has here, in place of a prompt",
     )
     strength: FloatProperty(
-        name="Strength", description="How much of it shows", subtype="FACTOR", min=0, max=1, default=contract.Passage.strength
+        name="Strength",
+        description="How much of it shows. Key it (I over the field) to let it change",
+        subtype="FACTOR",
+        min=0,
+        max=1,
+        default=contract.Passage.strength,
     )
     fade: IntProperty(
         name="Fade In",
@@ -96,6 +107,7 @@ class Passage(bpy.types.PropertyGroup):
         set=lambda passage, frames: setattr(passage, "goes", frames),
     )
     gesture: EnumProperty(name="Gesture", description="What the face does here in place of a feeling", items=passages.GESTURE_ITEMS)
+    regions: regions("What of the face the passage is for; the rest performs as if it were not there", set(contract.REGIONS))
     directed: StringProperty(options={"HIDDEN"})  # the direction in the words that it was made of, as it was made
 
 
@@ -248,12 +260,6 @@ def prop(option: Option, **more):
     if option.kind is float:
         return FloatProperty(default=option.default, **limits, **about)
     return StringProperty(**about)
-
-
-def regions(description: str, default: set[str]):
-    """The property that shows some regions of the face."""
-    named = [(name, label, "", 1 << bit) for bit, (name, (label, _)) in enumerate(contract.REGIONS.items())]
-    return EnumProperty(name="Regions", description=description, items=named, options={"ENUM_FLAG"}, default=default)
 
 
 # What a panel's property of an option needs besides what the contract says.

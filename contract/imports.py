@@ -19,6 +19,7 @@ COLUMN_NAMES = {  # of a table, by what others call them
     "fade": ("fade", "fade_in"),
     "fade_out": ("fade_out",),
     "gesture": ("gesture",),
+    "regions": ("regions", "region"),
 }
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+)(?:[.,](\d+)|:(\d+))?")  # 1:02.5, 0:01:02, 00:00:01:12 (frames)
 
@@ -74,7 +75,8 @@ def of_table(path: Path, fps: float) -> list[Passage]:
         fields: dict[str, object] = {name: cell for name, cell in cells.items() if cell}
         try:
             for name in fields:
-                if name not in ("prompt", "gesture"):
+                changes = name == "strength" and " " in str(fields[name])  # points of it
+                if name not in ("prompt", "gesture", "regions") and not changes:
                     fields[name] = seconds(str(fields[name]), fps)
             found.append(read_passage({"prompt": "", **fields}, number))
         except (UtterError, ValueError) as error:

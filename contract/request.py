@@ -33,11 +33,13 @@ class Passage:
     start: float
     end: float
     prompt: str
-    strength: float = 1.0  # 0 to 1
+    # 0 to 1; or points (seconds from the voice's beginning, strength) in order, straight between them and level beyond
+    strength: float | tuple[tuple[float, float], ...] = 1.0
     fade: float = 0.25  # seconds over which it comes, and goes
     clip: str = ""  # in place of a prompt: path of a film, of ARKit curves (.csv), of a Motion (.npz) or of another voice
     fade_out: float | None = None  # seconds over which it goes; None: as it comes
     gesture: str = ""  # in place of a prompt: a sound that is no word, or an accent (GESTURES)
+    regions: tuple[str, ...] = tuple(REGIONS)  # what of the face it is for; the others perform as if it were not there
 
     @property
     def fades(self) -> tuple[float, float]:
@@ -45,7 +47,7 @@ class Passage:
         return self.fade, self.fade if self.fade_out is None else self.fade_out
 
     def to_message(self) -> dict[str, Any]:
-        own = {field.name: field.default for field in dataclasses.fields(self) if field.name in ("clip", "fade_out", "gesture")}
+        own = {field.name: field.default for field in dataclasses.fields(self) if field.name in ("clip", "fade_out", "gesture", "regions")}
         return {name: value for name, value in dataclasses.asdict(self).items() if name not in own or value != own[name]}
 
 
@@ -56,7 +58,11 @@ def read_passage(given: object, number: int) -> Passage:
     try:
         fields = {name: value for name, value in dict(given).items() if name != "fade_out" or value is not None}  # type: ignore[call-overload]
         unknown = set(fields) - {field.name for field in dataclasses.fields(Passage)}
-        numbers = {name: float(fields[name]) for name in ("start", "end", "strength", "fade", "fade_out") if name in fields}
+        numbers: dict[str, Any] = {name: float(fields[name]) for name in ("start", "end", "fade", "fade_out") if name in fields}
+        if "strength" in fields:
+            numbers["strength"] = read_strength(fields["strength"])
+        if "regions" in fields:
+            numbers["regions"] = check_regions(fields["regions"])
         clip, gesture = (str(fields.get(name) or "").strip() for name in ("clip", "gesture"))
         prompt = str(fields.get("prompt", "") if clip or gesture else fields["prompt"]).strip()
         passage = Passage(prompt=prompt, clip=clip, gesture=gesture, **numbers)
@@ -71,14 +77,30 @@ def read_passage(given: object, number: int) -> Passage:
     if unknown:
         raise UtterError(
             f'Passage {number} has a field "{brief(min(map(str, unknown)))}"; it may have '
-            "start, end, prompt, strength, fade, fade_out, clip and gesture."
+            "start, end, prompt, strength, fade, fade_out, clip, gesture and regions."
         )
-    start, end, strength, fades = passage.start, passage.end, passage.strength, passage.fades
-    if not (all(map(math.isfinite, (start, end, strength, *fades))) and end > start and min(fades) >= 0):
+    start, end, fades = passage.start, passage.end, passage.fades
+    if not (all(map(math.isfinite, (start, end, *fades))) and end > start and min(fades) >= 0):
         raise UtterError(f"Passage {number} must end after it starts, with fades of 0 or more seconds.")
-    if not 0 <= strength <= 1:
-        raise UtterError(f"Passage {number} needs a strength between 0 and 1.")
+    points = passage.strength if isinstance(passage.strength, tuple) else ((start, passage.strength),)
+    if not (points and all(math.isfinite(time) and 0 <= strength <= 1 for time, strength in points)):
+        raise UtterError(f"Passage {number} needs a strength between 0 and 1, or points of [seconds, strength].")
+    if any(after[0] < before[0] for before, after in zip(points, points[1:])):
+        raise UtterError(f"Passage {number} has points of its strength that are not in order of time.")
+    if not passage.regions:
+        raise UtterError(f"Passage {number} is for no region; choose some of {', '.join(REGIONS)}.")
     return passage
+
+
+def read_strength(given: Any) -> float | tuple[tuple[float, float], ...]:
+    """A strength, or its points, as a Passage has it: a number, [[seconds, strength], ...], or that as a table has it:
+    "1 0.2, 2.5 0.9". TypeError and ValueError if it is neither."""
+    if isinstance(given, str):
+        parts = [part.split() for part in given.split(",")]
+        given = parts[0][0] if len(parts) == 1 and len(parts[0]) == 1 else parts
+    if isinstance(given, (list, tuple)):
+        return tuple((float(time), float(strength)) for time, strength in given)
+    return float(given)
 
 
 def check_passages(given: object) -> tuple[Passage, ...]:
@@ -240,8 +262,8 @@ class PerformRequest(Request):
     passages: tuple[Passage, ...] = option(
         (),
         label="Passages",
-        help="A JSON list of {start, end, prompt, strength, fade, fade_out} in seconds: stretches with a prompt of their own; or with a "
-        "clip, the path of a film of a face or of another voice, or with a gesture in place of the prompt",
+        help="A JSON list of {start, end, prompt, strength, fade, fade_out, regions} in seconds: stretches with a prompt of their own; "
+        "or with a clip, the path of a film of a face or of another voice, or with a gesture in place of the prompt",
         kind=tuple,
         metavar="P.json",
         panel=False,

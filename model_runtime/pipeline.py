@@ -304,6 +304,19 @@ class Performer:
         note: Callable[[str], None] = lambda sentence: None,
     ) -> list[Motion]:
         """As perform(), as many as the request asks for: of its seed and those that follow it."""
+        from model_runtime.narrow import in_parts
+
+        return in_parts(self.drawn, request, progress, cancelled, note)
+
+    def drawn(
+        self,
+        request: PerformRequest,
+        progress: Callable[[str, float], None] = lambda stage, fraction: None,
+        cancelled: Callable[[], bool] = lambda: False,
+        note: Callable[[str], None] = lambda sentence: None,
+        apart: bool = False,
+    ) -> list[Motion]:
+        """As variations(), every passage for all regions of the face. apart: see diffusion.redraw()."""
         from model_runtime.diffusion import accents, redraw, sample, settled
         from model_runtime.diffusion.scope import ramp
         from model_runtime.emotion import sounds
@@ -449,6 +462,7 @@ class Performer:
                     progress=performing(share(low), share(high)),
                     cancelled=cancelled,
                     heard=content[part],
+                    apart=apart,
                 )[0]
                 if accent is None:
                     return values

@@ -29,7 +29,7 @@ ORDER = {
         ("speech",),  # what is heard in a voice; needs the voice
         ("emotion",),  # hears a voice as well, by speech's features
         ("diffusion",),  # learned from Content and feelings, and poses lips to seal them
-        ("held", "scope", "exports"),  # an artist's keys, a part of a performance, or its face actions as files: on any head
+        ("held", "narrow", "scope", "exports"),  # an artist's keys, a part of a performance, or its face actions as files: on any head
         ("pipeline", "training"),  # both put the parts together: one to perform, one to learn; a performance needs no training
         ("worker",),  # a Performer behind a pipe
         ("cli",),  # starts a Performer or the worker

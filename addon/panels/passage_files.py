@@ -9,10 +9,10 @@ from bpy_extras.io_utils import ImportHelper
 from ..animation import bake
 from ..contract import IMPORTED_SUFFIXES, Passage, UtterError, import_passages, read_json, seconds_at
 from ..work import jobs, paths
-from . import passages, words
+from . import passages, record, strengths, words
 from .base import chosen, settings_of
 
-KEPT = ("prompt", "strength", "fade", "goes", "gesture")  # of a passage in a preset; fades in seconds
+KEPT = ("prompt", "strength", "fade", "goes", "gesture", "regions")  # of a passage in a preset; fades in seconds
 FADES = ("fade", "goes")
 LASTS = 2.0  # seconds of a passage after the last marker, where the voice does not end
 
@@ -117,7 +117,7 @@ class UTTER_OT_save_preset(passages.Edit, bpy.types.Operator):
         if not name:
             self.report({"ERROR"}, "Give the preset a name, or the passage a prompt.")
             return {"CANCELLED"}
-        fields = {field: getattr(passage, field) for field in KEPT}
+        fields = {field: getattr(passage, field) for field in KEPT} | {"regions": sorted(passage.regions)}
         fields |= {field: fields[field] / fps if fields[field] >= 0 else -1 for field in FADES}
         try:
             write({**presets(), name: fields})
@@ -142,11 +142,9 @@ class UTTER_OT_load_preset(passages.Edit, bpy.types.Operator):
             return {"CANCELLED"}
         passage = settings.passages[settings.passage]
         passage.clip, passage.action = "", None
-        for field, value in fields.items():
-            try:
-                setattr(passage, field, round(value * fps) if field in FADES and value >= 0 else value)
-            except (TypeError, ValueError):  # of a newer version
-                continue
+        strengths.put(passage, [])
+        for field, value in fields.items():  # what only a newer version knows is left out
+            record.put(passage, field, round(value * fps) if field in FADES and value >= 0 else value)
         return {"FINISHED"}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import bpy
 
 from ..animation import bake
-from ..contract import ACCENT, LAST_FRAME, SOUND_NAMES, Passage, UtterError, frame_at, seconds_at
+from ..contract import ACCENT, LAST_FRAME, REGIONS, SOUND_NAMES, Passage, UtterError, frame_at, seconds_at
 from ..work import jobs
-from . import readings
+from . import readings, strengths
 from .base import HeadPanel, chosen, locked, settings_of
 
 GESTURE_ITEMS = (
@@ -35,15 +35,23 @@ def in_seconds(settings, fps, acted, directed=True):
             seconds_at(passage.start, fps, settings.start),
             seconds_at(passage.end, fps, settings.start),
             "" if passage.gesture != "NONE" or passage.clip or passage.action else passage.prompt.strip(),
-            passage.strength,
+            strengths.in_seconds(settings, passage, fps),
             seconds_at(passage.fade, fps),
             "" if passage.gesture != "NONE" else acted[passage.action.name_full] if passage.action else clip_of(settings, passage),
             seconds_at(passage.goes, fps) if passage.goes >= 0 else None,
             "" if passage.gesture == "NONE" else passage.gesture,
+            regions_of(passage),
         )
         for passage in settings.passages
         if asks(passage) and (directed or not as_directed(passage))
     )
+
+
+def regions_of(passage):
+    """The regions that a passage is for, in their order. UtterError for none."""
+    if not passage.regions:
+        raise UtterError(f"The passage {label(passage)} is for no region; choose one in Passages, or switch the passage off.")
+    return tuple(name for name in REGIONS if name in passage.regions)
 
 
 def clip_of(settings, passage):
@@ -74,6 +82,7 @@ def read_of(settings, passage):
 
 def from_seconds(settings, passages, fps):
     """Replace the passages by contract.Passages, which are in seconds."""
+    strengths.clear(settings.id_data)
     settings.passages.clear()
     add_from_seconds(settings, passages, fps)
 
@@ -81,16 +90,19 @@ def from_seconds(settings, passages, fps):
 def add_from_seconds(settings, passages, fps):
     """Add contract.Passages, which are in seconds; returns what was added."""
     far = LAST_FRAME / fps  # beyond it lies no voice, though numbers do
-
-    def frame(seconds, start=0):
-        return frame_at(max(-far, min(seconds, far)), fps, start)
+    held = lambda seconds: max(-far, min(seconds, far))
+    frame = lambda seconds, start=0: frame_at(held(seconds), fps, start)
 
     first = len(settings.passages)
     for given in passages:
         passage = settings.passages.add()
         passage.start = frame(given.start, settings.start)
         passage.end = max(frame(given.end, settings.start), passage.start + 1)
-        passage.prompt, passage.strength, passage.fade = given.prompt, given.strength, frame(given.fade)
+        passage.prompt, passage.fade, passage.regions = given.prompt, frame(given.fade), set(given.regions)
+        if isinstance(given.strength, tuple):
+            strengths.put_points(passage, [(settings.start + held(time) * fps, strength) for time, strength in given.strength])
+        else:
+            passage.strength = given.strength
         passage.goes = -1 if given.fade_out is None else frame(given.fade_out)
         passage.gesture = given.gesture or "NONE"
         passage.clip = str(Path(given.clip).absolute()) if given.clip else ""
@@ -100,8 +112,10 @@ def add_from_seconds(settings, passages, fps):
 def take_directions(settings, given, key, fps):
     """Put the passages that directions in the words became (contract.Passages) in place of those of earlier words. What the artist changed
     of these is theirs and stays. key: of the words."""
+    stay = [index for index, passage in enumerate(settings.passages) if not as_directed(passage)]
+    strengths.reorder(settings.id_data, stay)
     for index in reversed(range(len(settings.passages))):
-        if as_directed(settings.passages[index]):
+        if index not in stay:
             settings.passages.remove(index)
         else:
             settings.passages[index].directed = ""
@@ -118,7 +132,9 @@ def as_directed(passage):
 
 def told(passage):
     """What a passage asks for but for its times: another one is the artist's."""
-    return f"{passage.prompt}|{passage.gesture}|{passage.strength:.3f}|{passage.on}|{passage.clip}"
+    strength = "keyed" if strengths.curve_of(passage) else f"{passage.strength:.3f}"
+    regions = "" if len(passage.regions) == len(REGIONS) else "|".join(sorted(passage.regions) or ("none",))
+    return f"{passage.prompt}|{passage.gesture}|{strength}|{passage.on}|{passage.clip}{regions}"
 
 
 def beyond(settings, fps):
@@ -187,6 +203,7 @@ class UTTER_OT_remove_passage(Edit, bpy.types.Operator):
     bl_description = "Remove the chosen passage"
 
     def edit(self, settings, _scene):
+        strengths.reorder(settings.id_data, [index for index in range(len(settings.passages)) if index != settings.passage])
         settings.passages.remove(settings.passage)
         settings.passage = max(0, min(settings.passage, len(settings.passages) - 1))
 
@@ -199,6 +216,7 @@ class UTTER_OT_duplicate_passage(Edit, bpy.types.Operator):
     def edit(self, settings, _scene):
         passage, length = copied(settings), settings.passages[settings.passage].end - settings.passages[settings.passage].start
         passage.start, passage.end = passage.end, passage.end + length
+        strengths.retime(passage, lambda frame: frame + length)
         settings.passage += 1
 
 
@@ -229,10 +247,13 @@ def copied(settings):
     """A copy of the chosen passage, behind it in the list."""
     passage = settings.passages.add()
     earlier = settings.passages[settings.passage]
-    for field in ("on", "start", "end", "prompt", "clip", "action", "strength", "fade", "goes", "gesture"):
+    for field in ("on", "start", "end", "prompt", "clip", "action", "strength", "fade", "goes", "gesture", "regions"):
         setattr(passage, field, getattr(earlier, field))
-    settings.passages.move(len(settings.passages) - 1, settings.passage + 1)
-    return settings.passages[settings.passage + 1]
+    keys, last, place = strengths.rows(earlier), len(settings.passages) - 1, settings.passage + 1
+    strengths.reorder(settings.id_data, [*range(place), None, *range(place, last)])
+    settings.passages.move(last, place)
+    strengths.put(settings.passages[place], keys)
+    return settings.passages[place]
 
 
 class UTTER_OT_move_passage(Edit, bpy.types.Operator):
@@ -244,6 +265,9 @@ class UTTER_OT_move_passage(Edit, bpy.types.Operator):
 
     def edit(self, settings, _scene):
         to = max(0, min(settings.passage + self.step, len(settings.passages) - 1))
+        order = [*range(len(settings.passages))]
+        order.insert(to, order.pop(settings.passage))
+        strengths.reorder(settings.id_data, order)
         settings.passages.move(settings.passage, to)
         settings.passage = to
 
@@ -335,7 +359,8 @@ def draw_passage(layout, settings, passage):
     row = column.row(align=True)
     row.prop(passage, "fade")
     row.prop(passage, "fade_out")
-    column.prop(passage, "strength", slider=True)
+    column.prop(passage, "strength", text="Strength (keyed)" if strengths.curve_of(passage) else "Strength", slider=True)
+    column.grid_flow(row_major=True, columns=3, align=True).prop(passage, "regions", expand=True)
     if of := read_of(settings, passage):
         draw_line(layout, settings, of, "Read as", "UTTER_PT_passage_reading")
 

@@ -244,7 +244,7 @@ def update_job(scene: Any, head: Any) -> jobs.Job:
     if scope.of_another_length(settings):
         return perform_job(scene, head)
     if not found.all:
-        return perform_job(scene, head, rediffuse=True, part=scope.Part(found.spans, tuple(REGIONS), 1.0, False))
+        return perform_job(scene, head, rediffuse=True, part=scope.Part(found.spans, found.regions, 1.0, False))
     if not bake.read_pins(rigs.rig_of(head), start, max(1, settings.frames), fps=fps)[1].any():
         return perform_job(scene, head)
     whole = (float(start), start + (settings.frames - 1) * fps / FPS)

@@ -13,12 +13,13 @@ import bpy
 from ..animation import bake
 from ..animation.finish import amounts_of
 from ..contract import OPTIONS, SLIDERS
-from . import sequencer
+from . import sequencer, strengths
 
 MADE, PLACED = "utter_take", "utter_place"  # custom properties of the Actions of a take: its record, the frame at which its voice begins
 SHOWN = tuple(name for name, option in OPTIONS.items() if option.panel and name not in ("voice", "start"))  # these have a place in time
 LISTS = ("passages", "transcript", "readings")  # what else of a head's settings belongs to a take
 FRAMES = {"passages": ("start", "end"), "transcript": (), "readings": ()}  # fields that lie on the timeline
+KEYED = "keys"  # of a passage: its strength, where it is keyed
 LASTING = ("fade", "goes")  # and those that are a number of frames
 
 
@@ -47,7 +48,8 @@ def found(settings: Any) -> dict[str, Any]:
         "frames": settings.frames,
         "transcript_of": settings.transcript_of,
         "directed": settings.directed,
-        **{name: [row(item) for item in getattr(settings, name)] for name in LISTS},
+        **{name: [row(item) for item in getattr(settings, name)] for name in LISTS[1:]},
+        "passages": [{**row(item), **({KEYED: keys} if (keys := strengths.rows(item)) else {})} for item in settings.passages],
     }
 
 
@@ -57,9 +59,10 @@ def path_of(settings: Any) -> str:
 
 
 def row(item: Any) -> dict[str, Any]:
-    """{field: value} of an item of a list; an Action by its name."""
+    """{field: value} of an item of a list; an Action by its name, regions in order."""
     values = {name: getattr(item, name) for name in fields(item)}
-    return {name: value.name if isinstance(value, bpy.types.Action) else value for name, value in values.items()}
+    kept = lambda value: value.name if isinstance(value, bpy.types.Action) else sorted(value) if isinstance(value, set) else value
+    return {name: kept(value) for name, value in values.items()}
 
 
 def fields(item: Any) -> list[str]:
@@ -105,21 +108,25 @@ def show(settings: Any, record: dict[str, Any], actions: Any) -> None:
         put(settings, name, record.get(name))
     show_voice(settings, record, actions)
     scale = bake.scene_fps(sequencer.scene_of(settings.id_data)) / float(record.get("fps") or bake.scene_fps())
-    moved = lambda frame: round(settings.start + (frame - record.get("start", 0)) * scale)
+    moved = lambda frame: settings.start + (frame - record.get("start", 0)) * scale
     for name in LISTS:
         if not isinstance(record.get(name), list):
             continue
         items = getattr(settings, name)
+        if name == "passages":
+            strengths.clear(settings.id_data)
         items.clear()
         for told in record[name]:
             item = items.add()
             for field in fields(item):
                 value = told.get(field)
                 if field in FRAMES[name] and value is not None:
-                    value = moved(value)
+                    value = round(moved(value))
                 elif field in LASTING and value is not None and value >= 0:
                     value = round(value * scale)
                 put(item, field, value)
+            if told.get(KEYED):
+                strengths.put(item, strengths.moved(told[KEYED], moved))
     settings.passage = max(0, min(settings.passage, len(settings.passages) - 1))
     for name in ("frames", "transcript_of", "directed"):
         put(settings, name, record.get(name))
@@ -178,6 +185,8 @@ def put(owner: Any, name: str, value: Any) -> None:
         return
     if name == "action":
         value = bpy.data.actions.get(value)
+    if name == "regions" and isinstance(value, list):
+        value = set(value)
     try:
         if getattr(owner, name) != value:
             setattr(owner, name, value)

@@ -8,25 +8,33 @@ import bpy
 
 from .. import rigs
 from ..animation import bake
-from ..contract import FPS, Passage, touched
-from . import passages, record, takes
+from ..contract import FPS, REGIONS, Passage, touched
+from . import passages, record, strengths, takes
 from .base import settings_of
 
 APART = {"seed", "quality", "curves", "jaw", "variations"}  # options that ask for another take, or show the same one otherwise
 WHOLE = {"path": "voice", "identity": "identity", **{name: name.replace("_", " ") for name in record.SHOWN if name not in APART}}
 NEAR = 0.05  # seconds by which a passage may lie elsewhere: its frames are whole, at any frame rate
-BLANK = {"on": True, "gesture": "NONE", "action": None, "clip": "", "prompt": ""}  # what a passage of a damaged record lacks
+BLANK = {
+    "on": True,
+    "gesture": "NONE",
+    "action": None,
+    "clip": "",
+    "prompt": "",
+    "regions": list(REGIONS),
+}  # what a passage of a damaged record lacks
 AGAIN = 0.3  # seconds: panels ask many times in one redraw
 
 _known: dict[int, tuple["Stale", float]] = {}  # in a window: by a head's session uid, and when it was found
 
 
 class Stale(NamedTuple):
-    """What is out of date: all of it, or spans of scene frames (first, last); what: in a few words, "" where nothing is."""
+    """What is out of date: all of it, or regions in spans of scene frames (first, last); what: in a few words, "" where nothing is."""
 
     all: bool = False
     spans: tuple[tuple[float, float], ...] = ()
     what: str = ""
+    regions: tuple[str, ...] = tuple(REGIONS)
 
 
 def of(head: Any) -> Stale:
@@ -55,15 +63,17 @@ def _of(head):
     fps, start, last = now["fps"], now["start"], now["start"] + max(settings.frames - 1, 0) * now["fps"] / FPS
     lacks = lambda passage, those: not any(alike(passage, one) for one in those)
     other = [one for one in before if lacks(one, after)] + [one for one in after if lacks(one, before)]
-    spans = sorted((max(start, start + first * fps), min(last, start + end * fps)) for first, end in (reach(*one[:4]) for one in other))
+    spans = sorted((max(start, start + first * fps), min(last, start + end * fps)) for first, end in (reach(*one.times) for one in other))
     spans = [(first, end) for first, end in spans if end - first >= 1]
     joined: list[tuple[float, float]] = []
     for first, end in spans:
         if joined and first <= joined[-1][1] + 1:
             first, end = joined[-1][0], max(end, joined.pop()[1])
         joined.append((first, end))
-    count = len(joined)
-    return Stale(spans=tuple(joined), what=f"{count} {'passages' if count > 1 else 'passage'}" if count else "")
+    if not joined:
+        return Stale()
+    regions = tuple(name for name in REGIONS if any(name in one.regions for one in other))
+    return Stale(spans=tuple(joined), what=f"{len(joined)} {'passages' if len(joined) > 1 else 'passage'}", regions=regions)
 
 
 def differs(one, other):
@@ -78,10 +88,26 @@ def spoken(told):
     return [word.get("text") for word in told.get("transcript", ())]
 
 
+class Felt(NamedTuple):
+    """Of a passage of a record that asks for anything: times(), its strength (a number, or the keys of it), what it asks for, of whom."""
+
+    times: tuple[float, float, float, float]
+    strength: tuple[Any, ...]
+    asks: tuple[str, ...]
+    regions: frozenset[str]
+
+
 def felt(told):
-    """Of each passage of a record that asks for anything: times(), strength, and what it asks for."""
+    """The Felt of a record's passages."""
+    start, fps = told.get("start", 0), float(told.get("fps") or 24)
+    keyed = lambda row: strengths.moved(row.get(record.KEYED, ()), lambda frame: (frame - start) / fps)
     return [
-        (*times(row, told), row.get("strength", 1.0), *(str(row.get(name, "")) for name in ("prompt", "clip", "action", "gesture")))
+        Felt(
+            times(row, told),
+            tuple(value for key in keyed(row) for value in key) or (row.get("strength", 1.0),),
+            tuple(str(row.get(name, "")) for name in ("prompt", "clip", "action", "gesture")),
+            frozenset(row.get("regions", REGIONS)),
+        )
         for row in told.get("passages", ())
         if passages.asks(SimpleNamespace(**{**BLANK, **row}))
     ]
@@ -94,8 +120,11 @@ def times(row, told):
 
 
 def alike(one, other):
-    """Whether two of felt() ask for the same, as far as frames of another rate tell."""
-    return one[5:] == other[5:] and max(abs(a - b) for a, b in zip(one[:5], other[:5])) < NEAR
+    """Whether two Felt ask for the same, as far as frames of another rate tell."""
+    if one.asks != other.asks or one.regions != other.regions or len(one.strength) != len(other.strength):
+        return False
+    near = lambda a, b: a == b if isinstance(a, str) or isinstance(b, str) else abs(a - b) < NEAR
+    return all(map(near, (*one.times, *one.strength), (*other.times, *other.strength)))
 
 
 def reach(start, end, fade, goes):

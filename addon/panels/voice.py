@@ -9,7 +9,7 @@ from .. import compat
 from ..animation import bake
 from ..contract import FPS, SOUND_SUFFIXES, UtterError, frames_covering
 from ..work import jobs
-from . import sequencer, takes, words
+from . import sequencer, strengths, takes, words
 from .base import HeadPanel, chosen, file_of, locked, settings_of
 
 
@@ -77,7 +77,9 @@ def follow(scene, head):
     if place != was or scale != 1 or not settings.rate:
         settings.placed, settings.rate = place, fps
         for passage in settings.passages:
-            passage.start, passage.end = (round(place + (frame - was) * scale) for frame in (passage.start, passage.end))
+            moved = lambda frame: place + (frame - was) * scale
+            passage.start, passage.end = round(moved(passage.start)), round(moved(passage.end))
+            strengths.retime(passage, moved)
             passage.fade = round(passage.fade * scale)
             passage.goes = round(passage.goes * scale) if passage.goes >= 0 else -1
         words.move_markers(scene, head)

@@ -9,7 +9,7 @@ import numpy as np
 
 from contract import ACCENT, ACTIONS, CHANNELS, EXPRESSION, FPS, NECK
 from model_runtime.diffusion.pins import to_nearest
-from model_runtime.emotion.timeline import passage_weight
+from model_runtime.emotion.timeline import passage_weight, strength_at
 from model_runtime.flame.regions import part
 from model_runtime.speech import content as layout
 
@@ -27,8 +27,8 @@ def stressed(content, gestures):
     accents = [passage for passage in gestures if passage.gesture == ACCENT]
     if not accents:
         return content
-    content = content.copy()
-    how = np.max([each.strength * passage_weight(len(content), FPS, each.start, each.end, *each.fades) for each in accents], axis=0)
+    content, T = content.copy(), len(content)
+    how = np.max([strength_at(T, FPS, each) * passage_weight(T, FPS, each.start, each.end, *each.fades) for each in accents], axis=0)
     content[:, F0] += HIGHER * how * content[:, VOICING]
     content[:, ENERGY] = np.minimum(content[:, ENERGY] + LOUDER * how * content[:, VOICING], 1)
     for column in (GAP, JAW):
@@ -44,9 +44,9 @@ def gesture(head, gestures, frames, pins=()):
     time = np.arange(frames) / FPS
     brows, nod = np.zeros(frames), np.zeros(frames)
     for each in accents:
-        middle = (each.start + each.end) / 2
-        brows = np.maximum(brows, each.strength * bump(time, each.start - RISE, RISE, each.end + FALL, FALL))
-        nod = np.maximum(nod, each.strength * bump(time, middle - 0.7 * DOWN, DOWN, middle + 0.3 * DOWN + UP, UP))
+        middle, strength = (each.start + each.end) / 2, strength_at(frames, FPS, each)
+        brows = np.maximum(brows, strength * bump(time, each.start - RISE, RISE, each.end + FALL, FALL))
+        nod = np.maximum(nod, strength * bump(time, middle - 0.7 * DOWN, DOWN, middle + 0.3 * DOWN + UP, UP))
     free = clear_of(pins, frames)
     change = np.zeros((frames, CHANNELS), np.float32)
     shape = sum(amount * head.actions_motion[ACTIONS.index(name), EXPRESSION] for name, amount in BROWS.items())

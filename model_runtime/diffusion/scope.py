@@ -116,13 +116,15 @@ def redraw(
     progress=lambda stage, fraction: None,
     cancelled=lambda: False,
     heard=None,
+    apart=False,
 ):
     """Draw the frames first to before stop of a present performance anew -> float32 [n, T, 65], one for each of seeds.
 
     present float32 [T, 65]: in the generator's basis; all outside those frames, and what the regions have no part of, keeps its bits.
     change: 0 nothing to 1 free of what is there. pins: Pins [T, 65]; those outside those frames are as the present performance is. at:
-    which frame of the voice the arrays begin with; beside() says how many are needed. fade: frames from what stays to what is drawn. All
-    else as sample() has it.
+    which frame of the voice the arrays begin with; beside() says how many are needed. fade: frames from what stays to what is drawn. apart:
+    the regions are taken of a whole face that is drawn so, which feels as they do; else they are drawn to fit the rest of the face, and a
+    face at rest calms them (of a prompt's change brows keep a third so, the mouth two thirds). All else as sample() has it.
     """
     content, feeling, prompted, beta = sampler.arranged(generator, content30, feeling, prompted, beta)
     T, mean, std = len(content), generator.mean.cpu(), generator.std.cpu()
@@ -135,7 +137,7 @@ def redraw(
         pins = pins.only(within.numpy()[:, None])
     start, end = window(first, stop, T)
     seen = slice(start, end)
-    kept = Kept(present[seen], weight[seen], edge[seen], regions, max(change, LEAST), mean, std)
+    kept = Kept(present[seen], weight[seen], edge[seen], REGIONS if apart else regions, max(change, LEAST), mean, std)
     clean = sampler.diffuse(
         generator,
         content[seen],
@@ -154,11 +156,13 @@ def redraw(
     units, held, drawn, around = torch.from_numpy(part(load_head(), regions)), HeldPins(pins, T, mean, std), slice(first, stop), []
     channels = torch.zeros(CHANNELS, dtype=torch.bool)
     channels[performed_in(regions)[0]] = True
-    beyond = (present[drawn] - kept.values[first - start : stop - start] * std) - mean  # what the denoiser was not shown
+    shown = kept.values[first - start : stop - start] * std
+    beyond = (present[drawn] - shown) - mean  # what the denoiser was not shown
     beyond = beyond - weight[drawn, None] * (beyond @ units)
     for own in clean:
         values = present.clone()
-        values[drawn] = own[first - start : stop - start] * std + mean + beyond
+        new = own[first - start : stop - start] * std + mean
+        values[drawn] = (shown + mean + (new - shown - mean) @ units if apart else new) + beyond
         values = held.carry(values)
         if heard is not None and "mouth" in regions:
             followed = follow(generator, values, heard, feeling, beta, held, weight)

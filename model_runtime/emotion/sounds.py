@@ -9,7 +9,7 @@ import numpy as np
 from contract import FPS, SOUND_NAMES, Passage
 from model_runtime.emotion.hearing import SOUNDS
 from model_runtime.emotion.labels import LABELS, POINT, feeling
-from model_runtime.emotion.timeline import passage_weight
+from model_runtime.emotion.timeline import passage_weight, strength_at
 from model_runtime.speech import content as layout
 from model_runtime.speech.phones import ARTICULATORY, MADE_WITH, PHONES
 
@@ -59,7 +59,8 @@ def asked(gestures: list[Passage], frames: int) -> np.ndarray:
     for passage in gestures:
         if passage.gesture in GESTURES:
             column = found[:, list(GESTURES).index(passage.gesture)]
-            np.maximum(column, passage.strength * passage_weight(frames, FPS, passage.start, passage.end, *passage.fades), out=column)
+            weight = passage_weight(frames, FPS, passage.start, passage.end, *passage.fades)
+            np.maximum(column, strength_at(frames, FPS, passage) * weight, out=column)
     return joined(np.zeros_like(found), found)
 
 

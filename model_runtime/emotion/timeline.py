@@ -16,6 +16,14 @@ def passage_weight(T, fps, start, end, fade, fade_out=None):
     return (ease(rise) * ease(fall)).astype(np.float32)
 
 
+def strength_at(T, fps, passage):
+    """The strength of a Passage: a number, or [T] where it changes: straight between its points, level beyond them."""
+    if not isinstance(passage.strength, tuple):
+        return passage.strength
+    times, values = zip(*passage.strength)
+    return np.interp(np.arange(T) / fps, times, values).astype(np.float32)
+
+
 def compose(T, fps, base, strength, passages, feelings, clips=None, mouth=0.0):
     """base [T, 130] (or [130]) is what holds without a prompt. strength: of the whole, base and passages; mouth: -1 to 1, added to the
     MOUTH of all.
@@ -28,7 +36,8 @@ def compose(T, fps, base, strength, passages, feelings, clips=None, mouth=0.0):
     base = scaled(np.broadcast_to(np.asarray(base, np.float32), (T, np.shape(base)[-1])), strength)
     weights = [passage_weight(T, fps, passage.start, passage.end, *passage.fades) for passage in passages]
     felt = lambda passage: clips[passage.clip] if passage.clip else feelings.prompt(passage.prompt)
-    wanted = [scaled(felt(passage), passage.strength * strength) for passage in passages]
+    strengths = [strength_at(T, fps, passage) for passage in passages]
+    wanted = [scaled(felt(passage), (how if np.isscalar(how) else 1.0) * strength) for passage, how in zip(passages, strengths)]
     for given in (base, *wanted):
         given[..., MOUTH] = np.clip(given[..., MOUTH] + mouth, -1, 1)
     if not weights:
@@ -39,6 +48,10 @@ def compose(T, fps, base, strength, passages, feelings, clips=None, mouth=0.0):
     prompted = np.minimum(total, 1).astype(np.float32)
     rest = (1 - prompted)[:, None]
     out = weights @ wanted + rest * base
+    if not all(map(np.isscalar, strengths)):  # by which frame, as scaled() does for all of them
+        weights = weights * np.stack([np.ones(T, np.float32) if np.isscalar(how) else how for how in strengths], axis=1)
+        for columns in (POINT, CONTROL):
+            out[:, columns] = weights @ wanted[:, columns] + (rest * base)[:, columns]
     length = weights @ np.linalg.norm(wanted[:, POINT], axis=1) + rest[:, 0] * np.linalg.norm(base[:, POINT], axis=1)
     size = np.linalg.norm(out[:, POINT], axis=1)
     out[:, POINT] *= (length / np.maximum(size, 1e-6))[:, None]

@@ -1,8 +1,9 @@
 """Random sessions in Blender, as artists have them: whatever is done, in whatever order, faces and settings are what they should be.
 
 A session does some twenty things at random to one or more heads. It notes beside Blender what each head then should be (undo and redo
-included), and compares in the end: the neutral face, the joints, every setting, the takes. An operator may refuse with a sentence;
-nothing else may be raised, and what was refused must have changed nothing.
+included), and compares in the end: the neutral face, the joints, every setting, the takes. After each thing that is no edit of keys it
+compares the artist's keys: each is where it was in the voice, within half a frame. An operator may refuse with a sentence; nothing else may
+be raised, and what was refused must have changed nothing.
 """
 
 import contextlib
@@ -30,6 +31,20 @@ VOICES = [str(ROOT / "blender_assets" / "voices" / name) for name in ("pie.flac"
 STEPS = 20
 NEAR = 1e-5  # metres that a neutral face may be off: 0.01 mm
 SETTINGS = ("voice", "prompt", "seed", "start", "quality")
+KEYS_CHANGE = {  # things after which the artist's keys of the present take may be others
+    *("do_key_by_hand", "do_delete_keys", "do_pose", "do_pose_operator", "do_hold", "do_release", "do_clean", "do_key_and_rediffuse"),
+    *(
+        "do_rename_key",
+        "do_rename_bone",
+        "do_delete_key",
+        "do_clear",
+        "do_soften",
+        "do_something_in_a_mode",
+        "do_curves",
+        "do_swap_action",
+        "do_push_down",
+    ),
+}
 LOCAL = ("do_rename_key", "do_rename_bone", "do_delete_key")  # what an artist cannot do to a linked character
 
 
@@ -254,6 +269,31 @@ class Session:
         """{(frame, column): value} of what the artist holds."""
         return {(round(float(frame), 2), int(column)): float(value) for frame, column, value in zip(*rig.pins())}
 
+    def keys_in_voice(self, head):
+        """{name of the Action that a head performs: (columns, seconds from the voice's beginning, values) of the artist's keys}."""
+        if not rigs.ready(head) or not bake.actions(rig := rigs.rig_of(head)):
+            return {}
+        scene = bpy.context.scene
+        frames, columns, values = (np.array(each, float) for each in rig.pins())
+        seconds = (frames - sequencer.begins(scene, head)) / bake.scene_fps(scene)
+        return {bake.actions(rig)[0].name: (columns, seconds, values)}
+
+    def compare_keys(self, doing):
+        """What the artist holds in the Actions that heads perform is where it was in the voice, unless this was an edit of keys."""
+        bpy.context.scene.frame_set(bpy.context.scene.frame_current)  # as a window would, before anybody sees it
+        near = 0.5 / bake.scene_fps() + 1e-4
+        for head in self.heads():
+            known = self.note(head).setdefault("held", {})
+            for action, after in self.keys_in_voice(head).items():
+                before = known.get(action)
+                if before is not None and doing not in KEYS_CHANGE:
+                    there = lambda column, second, value: (
+                        (after[0] == column) & (np.abs(after[1] - second) <= near) & (np.abs(after[2] - value) < 1e-3)
+                    ).any()
+                    lost = [key for key in zip(*before) if not there(*key)]
+                    assert not lost, f"{head.name}, {action}: {len(lost)} keys are lost or elsewhere: {lost[:3]} of {[*zip(*after)][:3]}"
+                known[action] = after
+
     def do_clear(self):
         head = self.pick()
         if self.tried(bpy.ops.utter.clear):  # an Action that holds nothing more goes, and with it the take
@@ -309,6 +349,123 @@ class Session:
     def do_new_take(self):
         head = self.pick()
         head.utter.as_take = not head.utter.as_take
+
+    def do_trim_strip(self):
+        """The sound is cut at its beginning or end: the voice, and with it the face, stays where it is."""
+        head = self.pick()
+        if strips := sequencer.pieces(bpy.context.scene, head):
+            left, right = compat.handles(strips[0])
+            if right - left > 20:
+                names = ("left_handle", "right_handle") if hasattr(strips[0], "left_handle") else ("frame_final_start", "frame_final_end")
+                name, by = self.random.choice(((names[0], 4), (names[1], -4)))
+                setattr(strips[0], name, round(getattr(strips[0], name) + by))
+
+    def do_cut_strip(self):
+        head, scene = self.pick(), bpy.context.scene
+        if strips := sequencer.pieces(scene, head):
+            left, right = compat.handles(strips[0])
+            strips[0].split(frame=round((left + right) / 2), split_method="SOFT")
+
+    def do_delete_strip(self):
+        head, scene = self.pick(), bpy.context.scene
+        for strip in sequencer.pieces(scene, head):
+            compat.strips(scene).remove(strip)
+
+    def do_swap_action(self):
+        """The artist gives the face an Action of their own, or takes ours off and puts it back."""
+        head, _ = self.performing()
+        if head and head.data.shape_keys.animation_data:
+            animation = head.data.shape_keys.animation_data
+            ours = animation.action
+            animation.action = None
+            if self.random.random() < 0.5:
+                compat.attach(head.data.shape_keys, ours, takes.animated(head))
+            else:
+                keys = head.data.shape_keys.key_blocks
+                keys[1].value = 0.3
+                keys[1].keyframe_insert("value", frame=head.utter.start)
+
+    def do_push_down(self):
+        head, _ = self.performing()
+        keys = head.data.shape_keys if head else None
+        if keys and keys.animation_data and keys.animation_data.action:
+            compat.push_down(keys, "By hand")
+
+    def do_variations(self):
+        head, _ = self.performing()
+        if head:
+            head.utter.variations = 2
+            head.utter.scope, head.utter.scope_regions = "EVERYTHING", set(self.random.sample(["brows", "eyes", "mouth"], 2))
+            self.chose(head, lambda: self.tried(bpy.ops.utter.variations))
+            head.utter.scope_regions = {"brows", "eyes", "cheeks", "mouth", "head"}
+            self.note(head)["takes"] = takes_of(head)
+
+    def do_rediffuse_passage(self):
+        head, _ = self.performing()
+        if head and len(head.utter.passages):
+            head.utter.scope = "PASSAGE"
+            self.tried(bpy.ops.utter.rediffuse)
+            head.utter.scope = "EVERYTHING"
+            self.note(head)["takes"] = takes_of(head)
+
+    def do_update(self):
+        head, _ = self.performing()
+        if head:
+            self.tried(bpy.ops.utter.update)
+            self.note(head)["takes"] = takes_of(head)
+
+    def do_perform_again(self):
+        head = self.pick()
+        if len(head.utter.takes) and head.utter.takes[head.utter.take].keys:
+            made = record.read(takes.actions_of(head.utter.takes[head.utter.take]))
+            begins = head.utter.start if made and made["voice"] == head.utter.voice else None
+            if self.tried(bpy.ops.utter.perform_again):
+                note = self.note(head)
+                note["settings"].update({name: made[name] for name in ("voice", "prompt", "quality")})
+                note["settings"]["seed"] = head.utter.seed
+                note["settings"]["start"] = head.utter.start if begins is None else begins
+                note["passages"] = [passage["prompt"] for passage in made["passages"]]
+                note["takes"] = takes_of(head)
+
+    def do_remove_take(self):
+        head = self.pick()
+        if self.tried(bpy.ops.utter.remove_take):
+            self.note(head)["takes"] = takes_of(head)
+
+    def do_edit_passage(self):
+        """Duplicate, split, move, remove, switch, stretch a passage."""
+        head = self.pick()
+        settings, scene = head.utter, bpy.context.scene
+        if not len(settings.passages):
+            return
+        settings.passage = self.random.randrange(len(settings.passages))
+        passage = settings.passages[settings.passage]
+        scene.frame_set((passage.start + passage.end) // 2)
+        how = self.random.choice(("duplicate", "split", "move", "remove", "set", "on"))
+        if how == "on":
+            passage.on = not passage.on
+        elif how == "set":
+            self.tried(bpy.ops.utter.set_passage, side=self.random.choice(("start", "end")))
+        elif how == "move":
+            self.tried(bpy.ops.utter.move_passage, step=self.random.choice((-1, 1)))
+        else:
+            self.tried(getattr(bpy.ops.utter, f"{how}_passage"))
+        self.note(head)["passages"] = [each.prompt for each in settings.passages]
+
+    def do_word_markers(self):
+        head = self.pick()
+        self.tried(self.random.choice((bpy.ops.utter.put_word_markers, bpy.ops.utter.remove_word_markers)))
+        marks = bpy.context.scene.timeline_markers
+        if self.random.random() < 0.3:  # two of one name, as an artist has them
+            marks.new("here", frame=10), marks.new("here", frame=10)
+        head.utter.word = 0
+
+    def do_soften(self):
+        head, rig = self.performing()
+        if head and (curve := self.curve(rig)):
+            for point in list(curve.keyframe_points)[3:6]:
+                point.select_control_point = True
+            self.tried(bpy.ops.utter.soften)
 
     def do_rename_head(self):
         head = self.pick()
@@ -458,7 +615,9 @@ def play(seed, bundle):
             for _ in range(STEPS):
                 (doing,) = session.random.choices(doings, weights)
                 session.log.append(doing)
-                if getattr(session, doing)() != "no step":
+                step = getattr(session, doing)()
+                if step != "no step":
+                    session.compare_keys(doing)
                     session.push()
                 assert "Traceback" not in errors.getvalue()
             session.log.append("check")

@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import re
 
 import pytest
 
 import contract
-from contract import BLENDER, OPTIONS, RUNTIME, CaptureRequest, HeadRequest, Passage, PerformRequest, UtterError
+from contract import BLENDER, OPTIONS, RUNTIME, CaptureRequest, HeadRequest, Passage, PerformRequest, UtterError, import_passages
 from contract.request import check_passages
 
 WHOLE = {
@@ -174,3 +175,29 @@ def test_seconds_and_frames_are_each_others_inverse():
             for frame in range(start, start + 2000, 7):
                 assert contract.frame_at(contract.seconds_at(frame, fps, start), fps, start) == frame
     assert contract.frames_covering(1.01, 24) == 25
+
+
+def test_a_strength_may_change_and_a_passage_be_for_some_regions(tmp_path):
+    given = {"start": 1, "end": 3, "prompt": "proud", "strength": [[1, 0], [2.5, 0.8]], "regions": ["brows", "mouth"]}
+    (passage,) = check_passages([given])
+    assert passage.strength == ((1, 0), (2.5, 0.8)) and passage.regions == ("brows", "mouth")
+    assert check_passages([passage.to_message()]) == (passage,)
+    assert "regions" not in Passage(1, 2, "proud").to_message()
+    path = tmp_path / "list.csv"
+    path.write_text('start,end,prompt,strength,regions\n1,3,proud,"1 0, 2.5 0.8","brows,mouth"\n4,5,sad,0.5,\n')
+    assert import_passages(path) == [passage, Passage(4, 5, "sad", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"strength": [[1, 0], [2, 1.5]]}, "Passage 1 needs a strength between 0 and 1, or points of [seconds, strength]."),
+        ({"strength": []}, "Passage 1 needs a strength between 0 and 1, or points of [seconds, strength]."),
+        ({"strength": [[2, 0], [1, 1]]}, "Passage 1 has points of its strength that are not in order of time."),
+        ({"regions": ["ears"]}, "There is no region ears"),
+        ({"regions": []}, "Passage 1 is for no region; choose some of brows"),
+    ],
+)
+def test_a_strength_or_regions_that_cannot_be_are_one_sentence(change, sentence):
+    with pytest.raises(UtterError, match=re.escape(sentence)):
+        check_passages([{"start": 1, "end": 3, "prompt": "proud", **change}])

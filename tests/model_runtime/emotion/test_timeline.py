@@ -81,3 +81,16 @@ def test_the_whole_has_a_strength_and_a_mouth():
     np.testing.assert_array_equal(prompted, as_plain)
     np.testing.assert_allclose(feeling[[0, 45], MOUTH], [-0.7, -1], atol=1e-6)
     assert play((1, 2, "x"), base=base, mouth=1)[0][:, MOUTH].max() == 1 and base[0, MOUTH] == np.float32(0.3)
+
+
+def test_a_strength_follows_its_points():
+    feeling, _ = play((0, 3, "x", ((0.5, 0.2), (2.5, 1.0)), 0), mouth=0.5)
+    strength = np.linalg.norm(feeling[:, :MOUTH], axis=1)
+    np.testing.assert_allclose(strength[[5, 15, 45, 75, 85]], [0.2, 0.2, 0.6, 1.0, 1.0], atol=1e-5)
+    np.testing.assert_allclose(feeling[1:-1, MOUTH], 0.5, atol=1e-6)  # how much of the mouth is no strength
+
+
+def test_points_of_one_strength_are_that_strength():
+    level = (0, 3, "x", 0.7, 0.4)
+    for strength in (((1.0, 0.7),), ((0.0, 0.7), (2.0, 0.7))):
+        np.testing.assert_allclose(play((*level[:3], strength, 0.4), (1, 2, "y"))[0], play(level, (1, 2, "y"))[0], atol=1e-6)

@@ -1,0 +1,190 @@
+"""Passages that bend: a strength that is keyed, regions of their own, ends and bodies that are dragged. Each scene starts from an empty
+file (tests/blender/test_passages.py plays them); what the worker would have given is made up."""
+
+import json
+
+import bpy
+import numpy as np
+
+from tests.blender.desk_scenes import performed
+from tests.blender.operator_scenes import refusal
+
+# isort: split
+from addon.animation import bake
+from addon.panels import passage_files, passages, perform, record, stale, strengths, takes
+from contract import Passage
+from tests.blender.scene_life_scenes import VOICE, small
+
+
+def keyed(head, first=(10, 0.0), last=(40, 1.0)):
+    """A passage whose strength rises, and one after it."""
+    for number, (start, end, prompt) in enumerate(((first[0], last[0], "angry"), (30, 44, "sad"))):
+        passage = head.utter.passages.add()
+        passage.start, passage.end, passage.prompt, passage.fade = start, end, prompt, 6
+        if not number:
+            strengths.put_points(passage, [first, last])
+    return head.utter.passages[0]
+
+
+def asked(head):
+    """The passages that a performance asks the worker for."""
+    return perform.perform_job(bpy.context.scene, head).asked.passages
+
+
+def frames_of(passage):
+    return [row[0] for row in strengths.rows(passage)]
+
+
+def scene_a_strength_that_an_artist_keys_reaches_the_worker():
+    head = small()
+    bpy.context.scene.render.fps = 30
+    passage = keyed(head)
+    given, plain = asked(head)
+    seconds, values = np.array(given.strength).T
+    np.testing.assert_allclose(np.interp([9 / 30, 24 / 30, 39 / 30], seconds, values), [0, 0.5, 1], atol=1e-4)
+    assert len(given.strength) <= 5 and plain.strength == 1.0, "straight stretches are told by their ends"
+    passage.keyframe_insert("strength", frame=25)  # as I over the field does
+    curve = strengths.curve_of(passage)
+    curve.keyframe_points[1].co.y = 1.0
+    curve.update()
+    assert max(value for _, value in asked(head)[0].strength) == 1.0
+    curve.keyframe_points[1].co.y = 7.0
+    curve.update()
+    assert max(value for _, value in asked(head)[0].strength) == 1.0, "a strength is 1 at most, whatever the curve says"
+
+
+def scene_keys_of_a_strength_go_where_their_passage_goes():
+    head = small()
+    settings, scene = head.utter, bpy.context.scene
+    fps = bake.scene_fps(scene)
+    keyed(head)
+    settings.passage = 1
+    assert bpy.ops.utter.move_passage(step=-1) == {"FINISHED"}
+    assert [frames_of(each) for each in settings.passages] == [[], [10, 40]]
+    settings.passage = 1
+    assert bpy.ops.utter.duplicate_passage() == {"FINISHED"}
+    assert [frames_of(each) for each in settings.passages] == [[], [10, 40], [40, 70]]
+    scene.frame_set(20)
+    settings.passage = 1
+    assert bpy.ops.utter.split_passage() == {"FINISHED"}
+    assert [frames_of(each) for each in settings.passages] == [[], [10, 40], [10, 40], [40, 70]]
+    settings.passage = 0
+    assert bpy.ops.utter.remove_passage() == {"FINISHED"}
+    assert [frames_of(each) for each in settings.passages] == [[10, 40], [10, 40], [40, 70]]
+    settings.start += 7
+    assert frames_of(settings.passages[0]) == [17, 47]
+    before = settings.start
+    scene.render.fps = round(fps) * 2
+    perform.voice.follow(scene, head)
+    np.testing.assert_allclose(frames_of(settings.passages[0]), [before + 2 * (17 - before), before + 2 * (47 - before)], atol=1e-3)
+    settings.passage = 0
+    for _ in range(3):
+        bpy.ops.utter.remove_passage()
+    assert not strengths.curves(head)
+
+
+def scene_a_take_brings_its_keyed_strength_back():
+    head = small()
+    passage = keyed(head)
+    curve = strengths.curve_of(passage)
+    curve.keyframe_points[0].interpolation, curve.keyframe_points[1].handle_left_type = "BEZIER", "FREE"
+    curve.keyframe_points[1].handle_left = (30, 0.2)
+    curve.update()
+    performed(head, 1)
+    made = strengths.rows(passage)
+    bpy.context.scene.frame_set(30)
+    assert not stale.of(head).what, "the playhead changes no strength that was asked for"
+    curve.keyframe_points[1].co.y = 0.5
+    assert stale.of(head).what == "1 passage"
+    settings = head.utter
+    settings.passages.clear()
+    strengths.clear(head)
+    settings.seed = 9
+    performed(head, 2)
+    settings.take = 0
+    np.testing.assert_allclose([row[0] for row in strengths.rows(settings.passages[0])], [row[0] for row in made], atol=1e-4)
+    assert [row[2:5] for row in strengths.rows(settings.passages[0])] == [row[2:5] for row in made]
+    assert strengths.curve_of(settings.passages[0]).evaluate(25) == strengths.curve_of(settings.passages[0]).evaluate(25)
+    settings.take = 1
+    assert not len(settings.passages) and not strengths.curves(head)
+    json.dumps(record.of(settings))
+
+
+def scene_undo_brings_a_passage_back_with_its_keys():
+    head = small()
+    keyed(head)
+    bpy.ops.ed.undo_push(message="before")
+    head.utter.passage = 0
+    bpy.ops.utter.remove_passage()
+    bpy.ops.ed.undo_push(message="removed")
+    assert not strengths.curves(bpy.data.objects[head.name])
+    bpy.ops.ed.undo()
+    (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.utter.passages))
+    assert [frames_of(each) for each in head.utter.passages] == [[10, 40], []]
+
+
+def scene_a_list_may_bring_points_and_regions():
+    head = small()
+    given = Passage(1, 3, "proud", ((1.0, 0.25), (2.0, 0.75)), 0.2, regions=("brows",))
+    passages.from_seconds(head.utter, [given], 24)
+    (passage,) = head.utter.passages
+    assert set(passage.regions) == {"brows"} and len(strengths.rows(passage)) == 2
+    bpy.context.scene.render.fps = 24
+    (told,) = asked(head)
+    assert told.regions == ("brows",)
+    np.testing.assert_allclose(np.interp([1.0, 1.5, 2.0], *np.array(told.strength).T), [0.25, 0.5, 0.75], atol=0.01)
+    passages.from_seconds(head.utter, [Passage(1, 3, "sad")], 24)
+    assert not strengths.curves(head) and asked(head)[0].strength == 1.0
+
+
+def scene_regions_of_a_passage_are_asked_for_and_brought_up_to_date_alone():
+    head = small()
+    keyed(head)
+    performed(head, 1)
+    head.utter.passages[1].regions = {"brows", "head"}
+    found = stale.of(head)
+    assert found.what == "1 passage" and set(found.regions) == {"brows", "eyes", "cheeks", "mouth", "head"}, "what it left is anew, too"
+    performed(head, 2)
+    head.utter.passages[1].prompt = "overjoyed"
+    assert stale.of(head).regions == ("brows", "head")
+    job = perform.update_job(bpy.context.scene, head)
+    assert job.asked.regions == ("brows", "head") and job.asked.passages[1].regions == ("brows", "head")
+    head.utter.passages[1].regions = set()
+    assert refusal(bpy.ops.utter.perform).startswith("The passage overjoyed is for no region")
+    head.utter.passages[1].on = False
+    assert len(asked(head)) == 1
+
+
+def scene_a_preset_keeps_the_regions():
+    head = small()
+    passage = keyed(head)
+    passage.regions = {"mouth"}
+    head.utter.passage = 0
+    bpy.ops.utter.save_preset(name="jaw")
+    assert passage_files.presets()["jaw"]["regions"] == ["mouth"]
+    passage.regions = {"brows"}
+    bpy.ops.utter.load_preset(name="jaw")
+    assert set(passage.regions) == {"mouth"} and not strengths.rows(passage), "a preset has one strength"
+
+
+def scene_directions_made_anew_leave_the_keys_of_others():
+    head = small()
+    settings = head.utter
+    passages.take_directions(settings, [Passage(0, 1, "calm"), Passage(1, 2, "angry")], "one", 24)
+    strengths.put_points(settings.passages[1], [(5, 0.1), (9, 0.9)])
+    passages.take_directions(settings, [Passage(0, 1, "shy")], "two", 24)
+    assert [each.prompt for each in settings.passages] == ["angry", "shy"]
+    assert [frames_of(each) for each in settings.passages] == [[5, 9], []]
+
+
+def scene_another_head_of_the_takes_is_left_alone():
+    """Two heads, each with a keyed strength: the one that is selected performs, and its passages are the ones that change."""
+    head = small()
+    keyed(head)
+    performed(head, 1)
+    other = small()
+    keyed(other, (12, 1.0), (30, 0.0))
+    other.utter.passage = 0
+    bpy.ops.utter.remove_passage()
+    assert frames_of(head.utter.passages[0]) == [10, 40] and not strengths.curves(other)
+    assert VOICE and takes.actions_of(head.utter.takes[0])
