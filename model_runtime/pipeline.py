@@ -14,7 +14,6 @@ from contract import (
     FACE_ACTIONS,
     FPS,
     MOTION_SUFFIXES,
-    REGIONS,
     SOUND_SUFFIXES,
     Cancelled,
     CaptureRequest,
@@ -30,12 +29,12 @@ from contract import (
 )
 from model_runtime.audio import RATE, load_voice
 from model_runtime.cores import alone
-from model_runtime.flame.actions import change, from_motion
+from model_runtime.flame.actions import change
 from model_runtime.flame.calibrate import HeadMap, calibrate, identity
 from model_runtime.flame.head import Head
 from model_runtime.flame.load import load_head
 from model_runtime.memory import Memory, digest
-from model_runtime.motion import Motion, Pins, load_motion, load_pins
+from model_runtime.motion import Motion, load_motion, load_pins
 
 if TYPE_CHECKING:
     import torch
@@ -317,13 +316,12 @@ class Performer:
         apart: bool = False,
     ) -> list[Motion]:
         """As variations(), every passage for all regions of the face. apart: see diffusion.redraw()."""
-        from model_runtime.diffusion import accents, redraw, sample, settled
-        from model_runtime.diffusion.scope import ramp
+        from model_runtime.diffusion import accents
+        from model_runtime.drawing import Drawing
         from model_runtime.emotion import sounds
         from model_runtime.emotion.life import alive
         from model_runtime.emotion.timeline import compose
-        from model_runtime.held import generate_on_other_head, generate_with_actions
-        from model_runtime.scope import check_present, frames_in, redrawn
+        from model_runtime.scope import check_present, frames_in
 
         def step(stage: str, fraction: float) -> None:
             if cancelled():
@@ -342,7 +340,7 @@ class Performer:
         heard = self.hear(request, encoder, step, note)
         directed = self.directed(request, heard, note)
         gestures, passages = split(passages, directed)
-        sounding, states, frames = heard.sounds(), heard.states, len(heard.content)
+        sounding, frames = heard.sounds(), len(heard.content)
         if sentence := sounds.sentence(sounding):
             note(sentence)
         content = accents.stressed(heard.content, gestures)
@@ -383,110 +381,28 @@ class Performer:
             living = alive(steady, prompted, content, seed)
             return sounds.felt(living, request.intensity * sounding, self.feelings, request.mouth)
 
-        seeds = [(request.seed + 2**63 + number) % 2**64 - 2**63 for number in range(request.variations)]
-        given = content if states is None else states
-        performing = lambda low, high: lambda stage, f: step("Performing", low + (high - low) * f)
-
-        may_move = any(some is not None and some.shift is not None and some.shift.any() for some in (pins, held))
-
-        def placed(values: np.ndarray, actions: Callable[[], np.ndarray]) -> tuple[Pins | None, Pins | None, np.ndarray]:
-            """(Pins, face actions, from which frame to which they moved): those that may go where values and actions [T, 52] have them."""
-            keys, moved = settled(pins, values) if pins is not None else (None, [])
-            kept, more = settled(held, actions()) if held is not None else (None, [])
-            return keys, kept, np.unique(np.array([*moved, *more], int).reshape(-1, 2), axis=0)
-
-        def around(generate: Callable[..., np.ndarray], pins: Pins | None, held: Pins | None) -> tuple[np.ndarray, np.ndarray, Any]:
-            """(Motion on the target, the same on the built-in head, face actions or None) as generate() gives it around what is held."""
-            if head_map is None and pins is not None and held is not None:
-                values, actions = generate_with_actions(generate, self.builtin, pins, held)
-                return values, values, actions
-            if head_map is not None and pins is not None:
-                return *generate_on_other_head(generate, self.builtin, head_map, beta, pins, held), None
-            own = generate(pins, 0.3, 0.97)
-            return own if head_map is None else head_map.apply(own, beta), own, None
-
-        def whole(number: int, seed: int) -> Motion:
-            share = lambda fraction: 0.3 + 0.67 * (number + (fraction - 0.3) / 0.67) / len(seeds)
-            free, feeling = None, feels(seed)  # free: what is performed without keys: they are put into it
-
-            def generate(pins: Pins | None, low: float, high: float) -> np.ndarray:
-                nonlocal free
-                values: np.ndarray = sample(
-                    generator,
-                    given,
-                    feeling,
-                    prompted,
-                    beta,
-                    pins=pins,
-                    seed=seed,
-                    quality=request.quality,
-                    progress=performing(share(low), share(high)),
-                    cancelled=cancelled,
-                    heard=content,
-                    free=free,
-                )
-                free = values if pins is None or not pins.mask.any() else free
-                return values if accent is None else values + accent
-
-            keys, kept, moved = pins, held, None
-            if may_move:
-                bare = generate(None, 0.3, 0.6)
-                shown = bare if head_map is None else head_map.apply(bare, beta)
-                keys, kept, moved = placed(shown, lambda: from_motion(self.builtin, bare))
-            values, own, actions = around(generate, keys, kept)
-            step("Writing", share(0.97))
-            actions = from_motion(self.builtin, own) if actions is None else actions
-            return Motion(values.astype(np.float32), FPS, target.basis, actions=actions, shifted=moved)
-
-        def anew(
-            number: int, part: slice, own: np.ndarray, inner: slice, pins: Pins | None, held: Pins | None
-        ) -> list[tuple[np.ndarray, np.ndarray]]:
-            def generate(seed: int, pins: Pins | None, low: float, high: float) -> np.ndarray:
-                drawn = number * len(seeds) + seeds.index(seed)
-                share = lambda fraction: 0.3 + 0.67 * (drawn + (fraction - 0.3) / 0.67) / (len(stretches) * len(seeds))
-                values: np.ndarray = redraw(
-                    generator,
-                    given[part],
-                    feels(seed)[part],
-                    prompted[part],
-                    beta,
-                    own,
-                    inner.start,
-                    inner.stop,
-                    regions=request.regions,
-                    change=request.change,
-                    pins=pins,
-                    seeds=(seed,),
-                    at=part.start,
-                    quality=request.quality,
-                    progress=performing(share(low), share(high)),
-                    cancelled=cancelled,
-                    heard=content[part],
-                    apart=apart,
-                )[0]
-                if accent is None:
-                    return values
-                first, stop = part.start + inner.start, part.start + inner.stop
-                weight = request.change * ramp(first, stop, frames)[part]  # of what stays of the present performance, it has its own
-                return values + accents.within(accent[part], self.builtin, request.regions, weight)
-
-            if pins is None and held is None:
-                drawn = [generate(seed, None, 0.3, 0.97)[inner] for seed in seeds]
-                return [(values if head_map is None else head_map.apply(values, beta), values) for values in drawn]
-            found = [around(lambda *asked, seed=seed: generate(seed, *asked), pins, held) for seed in seeds]
-            return [(values[inner], new[inner]) for values, new, _ in found]
-
-        if present is None or (stretches == [(0, frames)] and set(request.regions) >= set(REGIONS) and request.change == 1):
-            found = [whole(number, seed) for number, seed in enumerate(seeds)]
-        elif request.change == 0:
-            found = [present] * len(seeds)
-        else:
-            shifted = None
-            if may_move:
-                acted = lambda: from_motion(self.builtin, present.values) if present.actions is None else present.actions
-                pins, held, shifted = placed(present.values, acted)
-            found = redrawn(anew, present, stretches, request.regions, request.change, len(seeds), self.builtin, head_map, beta, pins, held)
-            found = [replace(motion, shifted=shifted) for motion in found]
+        drawing = Drawing(
+            generator=generator,
+            builtin=self.builtin,
+            target=target,
+            head_map=head_map,
+            beta=beta,
+            content=content,
+            given=content if heard.states is None else heard.states,
+            feels=feels,
+            prompted=prompted,
+            accent=accent,
+            pins=pins,
+            held=held,
+            seeds=[(request.seed + 2**63 + number) % 2**64 - 2**63 for number in range(request.variations)],
+            quality=request.quality,
+            regions=request.regions,
+            change=request.change,
+            apart=apart,
+            step=step,
+            cancelled=cancelled,
+        )
+        found = drawing.motions(present, stretches)
         step("Writing", 0.98)
         return [
             replace(
@@ -500,7 +416,7 @@ class Performer:
                 readings=readings,
                 directed=tuple(directed),
             )
-            for motion, seed in zip(found, seeds)
+            for motion, seed in zip(found, drawing.seeds)
         ]
 
     def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> "Heard":

@@ -151,8 +151,6 @@ def load_plugin(folder, device="cpu", layer=None):
     return Phones(frames, sounds, name) if sounds else Hidden(frames, layer, name)
 
 
-
-
 def read_sounds(folder, config):
     """What each output of a CTC model means, as vocabulary.sounds_of gives it."""
     if not (folder / "vocab.json").is_file():
@@ -172,8 +170,6 @@ def read_sounds(folder, config):
     if isinstance(blank, int) and 0 <= blank < len(labels):
         labels[blank] = None
     return sounds_of(labels, folder.name)
-
-
 
 
 def read_extractor(folder):
