@@ -82,7 +82,6 @@ def scene_a_preview_range_is_drawn_anew_and_nothing_else():
         step = np.abs(np.diff(after, axis=0))
         assert (step[[17, 18, 59, 60]] <= np.abs(np.diff(sampled, axis=0)).max(0) + 0.02).all(), "no step where it begins and ends"
         bpy.ops.wm.read_factory_settings(use_empty=True)
-    jobs.stop()
 
 
 def scene_between_two_markers():
@@ -99,7 +98,6 @@ def scene_between_two_markers():
     for marker in scene.timeline_markers:
         marker.select = marker.frame != 20
     assert scope.between(scene) == (60, 80)
-    jobs.stop()
 
 
 def scene_regions_alone_and_a_touch_up():
@@ -113,14 +111,12 @@ def scene_regions_alone_and_a_touch_up():
     chosen(head, "PREVIEW", 10, 50, regions=["brows"])
     assert bpy.ops.utter.rediffuse() == {"FINISHED"}
     assert all('["Exp' in path for path, _ in changed(before, keys(head), 10, 50))
-    jobs.stop()
     bpy.ops.wm.read_factory_settings(use_empty=True)
     face = performed(builtin_as_arkit())
     before = keys(face)
     chosen(face, "PREVIEW", 10, 50, regions=["brows"])
     assert bpy.ops.utter.rediffuse() == {"FINISHED"}
     assert all("brow" in path for path, _ in changed(before, keys(face), 10, 50))
-    jobs.stop()
 
 
 def scene_keys_of_the_artist_are_met_and_their_range_is_the_scope():
@@ -140,7 +136,6 @@ def scene_keys_of_the_artist_are_met_and_their_range_is_the_scope():
     assert key.co.y == value and pins.count(face) == 1
     assert changed(before, keys(face), 30, 60)
     assert bake.selected(rig_of(face)) == (45, 45), "so that it can be pressed again"
-    jobs.stop()
 
 
 def scene_soft_keys_are_met_nearly_lie_where_they_were_met_and_remember_what_was_asked():
@@ -175,7 +170,6 @@ def scene_soft_keys_are_met_nearly_lie_where_they_were_met_and_remember_what_was
         point.select_control_point = point.type == "BREAKDOWN"
     assert bpy.ops.utter.soften(soft=False) == {"FINISHED"} and bake.count_soft(rig) == 0
     assert abs(at("browInnerUp", "KEYFRAME")[0][1] - 0.9) < 1e-6
-    jobs.stop()
 
 
 def scene_soft_keys_on_a_flame_head_lie_on_the_performance():
@@ -231,7 +225,6 @@ def scene_variations_are_takes_and_the_first_performance_stays():
     assert bpy.ops.utter.variations() == {"FINISHED"}
     assert [take.keys.name for take in head.utter.takes][4:] == [f"Head seed {seed}" for seed in (4, 5)], "seeds that no take has"
     assert head.utter.take == 4 and head.utter.seed == 4
-    jobs.stop()
 
 
 def scene_a_changed_passage_is_asked_for_with_its_fades():
