@@ -9,7 +9,7 @@ from collections.abc import Callable
 MODULES = (
     "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.voice", "panels.words", "panels.passages",
     "panels.passage_files", "panels.perform", "panels.takes", "panels.finish", "panels.pose", "panels.pins", "panels.held",
-    "panels.capture", "panels.export", "panels.maps", "panels.identity", "panels.studio", "panels.overlay", "work.shortcuts",
+    "panels.capture", "panels.export", "panels.maps", "panels.identity", "panels.studio", "panels.overlay", "panels.drag", "work.shortcuts",
     "batch.command",
 )  # fmt: skip
 

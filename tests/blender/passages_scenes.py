@@ -11,7 +11,7 @@ from tests.blender.operator_scenes import refusal
 
 # isort: split
 from addon.animation import bake
-from addon.panels import passage_files, passages, perform, record, stale, strengths, takes
+from addon.panels import drag, passage_files, passages, perform, record, stale, strengths, takes
 from contract import Passage
 from tests.blender.scene_life_scenes import VOICE, small
 
@@ -188,3 +188,29 @@ def scene_another_head_of_the_takes_is_left_alone():
     bpy.ops.utter.remove_passage()
     assert frames_of(head.utter.passages[0]) == [10, 40] and not strengths.curves(other)
     assert VOICE and takes.actions_of(head.utter.takes[0])
+
+
+def scene_ends_and_bodies_are_found_under_the_pointer():
+    x_of = lambda frame: 10.0 * frame
+    part = lambda x, *ends: drag.part_at(ends or ((10, 20), (15, 40)), x_of, x, 7)
+    assert part(94) == (0, "start") and part(106) == (0, "start") and part(92) is None
+    assert part(108) == (0, "body") and part(192) == (0, "body")
+    assert part(194) == (0, "end") and part(206) == (0, "end") and part(230) == (1, "body")
+    short = (10, 11)
+    assert [part(x, short)[1] for x in (95, 102, 105, 108, 116)] == ["start", "start", "body", "end", "end"], "of 10 pixels, too"
+
+
+def scene_a_dragged_passage_takes_its_keys_along_and_can_be_put_back():
+    head = small()
+    passage = keyed(head)
+    was = passage.start, passage.end
+    drag.place(passage, "body", was, 5)
+    drag.place(passage, "body", was, 9)
+    assert (passage.start, passage.end) == (19, 49) and frames_of(passage) == [19, 49]
+    drag.place(passage, "body", was, 0)
+    assert (passage.start, passage.end) == was and frames_of(passage) == [10, 40]
+    drag.place(passage, "start", was, 99)
+    assert (passage.start, passage.end) == (39, 40), "an end stops at the other one"
+    drag.place(passage, "start", was, 0)
+    drag.place(passage, "end", was, -99)
+    assert (passage.start, passage.end) == (10, 11) and frames_of(passage) == [10, 40], "an end moves no keys"
