@@ -138,11 +138,20 @@ def forget_removed(settings):
             settings.takes.remove(index)
 
 
+def gather(head):
+    """Let the present take have all that the head performs: Blender copies an Action for keys and bones each when it duplicates a head."""
+    ours = set(bake.actions(rigs.rig_of(head)))
+    present = [take for take in settings_of(head).takes if ours & set(actions_of(take))]
+    if len(present) == 1 and not ours <= set(actions_of(present[0])):
+        _point(present[0], head)
+
+
 def chosen(settings, _context):
     """The artist chose another take: its Actions move the head, and the panel shows what made it."""
     if not 0 <= settings.take < len(settings.takes) or not rigs.ready(settings.id_data):  # the panel says why
         return
     take, head = settings.takes[settings.take], settings.id_data
+    gather(head)
     if set(actions_of(take)) == set(bake.actions(rigs.rig_of(head))):
         return
     rigs.rig_of(head).separate()
@@ -222,6 +231,7 @@ class UTTER_OT_clean_takes(OnTakes, bpy.types.Operator):
 
     def execute(self, context):
         settings = settings_of(chosen_head(context))
+        gather(settings.id_data)
         ours = bake.actions(rigs.rig_of(settings.id_data))
         present = [index for index, take in enumerate(settings.takes) if take.keys in ours or take.bones in ours] or [settings.take]
         unused = [index for index, take in enumerate(settings.takes) if not take.star and index not in present]

@@ -10,8 +10,10 @@ from tests.blender.desk_scenes import performed
 from tests.blender.operator_scenes import refusal
 
 # isort: split
-from addon.animation import bake
+from addon.animation import bake, tracks
 from addon.panels import drag, passage_files, passages, perform, record, stale, strengths, takes
+from addon.panels import head as heads_room
+from addon.rigs import base, rig_of
 from contract import Passage
 from tests.blender.scene_life_scenes import VOICE, small
 
@@ -175,6 +177,29 @@ def scene_directions_made_anew_leave_the_keys_of_others():
     passages.take_directions(settings, [Passage(0, 1, "shy")], "two", 24)
     assert [each.prompt for each in settings.passages] == ["angry", "shy"]
     assert [frames_of(each) for each in settings.passages] == [[5, 9], []]
+
+
+def scene_a_duplicate_keeps_its_own_edits_when_takes_are_cleaned_or_stepped_through():
+    """Blender gives a duplicate a copy of the Action for its keys and another for its bones: both are the take's."""
+    head = small()
+    for seed in (1, 2):
+        head.utter.seed = seed
+        performed(head, seed)
+    bpy.ops.object.select_all(action="DESELECT")
+    for obj in (head, base.armature(head)):
+        obj.select_set(True)
+    bpy.ops.object.duplicate()
+    twin = next(obj for obj in bpy.context.selected_objects if obj.type == "MESH")
+    heads_room.choose(bpy.context.scene, twin)
+    rig = rig_of(twin)
+    before = bake.actions(rig)
+    curve = next(curve for track in rig.tracks() if (curve := tracks.find(track)) and len(curve.keyframe_points) > 9)
+    curve.keyframe_points[4].co.y = 0.77
+    path = curve.data_path
+    assert bpy.ops.utter.clean_takes() == {"FINISHED"}
+    assert bake.actions(rig) == before
+    kept = next(curve for track in rig.tracks() if (curve := tracks.find(track)) and curve.data_path == path)
+    assert abs(kept.keyframe_points[4].co.y - 0.77) < 1e-6
 
 
 def scene_another_head_of_the_takes_is_left_alone():
