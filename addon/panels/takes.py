@@ -5,7 +5,7 @@ import bpy
 from .. import compat, rigs
 from ..animation import bake, finish, tracks
 from ..work import jobs
-from . import record, sequencer
+from . import record, sequencer, thumbnails
 from .base import HeadPanel, locked, not_ready, settings_of
 from .base import chosen as chosen_head
 
@@ -279,6 +279,8 @@ class UTTER_UL_takes(bpy.types.UIList):
         if action is None:
             row.label(text="(removed)", icon="GHOST_DISABLED")
         else:
+            if picture := thumbnails.icon(action):
+                row.label(text="", icon_value=picture)
             row.prop(action, "name", text="", emboss=False)
         if take.note:
             row.label(text="", icon="TEXT")
@@ -304,10 +306,15 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         column.operator("utter.clean_takes", text="", icon="BRUSH_DATA")
         if not 0 <= settings.take < len(settings.takes):
             return
-        take = settings.takes[settings.take]
-        layout.prop(take, "note", text="", icon="TEXT", placeholder="A note on this take")
+        take, width = settings.takes[settings.take], context.region.width
+        about = layout
+        if picture := thumbnails.icon(take.keys or take.bones):
+            split = layout.split(factor=0.25)
+            split.template_icon(icon_value=picture, scale=3.4)
+            about, width = split.column(), 0.75 * width
+        about.prop(take, "note", text="", icon="TEXT", placeholder="A note on this take")
         if take.made:
-            jobs.draw_text(layout, take.made, context.region.width, "INFO")
+            jobs.draw_text(about, take.made, width, "INFO")
         if another_face(settings):
             layout.label(text="Made for another identity", icon="ERROR")
         layout.operator("utter.perform_again", icon="LOOP_BACK")

@@ -2,6 +2,8 @@
 file (tests/blender/test_passages.py plays them); what the worker would have given is made up."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -11,7 +13,7 @@ from tests.blender.operator_scenes import refusal
 
 # isort: split
 from addon.animation import bake, tracks
-from addon.panels import drag, passage_files, passages, perform, record, stale, strengths, takes
+from addon.panels import drag, passage_files, passages, perform, record, stale, strengths, takes, thumbnails
 from addon.panels import head as heads_room
 from addon.rigs import base, rig_of
 from contract import Passage
@@ -239,3 +241,24 @@ def scene_a_dragged_passage_takes_its_keys_along_and_can_be_put_back():
     drag.place(passage, "start", was, 0)
     drag.place(passage, "end", was, -99)
     assert (passage.start, passage.end) == (10, 11) and frames_of(passage) == [10, 40], "an end moves no keys"
+
+
+def scene_a_picture_of_a_take_survives_saving_and_goes_along_into_copies():
+    """Drawing one needs a window (tests/gui/window.py); keeping it does not."""
+    head = small()
+    values = performed(head, 1)
+    (action, *_) = takes.actions_of(head.utter.takes[0])
+    assert thumbnails.icon(action) == 0, "without a window there is none"
+    pixels = np.random.default_rng(0).random((64, 64, 4))
+    thumbnails.keep(action, pixels)
+    assert thumbnails.icon(action.copy())
+    path = str(Path(tempfile.mkdtemp()) / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.utter.takes))
+    (action, *_) = takes.actions_of(head.utter.takes[0])
+    kept = np.array(action.preview.image_pixels_float[:]).reshape(64, 64, 4)
+    assert thumbnails.icon(action) and np.abs(kept - pixels).max() < 1 / 250
+    felt = np.zeros_like(values)
+    felt[20:30, 3] = 2.0
+    assert 20 <= thumbnails.moment(felt) < 30
