@@ -12,8 +12,10 @@ from tests.blender.desk_scenes import performed
 from tests.blender.operator_scenes import refusal
 
 # isort: split
+from addon import compat
 from addon.animation import bake, tracks
-from addon.panels import drag, passage_files, passages, perform, record, stale, strengths, takes, thumbnails
+from addon.panels import base as base_room
+from addon.panels import compare, drag, passage_files, passages, perform, record, stale, strengths, takes, thumbnails
 from addon.panels import head as heads_room
 from addon.rigs import base, rig_of
 from contract import Passage
@@ -243,22 +245,67 @@ def scene_a_dragged_passage_takes_its_keys_along_and_can_be_put_back():
     assert (passage.start, passage.end) == (10, 11) and frames_of(passage) == [10, 40], "an end moves no keys"
 
 
-def scene_a_picture_of_a_take_survives_saving_and_goes_along_into_copies():
+def scene_a_picture_of_a_take_survives_saving():
     """Drawing one needs a window (tests/gui/window.py); keeping it does not."""
     head = small()
     values = performed(head, 1)
     (action, *_) = takes.actions_of(head.utter.takes[0])
     assert thumbnails.icon(action) == 0, "without a window there is none"
-    pixels = np.random.default_rng(0).random((64, 64, 4))
+    pixels = np.random.default_rng(0).random((64, 64, 4)).astype(np.float32)
     thumbnails.keep(action, pixels)
-    assert thumbnails.icon(action.copy())
+    assert action.preview.is_image_custom and action.copy().preview
     path = str(Path(tempfile.mkdtemp()) / "scene.blend")
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.utter.takes))
     (action, *_) = takes.actions_of(head.utter.takes[0])
     kept = np.array(action.preview.image_pixels_float[:]).reshape(64, 64, 4)
-    assert thumbnails.icon(action) and np.abs(kept - pixels).max() < 1 / 250
+    assert np.abs(kept - pixels).max() < 1 / 250
     felt = np.zeros_like(values)
     felt[20:30, 3] = 2.0
     assert 20 <= thumbnails.moment(felt) < 30
+
+
+def scene_two_takes_stand_side_by_side_until_they_are_compared():
+    head = small()
+    scene = bpy.context.scene
+    for seed in (1, 2):
+        head.utter.seed = seed
+        performed(head, seed)
+    present = bake.actions(rig_of(head))
+    before = {name: len(getattr(bpy.data, name)) for name in ("objects", "meshes", "armatures", "actions", "shape_keys", "sounds")}
+    places, strips = {obj.name: obj.matrix_world.copy() for obj in bpy.data.objects}, len(compat.all_strips(scene))
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.utter.compare_takes() == {"FINISHED"}
+    (twin,) = (obj for obj in compare.copies(head) if obj.type == "MESH")
+    assert base_room.chosen(bpy.context) == head, "the panel stays with the head"
+    assert bake.actions(rig_of(head)) == present and bake.actions(rig_of(twin)) == takes.actions_of(head.utter.takes[0])
+    frames = np.arange(head.utter.start, head.utter.start + 30)
+    assert np.abs(bake.sample(rig_of(head), frames) - bake.sample(rig_of(twin), frames)).max() > 0.01
+    bpy.context.view_layer.update()
+    (low, high), (twin_low, twin_high) = heads_room.box(head), heads_room.box(twin)
+    assert max(twin_low[0] - high[0], low[0] - twin_high[0]) > 0, "they do not touch"
+    assert len(compat.all_strips(scene)) == strips, "the voice sounds once"
+
+    heads_room.choose(scene, twin)
+    assert base_room.chosen(bpy.context) == twin, "the one that is selected performs"
+    job = perform.perform_job(scene, twin)
+    assert job.asked.voice and bpy.ops.utter.end_comparing() == {"FINISHED"}
+    assert base_room.chosen(bpy.context) == head and not compare.copies(head)
+    assert before == {name: len(getattr(bpy.data, name)) for name in before}, "nothing is left of the copy"
+    assert all(bpy.data.objects[name].matrix_world == place for name, place in places.items())
+    assert bake.actions(rig_of(head)) == present
+
+    assert bpy.ops.utter.compare_takes() == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="compared")
+    bpy.ops.ed.undo()
+    (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.utter.takes))
+    assert len(bpy.data.objects) == before["objects"], "one step of undo"
+    bpy.ops.utter.compare_takes()
+    assert bpy.ops.utter.end_comparing(keep=True) == {"FINISHED"}
+    assert bake.actions(rig_of(head)) == takes.actions_of(head.utter.takes[0])
+    head.utter.takes[1].star = True
+    bpy.ops.utter.clean_takes()
+    assert len(head.utter.takes) == 2
+    bpy.ops.utter.remove_take()
+    assert "There is no other take" in refusal(bpy.ops.utter.compare_takes)
