@@ -23,7 +23,7 @@ from ..contract import (
     frames_covering,
 )
 from ..work import jobs, paths
-from . import perform, pins, sequencer, takes, voice
+from . import perform, pins, sequencer, takes, thumbnails, voice
 from .base import HeadPanel, Starts, chosen, file_of, not_ready, settings_of
 
 USES = {
@@ -112,6 +112,7 @@ def play(scene, head, performance):
         raise
     takes.made_anew(head)
     takes.remember(head)
+    thumbnails.take_picture(scene, head, performance, sequencer.begins(scene, head))
     settings.frames = len(performance)
     scene.frame_end = max(scene.frame_end, settings.start + frames_covering(len(performance) / FPS, fps))
     return f"Captured {len(performance) / FPS:.1f} s as a take."

@@ -360,7 +360,9 @@ def draw_passage(layout, settings, passage):
     row.prop(passage, "fade")
     row.prop(passage, "fade_out")
     column.prop(passage, "strength", text="Strength (keyed)" if strengths.curve_of(passage) else "Strength", slider=True)
-    column.grid_flow(row_major=True, columns=3, align=True).prop(passage, "regions", expand=True)
+    row = column.row(align=True)
+    for name, (shown, _) in REGIONS.items():
+        row.prop_enum(passage, "regions", name, text=shown.partition(" and ")[0])
     if of := read_of(settings, passage):
         draw_line(layout, settings, of, "Read as", "UTTER_PT_passage_reading")
 

@@ -14,7 +14,7 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, REGIONS, PerformRequest, UtterError, doubts, options_of, read_passage, seconds_at
 from ..work import jobs, paths
-from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, voice, words
+from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, thumbnails, voice, words
 from .base import HeadPanel, Starts, chosen, locked, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
@@ -135,6 +135,8 @@ def perform_job(
         whole = {**made_of, **record.found(settings)}
         whole = stale.partly(earlier_record, whole, times)
         takes.remember(head, {**whole, "seed": made[-1]["seed"]})
+        if not several:
+            thumbnails.take_picture(scene, head, performances[0], start)
         for index, each in enumerate(made[:-1], before):
             takes.note_made(settings.takes[index], {**whole, "seed": each["seed"]})
         voice.fit(scene, head, frames / result["fps"])
@@ -168,6 +170,8 @@ def perform_job(
                     takes.set_aside(head)
                     bake.bake(rig, performance, start, fps=fps, name=name, kept=kept)
                     takes.remember(head)
+                    if several:
+                        thumbnails.take_picture(scene, head, performance, start)
             except Exception:
                 takes.put_back(earlier)
                 raise
@@ -193,6 +197,7 @@ def renew(head, performances, names, spans, columns, start, fps):
             for span in spans:
                 bake.redo(rig, performance, span, columns, start, fps=fps)
             takes.remember(head)
+            thumbnails.take_picture(sequencer.scene_of(head), head, performance, start)
     except Exception:
         takes.put_back(original)
         raise

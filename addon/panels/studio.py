@@ -39,13 +39,8 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     """
     clear(scene)
     bpy.context.view_layer.update()  # a head that was moved or made just now stands where it is said to
-    face = face_matrix(head)
-    lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
-    crown = (neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation)
-    above = crown - up.dot(lips)  # metres
-    high, raised = FRAMES[frame]
-    view, room = high * above, FRAMES["PORTRAIT"][0] * above  # metres from the picture's lower edge to its upper one; of the set
-    middle = lips + up * (raised * above) - forward * (0.22 * above)
+    face, middle, view = framed(head, frame)
+    room = framed(head, "PORTRAIT")[2]  # metres from the picture's lower edge to its upper one, of the set
 
     collection = bpy.data.collections.new("Portrait Studio")
     collection[MARK] = True
@@ -73,6 +68,16 @@ def build(scene, head, turn=TURN, frame="PORTRAIT"):
     backdrop.visible_diffuse = backdrop.visible_glossy = backdrop.visible_shadow = False  # a picture, it lights nothing
     backdrop.hide_select = True
     return collection
+
+
+def framed(head, frame):
+    """(face_matrix(), the middle of a picture of the head, and its height in metres): see FRAMES."""
+    face = face_matrix(head)
+    lips, up, forward = face.translation, face.col[1].to_3d(), face.col[2].to_3d()
+    crown = (neutral(head) @ np.array(up @ head.matrix_world.to_3x3())).max() + up.dot(head.matrix_world.translation)
+    above = crown - up.dot(lips)  # metres
+    high, raised = FRAMES[frame]
+    return face, lips + up * (raised * above) - forward * (0.22 * above), high * above
 
 
 def clear(scene):

@@ -5,7 +5,7 @@ import bpy
 from .. import compat, rigs
 from ..animation import bake, finish, tracks
 from ..work import jobs
-from . import record, sequencer
+from . import record, sequencer, thumbnails
 from .base import HeadPanel, locked, not_ready, settings_of
 from .base import chosen as chosen_head
 
@@ -138,11 +138,20 @@ def forget_removed(settings):
             settings.takes.remove(index)
 
 
+def gather(head):
+    """Let the present take have all that the head performs: Blender copies an Action for keys and bones each when it duplicates a head."""
+    ours = set(bake.actions(rigs.rig_of(head)))
+    present = [take for take in settings_of(head).takes if ours & set(actions_of(take))]
+    if len(present) == 1 and not ours <= set(actions_of(present[0])):
+        _point(present[0], head)
+
+
 def chosen(settings, _context):
     """The artist chose another take: its Actions move the head, and the panel shows what made it."""
     if not 0 <= settings.take < len(settings.takes) or not rigs.ready(settings.id_data):  # the panel says why
         return
     take, head = settings.takes[settings.take], settings.id_data
+    gather(head)
     if set(actions_of(take)) == set(bake.actions(rigs.rig_of(head))):
         return
     rigs.rig_of(head).separate()
@@ -222,6 +231,7 @@ class UTTER_OT_clean_takes(OnTakes, bpy.types.Operator):
 
     def execute(self, context):
         settings = settings_of(chosen_head(context))
+        gather(settings.id_data)
         ours = bake.actions(rigs.rig_of(settings.id_data))
         present = [index for index, take in enumerate(settings.takes) if take.keys in ours or take.bones in ours] or [settings.take]
         unused = [index for index, take in enumerate(settings.takes) if not take.star and index not in present]
@@ -269,6 +279,8 @@ class UTTER_UL_takes(bpy.types.UIList):
         if action is None:
             row.label(text="(removed)", icon="GHOST_DISABLED")
         else:
+            if picture := thumbnails.icon(action):
+                row.label(text="", icon_value=picture)
             row.prop(action, "name", text="", emboss=False)
         if take.note:
             row.label(text="", icon="TEXT")
@@ -294,10 +306,15 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         column.operator("utter.clean_takes", text="", icon="BRUSH_DATA")
         if not 0 <= settings.take < len(settings.takes):
             return
-        take = settings.takes[settings.take]
-        layout.prop(take, "note", text="", icon="TEXT", placeholder="A note on this take")
+        take, width = settings.takes[settings.take], context.region.width
+        about = layout
+        if picture := thumbnails.icon(take.keys or take.bones):
+            split = layout.split(factor=0.25)
+            split.template_icon(icon_value=picture, scale=3.4)
+            about, width = split.column(), 0.75 * width
+        about.prop(take, "note", text="", icon="TEXT", placeholder="A note on this take")
         if take.made:
-            jobs.draw_text(layout, take.made, context.region.width, "INFO")
+            jobs.draw_text(about, take.made, width, "INFO")
         if another_face(settings):
             layout.label(text="Made for another identity", icon="ERROR")
         layout.operator("utter.perform_again", icon="LOOP_BACK")

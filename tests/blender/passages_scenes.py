@@ -2,6 +2,8 @@
 file (tests/blender/test_passages.py plays them); what the worker would have given is made up."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -10,8 +12,12 @@ from tests.blender.desk_scenes import performed
 from tests.blender.operator_scenes import refusal
 
 # isort: split
-from addon.animation import bake
-from addon.panels import passage_files, passages, perform, record, stale, strengths, takes
+from addon import compat
+from addon.animation import bake, tracks
+from addon.panels import base as base_room
+from addon.panels import compare, drag, passage_files, passages, perform, record, stale, strengths, takes, thumbnails
+from addon.panels import head as heads_room
+from addon.rigs import base, rig_of
 from contract import Passage
 from tests.blender.scene_life_scenes import VOICE, small
 
@@ -150,7 +156,7 @@ def scene_regions_of_a_passage_are_asked_for_and_brought_up_to_date_alone():
     job = perform.update_job(bpy.context.scene, head)
     assert job.asked.regions == ("brows", "head") and job.asked.passages[1].regions == ("brows", "head")
     head.utter.passages[1].regions = set()
-    assert refusal(bpy.ops.utter.perform).startswith("The passage overjoyed is for no region")
+    assert "The passage overjoyed is for no region" in refusal(bpy.ops.utter.perform)
     head.utter.passages[1].on = False
     assert len(asked(head)) == 1
 
@@ -177,6 +183,29 @@ def scene_directions_made_anew_leave_the_keys_of_others():
     assert [frames_of(each) for each in settings.passages] == [[5, 9], []]
 
 
+def scene_a_duplicate_keeps_its_own_edits_when_takes_are_cleaned_or_stepped_through():
+    """Blender gives a duplicate a copy of the Action for its keys and another for its bones: both are the take's."""
+    head = small()
+    for seed in (1, 2):
+        head.utter.seed = seed
+        performed(head, seed)
+    bpy.ops.object.select_all(action="DESELECT")
+    for obj in (head, base.armature(head)):
+        obj.select_set(True)
+    bpy.ops.object.duplicate()
+    twin = next(obj for obj in bpy.context.selected_objects if obj.type == "MESH")
+    heads_room.choose(bpy.context.scene, twin)
+    rig = rig_of(twin)
+    before = bake.actions(rig)
+    curve = next(curve for track in rig.tracks() if (curve := tracks.find(track)) and len(curve.keyframe_points) > 9)
+    curve.keyframe_points[4].co.y = 0.77
+    path = curve.data_path
+    assert bpy.ops.utter.clean_takes() == {"FINISHED"}
+    assert bake.actions(rig) == before
+    kept = next(curve for track in rig.tracks() if (curve := tracks.find(track)) and curve.data_path == path)
+    assert abs(kept.keyframe_points[4].co.y - 0.77) < 1e-6
+
+
 def scene_another_head_of_the_takes_is_left_alone():
     """Two heads, each with a keyed strength: the one that is selected performs, and its passages are the ones that change."""
     head = small()
@@ -188,3 +217,95 @@ def scene_another_head_of_the_takes_is_left_alone():
     bpy.ops.utter.remove_passage()
     assert frames_of(head.utter.passages[0]) == [10, 40] and not strengths.curves(other)
     assert VOICE and takes.actions_of(head.utter.takes[0])
+
+
+def scene_ends_and_bodies_are_found_under_the_pointer():
+    x_of = lambda frame: 10.0 * frame
+    part = lambda x, *ends: drag.part_at(ends or ((10, 20), (15, 40)), x_of, x, 7)
+    assert part(94) == (0, "start") and part(106) == (0, "start") and part(92) is None
+    assert part(108) == (0, "body") and part(192) == (0, "body")
+    assert part(194) == (0, "end") and part(206) == (0, "end") and part(230) == (1, "body")
+    short = (10, 11)
+    assert [part(x, short)[1] for x in (95, 102, 105, 108, 116)] == ["start", "start", "body", "end", "end"], "of 10 pixels, too"
+
+
+def scene_a_dragged_passage_takes_its_keys_along_and_can_be_put_back():
+    head = small()
+    passage = keyed(head)
+    was = passage.start, passage.end
+    drag.place(passage, "body", was, 5)
+    drag.place(passage, "body", was, 9)
+    assert (passage.start, passage.end) == (19, 49) and frames_of(passage) == [19, 49]
+    drag.place(passage, "body", was, 0)
+    assert (passage.start, passage.end) == was and frames_of(passage) == [10, 40]
+    drag.place(passage, "start", was, 99)
+    assert (passage.start, passage.end) == (39, 40), "an end stops at the other one"
+    drag.place(passage, "start", was, 0)
+    drag.place(passage, "end", was, -99)
+    assert (passage.start, passage.end) == (10, 11) and frames_of(passage) == [10, 40], "an end moves no keys"
+
+
+def scene_a_picture_of_a_take_survives_saving():
+    """Drawing one needs a window (tests/gui/window.py); keeping it does not."""
+    head = small()
+    values = performed(head, 1)
+    (action, *_) = takes.actions_of(head.utter.takes[0])
+    assert thumbnails.icon(action) == 0, "without a window there is none"
+    pixels = np.random.default_rng(0).random((64, 64, 4)).astype(np.float32)
+    thumbnails.keep(action, pixels)
+    assert action.preview.is_image_custom and action.copy().preview
+    path = str(Path(tempfile.mkdtemp()) / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.utter.takes))
+    (action, *_) = takes.actions_of(head.utter.takes[0])
+    kept = np.array(action.preview.image_pixels_float[:]).reshape(64, 64, 4)
+    assert np.abs(kept - pixels).max() < 1 / 250
+    felt = np.zeros_like(values)
+    felt[20:30, 3] = 2.0
+    assert 20 <= thumbnails.moment(felt) < 30
+
+
+def scene_two_takes_stand_side_by_side_until_they_are_compared():
+    head = small()
+    scene = bpy.context.scene
+    for seed in (1, 2):
+        head.utter.seed = seed
+        performed(head, seed)
+    present = bake.actions(rig_of(head))
+    before = {name: len(getattr(bpy.data, name)) for name in ("objects", "meshes", "armatures", "actions", "shape_keys", "sounds")}
+    places, strips = {obj.name: obj.matrix_world.copy() for obj in bpy.data.objects}, len(compat.all_strips(scene))
+    bpy.ops.ed.undo_push(message="before")
+    assert bpy.ops.utter.compare_takes() == {"FINISHED"}
+    (twin,) = (obj for obj in compare.copies(head) if obj.type == "MESH")
+    assert base_room.chosen(bpy.context) == head, "the panel stays with the head"
+    assert bake.actions(rig_of(head)) == present and bake.actions(rig_of(twin)) == takes.actions_of(head.utter.takes[0])
+    frames = np.arange(head.utter.start, head.utter.start + 30)
+    assert np.abs(bake.sample(rig_of(head), frames) - bake.sample(rig_of(twin), frames)).max() > 0.01
+    bpy.context.view_layer.update()
+    (low, high), (twin_low, twin_high) = heads_room.box(head), heads_room.box(twin)
+    assert max(twin_low[0] - high[0], low[0] - twin_high[0]) > 0, "they do not touch"
+    assert len(compat.all_strips(scene)) == strips, "the voice sounds once"
+
+    heads_room.choose(scene, twin)
+    assert base_room.chosen(bpy.context) == twin, "the one that is selected performs"
+    job = perform.perform_job(scene, twin)
+    assert job.asked.voice and bpy.ops.utter.end_comparing() == {"FINISHED"}
+    assert base_room.chosen(bpy.context) == head and not compare.copies(head)
+    assert before == {name: len(getattr(bpy.data, name)) for name in before}, "nothing is left of the copy"
+    assert all(bpy.data.objects[name].matrix_world == place for name, place in places.items())
+    assert bake.actions(rig_of(head)) == present
+
+    assert bpy.ops.utter.compare_takes() == {"FINISHED"}
+    bpy.ops.ed.undo_push(message="compared")
+    bpy.ops.ed.undo()
+    (head,) = (obj for obj in bpy.data.objects if obj.type == "MESH" and len(obj.utter.takes))
+    assert len(bpy.data.objects) == before["objects"], "one step of undo"
+    bpy.ops.utter.compare_takes()
+    assert bpy.ops.utter.end_comparing(keep=True) == {"FINISHED"}
+    assert bake.actions(rig_of(head)) == takes.actions_of(head.utter.takes[0])
+    head.utter.takes[1].star = True
+    bpy.ops.utter.clean_takes()
+    assert len(head.utter.takes) == 2
+    bpy.ops.utter.remove_take()
+    assert "There is no other take" in refusal(bpy.ops.utter.compare_takes)

@@ -19,9 +19,9 @@ import numpy as np
 
 from addon import compat, rigs
 from addon.animation import bake, tracks
-from addon.contract import SLIDERS, UtterError
+from addon.contract import REGIONS, SLIDERS, UtterError
+from addon.panels import drag, identity, record, sequencer, strengths, takes
 from addon.panels import head as heads_room
-from addon.panels import identity, record, sequencer, takes
 from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
 from addon.rigs.base import armature, neutral
@@ -452,6 +452,22 @@ class Session:
             self.tried(getattr(bpy.ops.utter, f"{how}_passage"))
         self.note(head)["passages"] = [each.prompt for each in settings.passages]
 
+    def do_bend_passage(self):
+        """Key its strength, drag it, choose its regions."""
+        head = self.pick()
+        if not len(head.utter.passages):
+            return
+        passage = self.random.choice(list(head.utter.passages))
+        how = self.random.choice(("key", "drag", "regions"))
+        if how == "key":
+            passage.strength = self.random.random()
+            passage.keyframe_insert("strength", frame=self.random.randint(passage.start, passage.end))
+        elif how == "drag":
+            what = self.random.choice(("start", "end", "body"))
+            drag.place(passage, what, (passage.start, passage.end), self.random.randint(-20, 20))
+        else:
+            passage.regions = set(self.random.sample(sorted(REGIONS), self.random.randint(1, 5)))
+
     def do_word_markers(self):
         head = self.pick()
         self.tried(self.random.choice((bpy.ops.utter.put_word_markers, bpy.ops.utter.remove_word_markers)))
@@ -558,9 +574,10 @@ class Session:
             head = bpy.data.objects[name]
             told = {setting: getattr(head.utter, setting) for setting in SETTINGS}
             assert told == note["settings"], (name, told, note["settings"])
-            sliders = {slider: round(getattr(head.utter.identity, identity.key(slider)), 4) for slider in SLIDERS}
-            assert sliders == {slider: round(value, 4) for slider, value in note["sliders"].items()}, (name, sliders, note["sliders"])
+            sliders = {slider: getattr(head.utter.identity, identity.key(slider)) for slider in SLIDERS}
+            assert all(abs(sliders[slider] - note["sliders"][slider]) < 1e-4 for slider in SLIDERS), (name, sliders, note["sliders"])
             assert [passage.prompt for passage in head.utter.passages] == note["passages"], name
+            assert set(strengths.curves(head)) <= set(range(len(head.utter.passages))), f"{name}: a strength of no passage is keyed"
             assert takes_of(head) == note["takes"], (name, takes_of(head), note["takes"])
             if rigs.ready(head):
                 rig = rigs.rig_of(head)
