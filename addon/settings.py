@@ -381,6 +381,17 @@ class HeadSettings(bpy.types.PropertyGroup):
         ),
         "directed": StringProperty(options={"HIDDEN"}),  # the words whose directions have become passages
         "finish": PointerProperty(type=Finish),
+        "within": FloatProperty(
+            name="Tolerance",
+            description="How far Simplify may move the face, in millimetres of a head of usual size",
+            default=0.5,
+            min=0.05,
+            soft_max=2,
+            max=10,
+            step=10,
+            precision=2,
+            options=set(),
+        ),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }

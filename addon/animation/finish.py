@@ -16,7 +16,7 @@ import bpy
 import numpy as np
 
 from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, JAW, LIDS, NECK, PERFORMANCE, TONGUE, UtterError
-from . import bake, tracks
+from . import bake, fullness, tracks
 from .curves import TOUCHING
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ def finish(rig: "Rig", amounts: Amounts, shapes: np.ndarray | None) -> None:
     if not ours:
         raise UtterError("Perform first.")
     begin, fps = tracks.timing(ours[0]) or (1.0, bake.scene_fps())
+    if fullness.simplified(ours):
+        fullness.put_back(rig, ours, begin, fps)
+        _masks.clear()
     raw = _kept(ours[0])
     if raw is None:
         raw = take(rig, begin, fps)

@@ -6,9 +6,11 @@ import bpy
 import numpy as np
 
 from .. import rigs
-from ..animation import bake
+from ..animation import bake, fullness
 from ..animation import finish as finishing
+from ..animation import simplify as simplifying
 from ..contract import UtterError
+from ..rigs import reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
@@ -55,21 +57,108 @@ def apply(head, wanted):
 class UTTER_OT_reset_finish(bpy.types.Operator):
     bl_idname = "utter.reset_finish"
     bl_label = "Reset"
-    bl_description = "Let the take be as it was performed: all sliders at rest"
+    bl_description = "Let the take be as it was performed: all sliders at rest, all of its keys"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        why = not_ready(head) or ("" if amounts(settings_of(head)) != finishing.NEUTRAL else "All sliders are at rest.")
-        return jobs.allowed(cls, jobs.busy() or why)
+        return jobs.allowed(cls, jobs.busy() or not_ready(head) or ("" if _changed(head) else "All sliders are at rest."))
 
     def execute(self, context):
         head = chosen(context)
         if bake.actions(rigs.rig_of(head)):
             apply(head, finishing.NEUTRAL)
+            make_full(head)
         record.show_finish(settings_of(head), [])
         return {"FINISHED"}
+
+
+def _changed(head):
+    """Whether the present take is not as it was performed."""
+    return amounts(settings_of(head)) != finishing.NEUTRAL or fullness.simplified(bake.actions(rigs.rig_of(head)))
+
+
+def make_full(head):
+    """Let the head's take have all of its keys again, where it was simplified."""
+    if fullness.simplified(bake.actions(rigs.rig_of(head))):
+        takes.own(head)
+        simplifying.make_full(rigs.rig_of(head))
+        finishing.changed(ours_too=True)
+
+
+def simplify(head, within, step=lambda done: None):
+    """Leave the salient keys of the head's take, so that no vertex is off by more than within (millimetres): simplify.Simplified.
+    UtterError where there is none, or it cannot be changed."""
+    if not bake.actions(rigs.rig_of(head)):
+        raise UtterError("Perform first.")
+    takes.own(head)
+    rig = rigs.rig_of(head)
+    done = simplifying.simplify(rig, within, lambda of: reach.moves(rig, of), lambda moved: reach.lips(rig, moved), step)
+    finishing.changed(ours_too=True)
+    return done
+
+
+class UTTER_OT_simplify(bpy.types.Operator):
+    bl_idname = "utter.simplify"
+    bl_label = "Simplify"
+    bl_description = (
+        "Leave the salient keys of the take, with handles that follow its curves, so that nothing of the face is off by more than the"
+        " tolerance. Lips that shut stay shut, your keys stay as they are, and all keys can be brought back"
+    )
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        head = chosen(context)
+        why = not_ready(head) or ("" if bake.actions(rigs.rig_of(head)) else "Perform first.")
+        return jobs.allowed(cls, jobs.busy() or why)
+
+    def execute(self, context):
+        head, manager = chosen(context), context.window_manager
+        manager.progress_begin(0, 100)
+        try:
+            done = simplify(head, settings_of(head).within, lambda share: manager.progress_update(100 * share))
+        except UtterError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        finally:
+            manager.progress_end()
+        self.report({"INFO"}, said(done))
+        if done.left:
+            curves = (
+                "A curve has modifiers and keeps its keys"
+                if len(done.left) == 1
+                else f"{len(done.left)} curves have modifiers and keep their keys"
+            )
+            self.report({"WARNING"}, f"{curves} ({done.left[0]}{' ...' if len(done.left) > 1 else ''}).")
+        return {"FINISHED"}
+
+
+class UTTER_OT_full_keys(bpy.types.Operator):
+    bl_idname = "utter.full_keys"
+    bl_label = "All Keys Again"
+    bl_description = "Bring back all keys of the take that Simplify left out; yours stay as they are"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        head = chosen(context)
+        why = not_ready(head) or ("" if fullness.simplified(bake.actions(rigs.rig_of(head))) else "The take has all of its keys.")
+        return jobs.allowed(cls, jobs.busy() or why)
+
+    def execute(self, context):
+        try:
+            make_full(chosen(context))
+        except UtterError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+def said(done):
+    """A line about what Simplify did."""
+    return f"{done.after:,} of {done.before:,} keys; the face is off by {done.off:.2f} mm at most."
 
 
 class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
@@ -99,6 +188,14 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
         if mixed:
             jobs.draw_text(layout, "The expressions of this head move all of the face, so Brows has none.", context.region.width, "INFO")
         layout.operator("utter.reset_finish", icon="LOOP_BACK")
+        layout.separator()
+        layout.prop(settings, "within")
+        row = layout.row(align=True)
+        row.operator("utter.simplify", icon="IPO_BEZIER")
+        done = simplifying.told(bake.actions(rig))
+        if done is not None:
+            row.operator("utter.full_keys", text="All Keys Again", icon="LOOP_BACK")
+            jobs.draw_text(layout, f"{said(done)} A slider of Finish brings all keys back.", context.region.width, "INFO")
         jobs.draw_message(layout, "finish", context.region.width)
 
 
@@ -129,4 +226,4 @@ def unregister():
     deafen(HANDLERS)
 
 
-CLASSES = (UTTER_OT_reset_finish, UTTER_PT_finish)
+CLASSES = (UTTER_OT_reset_finish, UTTER_OT_simplify, UTTER_OT_full_keys, UTTER_PT_finish)
