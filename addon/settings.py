@@ -17,7 +17,7 @@ from bpy.props import (
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, finish, head, identity, maps, passages, pose, readings, scope, takes, voice, words
+from .panels import base, capture, clips, finish, head, identity, layers, maps, passages, pose, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -381,6 +381,16 @@ class HeadSettings(bpy.types.PropertyGroup):
         ),
         "directed": StringProperty(options={"HIDDEN"}),  # the words whose directions have become passages
         "finish": PointerProperty(type=Finish),
+        "feeling": FloatProperty(
+            name="Feeling",
+            description="How much of the layer Feeling shows: the influence of its strips in the NLA, where it can have keys instead",
+            default=1,
+            min=0,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=layers.dimmed,
+        ),
         "within": FloatProperty(
             name="Tolerance",
             description="How far Simplify may move the face, in millimetres of a head of usual size",

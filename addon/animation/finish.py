@@ -257,6 +257,16 @@ def _mixed(moved, smoothing, gains, free, parts):
     return change
 
 
+def of_lips(moved: np.ndarray, told: np.ndarray, shapes: np.ndarray | None) -> np.ndarray:
+    """What of a change [K, N] moves the lips. told [K, 2]: of each track its part and its expression, as in Raw; shapes: as in finish()."""
+    change = np.where(np.isin(told[:, :1], [NAMES.index(name) for name in ON_LIPS]), moved, 0)
+    rows = np.flatnonzero(told[:, 1] >= 0)
+    if len(rows):
+        parts = _taken_apart(shapes, told[rows, 1])
+        change[rows] = moved[rows] if parts is None else sum(parts[name] @ moved[rows] for name in ON_LIPS if name in parts)
+    return change
+
+
 def _taken_apart(shapes, mixes):
     """{part: [M, M]} of the expressions mixes [M]: part @ expressions [M, N] is what that part of the face has of them."""
     if shapes is None or len(mixes) < 2:

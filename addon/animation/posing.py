@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import bake, fullness, tracks
+from ..contract import UtterError
+from . import bake, fullness, layers, tracks
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
@@ -28,6 +29,8 @@ def pose(
     made where there is none of ours. UtterError before anything is changed if the rig cannot be animated now."""
     bake.check_free(rig)
     if not bake.actions(rig):
+        if why := layers.away(rig):
+            raise UtterError(why)
         bake.unshare(rig)
         bake.own_action(rig, start_frame, fps or bake.scene_fps(), name)
     before = rig.face(frame) if before is None else before

@@ -22,9 +22,9 @@ STILL = 1e-3  # of what is allowed: a point that no track moves further by all t
 
 
 class Curves(NamedTuple):
-    """values [K, N] of tracks at each frame; limits [K, 2]: between which they are shown. free [K, N]: where a track may go without its key;
-    elsewhere nothing is looked at. kept [K, N]: keys that stay in any case. slopes [K, N], a frame: those that are given; nan where they
-    are to be found. moves [K, P, 3]: how far a unit of each moves points, as a share of how far these may be off. shut [N], lips [K]:
+    """values [K, N] of tracks at each frame; limits [K, 2]: between which they are shown. free [K, N]: where a track may go without its
+    key; elsewhere nothing is looked at. kept [K, N]: keys that stay in any case. slopes [K, N], a frame: those that are given; nan where
+    they are to be found. moves [K, P, 3]: how far a unit of each moves points, as a share of how far these may be off. shut [N], lips [K]:
     where lips touch, and how far a unit parts them, as a share of how far they may be parted there."""
 
     values: np.ndarray

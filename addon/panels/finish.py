@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from .. import rigs
-from ..animation import bake, fullness
+from ..animation import bake, fullness, layers
 from ..animation import finish as finishing
 from ..animation import simplify as simplifying
 from ..contract import UtterError
@@ -14,7 +14,7 @@ from ..rigs import reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
-from .base import HeadPanel, chosen, deafen, listen, locked, not_ready, settings_of
+from .base import HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of
 
 
 @functools.cache
@@ -110,9 +110,7 @@ class UTTER_OT_simplify(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        head = chosen(context)
-        why = not_ready(head) or ("" if bake.actions(rigs.rig_of(head)) else "Perform first.")
-        return jobs.allowed(cls, jobs.busy() or why)
+        return jobs.allowed(cls, jobs.busy() or not_performed(chosen(context), voice=False))
 
     def execute(self, context):
         head, manager = chosen(context), context.window_manager
@@ -171,7 +169,7 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
         settings, rig = settings_of(head), rigs.rig_of(head)
         layout.enabled = not locked()
         if not bake.actions(rig):
-            layout.label(text="No performance yet.", icon="INFO")
+            jobs.draw_text(layout, layers.away(rig) or "No performance yet.", context.region.width, "INFO")
             return
         layout.use_property_split = True
         layout.use_property_decorate = False
