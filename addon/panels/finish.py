@@ -5,16 +5,18 @@ import functools
 import bpy
 import numpy as np
 
-from .. import rigs
+from .. import compat, rigs
 from ..animation import bake, fullness, layers
 from ..animation import finish as finishing
 from ..animation import simplify as simplifying
 from ..contract import UtterError
-from ..rigs import reach
+from ..rigs import gazing, reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
 from .base import HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of
+
+KEYED = ("strength", "look")  # sliders that may have keys
 
 
 @functools.cache
@@ -39,19 +41,44 @@ def changed(group, _context):
     if record.quiet() or not rigs.ready(head):
         return
     try:
-        apply(head, amounts(settings_of(head)))
+        apply(head, amounts(settings_of(head)), settings_of(head).look_at)
     except UtterError as error:
         jobs.say("finish", str(error), "ERROR")
 
 
-def apply(head, wanted):
-    """Finish the head's present take by finishing.Amounts. UtterError where there is none."""
+def changed_target(settings, context):
+    """The artist chose what the eyes look at."""
+    changed(settings.finish, context)
+
+
+def can_be_looked_at(settings, target):
+    return target != settings.id_data
+
+
+def apply(head, wanted, target=None, anew=False):
+    """Finish the head's present take by finishing.Amounts; target: the object that the eyes look at, or None. anew: even if they show that
+    already. UtterError where there is no take."""
     rig = rigs.rig_of(head)
-    if wanted == finishing.amounts_of(bake.actions(rig)):
+    ours, keyed = bake.actions(rig), keys_of(head)
+    if wanted == finishing.amounts_of(ours) and (target.name if target else "") == finishing.looks_at(ours) and not keyed and not anew:
         return
+    if not ours:
+        raise UtterError(layers.away(rig) or "Perform first.")
     takes.own(head)
     rig = rigs.rig_of(head)
-    finishing.finish(rig, wanted, shapes_for(rig))
+    sight = None
+    if target is not None:
+        sight = finishing.Sight(target.name, gazing.face_of(rig), functools.partial(gazing.points_of, rig, target))
+    told = record.read(bake.actions(rig)) or {}
+    finishing.finish(rig, wanted, shapes_for(rig), sight, int(told.get("seed", 0)), keyed)
+
+
+def keys_of(head):
+    """{amount: (frames) -> values} of the sliders that have keys, on the head's own Action."""
+    bag = compat.bag(head)
+    found = {name: bag.fcurves.find(f"utter.finish.{name}") for name in KEYED} if bag else {}
+    read = lambda curve: lambda frames: np.array([curve.evaluate(frame) for frame in frames])
+    return {name: read(curve) for name, curve in found.items() if curve is not None}
 
 
 class UTTER_OT_reset_finish(bpy.types.Operator):
@@ -68,15 +95,21 @@ class UTTER_OT_reset_finish(bpy.types.Operator):
     def execute(self, context):
         head = chosen(context)
         if bake.actions(rigs.rig_of(head)):
-            apply(head, finishing.NEUTRAL)
-            make_full(head)
+            takes.own(head)
+            finishing.finish(rigs.rig_of(head), finishing.NEUTRAL, shapes_for(rigs.rig_of(head)))  # whatever keys sliders have
         record.show_finish(settings_of(head), [])
         return {"FINISHED"}
 
 
 def _changed(head):
     """Whether the present take is not as it was performed."""
-    return amounts(settings_of(head)) != finishing.NEUTRAL or fullness.simplified(bake.actions(rigs.rig_of(head)))
+    settings = settings_of(head)
+    return (
+        amounts(settings) != finishing.NEUTRAL
+        or settings.look_at is not None
+        or bool(keys_of(head))
+        or fullness.simplified(bake.actions(rigs.rig_of(head)))
+    )
 
 
 def make_full(head):
@@ -97,6 +130,26 @@ def simplify(head, within, step=lambda done: None):
     done = simplifying.simplify(rig, within, lambda of: reach.moves(rig, of), lambda moved: reach.lips(rig, moved), step)
     finishing.changed(ours_too=True)
     return done
+
+
+class UTTER_OT_finish_again(bpy.types.Operator):
+    bl_idname = "utter.finish_again"
+    bl_label = "Read Again"
+    bl_description = "Let the take show the keys of the sliders, and what the eyes look at, as they are now"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context):
+        return jobs.allowed(cls, jobs.busy() or not_performed(chosen(context), voice=False))
+
+    def execute(self, context):
+        head = chosen(context)
+        try:
+            apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew=True)
+        except UtterError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
 
 
 class UTTER_OT_simplify(bpy.types.Operator):
@@ -174,12 +227,24 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         mixed = isinstance(rig, FlameRig) and rig.basis != identity.model().basis
-        layout.prop(settings.finish, "strength", slider=True)
+        row = layout.row(align=True)
+        row.use_property_decorate = True
+        row.prop(settings.finish, "strength", slider=True)
+        if keys_of(head):
+            row.operator("utter.finish_again", text="", icon="FILE_REFRESH")
         column = layout.column(align=True)
-        for name in ("mouth", "jaw", "brows", "blinks", "gaze", "head"):
+        for name in ("mouth", "jaw", "brows", "blinks", "rate", "gaze", "head"):
             row = column.row()
             row.active = not (mixed and name == "brows")
             row.prop(settings.finish, name, slider=True)
+        column = layout.column(align=True)
+        column.prop(settings, "look_at")
+        if settings.look_at is not None:
+            row = column.row(align=True)
+            row.use_property_decorate = True
+            row.prop(settings.finish, "look", slider=True)
+            row.operator("utter.finish_again", text="", icon="FILE_REFRESH")
+            column.prop(settings.finish, "turn", slider=True)
         column = layout.column(align=True)
         for name in ("lips", "smoothing", "timing"):
             column.prop(settings.finish, name, slider=name != "timing")
@@ -201,6 +266,17 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
 def _after_update(_scene, depsgraph):
     if depsgraph.id_type_updated("ACTION"):
         finishing.changed()
+    if depsgraph.id_type_updated("OBJECT"):
+        follow(
+            {update.id.original for update in depsgraph.updates if update.is_updated_transform and isinstance(update.id, bpy.types.Object)}
+        )
+
+
+def follow(moved):
+    """Let the heads whose eyes look at one of these objects follow it."""
+    for head in [head for head in bpy.context.scene.objects if head.type == "MESH" and head.utter.look_at in moved] if moved else ():
+        if rigs.ready(head) and jobs.current is None and finishing.looks_at(bake.actions(rigs.rig_of(head))):
+            apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew=True)
 
 
 @bpy.app.handlers.persistent
@@ -224,4 +300,4 @@ def unregister():
     deafen(HANDLERS)
 
 
-CLASSES = (UTTER_OT_reset_finish, UTTER_OT_simplify, UTTER_OT_full_keys, UTTER_PT_finish)
+CLASSES = (UTTER_OT_reset_finish, UTTER_OT_finish_again, UTTER_OT_simplify, UTTER_OT_full_keys, UTTER_PT_finish)

@@ -61,8 +61,8 @@ class UTTER_OT_layers(Starts, bpy.types.Operator):
     bl_idname = "utter.layers"
     bl_label = "Speech and Feeling as Layers"
     bl_description = (
-        "Take the performance apart into two tracks of the NLA: Speech, the same voice without feelings, and Feeling, what there is besides;"
-        " the influence of Feeling dims it. The take itself stays as it is"
+        "Take the performance apart into two tracks of the NLA: Speech, the same voice without feelings, and Feeling, what there is"
+        " besides; the influence of Feeling dims it. The take itself stays as it is"
     )
 
     @classmethod
