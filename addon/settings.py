@@ -17,7 +17,7 @@ from bpy.props import (
 from . import contract, look, rigs
 from .contract import OPTIONS, Option
 from .look import shaders
-from .panels import base, capture, clips, finish, head, identity, maps, passages, pose, readings, scope, takes, voice, words
+from .panels import base, capture, clips, finish, head, identity, layers, maps, passages, pose, readings, scope, takes, voice, words
 from .rigs import hair
 
 PROMPTS = (
@@ -149,18 +149,45 @@ class Finish(bpy.types.PropertyGroup):
 
     __annotations__ = {
         name: FloatProperty(
-            name=label, description=tooltip, default=default, min=low, max=2, subtype="FACTOR", options=set(), update=finish.changed
+            name=label,
+            description=tooltip,
+            default=default,
+            min=low,
+            max=2,
+            subtype="FACTOR",
+            options={"ANIMATABLE"} if name in finish.KEYED else set(),
+            update=finish.changed,
         )
         for name, label, tooltip, default, low in (
-            ("strength", "Strength", "How far all of the face moves but its blinks; lips that shut stay shut", 1, 0),
+            ("strength", "Strength", "How far all of the face moves but its blinks; lips that shut stay shut. It may have keys", 1, 0),
             ("mouth", "Mouth", "How far the mouth moves; where the lips shut they stay shut", 1, 0),
             ("jaw", "Jaw", "How far the jaw moves; where the lips shut they stay shut", 1, 0),
             ("brows", "Brows", "How far the brows move", 1, 0),
             ("blinks", "Blinks", "How far the lids shut in blinks; 0 none", 1, 0),
+            ("rate", "Blink Rate", "How many blinks there are: below 1 fewer, above 1 more, in pauses and at the ends of phrases", 1, 0),
             ("gaze", "Gaze", "How far the eyes turn", 1, 0),
             ("head", "Head", "How far the head turns; 0 still", 1, 0),
         )
     } | {
+        "look": FloatProperty(
+            name="Influence",
+            description="How far the eyes and the head follow what they look at; 0 as the take has it. It may have keys",
+            default=1,
+            min=0,
+            max=1,
+            subtype="FACTOR",
+            update=finish.changed,
+        ),
+        "turn": FloatProperty(
+            name="Head's Share",
+            description="How much of the way to what it looks at the head turns; the eyes go the rest, as far as eyes can",
+            default=0.3,
+            min=0,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=finish.changed,
+        ),
         "smoothing": FloatProperty(
             name="Smoothing",
             description="Take the small movements out; blinks and shut lips stay",
@@ -387,6 +414,34 @@ class HeadSettings(bpy.types.PropertyGroup):
         ),
         "directed": StringProperty(options={"HIDDEN"}),  # the words whose directions have become passages
         "finish": PointerProperty(type=Finish),
+        "look_at": PointerProperty(
+            name="Look At",
+            description="An object that the eyes follow, and the head by its share: an empty, a camera, another head",
+            type=bpy.types.Object,
+            poll=finish.can_be_looked_at,
+            update=finish.changed_target,
+        ),
+        "feeling": FloatProperty(
+            name="Feeling",
+            description="How much of the layer Feeling shows: the influence of its strips in the NLA, where it can have keys instead",
+            default=1,
+            min=0,
+            max=1,
+            subtype="FACTOR",
+            options=set(),
+            update=layers.dimmed,
+        ),
+        "within": FloatProperty(
+            name="Tolerance",
+            description="How far Simplify may move the face, in millimetres of a head of usual size",
+            default=0.5,
+            min=0.05,
+            soft_max=2,
+            max=10,
+            step=10,
+            precision=2,
+            options=set(),
+        ),
         "takes": CollectionProperty(type=Take),
         "take": IntProperty(name="Take", update=takes.chosen),
     }

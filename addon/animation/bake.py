@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import compat
 from ..contract import CHANNELS, FPS, PERFORMANCE, UtterError, frames_covering
-from . import curves, tracks
+from . import curves, fullness, tracks
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
@@ -82,6 +82,7 @@ def hold(
     frames, samples = curves.resample(performance, rate, first_frame, rig.lip_gap(performance))
     unshare(rig)
     own_action(rig, start_frame, rate, name)
+    fullness.put_back(rig, actions(rig), start_frame, rate, (frames[0], frames[-1]))
     if onto is not None:
         before, after = (rig.plan(curves.resample(values, rate, first_frame, rig.lip_gap(values))[1]) for values in onto)
         for track, column in after.items():
@@ -89,6 +90,7 @@ def hold(
                 tracks.show(_curve(track), frames, column)
     for track, column in rig.holds(samples, columns).items():
         tracks.hold(_curve(track), frames, column)
+    fullness.take_in(rig, actions(rig), start_frame, rate)
     for owner in rig.owners():
         owner.update_tag()
     return [frames[0], frames[-1]]
@@ -108,10 +110,12 @@ def redo(
         return actions(rig)
     # Where a curve stood still it has no keys beside the span, and would lean towards it.
     beside = frames[[k for k in (inside[0] - 1, inside[-1] + 1) if 0 <= k < len(frames)]]
+    fullness.put_back(rig, actions(rig), start_frame, rate, span)
     moved, clean = rig.moved(columns), cleaned(rig)
     for track, column in rig.plan(samples).items():
         if track in moved and not (track in clean and tracks.free(frames[inside], clean[track]).all()):
             tracks.show(_curve(track), frames[inside], column[inside], beside, clean.get(track))
+    fullness.take_in(rig, actions(rig), start_frame, rate)
     for owner in rig.owners():
         owner.update_tag()
     return actions(rig)
@@ -271,7 +275,8 @@ def track_name(track: "Track") -> str:
 
 
 def _remember(rig, frames, written):
-    """Write down in our Actions what was written, so that what the artist deletes of it is known."""
+    """Write down in our Actions what was written, so that what the artist deletes of it is known. No key in them is a thinned one now."""
+    fullness.forget(actions(rig))
     for action in actions(rig):
         names = "\n".join(track_name(track) for track in written)
         action[tracks.WRITTEN] = {"span": (float(frames[0]), float(frames[-1])), "curves": names}
@@ -375,6 +380,7 @@ def clear(rig: "Rig", but_captured: bool = False) -> bool:
     cleared = bool(actions(rig))
     unshare(rig)
     kept = captured(rig) if but_captured else {}
+    fullness.forget(actions(rig))
     for action in actions(rig):
         tracks.remove(rig.tracks())
         if tracks.WRITTEN in action:

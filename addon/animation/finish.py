@@ -10,13 +10,14 @@ they are taken apart is told in model_runtime/flame/regions.py.
 
 import io
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import bpy
 import numpy as np
 
 from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, JAW, LIDS, NECK, PERFORMANCE, TONGUE, UtterError
-from . import bake, tracks
+from . import bake, blinks, fullness, gaze, tracks
 from .curves import TOUCHING
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ NEAR = 0.05  # frames: a key so near to a time that is kept is the one of that t
 
 class Amounts(NamedTuple):
     """How a take is finished: factors of parts of the face about rest (strength: of all but blinks), smoothing 0 to 1, timing in frames
-    of the scene, lips from -1 (parted) to 1 (shut)."""
+    of the scene, lips from -1 (parted) to 1 (shut); rate: a factor of the number of blinks; look: by how much the eyes follow what
+    they look at, if anything, turn: the head's share of that."""
 
     strength: float = 1.0
     mouth: float = 1.0
@@ -48,9 +50,20 @@ class Amounts(NamedTuple):
     smoothing: float = 0.0
     timing: int = 0
     lips: float = 0.0
+    rate: float = 1.0
+    look: float = 1.0
+    turn: float = 0.3
 
 
 NEUTRAL = Amounts()
+
+
+class Sight(NamedTuple):
+    """What the eyes look at. name: of the object. face: where they are. points(frames [N]) -> [N, 3]: where it is, in FLAME's axes."""
+
+    name: str
+    face: gaze.Face
+    points: Callable[[np.ndarray], np.ndarray]
 
 
 def _actions(*starts: str, without: tuple[str, ...] = ()) -> list[int]:
@@ -81,7 +94,8 @@ ON_LIPS = ("mouth", "jaw", "rest")  # noses and cheeks move lips, too
 class Raw(NamedTuple):
     """What the keys of a take held: times [N] in seconds of the voice, values [K, N] of its tracks, which are named by the number of
     their owner, path and index; part [K], places in NAMES; rest [K]: values of a face at rest; acted [K]: whether a track ends at 0 and 1;
-    opener [K]: how it parts the lips, a unit of their gap; gap [N]; mixes [K]: the expression of a mixed track, -1 of others."""
+    opener [K]: how it parts the lips, a unit of their gap; gap [N]; mixes [K]: the expression of a mixed track, -1 of others; turned
+    [N, 15]: gaze.COLUMNS of the performance."""
 
     times: np.ndarray
     values: np.ndarray
@@ -92,6 +106,7 @@ class Raw(NamedTuple):
     opener: np.ndarray
     gap: np.ndarray
     mixes: np.ndarray
+    turned: np.ndarray
 
 
 def amounts_of(actions: list[Any]) -> Amounts:
@@ -113,25 +128,83 @@ def forget(actions: list[Any]) -> None:
                 del action[name]
 
 
-def finish(rig: "Rig", amounts: Amounts, shapes: np.ndarray | None) -> None:
+def looks_at(actions: list[Any]) -> str:
+    """The name of what the eyes look at in those Actions; "" nothing."""
+    for action in actions:
+        try:
+            return str(json.loads(action.get(AMOUNTS, "{}")).get("at", ""))
+        except (TypeError, ValueError, AttributeError):
+            continue
+    return ""
+
+
+def finish(
+    rig: "Rig",
+    amounts: Amounts,
+    shapes: np.ndarray | None,
+    sight: Sight | None = None,
+    seed: int = 0,
+    keyed: dict[str, Callable[[np.ndarray], np.ndarray]] | None = None,
+) -> None:
     """Let our keys on the rig show the take finished by those amounts. shapes [52, 65]: the Motion that each face action is, of the
-    built-in head; None: of a head whose expressions cannot be taken apart, on which only the strength moves them.
+    built-in head; None: of a head whose expressions cannot be taken apart, on which only the strength moves them. sight: what the eyes look
+    at. seed: of the blinks that are added. keyed: amounts that change over time, {name: (frames [N]) -> [N]}: strength and look.
 
     UtterError, before anything is changed, where there is no performance, or too long a one."""
     ours = bake.actions(rig)
     if not ours:
         raise UtterError("Perform first.")
     begin, fps = tracks.timing(ours[0]) or (1.0, bake.scene_fps())
+    if fullness.simplified(ours):
+        fullness.put_back(rig, ours, begin, fps)
+        _masks.clear()
     raw = _kept(ours[0])
     if raw is None:
         raw = take(rig, begin, fps)
         _keep(ours[0], raw)
-    show(rig, raw, finished(raw, amounts, fps, shapes), begin, fps)
-    if amounts == NEUTRAL:
+    grid = begin + raw.times * fps
+    over = {name: of(grid) for name, of in (keyed or {}).items()}
+    changed = _looking(rig, _blinking(rig, raw, amounts.rate, seed, begin, fps), amounts, grid, sight, over.get("look"))
+    show(rig, raw, finished(changed, amounts, fps, shapes, over.get("strength")), begin, fps)
+    if amounts == NEUTRAL and sight is None and not over:
         forget(ours)
     else:
         for action in ours:
-            action[AMOUNTS] = json.dumps(amounts._asdict())
+            action[AMOUNTS] = json.dumps({**amounts._asdict(), "at": sight.name if sight else ""})
+
+
+def _blinking(rig, raw, rate, seed, begin, fps):
+    """The take with rate times as many blinks."""
+    rows = np.flatnonzero(raw.part == NAMES.index("blinks"))
+    if rate == 1 or not len(rows) or len(raw.times) < 3:
+        return raw
+    curves = [tracks.find(_track(rig, raw.names[row])) for row in rows]
+    held = np.concatenate([(tracks.held(curve)[:, 0] - begin) / fps for curve in curves])
+    values, rest = raw.values.copy(), raw.rest[rows, None]
+    values[rows] = rest + blinks.rated(raw.values[rows] - rest, raw.times, raw.gap, rate, seed, held)
+    return raw._replace(values=values)
+
+
+def _looking(rig, raw, amounts, grid, sight, influence):
+    """The take with eyes and head turned to what they look at."""
+    if sight is None:
+        return raw
+    influence = np.full(len(grid), amounts.look) if influence is None else np.clip(influence, 0, 1)
+    performances = np.zeros((2, len(grid), PERFORMANCE), np.float32)
+    performances[0][:, gaze.COLUMNS] = raw.turned
+    performances[1][:, gaze.COLUMNS] = gaze.look(raw.turned, sight.face, sight.points(grid), influence, amounts.turn)
+    before, after = ({track[:3]: column for track, column in rig.plan(each).items()} for each in performances)
+    values = raw.values.copy()
+    for row, (name, part) in enumerate(zip(raw.names, raw.part)):
+        track = _track(rig, name)[:3]
+        if NAMES[part] in ("gaze", "head") and track in after:
+            values[row] += after[track] - before[track]
+    return raw._replace(values=values)
+
+
+def _track(rig, name):
+    owner, path, index = name
+    return tracks.Track(rig.owners()[owner], path, index, "")
 
 
 def take(rig: "Rig", begin: float, fps: float) -> Raw:
@@ -149,7 +222,10 @@ def take(rig: "Rig", begin: float, fps: float) -> Raw:
     if 4 * len(grid) * len(read) > LARGEST:
         raise UtterError("This take is too long to be finished; perform the voice in parts.")
     moved = np.array([np.abs(column[1:-1] - column[0]) for _, column, _ in planned])  # [K, parts]
-    gap, opener = _lips(rig, grid, np.array([(column[-1] - column[0]) / PROBE for _, column, _ in planned]))
+    sampled = bake.sample(rig, grid)
+    gap, opener = _lips(rig, sampled, np.array([(column[-1] - column[0]) / PROBE for _, column, _ in planned]))
+    turned = np.zeros((len(grid), PERFORMANCE), np.float32)
+    turned[:, : sampled.shape[1]] = sampled
     keys = {tracks.value_of(key): column for column, key in rig.shape_keys().items()}
     column_of = [keys.get(track.path, -1) for track, *_ in planned]
     part = moved.argmax(1)
@@ -164,13 +240,13 @@ def take(rig: "Rig", begin: float, fps: float) -> Raw:
         opener=opener,
         gap=gap,
         mixes=np.array([column if NAMES[k] == "mixed" and 0 <= column < EXPRESSION.stop else -1 for k, column in zip(part, column_of)]),
+        turned=turned[:, gaze.COLUMNS],
     )
 
 
-def _lips(rig, grid, opens):
-    """(the lips' gap beyond that at rest [N] at scene frames, how far each track moves for a unit of it [K]); opens [K]: how far each
-    moves with the openers."""
-    sampled = bake.sample(rig, grid)
+def _lips(rig, sampled, opens):
+    """(the lips' gap beyond that at rest [N] in a performance [N, C], how far each track moves for a unit of it [K]); opens [K]: how
+    far each moves with the openers."""
     gap = rig.lip_gap(sampled)
     keys = rig.shape_keys()
     opening = next((column for column in OPENERS if column in keys and column < sampled.shape[1]), None)
@@ -184,14 +260,16 @@ def _lips(rig, grid, opens):
     return np.maximum(gap - rest, 0).astype(np.float32), opens / parts if parts > 0 else np.zeros_like(opens)
 
 
-def finished(raw: Raw, amounts: Amounts, fps: float, shapes: np.ndarray | None) -> np.ndarray:
-    """[K, N]: the values of a take by those amounts; exactly raw.values where they are neutral."""
-    if amounts == NEUTRAL:
+def finished(raw: Raw, amounts: Amounts, fps: float, shapes: np.ndarray | None, strength: np.ndarray | None = None) -> np.ndarray:
+    """[K, N]: the values of a take by those amounts; exactly raw.values where they are neutral. strength [N]: over time, in place of the
+    one of the amounts."""
+    if amounts._replace(rate=NEUTRAL.rate, look=NEUTRAL.look, turn=NEUTRAL.turn) == NEUTRAL and strength is None:
         return raw.values
     free = 1 - shut(raw)  # [N]
     moved = raw.values - raw.rest[:, None]
     smoothing = _gaussian(moved, amounts.smoothing * SMOOTH, raw.times) - moved if amounts.smoothing > 0 else None
-    gains = {name: amounts.strength * getattr(amounts, name, 1.0) for name in NAMES} | {"blinks": amounts.blinks}
+    whole = amounts.strength if strength is None else strength
+    gains = {name: whole * getattr(amounts, name, 1.0) for name in NAMES} | {"blinks": amounts.blinks}
     change = np.zeros_like(moved)
     for k, name in enumerate(NAMES):
         rows = np.flatnonzero(raw.part == k)
@@ -246,11 +324,21 @@ def _mixed(moved, smoothing, gains, free, parts):
         return (change if smoothing is None else change + gains["mixed"] * smoothing) * free
     change = np.zeros_like(moved)
     for name, matrix in parts.items():
-        if gains[name] == 1 and smoothing is None:
+        if np.all(gains[name] == 1) and smoothing is None:
             continue
         whole = (gains[name] - 1) * moved if smoothing is None else (gains[name] - 1) * moved + gains[name] * smoothing
         part = matrix @ whole
         change += part * free if name in ON_LIPS else part
+    return change
+
+
+def of_lips(moved: np.ndarray, told: np.ndarray, shapes: np.ndarray | None) -> np.ndarray:
+    """What of a change [K, N] moves the lips. told [K, 2]: of each track its part and its expression, as in Raw; shapes: as in finish()."""
+    change = np.where(np.isin(told[:, :1], [NAMES.index(name) for name in ON_LIPS]), moved, 0)
+    rows = np.flatnonzero(told[:, 1] >= 0)
+    if len(rows):
+        parts = _taken_apart(shapes, told[rows, 1])
+        change[rows] = moved[rows] if parts is None else sum(parts[name] @ moved[rows] for name in ON_LIPS if name in parts)
     return change
 
 
@@ -374,6 +462,10 @@ def _kept(action: Any) -> Raw | None:
         return None
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return Raw(**{name: json.loads(str(arrays[name])) if name == "names" else arrays[name] for name in Raw._fields})
-    except (ValueError, KeyError, OSError):
+            told: dict[str, Any] = {
+                "turned": np.zeros((len(arrays["times"]), len(gaze.COLUMNS)), np.float32)
+            }  # an earlier version kept none
+            told |= {name: json.loads(str(arrays[name])) if name == "names" else arrays[name] for name in arrays.files}
+            return Raw(**told)
+    except (ValueError, KeyError, OSError, TypeError):
         return None

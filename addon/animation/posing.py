@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import bake, tracks
+from ..contract import UtterError
+from . import bake, fullness, layers, tracks
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
@@ -28,12 +29,16 @@ def pose(
     made where there is none of ours. UtterError before anything is changed if the rig cannot be animated now."""
     bake.check_free(rig)
     if not bake.actions(rig):
+        if why := layers.away(rig):
+            raise UtterError(why)
         bake.unshare(rig)
         bake.own_action(rig, start_frame, fps or bake.scene_fps(), name)
     before = rig.face(frame) if before is None else before
     after = rig.posed(before, columns)
     apart, shown = rig.held_only(), rig.shows(before, after)
-    for track, values in rig.holds(after[None], columns).items():
+    held, rate = rig.holds(after[None], columns), fps or bake.scene_fps()
+    fullness.put_back(rig, bake.actions(rig), start_frame, rate, (frame, frame), on=[*held, *shown])
+    for track, values in held.items():
         tracks.put(bake._curve(track), frame, float(values[0]), theirs=True, beside=track not in apart)
     for track, value in shown.items():
         tracks.put(bake._curve(track), frame, value, theirs=False)

@@ -6,6 +6,10 @@ artist's: a pin. So is one of ours of which value, frame, handles or interpolati
 or dragging it, leaves its type as it is. What keying over with the same value leaves behind is that the key is selected, which says
 nothing; so that is not seen.
 
+A thinned key of ours (addon/animation/simplify.py) has handles of our own, which are aligned, and the easing THINNED, which Blender reads
+of no Bezier key. Its `back` and `amplitude` hold where the key and its two handles lie together, each with a share of its own (SHARES):
+whichever of the three is moved, they are no longer so.
+
 Where our next key was written and is no more, the artist deleted it: from there to our next key the curve is clean, and stays so.
 
 A pin that came from a film is a captured key: it has the type JITTER, which Blender means for keys on every frame. It goes along into
@@ -28,6 +32,7 @@ from ..contract import ACTIONS
 
 OWNED = "utter_performance"  # custom property of Actions that we made: (frame of the voice's first sample, fps); an earlier version's: True
 WRITTEN = "utter_written"  # custom property of such Actions: the first and the last frame of a performance, and the paths of its curves
+FULL = "utter_full"  # custom property of such Actions: all the keys of a take that was simplified (addon/animation/fullness.py)
 BASIS = "utter_basis"  # custom property of such Actions: the basis of the Motion that the curves show, "" by face actions
 FIELDS = (
     *("co", "handle_left", "handle_right", "type", "interpolation", "easing"),
@@ -39,6 +44,7 @@ SELECTED = FIELDS[-3:]  # yes or no; of new keys no, though Blender selects them
 WHOLE = ("type", "interpolation", "easing", "handle_left_type", "handle_right_type")  # numbers of these
 SETTLED = -1.0  # in `period`, of a soft key
 MARKED = -2.0  # in `period`, of a key of ours: from here down
+TURNED = 2e-4  # of a value: so far Blender moves the handles of a thinned key when it aligns them anew, late in a long scene
 Stretch = tuple[float, float]  # frames from the first to before the last
 NEAR = 0.01  # frames: closer than this two keys are at the same
 Keys = dict[str, np.ndarray]  # {field of FIELDS: [K] or [K,2]}, in order of time
@@ -49,7 +55,13 @@ def _code(field, name):
 
 
 GENERATED, KEYFRAME, CAPTURED, SOFT = (_code("type", name) for name in ("GENERATED", "KEYFRAME", "JITTER", "BREAKDOWN"))
-BEZIER, AUTO_CLAMPED = _code("interpolation", "BEZIER"), _code("handle_left_type", "AUTO_CLAMPED")
+BEZIER, AUTO_CLAMPED, ALIGNED = _code("interpolation", "BEZIER"), *(_code("handle_left_type", name) for name in ("AUTO_CLAMPED", "ALIGNED"))
+PLAIN, THINNED = (_code("easing", name) for name in ("AUTO", "EASE_IN_OUT"))
+SHARES = {
+    "co": 0.5,
+    "handle_left": 0.2,
+    "handle_right": 0.3,
+}  # of a thinned key in what is written of it; their sum is 1, so it moves along
 
 
 class Track(NamedTuple):
@@ -153,7 +165,7 @@ def put(curve: Any, frame: float, value: float, theirs: bool, beside: bool = Tru
     if theirs:
         point.type = "KEYFRAME"
     else:
-        point.back = value
+        point.back += way  # which of a key that is not thinned is its value
     curve.update()
 
 
@@ -213,13 +225,19 @@ def soften(curve: Any, soft: bool) -> int:
 
 def own(keys: Keys) -> np.ndarray:
     """bool [K]: which keys are the artist's."""
-    value, frame = keys["co"][:, 1], keys["co"][:, 0]
-    changed = np.abs(value - keys["back"]) > 1e-6 * np.maximum(1, np.abs(value))
+    frame, value = lies(keys).T
+    changed = np.abs(value - keys["back"]) > np.where(keys["easing"] == THINNED, TURNED, 1e-6) * np.maximum(1, np.abs(value))
     changed |= (keys["period"] <= MARKED) & (np.abs(frame - keys["amplitude"]) > NEAR)
     changed |= keys["interpolation"] != BEZIER
     for side in ("handle_left_type", "handle_right_type"):
-        changed |= keys[side] != AUTO_CLAMPED
+        changed |= keys[side] != np.where(keys["easing"] == THINNED, ALIGNED, AUTO_CLAMPED)
     return (keys["type"] != GENERATED) | changed
+
+
+def lies(keys: Keys) -> np.ndarray:
+    """[K, 2]: the frames and values at which keys lie, as ours say it: thinned ones with their handles."""
+    mixed = sum(share * keys[field].astype(np.float64) for field, share in SHARES.items())
+    return np.where((keys["easing"] == THINNED)[:, None], mixed, keys["co"]).astype(np.float32)
 
 
 def cleaned(keys: Keys, span: Stretch | None = None) -> list[Stretch]:
@@ -250,7 +268,7 @@ def spaced(keys: Keys, clean: list[Stretch]) -> Keys:
     written = np.unique([*when, *(first for first, _ in clean)])
     after = np.searchsorted(written, when + NEAR)
     next_ = np.where(after < len(written), written[np.minimum(after, len(written) - 1)], when) if len(written) else when
-    keys["amplitude"][ours], keys["period"][ours] = when, MARKED - (next_ - when)
+    keys["amplitude"][ours], keys["period"][ours] = lies(keys)[ours, 0], MARKED - (next_ - when)
     return keys
 
 
@@ -343,7 +361,7 @@ def release(curve: Any, captured: bool = True, chosen: np.ndarray | None = None)
     held &= True if chosen is None else chosen
     keys["co"][held, 1] = _asked(keys)[held]
     keys["type"][held], keys["back"][held], keys["period"][held] = GENERATED, keys["co"][held, 1], 0
-    keys["interpolation"][held] = BEZIER
+    keys["interpolation"][held], keys["easing"][held] = BEZIER, PLAIN
     keys["handle_left_type"][held] = keys["handle_right_type"][held] = AUTO_CLAMPED
     write(curve, spaced(keys, clean))
     return int(held.sum())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from .. import compat, rigs
+from ..animation import bake, layers
 from ..contract import UtterError
 from ..work import jobs
 
@@ -79,6 +80,16 @@ def not_ready(head: Any) -> str:
     if head is None:
         return "Add a head first."
     return "" if rigs.ready(head) else rigs.recognise(head).reason
+
+
+def not_performed(head: Any, voice: bool = True) -> str:
+    """Why there is no performance on a head (or None) to work on, or none that can be performed anew of its voice; or ""."""
+    if why := not_ready(head):
+        return why
+    rig = rigs.rig_of(head)
+    if not bake.actions(rig):
+        return layers.away(rig) or "Perform first."
+    return "" if settings_of(head).voice or not voice else "Choose a voice first."
 
 
 def file_of(head: Any, given: str, what: str) -> str:

@@ -7,7 +7,7 @@ import bpy
 import numpy as np
 
 from .. import rigs
-from ..animation import bake
+from ..animation import bake, layers
 from ..contract import (
     CHANNELS,
     FACE_ACTIONS,
@@ -47,6 +47,8 @@ def capture_job(scene: Any, head: Any) -> jobs.Job:
     """Job that captures head's film and makes of it what its settings (Object.utter) say. UtterError if it cannot start."""
     rig, settings, fps = perform.usable(head), settings_of(head), bake.scene_fps(scene)
     film, use, regions = file_of(head, settings.film, "film"), settings.film_as, [name for name in REGIONS if name in settings.film_regions]
+    if use in HELD and (why := layers.away(rig)):
+        raise UtterError(why)
     voice.follow(scene, head)
     at = scene.frame_current if use == "KEY" or (use != "TAKE" and settings.film_at == "FRAME") else sequencer.begins(scene, head)
     folder = jobs.temporary_folder()

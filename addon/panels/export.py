@@ -10,8 +10,7 @@ from ..animation import bake
 from ..contract import CSV_RATES, OPTIONS, ExportRequest, UtterError
 from ..work import jobs
 from . import scope, sequencer
-from .base import HeadPanel, Starts, chosen
-from .pins import not_performed
+from .base import HeadPanel, Starts, chosen, not_performed
 
 FORMATS = {f".{name}": told for name, told in OPTIONS["actions"].choices.items() if name != "none"}
 

@@ -10,7 +10,7 @@ from ..animation import bake, posing
 from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, LIDS, NECK, REGIONS, UtterError, named, performed_in
 from ..work import jobs
 from . import pins, pose, sequencer, takes
-from .base import HeadPanel, chosen, not_ready, settings_of
+from .base import HeadPanel, chosen, not_performed, settings_of
 
 MIXED = "expression"  # of FLAME's expressions, which are of no one region
 LABELS = {name: label for name, (label, _) in REGIONS.items()} | {MIXED: "Expression"}
@@ -34,8 +34,7 @@ def tracks_in(rig: Any, region: str = "", column: int = -1) -> list[Any]:
 
 def refusal(context: Any) -> str:
     """Why there is nothing to hold on the chosen head, or ""."""
-    head = chosen(context)
-    return not_ready(head) or ("" if bake.actions(rigs.rig_of(head)) else "Perform first.")
+    return not_performed(chosen(context), voice=False)
 
 
 class Holds:

@@ -15,7 +15,7 @@ from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, REGIONS, PerformRequest, UtterError, doubts, options_of, read_passage, seconds_at
 from ..work import jobs, paths
 from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, thumbnails, voice, words
-from .base import HeadPanel, Starts, chosen, locked, not_ready, settings_of, take_over
+from .base import HeadPanel, Starts, chosen, locked, not_performed, not_ready, settings_of, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -266,7 +266,7 @@ class UTTER_OT_update(Starts, bpy.types.Operator):
     @classmethod
     def refusal(cls, context):
         head = chosen(context)
-        if why := not_ready(head) or ("" if bake.actions(rigs.rig_of(head)) else "Perform first."):
+        if why := not_performed(head, voice=False):
             return why
         return settings_of(head).refusal or ("" if stale.of(head).what else "Everything is up to date.")
 

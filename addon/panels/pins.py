@@ -9,7 +9,7 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..work import jobs
 from . import perform, scope, takes
-from .base import HeadPanel, Starts, chosen, deafen, listen, not_ready, settings_of
+from .base import HeadPanel, Starts, chosen, deafen, listen, not_performed, not_ready, settings_of
 
 RESTS = 0.3  # seconds after which a slider is no longer dragged
 
@@ -98,15 +98,6 @@ def _after_update(_scene, depsgraph):
     changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
     for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
         del _told[head]
-
-
-def not_performed(head, voice=True):
-    """Why there is no performance on a head, or none that can be performed anew of its voice; or ""."""
-    if not_ready(head):
-        return not_ready(head)
-    if not bake.actions(rigs.rig_of(head)):
-        return "Perform first."
-    return "" if settings_of(head).voice or not voice else "Choose a voice first."
 
 
 class UTTER_OT_rediffuse(Starts, bpy.types.Operator):

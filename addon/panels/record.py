@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 
 from ..animation import bake
-from ..animation.finish import amounts_of
+from ..animation.finish import amounts_of, looks_at
 from ..contract import OPTIONS, SLIDERS
 from . import sequencer, strengths
 
@@ -147,6 +147,7 @@ def show_finish(settings: Any, actions: Any) -> None:
     try:
         for name, value in amounts_of(actions)._asdict().items():
             put(settings.finish, name, value)
+        settings.look_at = bpy.data.objects.get(looks_at(actions))
     finally:
         _showing = False
 

@@ -3,7 +3,7 @@
 import bpy
 
 from .. import compat, rigs
-from ..animation import bake, finish, tracks
+from ..animation import bake, finish, layers, tracks
 from ..work import jobs
 from . import record, sequencer, thumbnails
 from .base import HeadPanel, locked, not_ready, settings_of
@@ -37,8 +37,9 @@ def own(head):
 
 
 def set_aside(head):
-    """Take our Actions off the head, so that the next performance leaves them alone; returns them for put_back()."""
+    """Take our Actions off the head, so that the next performance leaves them alone; returns them for put_back(). Layers rest."""
     ours, taken = bake.actions(rigs.rig_of(head)), []
+    layers.put_aside(rigs.rig_of(head))
     for block in animated(head):
         if block.animation_data is not None and block.animation_data.action in ours:
             taken.append((block, block.animation_data.action))
@@ -318,6 +319,16 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         if another_face(settings):
             layout.label(text="Made for another identity", icon="ERROR")
         layout.operator("utter.perform_again", icon="LOOP_BACK")
+        rig = rigs.rig_of(settings.id_data)
+        if layers.layered(rig):
+            layout.prop(settings, "feeling", slider=True)
+            layout.operator("utter.merge_layers", icon="NLA_PUSHDOWN")
+        elif layers.pushed_down(rig):
+            jobs.draw_text(layout, layers.away(rig), context.region.width, "INFO")
+            layout.operator("utter.bring_back", icon="NLA_PUSHDOWN")
+        else:
+            layout.operator("utter.layers", icon="NLA")
+        jobs.draw_message(layout, "takes", context.region.width)
 
 
 CLASSES = (UTTER_OT_remove_take, UTTER_OT_clean_takes, UTTER_OT_next_take, UTTER_OT_previous_take, UTTER_UL_takes, UTTER_PT_takes)

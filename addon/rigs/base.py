@@ -119,6 +119,10 @@ class Rig(abc.ABC):
         samples[1, list(columns)] = 0.1
         return {track for track, column in self.plan(samples).items() if column[0] != column[1]}
 
+    def joints(self) -> dict[str, Any]:
+        """{joint: pose bone} of the bones that turn head and eyes: "neck", "eye_left", "eye_right"; of a kind that has none nothing."""
+        return {}
+
     def held_only(self) -> set[Track]:
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
         return set()

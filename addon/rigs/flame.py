@@ -391,6 +391,9 @@ class FlameRig(Rig):
         rest = lambda bone: turn @ np.array(rig.data.bones[bone].matrix_local.to_3x3())
         return {joint: (rig.pose.bones[bone], rest(bone)) for joint, bone in self.bone_names().items()}
 
+    def joints(self) -> dict[str, Any]:
+        return {joint: bone for joint, (bone, _) in self.bones().items()}
+
     def to_armature(self) -> Any:
         """The matrix from the object's own space to its armature's; told without matrix_world, which is stale until Blender's next
         update, where one is the other's parent."""

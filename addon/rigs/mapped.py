@@ -112,6 +112,9 @@ class MappedRig(Rig):
             self._turns = turns.turns_of(self.obj, self.parts, self.axes, jaw, self.map.gains)
         return self._turns
 
+    def joints(self) -> dict[str, Any]:
+        return {turn.joint: turn.bone for turn in reversed(self.turns())}
+
     def tracks(self) -> list[Track]:
         return [track for row in self.rows for track, _ in self._tracks(row)] + [track for turn in self.turns() for track in turn.tracks()]
 

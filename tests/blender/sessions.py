@@ -18,7 +18,7 @@ import bpy
 import numpy as np
 
 from addon import compat, rigs
-from addon.animation import bake, tracks
+from addon.animation import bake, fullness, tracks
 from addon.contract import REGIONS, SLIDERS, UtterError
 from addon.panels import drag, identity, record, sequencer, strengths, takes
 from addon.panels import head as heads_room
@@ -345,6 +345,24 @@ class Session:
         if self.random.random() < 0.5:
             setattr(head.utter.finish, slider, was)
             assert len(before) == len(keys()) and max(np.abs(one - other).max() for one, other in zip(before, keys())) < 1e-6
+
+    def do_simplify(self):
+        """Fewer keys, or all of them again: the artist's stay, and what was there is there again, to the bit."""
+        head = self.pick()
+        if not rigs.ready(head) or not bake.actions(rigs.rig_of(head)):
+            return
+        full = lambda: fullness.simplified(bake.actions(rigs.rig_of(head)))
+        keys = lambda: [tracks.read(curve)["co"] for track in rigs.rig_of(head).tracks() if (curve := tracks.find(track))]
+        if full():
+            return self.tried(bpy.ops.utter.full_keys)
+        before, pins, within = keys(), bake.count_pins(rigs.rig_of(head)), self.random.choice((0.1, 0.5, 2.0))
+        head.utter.within = within
+        bpy.context.view_layer.objects.active = head
+        if self.tried(bpy.ops.utter.simplify) and full():
+            assert bake.count_pins(rigs.rig_of(head)) == pins
+            if self.random.random() < 0.5 and self.tried(bpy.ops.utter.full_keys):
+                assert len(before) == len(keys()) and all(np.array_equal(one, other) for one, other in zip(before, keys()))
+        return None
 
     def do_new_take(self):
         head = self.pick()
