@@ -16,6 +16,7 @@ from .turns import bones_of
 POINT, PLACE = "utter_point", "utter_place_of"  # custom properties of empties
 LEAST = 100  # vertices: with fewer it is no head
 STILL = 5e-4  # of a head's size: a key that moves less is left out, 0.1 mm of 0.2 m
+STIFF = ("glass", "eyewear", "spectacle", "hat", "helmet", "headwear", "outfit", "cloth", "shirt", "jewel", "earring", "horn")  # in names
 LABELS = {
     **{f"eye_{where}_{side}": f"Eye {side.title()}, {where.title()} Corner" for side in ("left", "right") for where in ("inner", "outer")},
     **{f"lid_{where}_{side}": f"Eye {side.title()}, {where.title()} Lid" for side in ("left", "right") for where in ("upper", "lower")},
@@ -65,6 +66,8 @@ def others_of(obj: Any) -> list[Any]:
     for scene in obj.users_scene:
         for other in scene.objects:
             if other.type != "MESH" or other == obj or other in found or other.library or other.data.library or look.HAIR in other:
+                continue
+            if any(word in other.name.lower() for word in STIFF):
                 continue
             theirs = armature(other)
             if own or theirs:

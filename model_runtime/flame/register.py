@@ -77,26 +77,24 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
         factor, rotation, shift = placement or find_placement(vertices, source)
     placed = factor * vertices @ rotation.T + shift
     sides = None if lips is None else _sides(placed, faces, lips)
-    found, warped = lay(vertices, placed, faces, surface, fixed, goals, sides)
+    warped, rigid = warp(placed, faces, surface, fixed, goals, sides)
+    found = laid(vertices, warped, faces, surface, sides, rigid)
     back = found.back
     if lips is not None:  # across the lips' contact the nearest vertex may be the other lip's
         for side in (1, -1):
-            ours, theirs = np.flatnonzero(surface.sides == side), np.flatnonzero((sides == side) & ~found.rigid)
+            ours, theirs = np.flatnonzero(surface.sides == side), np.flatnonzero((sides == side) & ~rigid)
             if len(ours) and len(theirs):
                 back[ours] = theirs[cKDTree(warped[theirs]).query(template[ours])[1]]
     return found
 
 
-def lay(vertices, placed, faces, surface, fixed, goals, sides, seen=None):
-    """(Registration, warped [n,3]) of a mesh (vertices [n,3] as it is, placed [n,3] over the source in its metres) on a surface (surface_of).
-    fixed [k], goals [k,3]: vertices and where they belong; sides [n]: +1 upper lip, -1 lower, or None; seen bool [n]: what may be drawn to
-    the surface, where not all is skin."""
-    warped, rigid = _warp(placed, faces, surface, fixed, goals, sides, seen)
+def laid(vertices, warped, faces, surface, sides, rigid):
+    """The Registration of a mesh (vertices [n,3] as it is) that was warped onto a surface (warp)."""
     triangles, barycentric, distance = surface.closest(warped, _normals(warped, faces), sides)[:3]
     outer = np.flatnonzero(~rigid)
     back = outer[cKDTree(warped[outer]).query(surface.vertices)[1]]
     frames = _frames(vertices, warped, faces)
-    return Registration(triangles.astype(np.int32), barycentric, distance, frames, rigid, back.astype(np.int32)), warped
+    return Registration(triangles.astype(np.int32), barycentric, distance, frames, rigid, back.astype(np.int32))
 
 
 def weld(vertices, faces):
@@ -124,7 +122,7 @@ def weld(vertices, faces):
 
 
 def surface_of(source, lids=False):
-    """The surface of a head, as lay() wants it; lids: whether upper and lower ones are told apart as well."""
+    """The surface of a head, as warp() wants it; lids: whether upper and lower ones are told apart as well."""
     template = source.v_template.astype(np.float64)
     sides = _sides(template, source.f, (source.lip_inner_upper, source.lip_inner_lower))
     for eye in (0, 1) if lids else ():
@@ -288,9 +286,10 @@ def _trimmed_icp(points, goals, tree, factor, rotation, shift, rounds=25, keep=0
     return np.mean(distance[near]) + np.mean(other[back_near]), factor, rotation, shift
 
 
-def _warp(placed, faces, surface, fixed, goals, sides, seen=None):
-    """Move placed vertices onto the surface, smoothly. -> (warped [n,3], rigid [n]: inner parts that were left out and follow
-    their nearest neighbours only)."""
+def warp(placed, faces, surface, fixed, goals, sides, seen=None):
+    """Move placed vertices [n,3] (over the source, in its metres) onto a surface (surface_of), smoothly. fixed [k], goals [k,3]: vertices and
+    where they belong; sides [n]: +1 upper lip, -1 lower, or None; seen bool [n]: what may be drawn to the surface, where that is known.
+    -> (warped [n,3], rigid [n]: inner parts that were left out and follow their nearest neighbours only)."""
     n = len(placed)
     rigid = _inner_parts(placed, faces, surface) if seen is None else np.zeros(n, bool)
     edges = _edges(faces)

@@ -6,6 +6,7 @@ between along the mesh (a harmonic field), so that nothing tears and no lip take
 the character's other pieces follow: eyes turn, lower teeth go with the jaw, lashes and brows with their roots.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +21,11 @@ from model_runtime.flame import lbs
 from model_runtime.flame.face import POINTS, NoFace, find, given, head_box
 from model_runtime.flame.fit import kabsch
 from model_runtime.flame.mesh import check_mesh
-from model_runtime.flame.register import Registration, graph, lay, line_position, surface_of, weld
+from model_runtime.flame.register import Registration, graph, laid, line_position, surface_of, warp, weld
 from model_runtime.flame.views import look
 from model_runtime.motion import write_npz
 
+_MANY, _CELL = 9000, 0.003  # vertices: of more, one in each cell of so many metres is laid on our head by itself
 _SOFT = 1e-6  # of the first laying: how far points may be missed
 _TURNS = (0, 55, -55), (0, 50, -50)  # degrees to the side, and up or down, from which a head is looked at
 _SEEN = 0.0012  # metres to a pixel
@@ -40,9 +42,10 @@ _CURTAIN, _COVERED = 0.003, 0.4  # metres behind the line from lip to lip; of an
 _AGREE = 0.003  # metres: an artist's points that lie no further from what is found mean the same
 _ROW = 0.006  # metres above and below the lips' line that a piece reaches which has both rows of teeth
 _TEETH = 0.002  # metres above the lips' line: a piece whose middle lies lower is of the lower jaw
-_BALL = 1.12  # of its radius: so far from an eyeball's centre lie the parts that turn with it
+_BALL = 1.3  # of its radius: so far from an eyeball's centre lie the parts that turn with it
 _ROOT = 0.0015  # metres from the skin: a lash's root is no further away
 _HANGS = 0.024  # metres: what begins further from the skin does not follow it
+_ON_SKIN = 0.15  # of a piece lies no further from it than a third of that
 
 
 @dataclass(frozen=True)
@@ -212,28 +215,41 @@ class _Laying:
         self.sides = self._sides()
         self.seen = self._seen()
         self.surface = surface_of(head, lids=True)
-        everything = np.flatnonzero(self.here)
-        place = np.full(len(vertices), -1)
-        place[everything] = np.arange(len(everything))
-        fixed = place[self.fixed]
-        kept = fixed >= 0
-        found = lay(
-            vertices[everything],
-            self.start[everything],
-            place[self.faces],
-            self.surface,
-            fixed[kept],
-            self.goals[kept],
-            self.sides[everything],
-            self.seen[everything],
-        )
-        self.everything = everything
-        self.registration: Registration = found[0]
+        self.everything = np.flatnonzero(self.here)
         self.warped = self.start.copy()
-        self.warped[everything] = found[1]
+        self.warped[self.everything] = self._warped()
+        place = np.full(len(vertices), -1)
+        place[self.everything] = np.arange(len(self.everything))
+        mine, no = self.everything, np.zeros(len(self.everything), bool)
+        self.registration: Registration = laid(vertices[mine], self.warped[mine], place[self.faces], self.surface, self.sides[mine], no)
         self.good = np.zeros(len(vertices), bool)
-        self.good[everything] = self.seen[everything] & (self.registration.distance < _FAR)
+        self.good[mine] = self.seen[mine] & (self.registration.distance < _FAR)
         self.good[self.fixed] = True
+
+    def _warped(self):
+        """[n,3]: where the skin lies on our head. Of a dense mesh a thinned one is laid, and the rest goes with it."""
+        mine = self.everything
+        keys = np.c_[np.floor(self.start[mine] / _CELL).astype(np.int64), self.sides[mine], self.seen[mine]]
+        keys = np.c_[keys, np.where(np.isin(mine, self.fixed), mine, -1)]  # what is fixed stays by itself
+        if len(mine) > _MANY:
+            _, first, cluster = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+            cluster = cluster.ravel()
+        else:
+            first = cluster = np.arange(len(mine))
+        whole = np.full(len(self.vertices), -1)
+        whole[mine] = cluster
+        faces = whole[self.faces]
+        faces = faces[(faces != np.roll(faces, 1, axis=1)).all(1)]
+        count = np.bincount(cluster)
+        start = np.stack([np.bincount(cluster, self.start[mine, axis]) for axis in range(3)], 1) / count[:, None]
+        fixed, kept = whole[self.fixed], self.here[self.fixed]
+        sides, seen = self.sides[mine][first], self.seen[mine][first]
+        warped, _ = warp(start, faces, self.surface, fixed[kept], self.goals[kept], sides, seen)
+        if len(start) == len(mine):
+            return warped[cluster]
+        far, near = cKDTree(start).query(self.start[mine], k=8)
+        weight = np.exp(-((far / _CELL) ** 2)) * (sides[near] * self.sides[mine][:, None] >= 0) + 1e-12
+        return self.start[mine] + np.einsum("nk,nkd->nd", weight / weight.sum(1, keepdims=True), (warped - start)[near])
 
     def _sized(self):
         """Our face actions, those of mouth and jaw as large as the mouth is."""
@@ -355,6 +371,7 @@ class _Laying:
         """[52,n,3]: how places [n,3] move that are fast to the lower jaw."""
         return self.size * rigid(self.part_moves("teeth_lower"), places)
 
+    @functools.cache  # noqa: B019 - it lives as long as one making
     def part_moves(self, name):
         """How a part of our head is moved by each action: (rotations [52,3,3], shifts [52,3]) in the mesh's units and axes."""
         head = self.head
@@ -370,13 +387,12 @@ class _Laying:
         edges = graph(self.placed, self.faces) / self.factor
         upper, lower = self.face.lips
         ours_upper, ours_lower = self.head.lip_inner_upper, self.head.lip_inner_lower
-        order = (upper, lower, ours_upper, ours_lower, True), (lower, upper, ours_lower, ours_upper, False)
-        for line, against, ours, other, first in order * _AGAIN:
+        order = (upper, lower, ours_upper, ours_lower), (lower, upper, ours_lower, ours_upper)
+        for line, against, ours, other in order * _AGAIN:
             at = self.along(line)
             wanted, own = self._at(ours, at), self._at(other, at)
             missing = wanted - own - (deltas[:, line] - self._across(deltas, line, against))
-            if first:  # each lip as far as ours goes of itself; then the lower one what is left
-                missing *= (_length(wanted) / np.maximum(_length(wanted) + _length(own), 1e-9))[..., None]
+            missing *= (_length(wanted) / np.maximum(_length(wanted) + _length(own), 1e-9))[..., None]  # the lip that moves is mended
             corners = np.sin(np.pi * np.clip(at, 0, 1))[None, :, None] ** 0.25  # corners stay one
             self._add(deltas, edges, line, against, missing * corners, _LIP / self.factor)
         for side, (upper, lower) in zip(("Left", "Right"), self.face.lids):
@@ -428,7 +444,7 @@ class _Pieces:
         vertices, faces = others if others is not None else (np.zeros((0, 3)), np.zeros((0, 3), int))
         self.vertices = np.concatenate([laying.vertices, vertices])
         rest = laying.all_faces[~laying.face.skin[laying.all_faces[:, 0]]]
-        self.edges = graph(self.vertices, np.concatenate([rest, faces + self.own]))
+        self.edges = _sewn(self.vertices, graph(self.vertices, np.concatenate([rest, faces + self.own])))
         self.count, self.piece = connected_components(self.edges, directed=False)
         self.skin = np.flatnonzero(laying.good)
         self.tree = cKDTree(laying.vertices[self.skin])
@@ -515,7 +531,7 @@ class _Pieces:
         """Lashes, brows, beards: each vertex goes as the place of the skin that its root lies on; less, the further that is."""
         places = self.vertices[piece]
         far = self.tree.query(places, distance_upper_bound=_HANGS * self.metre)[0]
-        if not np.isfinite(far).any():
+        if (far < _HANGS / 3 * self.metre).mean() < _ON_SKIN:
             return
         roots = np.flatnonzero(far <= max(np.percentile(far[np.isfinite(far)], 25), _ROOT * self.metre))
         edges = self.edges[piece][:, piece]
@@ -529,6 +545,14 @@ class _Pieces:
         of_roots[:, roots] = np.einsum("rk,arkd->ard", weight, self.deltas[:, self.skin[near]])
         fall = np.exp(-((far[root] / (_HANGS / 3 * self.metre)) ** 2)) if len(piece) else far
         moved[:, piece] = of_roots[:, root] * np.nan_to_num(fall)[None, :, None]
+
+
+def _sewn(vertices, edges):
+    """Edges with those between vertices of one place, as exporters leave them at the seams of a texture."""
+    _, first, same = np.unique(vertices, axis=0, return_index=True, return_inverse=True)
+    double = np.flatnonzero(first[same.ravel()] != np.arange(len(vertices)))
+    double = double[edges[double].getnnz(1) > 0]
+    return edges + coo_matrix((np.full(len(double), 1e-9), (double, first[same.ravel()][double])), shape=edges.shape)
 
 
 def rigid(movement, places):
