@@ -26,7 +26,7 @@ _PIXEL = 5e-4
 _LEVELS = 200  # heights at which a body's width is looked at
 _SHOULDERS = 1.75  # so much wider than a head
 _INSIDE = 0.97  # of a piece's vertices that lie behind the skin: eyeballs, teeth
-_PITS = 0.0015, 0.0025, 0.004, 0.006  # metres under what surrounds it
+_PITS = 0.01, 0.006, 0.004, 0.0025  # metres under what surrounds it: sockets are deep, and so is all of an eye but its ball
 _PIT = 0.003
 _CLIFFS, _LEAKS = (2.5, 1.5, 1.0, 0.7), 3.0  # rises for each pixel; so much larger than what is seen of an eyeball no opening is
 _GAP = 0.003  # metres between an eyeball and the lid
@@ -51,6 +51,8 @@ _CLOSED = (
     "has no opening between the points of the lids; cut one, or drag these",
     "has no opening between the points of the lips; part them, or drag these",
 )
+_BESIDE, _STRAY = 7, 0.005  # vertices of a line that tell where it runs; metres from there
+_STEP = 0.002  # metres of a line for which one vertex stands
 
 
 class Face(NamedTuple):
@@ -58,7 +60,7 @@ class Face(NamedTuple):
 
     points: {name of POINTS: [3]}. lids: of the left and the right eye the upper and the lower margin, lips: upper and lower where they
     touch: vertices [n], from right to left. scale: its units to a metre of a head of usual size. skin bool [V]: the piece that carries
-    the face. inside bool [V]: of it what is seen through the eyes, or lies behind. box [2,3]: the head's lowest corner and its highest.
+    the face. inside bool [V]: of it what is seen through the eyes, or lies behind. box [2,3]: the head's lowest corner and its highest. exact: whether an artist set the points, to the very corners.
     """
 
     points: dict[str, np.ndarray]
@@ -68,6 +70,7 @@ class Face(NamedTuple):
     skin: np.ndarray
     inside: np.ndarray
     box: np.ndarray
+    exact: bool = False
 
 
 class NoFace(UtterError):
@@ -125,7 +128,7 @@ def given(vertices, faces, points):
         rim = vertices[np.r_[upper, lower[::-1]]]
         inside |= skin & _in_polygon(vertices, rim) & (vertices[:, 2] < rim[:, 2].mean())
         inside[np.r_[upper, lower]] = False
-    return Face(where, (lines[0], lines[1]), lines[2], scale, skin, inside, np.array([low, high]))
+    return Face(where, (lines[0], lines[1]), lines[2], scale, skin, inside, np.array([low, high]), exact=True)
 
 
 def _way(edges, start, through, end, where):
@@ -179,6 +182,8 @@ def _skin(vertices, faces, low, high, scale):
     piece = connected_components(graph(vertices, faces), directed=False)[1]
     whole = look(vertices, faces, low[:2], high[:2], 4 * _PIXEL * scale)
     seen = whole.triangle[whole.triangle >= 0]
+    if len(seen) < 100:
+        raise NoFace("has too few faces for a head; choose its face's mesh")
     of = piece[faces[:, 0]]
     most = np.bincount(of[seen]).argmax()
     kept = np.flatnonzero(of == most)
@@ -225,10 +230,19 @@ class _Seen:
 
     def vertices_at(self, line):
         """The vertices of the triangles in a line of pixels that lie nearest to it, each once."""
-        corners = self.faces[self.view.triangle[line]]
-        far = np.linalg.norm(self.vertices[corners] - self.view.place(*line)[:, None], axis=2)
-        found = corners[np.arange(len(corners)), far.argmin(1)]
-        return found[np.sort(np.unique(found, return_index=True)[1])]
+        corners, places = self.faces[self.view.triangle[line]], self.view.place(*line)
+        far = np.linalg.norm(self.vertices[corners] - places[:, None], axis=2)
+        best = far.argmin(1)
+        found, far = corners[np.arange(len(corners)), best], far.min(1)
+        usual = ndimage.median_filter(self.vertices[found], size=(_BESIDE, 1), mode="nearest")
+        far = np.where(np.linalg.norm(self.vertices[found] - usual, axis=1) < _STRAY * self.scale, far, np.inf)  # deep inside, through a gap
+        x = self.vertices[found, 0]
+        part = np.floor((x - x.min()) / (_STEP * self.scale)).astype(int)
+        order = np.lexsort((far, part))
+        first = order[np.unique(part[order], return_index=True)[1]]  # a rim is thick: of each part of the line the nearest vertex
+        first = np.unique(np.r_[first, 0, len(found) - 1])
+        line = list(dict.fromkeys(found[first[np.isfinite(far[first])]].tolist()))
+        return np.array(line)
 
     def within(self, eyes):
         """bool [V]: vertices behind an eye's opening."""

@@ -26,7 +26,7 @@ from model_runtime.flame.views import look
 from model_runtime.motion import write_npz
 
 _MANY, _CELL = 9000, 0.003  # vertices: of more, one in each cell of so many metres is laid on our head by itself
-_SOFT = 1e-6  # of the first laying: how far points may be missed
+_SOFT = 0.01  # of the first laying: how far points may be missed, so that small errors bend nothing far from them
 _TURNS = (0, 55, -55), (0, 50, -50)  # degrees to the side, and up or down, from which a head is looked at
 _SEEN = 0.0012  # metres to a pixel
 _DEPTH = 0.09  # metres along the surface from the lips: the inside of a mouth reaches so far
@@ -187,6 +187,12 @@ def _fields(head):
     return fields
 
 
+@functools.lru_cache(2)
+def _found(head):
+    """The Face that is found on our own head: what it is compared with."""
+    return find(head.v_template.astype(float), head.f, (head.parts_v.astype(float), head.parts_f))
+
+
 def _length(vectors):
     return np.linalg.norm(vectors, axis=-1)
 
@@ -200,7 +206,8 @@ class _Laying:
         self.all_faces = faces
         self.faces = faces[self.here[faces].all(1)]
         names = [name for name in face.points if name in head.landmark_names]
-        ours = head.v_template[[head.landmark(name) for name in names]].astype(float)
+        self.ours = _found(head)
+        ours = np.array([head.v_template[head.landmark(name)] if face.exact else self.ours.points[name] for name in names], float)
         theirs = np.array([face.points[name] for name in names])
         self.factor, self.rotation, self.shift = kabsch(theirs, ours, scale=True)
         self.placed = self.over(vertices)
@@ -266,22 +273,30 @@ class _Laying:
         return self.factor * points @ self.rotation.T + self.shift
 
     def _lines(self):
-        """(vertices, our line [n,3]) of each line that is found on both, lips first."""
-        head, face = self.head, self.face
-        ours = [head.lip_inner_upper, head.lip_inner_lower]
-        for side in (0, 1):
-            ours += [head.lid_margin_upper[side], head.lid_margin_lower[side]]
-        lines = [*face.lips, *(line for pair in face.lids for line in pair)]
-        for vertices, line in zip(lines, ours):
-            line = head.v_template[line].astype(float)
-            yield vertices, line[np.argsort(line[:, 0])]
+        """(vertices of a line, where each lies on ours [n,3]), lips and lids, upper and lower."""
+        face, head = self.face, self.head
+        ours = [(head.lip_inner_upper, head.lip_inner_lower), *zip(head.lid_margin_upper, head.lid_margin_lower)]
+        for pair, of_ours, found in zip((face.lips, *face.lids), ours, (self.ours.lips, *self.ours.lids)):
+            for vertices, line, seen in zip(pair, of_ours, found):
+                yield vertices, self._on(line, vertices, seen, head.v_template[line].astype(float))
+
+    def _on(self, line, vertices, seen, field):
+        """A field [m,...] on one of our lines (vertices [m]), at places of the mesh's line (vertices [n]): [n,...]. seen: the vertices that
+        are found of ours, which like those of the mesh do not reach to the very corners."""
+        places = self.head.v_template[line].astype(float)
+        order = np.argsort(places[:, 0])
+        goal, at = line_position(places[order]), self.along(vertices)
+        if not self.face.exact:
+            ends = np.interp(self.head.v_template[seen[[0, -1]], 0], places[order, 0], goal)
+            at = ends[0] + at * (ends[1] - ends[0])
+        flat = field[order].reshape(len(order), -1)
+        return np.stack([np.interp(at, goal, column) for column in flat.T], 1).reshape(len(at), *field.shape[1:])
 
     def _fixed(self, names, ours):
         fixed, goals = [], []
-        for vertices, line in self._lines():
-            at, goal = self.along(vertices), line_position(line)
+        for vertices, places in self._lines():
             fixed += list(vertices)
-            goals += list(np.stack([np.interp(at, goal, line[:, axis]) for axis in range(3)], 1))
+            goals += list(places)
         tree = cKDTree(np.where(self.here[:, None], self.vertices, np.inf)[self.here])
         here = np.flatnonzero(self.here)
         for name, goal in zip(names, ours):
@@ -387,29 +402,29 @@ class _Laying:
         edges = graph(self.placed, self.faces) / self.factor
         upper, lower = self.face.lips
         ours_upper, ours_lower = self.head.lip_inner_upper, self.head.lip_inner_lower
-        order = (upper, lower, ours_upper, ours_lower), (lower, upper, ours_lower, ours_upper)
-        for line, against, ours, other in order * _AGAIN:
+        found = self.ours.lips
+        order = (upper, lower, ours_upper, ours_lower, found), (lower, upper, ours_lower, ours_upper, found[::-1])
+        for line, against, ours, other, found in order * _AGAIN:
             at = self.along(line)
-            wanted, own = self._at(ours, at), self._at(other, at)
+            wanted, own = (self._at(each, line, seen) for each, seen in zip((ours, other), found))
             missing = wanted - own - (deltas[:, line] - self._across(deltas, line, against))
             missing *= (_length(wanted) / np.maximum(_length(wanted) + _length(own), 1e-9))[..., None]  # the lip that moves is mended
             corners = np.sin(np.pi * np.clip(at, 0, 1))[None, :, None] ** 0.25  # corners stay one
             self._add(deltas, edges, line, against, missing * corners, _LIP / self.factor)
         for side, (upper, lower) in zip(("Left", "Right"), self.face.lids):
             blink = deltas[ACTIONS.index(f"eyeBlink{side}")][None]
-            tall = np.linalg.norm(self.vertices[upper][:, None] - self.vertices[lower][None], axis=2).min(1).max()
+            open_ = self._across(self.vertices[None], upper, lower)[0] - self.vertices[upper]
+            tall = _length(open_).max()
+            way = open_.sum(0) / _length(open_.sum(0))  # lids meet along it; what they are thick is not touched
             for line, against, share in ((upper, lower, _UPPER_LID), (lower, upper, 1.0)) * _AGAIN:
-                places = self.vertices[line] + blink[0, line]
-                missing = self._across((self.vertices + blink[0])[None], line, against)[0] - places
-                self._add(blink, edges, line, against, share * missing[None], _LID * tall)
+                posed = self.vertices + blink[0]
+                missing = (self._across(posed[None], line, against)[0] - posed[line]) @ way
+                self._add(blink, edges, line, against, share * missing[None, :, None] * way, _LID * tall)
         return deltas
 
-    def _at(self, line, at):
-        """How a line of our head's vertices is moved by each action [52,n,3], in the mesh's units and axes, at places 0..1 along it."""
-        line = line[np.argsort(self.head.v_template[line, 0])]
-        goal, moved = line_position(self.head.v_template[line].astype(float)), self.fields[line]
-        found = np.stack([[np.interp(at, goal, moved[:, axis, k]) for axis in range(3)] for k in range(len(ACTIONS))])
-        return found.transpose(0, 2, 1) @ self.rotation / self.factor
+    def _at(self, ours, line, seen):
+        """How a line of our head's vertices is moved by each action [52,n,3], in the mesh's units and axes, at a line of the mesh."""
+        return self._on(ours, line, seen, self.fields[ours]).transpose(2, 0, 1) @ self.rotation / self.factor
 
     def _across(self, fields, line, against):
         """Fields [K,V,3] at the places of the other line [K,n,3] that lie across from the vertices of a line."""
