@@ -29,6 +29,7 @@ _INSIDE = 0.97  # of a piece's vertices that lie behind the skin: eyeballs, teet
 _PITS = 0.01, 0.006, 0.004, 0.0025  # metres under what surrounds it: sockets are deep, and so is all of an eye but its ball
 _PIT = 0.003
 _CLIFFS, _LEAKS = (2.5, 1.5, 1.0, 0.7), 3.0  # rises for each pixel; so much larger than what is seen of an eyeball no opening is
+_EDGE = 0.0025  # metres that skin rises in three pixels from an opening: as a lid does that ends there
 _GAP = 0.003  # metres between an eyeball and the lid
 _APART = 0.035, 0.13  # metres from eye to eye
 _PIT_REACH = 0.03  # metres: the widest pit's height
@@ -74,11 +75,11 @@ class Face(NamedTuple):
 
 
 class NoFace(UtterError):
-    """Why no face was found, to follow the mesh's name; place [3]: where what is missing should be, or None."""
+    """Why no face was found, to follow the mesh's name; place [3]: where what is missing should be, or None; sure: whether the rest is there."""
 
-    def __init__(self, sentence, place=None):
+    def __init__(self, sentence, place=None, sure=False):
         super().__init__(sentence)
-        self.place = place
+        self.place, self.sure = place, sure
 
 
 def find(vertices, faces, others=None):
@@ -274,14 +275,23 @@ class _Seen:
         tries = [silhouette & (np.isfinite(self.inner) | ~self.there)]
         tries += [silhouette & (deep > pit * self.scale) for pit in _PITS]
         best, pair = 0.0, None
-        for mask in tries:
+        for number, mask in enumerate(tries):
             labels = ndimage.label(ndimage.binary_opening(mask))[0]
             score, found = self._pair(labels)
             if score > 2 * best:  # a later one must be clearly better
-                best, pair = score, [self._opening(labels == row) for row in found]
+                eyes = [self._opening(labels == row) for row in found]
+                if number == 0 or all(self._cut(eye) for eye in eyes):
+                    best, pair = score, eyes
         if pair is None:
             raise NoFace("shows no openings of the eyes; cut them between its lids, or drag the points to where they are", self._guess(0.6))
         return pair
+
+    def _cut(self, eye):
+        """Whether the skin ends round a pit, and does not just sink into it."""
+        depth = np.where(self.there, self.view.depth, self.view.depth[self.there].min())
+        edge = eye & ~ndimage.binary_erosion(eye, iterations=2)
+        around = ndimage.maximum_filter(depth, size=7)
+        return (around - depth > _EDGE * self.scale)[edge].mean() > 0.5
 
     def _opening(self, patch):
         """An eye's whole opening: what cliffs bound round a patch of it, where they do all round, else the patch without dents."""
@@ -374,7 +384,7 @@ class _Seen:
         if found is None or best * self.view.pixel < _NARROW * apart:
             row = int((middle[1] - 1.1 * apart - self.view.low[1]) / self.view.pixel)
             place = self._place(row, centre)
-            raise NoFace("shows no line between two lips; part the upper from the lower one, or drag the points to where they meet", place)
+            raise NoFace("shows no line between two lips; part the upper from the lower one, or drag the points to where they meet", place, True)
         columns = np.flatnonzero(found.any(0))
         rows = np.array([np.flatnonzero(found[:, c]).max() for c in columns])
         return (rows, columns), (under[rows, columns], columns)

@@ -30,7 +30,7 @@ _SOFT = 0.01  # of the first laying: how far points may be missed, so that small
 _TURNS = (0, 55, -55), (0, 50, -50)  # degrees to the side, and up or down, from which a head is looked at
 _SEEN = 0.0012  # metres to a pixel
 _DEPTH = 0.09  # metres along the surface from the lips: the inside of a mouth reaches so far
-_WITH_LIP = 0.006  # metres along the surface: the inside of a lip goes with its edge, less and less
+_WITH_LIP = 0.002, 0.014  # metres along the surface: so far the inside of a lip goes with its edge wholly, and less and less
 _HOLD = 0.05  # how much the inside of the mouth goes where it should, beside being smooth
 _FAR = 0.012  # metres from our surface: skin further away follows what lies round it
 _LID = 1.3  # of an opening's height: so far from its margin a lid is stretched to close it
@@ -97,7 +97,11 @@ def find_face(vertices, faces, others=None, points=None):
             face = find(turned, faces, others and (others[0] @ turn.T, others[1]))
             break
         except NoFace as none:
-            first = first or (none if none.place is None else NoFace(str(none), none.place @ turn))
+            if first is None or none.sure:
+                first = NoFace(str(none), None if none.place is None else none.place @ turn)
+            if none.sure:
+                face = None
+                break
     else:
         face, turn = None, np.eye(3)
     if points is not None:
@@ -378,7 +382,8 @@ class _Laying:
         low = np.clip((share - 0.3) / 0.4, 0, 1)
         low = (low * low * (3 - 2 * low))[:, None, None]
         near = np.where(inside, ring[np.where(source[: len(free)] < 0, 0, source[: len(free)])], rims[0])
-        follow = np.exp(-np.where(inside, way[: len(free)], 0) / _WITH_LIP)[:, None, None]
+        follow = np.clip((_WITH_LIP[1] - np.where(inside, way[: len(free)], 0)) / (_WITH_LIP[1] - _WITH_LIP[0]), 0, 1)
+        follow = (follow * follow * (3 - 2 * follow))[:, None, None]
         jaw = self.with_jaw(self.vertices[free]).transpose(1, 2, 0)
         return follow * deltas[near] + (1 - follow) * low * jaw, inside.astype(float)
 
@@ -517,7 +522,12 @@ class _Pieces:
         if balls:
             ball = max(balls, key=lambda k: extents[k].min())
             places = self.vertices[pieces[ball]]
-            centre, radius = (places.max(0) + places.min(0)) / 2, extents[ball].max() / 2
+            rows = np.c_[2 * places, np.ones(len(places))]
+            *centre, rest = np.linalg.lstsq(rows, (places**2).sum(1), rcond=None)[0]
+            centre = np.array(centre)
+            radius = np.sqrt(max(rest + centre @ centre, 0))  # of the sphere that fits best
+            if not 0.4 * extents[ball].max() < radius < 1.2 * extents[ball].max():
+                centre, radius = (places.max(0) + places.min(0)) / 2, extents[ball].max() / 2
         else:
             radius = 0.75 * wide
             centre = lids.mean(0) - [0, 0, radius]
