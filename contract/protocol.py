@@ -104,7 +104,18 @@ class ByeEvent(TypedDict):
     event: Literal["bye"]
 
 
-Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | CaptureResult | ExportResult | ShapesResult | ErrorEvent | CancelledEvent | ByeEvent
+Event = (
+    HelloEvent
+    | ProgressEvent
+    | HeadResult
+    | PerformResult
+    | CaptureResult
+    | ExportResult
+    | ShapesResult
+    | ErrorEvent
+    | CancelledEvent
+    | ByeEvent
+)
 
 
 def check_protocol(theirs: object, side: str) -> str:

@@ -513,7 +513,9 @@ EYEBALLS = {"keys": ("Shape Keys", "Eyeballs turn by shape keys"), "bones": ("Bo
 class ShapesRequest(Request):
     """A head of the scene that is to get face actions as shape keys, or on which only the face is looked for."""
 
-    mesh: str = option("", label="Mesh", help="The head's meshes (.npz): vertices [V,3], faces [F,3], others of the character, perhaps points")
+    mesh: str = option(
+        "", label="Mesh", help="The head's meshes (.npz): vertices [V,3], faces [F,3], others of the character, perhaps points"
+    )
     output: str = option("", label="Output", help="The file (.npz) that the shapes are written to")
     asked: str = option("shapes", label="Asked", help="What for", choices=SHAPES)
     eyes: str = option("keys", label="Eyes", help="What turns the eyeballs", choices=EYEBALLS)

@@ -17,7 +17,19 @@ from pathlib import Path
 import pytest
 
 import contract
-from contract import BLENDER, OPTIONS, RUNTIME, CaptureRequest, ExportRequest, HeadRequest, PerformRequest, ShapesRequest, layout, options_of, protocol
+from contract import (
+    BLENDER,
+    OPTIONS,
+    RUNTIME,
+    CaptureRequest,
+    ExportRequest,
+    HeadRequest,
+    PerformRequest,
+    ShapesRequest,
+    layout,
+    options_of,
+    protocol,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("contract", "addon", "model_runtime", "tools")

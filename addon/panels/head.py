@@ -11,7 +11,7 @@ from mathutils import Vector
 
 from .. import rigs
 from ..contract import HeadRequest, UtterError
-from ..rigs import making, shaping
+from ..rigs import making
 from ..work import jobs, paths
 from . import maps, shapes
 from .base import Panel, Starts, chosen, not_ready, settings_of

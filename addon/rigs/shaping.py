@@ -1,4 +1,4 @@
-"""Heads without expressions get face actions as shape keys: their meshes for the worker, points that the artist drags, keys of the result."""
+"""Heads without expressions get face actions as shape keys: meshes for the worker, points that the artist drags, keys of the result."""
 
 from typing import Any
 
@@ -86,7 +86,7 @@ def _within(one, obj):
 
 
 def write(obj: Any, others: list[Any], path: Any) -> None:
-    """Write the meshes, and the points where the artist has set them, for the worker (docs/protocol.md, "shapes"). UtterError if broken."""
+    """Write the meshes, and the points where the artist has set them, for the worker (docs/protocol.md, "Requests"). UtterError if broken."""
     vertices, faces = [], []
     for each in (obj, *others):
         places = _upright(each, neutral(each))

@@ -61,7 +61,8 @@ class Face(NamedTuple):
 
     points: {name of POINTS: [3]}. lids: of the left and the right eye the upper and the lower margin, lips: upper and lower where they
     touch: vertices [n], from right to left. scale: its units to a metre of a head of usual size. skin bool [V]: the piece that carries
-    the face. inside bool [V]: of it what is seen through the eyes, or lies behind. box [2,3]: the head's lowest corner and its highest. exact: whether an artist set the points, to the very corners.
+    the face. inside bool [V]: of it what is seen through the eyes, or lies behind. box [2,3]: the head's lowest corner and its highest.
+    exact: whether an artist set the points, to the very corners.
     """
 
     points: dict[str, np.ndarray]
@@ -75,7 +76,8 @@ class Face(NamedTuple):
 
 
 class NoFace(UtterError):
-    """Why no face was found, to follow the mesh's name; place [3]: where what is missing should be, or None; sure: whether the rest is there."""
+    """Why no face was found, to follow the mesh's name. place [3]: where what is missing should be, or None; sure: whether the rest of a
+    face is there."""
 
     def __init__(self, sentence, place=None, sure=False):
         super().__init__(sentence)
@@ -83,8 +85,8 @@ class NoFace(UtterError):
 
 
 def find(vertices, faces, others=None):
-    """The Face of a mesh (vertices [V,3], triangles [F,3]) that stands upright and looks towards +Z; a body may hang on it. others: vertices
-    and triangles of the character's other meshes, eyes among them. NoFace where there is none, or where it has no openings."""
+    """The Face of a mesh (vertices [V,3], triangles [F,3]) that stands upright and looks towards +Z; a body may hang on it. others:
+    vertices and triangles of the character's other meshes, eyes among them. NoFace where there is none, or where it has no openings."""
     low, high, scale = head_box(vertices)
     inside = ((vertices[faces] >= low) & (vertices[faces] <= high)).all(2).all(1)
     if inside.sum() < 100:
@@ -205,7 +207,7 @@ class _Seen:
         self.inner = self._inner(meshes)
 
     def pixels(self, metres):
-        return max(1, int(round(metres * self.scale / self.view.pixel)))
+        return max(1, round(metres * self.scale / self.view.pixel))
 
     def face(self, low, high):
         eyes = self.eyes()
@@ -236,7 +238,9 @@ class _Seen:
         best = far.argmin(1)
         found, far = corners[np.arange(len(corners)), best], far.min(1)
         usual = ndimage.median_filter(self.vertices[found], size=(_BESIDE, 1), mode="nearest")
-        far = np.where(np.linalg.norm(self.vertices[found] - usual, axis=1) < _STRAY * self.scale, far, np.inf)  # deep inside, through a gap
+        far = np.where(
+            np.linalg.norm(self.vertices[found] - usual, axis=1) < _STRAY * self.scale, far, np.inf
+        )  # deep inside, through a gap
         x = self.vertices[found, 0]
         part = np.floor((x - x.min()) / (_STEP * self.scale)).astype(int)
         order = np.lexsort((far, part))
@@ -328,7 +332,7 @@ class _Seen:
                 if not _APART[0] < apart < _APART[1] or apart < 1.1 * left[3]:
                     continue
                 unlike = abs(left[2] - right[2]) / 0.01 + abs(np.log(left[4] / right[4])) + abs(np.log(left[3] / right[3]))
-                score = np.exp(-unlike - abs((left[1] + right[1]) / 2 - centre) / 0.02) 
+                score = np.exp(-unlike - abs((left[1] + right[1]) / 2 - centre) / 0.02)
                 if score > best:
                     best, pair = score, (left[0], right[0])
         return (best, pair) if pair else (0.0, ())
@@ -384,7 +388,9 @@ class _Seen:
         if found is None or best * self.view.pixel < _NARROW * apart:
             row = int((middle[1] - 1.1 * apart - self.view.low[1]) / self.view.pixel)
             place = self._place(row, centre)
-            raise NoFace("shows no line between two lips; part the upper from the lower one, or drag the points to where they meet", place, True)
+            raise NoFace(
+                "shows no line between two lips; part the upper from the lower one, or drag the points to where they meet", place, True
+            )
         columns = np.flatnonzero(found.any(0))
         rows = np.array([np.flatnonzero(found[:, c]).max() for c in columns])
         return (rows, columns), (under[rows, columns], columns)

@@ -287,9 +287,9 @@ def _trimmed_icp(points, goals, tree, factor, rotation, shift, rounds=25, keep=0
 
 
 def warp(placed, faces, surface, fixed, goals, sides, seen=None):
-    """Move placed vertices [n,3] (over the source, in its metres) onto a surface (surface_of), smoothly. fixed [k], goals [k,3]: vertices and
-    where they belong; sides [n]: +1 upper lip, -1 lower, or None; seen bool [n]: what may be drawn to the surface, where that is known.
-    -> (warped [n,3], rigid [n]: inner parts that were left out and follow their nearest neighbours only)."""
+    """Move placed vertices [n,3] (over the source, in its metres) onto a surface (surface_of), smoothly. fixed [k], goals [k,3]: vertices
+    and where they belong; sides [n]: +1 upper lip, -1 lower, or None; seen bool [n]: what may be drawn to the surface, where that is
+    known. -> (warped [n,3], rigid [n]: inner parts that were left out and follow their nearest neighbours only)."""
     n = len(placed)
     rigid = _inner_parts(placed, faces, surface) if seen is None else np.zeros(n, bool)
     edges = _edges(faces)

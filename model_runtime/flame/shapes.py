@@ -60,8 +60,8 @@ class Made:
 
 
 def answer(mesh, asked, head, progress=lambda stage, fraction: None):
-    """({point: [3]}, why there are no shapes or "", the place [3] of that or None): what a ShapesRequest asks for, of the arrays in its mesh
-    (docs/protocol.md); the shapes go into its output. progress(stage, fraction). UtterError for what is no mesh at all."""
+    """({point: [3]}, why there are no shapes or "", the place [3] of that or None): what a ShapesRequest asks for, of the arrays in its
+    mesh (docs/protocol.md); the shapes go into its output. progress(stage, fraction). UtterError for what is no mesh at all."""
     vertices, faces = check_mesh(mesh["vertices"], mesh["faces"], "The mesh")
     others = np.asarray(mesh["other_vertices"], float), np.asarray(mesh["other_faces"])
     points = dict(zip(map(str, mesh["point_names"]), np.asarray(mesh["points"], float))) if "points" in mesh else None
@@ -79,7 +79,15 @@ def answer(mesh, asked, head, progress=lambda stage, fraction: None):
     progress("Laying our head over it", 0.2)
     try:
         upright = vertices[kept] @ turn.T
-        made = make(upright, joined, face, head, (others[0] @ turn.T, others[1]), asked.eyes == "keys", lambda part: progress("Shapes", 0.2 + 0.7 * part))
+        made = make(
+            upright,
+            joined,
+            face,
+            head,
+            (others[0] @ turn.T, others[1]),
+            asked.eyes == "keys",
+            lambda part: progress("Shapes", 0.2 + 0.7 * part),
+        )
     except NoFace as none:
         return found, str(none), none.place @ turn
     progress("Shapes", 0.95)
@@ -148,8 +156,9 @@ def _turn_of(points):
 
 
 def make(vertices, faces, face, head, others=None, eyes=True, progress=lambda fraction: None):
-    """The face actions of a mesh (vertices [V,3], triangles [F,3]) on which a face was found, and of the character's other meshes (vertices,
-    triangles) together. eyes: whether eyeballs turn as well; not, where bones turn them. NoFace where they could not be good. -> Made"""
+    """The face actions of a mesh (vertices [V,3], triangles [F,3]) on which a face was found, and of the character's other meshes
+    (vertices, triangles) together. eyes: whether eyeballs turn as well; not, where bones turn them. -> Made. NoFace where they could not be
+    good."""
     laying = _Laying(vertices, faces, face, head)
     progress(0.4)
     deltas = laying.carried()
@@ -178,12 +187,14 @@ def _check(laying, deltas):
     front = between(lower, 2) + share * (between(upper, 2) - between(lower, 2))
     hangs = gap & (view.triangle >= 0) & (view.depth > front - _CURTAIN * face.scale)
     if gap.any() and hangs.sum() > _COVERED * gap.sum():
-        raise NoFace("has skin across its mouth that hangs on the wrong lip, or joins the two; mend it there", laying.vertices[face.lips[0]].mean(0))
+        raise NoFace(
+            "has skin across its mouth that hangs on the wrong lip, or joins the two; mend it there", laying.vertices[face.lips[0]].mean(0)
+        )
 
 
 def _fields(head):
-    """Our face actions [V,3,52]. As shape keys add up, a jaw that turns by one would not stay shut by another: of mouthClose what is missing
-    of the two together."""
+    """Our face actions [V,3,52]. As shape keys add up, a jaw that turns by one would not stay shut by another: of mouthClose what is
+    missing of the two together."""
     fields = head.actions[:, :, [head.action(name) for name in ACTIONS]].astype(float)
     opens, closes = (ACTIONS.index(name) for name in ("jawOpen", "mouthClose"))
     both = head.actions_motion[head.action("jawOpen")] + head.actions_motion[head.action("mouthClose")]
@@ -436,7 +447,9 @@ class _Laying:
         at, other = self.along(line), self.along(against)
         order = np.argsort(other)
         values = fields[:, against[order]]
-        return np.stack([[np.interp(at, other[order], values[k, :, axis]) for axis in range(3)] for k in range(len(fields))]).transpose(0, 2, 1)
+        return np.stack([[np.interp(at, other[order], values[k, :, axis]) for axis in range(3)] for k in range(len(fields))]).transpose(
+            0, 2, 1
+        )
 
     def _add(self, deltas, edges, line, against, missing, reach):
         """Move a line of vertices by what is missing [K,n,3], and what lies round it on its side less and less."""
@@ -540,8 +553,8 @@ class _Pieces:
         return bool(small and behind and np.linalg.norm(places.mean(0) - self.mouth) < 1.3 * self.wide)
 
     def _lower(self, piece):
-        """How far each vertex of a piece in the mouth goes with the jaw, 0 to 1: as one, but for a piece that has both rows of teeth or gums:
-        that is stretched where it is as far from the highest places as from the lowest."""
+        """How far each vertex of a piece in the mouth goes with the jaw, 0 to 1: as one, but for a piece that has both rows of teeth or
+        gums: that is stretched where it is as far from the highest places as from the lowest."""
         height = (self.vertices[piece][:, 1] - self.mouth[1]) / self.metre
         both = height.max() > _ROW and height.min() < -_ROW and min((height > 0).mean(), (height < 0).mean()) > 0.2
         if not both:

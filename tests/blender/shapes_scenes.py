@@ -34,7 +34,7 @@ def bare_mesh(name, vertices, polygons):
 
 
 def head(count=COUNT, parted=True):
-    """The built-in head's skin in triangles of another kind, without keys: (object, the file's arrays). parted: whether its lips are two."""
+    """The built-in head's skin in other triangles, without keys: (object, the file's arrays). parted: whether its lips are two."""
     with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
         told = {name: file[name] for name in file.files if not name.startswith(("shapedirs", "posedirs", "parts_shapedirs", "lids_id"))}
     faces = told["f"]

@@ -78,7 +78,9 @@ def test_the_body_stays(laid):
 
 def test_lips_shut_what_the_jaw_opens_and_lids_shut(laid):
     vertices, _, _, _, made = laid
-    opened, shut = (vertices + sum(made.deltas[ACTIONS.index(name)] for name in names) for names in (["jawOpen"], ["jawOpen", "mouthClose"]))
+    opened, shut = (
+        vertices + sum(made.deltas[ACTIONS.index(name)] for name in names) for names in (["jawOpen"], ["jawOpen", "mouthClose"])
+    )
     apart = lambda posed: np.linalg.norm(posed[HEAD.lip_inner_upper] - posed[HEAD.lip_inner_lower], axis=1) / 100
     assert apart(opened).max() > 0.02 and apart(shut).max() < 0.004 and apart(shut).mean() < 0.001
     for side, name in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
