@@ -81,6 +81,12 @@ class ExportResult(ResultEvent):
     frames: int
 
 
+class ShapesResult(ResultEvent):
+    points: dict[str, list[float]]  # of the face, by name: where they are, or where one would look for them
+    refused: str  # why there are no shapes, one sentence; "" where there are
+    place: list[float] | None  # where on the mesh that is
+
+
 class ErrorEvent(TypedDict):
     event: Literal["error"]
     id: JobId
@@ -98,7 +104,18 @@ class ByeEvent(TypedDict):
     event: Literal["bye"]
 
 
-Event = HelloEvent | ProgressEvent | HeadResult | PerformResult | CaptureResult | ExportResult | ErrorEvent | CancelledEvent | ByeEvent
+Event = (
+    HelloEvent
+    | ProgressEvent
+    | HeadResult
+    | PerformResult
+    | CaptureResult
+    | ExportResult
+    | ShapesResult
+    | ErrorEvent
+    | CancelledEvent
+    | ByeEvent
+)
 
 
 def check_protocol(theirs: object, side: str) -> str:

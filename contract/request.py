@@ -536,6 +536,27 @@ class ExportRequest(Request):
             raise UtterError("Name a Motion, and the file that its face actions are written to.")
 
 
+SHAPES = {"shapes": ("Shapes", "Make the face actions"), "points": ("Points", "Look for the points of the face only")}
+EYEBALLS = {"keys": ("Shape Keys", "Eyeballs turn by shape keys"), "bones": ("Bones", "Bones turn the eyeballs; they get no keys")}
+
+
+@dataclasses.dataclass(frozen=True)
+class ShapesRequest(Request):
+    """A head of the scene that is to get face actions as shape keys, or on which only the face is looked for."""
+
+    mesh: str = option(
+        "", label="Mesh", help="The head's meshes (.npz): vertices [V,3], faces [F,3], others of the character, perhaps points"
+    )
+    output: str = option("", label="Output", help="The file (.npz) that the shapes are written to")
+    asked: str = option("shapes", label="Asked", help="What for", choices=SHAPES)
+    eyes: str = option("keys", label="Eyes", help="What turns the eyeballs", choices=EYEBALLS)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.mesh or not self.output:
+            raise UtterError("Name a mesh, and the file that its shapes are written to.")
+
+
 @dataclasses.dataclass(frozen=True)
 class BakeOptions:
     """What only Blender needs to know: where in the scene a performance goes, and how."""

@@ -34,6 +34,8 @@ from contract import (
     PerformRequest,
     PerformResult,
     ProgressEvent,
+    ShapesRequest,
+    ShapesResult,
     UtterError,
     check_protocol,
     lacking,
@@ -124,6 +126,8 @@ class Worker:
                 self.channel.send(self.capture(number, CaptureRequest.from_message(fields)))
             elif kind == "export":
                 self.channel.send(self.export(number, ExportRequest.from_message(fields)))
+            elif kind == "shapes":
+                self.channel.send(self.shapes(number, ShapesRequest.from_message(fields)))
             else:
                 raise UtterError(f"The worker does not know the request {kind}; Utter and its runtime may be of different versions.")
         except Cancelled:
@@ -249,6 +253,30 @@ class Worker:
 
         motion = export(asked)
         return ExportResult(event="result", id=number, output=asked.output, basis=motion.basis, frames=len(motion.values))
+
+    def shapes(self, number: JobId, asked: ShapesRequest) -> ShapesResult:
+        """Make the face actions of a head that has none, or find its face; what cannot be good is no error, but says where."""
+        from model_runtime.flame.shapes import answer
+        from model_runtime.motion import read_npz
+
+        progress = self.progress(number)
+
+        def going(stage: str, fraction: float) -> None:
+            if self.is_cancelled(number):
+                raise Cancelled
+            progress(stage, fraction)
+
+        with read_npz(asked.mesh) as mesh:
+            points, refused, place = answer(mesh, asked, self.performer.builtin, going)
+        return ShapesResult(
+            event="result",
+            id=number,
+            output=asked.output,
+            basis=self.performer.builtin.basis,
+            points={name: [float(x) for x in point] for name, point in points.items()},
+            refused=refused,
+            place=None if place is None else [float(x) for x in place],
+        )
 
 
 def name_missing(error: ModuleNotFoundError) -> str:

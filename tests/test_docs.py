@@ -17,7 +17,19 @@ from pathlib import Path
 import pytest
 
 import contract
-from contract import BLENDER, OPTIONS, RUNTIME, CaptureRequest, ExportRequest, HeadRequest, PerformRequest, layout, options_of, protocol
+from contract import (
+    BLENDER,
+    OPTIONS,
+    RUNTIME,
+    CaptureRequest,
+    ExportRequest,
+    HeadRequest,
+    PerformRequest,
+    ShapesRequest,
+    layout,
+    options_of,
+    protocol,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("contract", "addon", "model_runtime", "tools")
@@ -285,6 +297,10 @@ def test_fields_of_an_export():
     )
 
 
+def test_fields_of_shapes():
+    assert [code(row["field of shapes"])[0] for row in table("docs/protocol.md", "field of shapes")] == list(options_of(ShapesRequest))
+
+
 def test_fields_of_a_capture():
     assert [code(row["field of a capture"])[0] for row in table("docs/protocol.md", "field of a capture")] == list(
         options_of(CaptureRequest)
@@ -294,7 +310,7 @@ def test_fields_of_a_capture():
 def test_events():
     kinds = {"hello": protocol.HelloEvent, "progress": protocol.ProgressEvent, "error": protocol.ErrorEvent, "bye": protocol.ByeEvent}
     kinds |= {"cancelled": protocol.CancelledEvent, "result head": protocol.HeadResult, "result perform": protocol.PerformResult}
-    kinds |= {"result capture": protocol.CaptureResult, "result export": protocol.ExportResult}
+    kinds |= {"result capture": protocol.CaptureResult, "result export": protocol.ExportResult, "result shapes": protocol.ShapesResult}
     said = {" ".join(code(row["event"])): set(code(re.sub(r"\([^)]*\)", "", row["fields"]))) for row in table("docs/protocol.md", "event")}
     assert set(kinds.values()) == set(typing.get_args(protocol.Event))
     assert said == {name: set(typing.get_type_hints(event)) - {"event"} for name, event in kinds.items()}

@@ -13,7 +13,7 @@ from .. import rigs
 from ..contract import HeadRequest, UtterError
 from ..rigs import making
 from ..work import jobs, paths
-from . import maps
+from . import maps, shapes
 from .base import Panel, Starts, chosen, not_ready, settings_of
 
 ROOM = 4.0  # metres: what is larger is taken for a place that heads stand in
@@ -152,15 +152,27 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )
 
+    make_shapes: bpy.props.BoolProperty(
+        name="Make the Shapes",
+        description="Give a head the face actions that it lacks, as shape keys under ARKit's names; its eyes, teeth and lashes follow",
+        options={"SKIP_SAVE"},
+    )
+
     def invoke(self, context, _event):
         active = context.active_object
-        if active is not None and maps.unknown(active):  # asked, before it gets keys of ours beside its own
+        if active is not None and (maps.unknown(active) or shapes.offered(active)):  # asked, before it gets keys
+            self.make_shapes = shapes.offered(active)
             return context.window_manager.invoke_props_dialog(self, width=400)
         return self.execute(context)
 
     def draw(self, context):
+        if shapes.offered(context.active_object):
+            jobs.draw_text(self.layout, "This head has no expressions. Utter can make them: the face actions, as shape keys.", 400, "INFO")
+            self.layout.prop(self, "make_shapes")
+            return
         jobs.draw_text(self.layout, "This head has shape keys of its own. They are matched by their shapes.", 400, "INFO")
         self.layout.prop(self, "add_keys")
+        self.layout.prop(self, "make_shapes")
 
     @classmethod
     def refusal(cls, context):
@@ -170,6 +182,8 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
         return seen.reason if seen.state == "none" else ""
 
     def job(self, context):
+        if self.make_shapes:
+            return shapes.shapes_job(context, context.active_object)
         found = rigs.find(context, others=False)
         head = found if found is not None and rigs.ready(found) else context.active_object
         if not self.add_keys and maps.adopt(head):

@@ -69,7 +69,7 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
         each = {name: getattr(found, name)[place] for name in ("triangles", "barycentric", "distance", "frames", "rigid")}
         return replace(found, **each, back=kept[found.back].astype(np.int32))
     template = source.v_template.astype(np.float64)
-    surface = _surface(source)
+    surface = surface_of(source)
     fixed, goals = _matched(source, template, marks, vertices, lips)
     if len(fixed) >= 4:
         factor, rotation, shift = kabsch(vertices[fixed], goals, scale=True)
@@ -77,16 +77,23 @@ def register(vertices, faces, source, marks=None, lips=None, placement=None):
         factor, rotation, shift = placement or find_placement(vertices, source)
     placed = factor * vertices @ rotation.T + shift
     sides = None if lips is None else _sides(placed, faces, lips)
-    warped, rigid = _warp(placed, faces, surface, fixed, goals, sides)
-    triangles, barycentric, distance = surface.closest(warped, _normals(warped, faces), sides)[:3]
-    frames = _frames(vertices, warped, faces)
-    outer = np.flatnonzero(~rigid)
-    back = outer[cKDTree(warped[outer]).query(template)[1]]
+    warped, rigid = warp(placed, faces, surface, fixed, goals, sides)
+    found = laid(vertices, warped, faces, surface, sides, rigid)
+    back = found.back
     if lips is not None:  # across the lips' contact the nearest vertex may be the other lip's
         for side in (1, -1):
             ours, theirs = np.flatnonzero(surface.sides == side), np.flatnonzero((sides == side) & ~rigid)
             if len(ours) and len(theirs):
                 back[ours] = theirs[cKDTree(warped[theirs]).query(template[ours])[1]]
+    return found
+
+
+def laid(vertices, warped, faces, surface, sides, rigid):
+    """The Registration of a mesh (vertices [n,3] as it is) that was warped onto a surface (warp)."""
+    triangles, barycentric, distance = surface.closest(warped, _normals(warped, faces), sides)[:3]
+    outer = np.flatnonzero(~rigid)
+    back = outer[cKDTree(warped[outer]).query(surface.vertices)[1]]
+    frames = _frames(vertices, warped, faces)
     return Registration(triangles.astype(np.int32), barycentric, distance, frames, rigid, back.astype(np.int32))
 
 
@@ -114,11 +121,16 @@ def weld(vertices, faces):
     return kept, place.ravel()
 
 
-def _surface(source):
+def surface_of(source, lids=False):
+    """The surface of a head, as warp() wants it; lids: whether upper and lower ones are told apart as well."""
     template = source.v_template.astype(np.float64)
-    return _Surface(
-        template, source.f, _sides(template, source.f, (source.lip_inner_upper, source.lip_inner_lower)), source.J_regressor[3:] @ template
-    )
+    sides = _sides(template, source.f, (source.lip_inner_upper, source.lip_inner_lower))
+    for eye in (0, 1) if lids else ():
+        upper, lower = source.lid_margin_upper[eye], source.lid_margin_lower[eye]
+        both = np.intersect1d(upper, lower)
+        of_lids = _sides(template, source.f, (np.setdiff1d(upper, both), np.setdiff1d(lower, both)), 0.012)
+        sides = np.where(sides == 0, of_lids, sides)
+    return _Surface(template, source.f, sides, source.J_regressor[3:] @ template)
 
 
 def _matched(source, template, marks, vertices, lips):
@@ -158,10 +170,10 @@ def graph(vertices, faces):
     return coo_matrix((np.r_[length, length], (np.r_[a, b], np.r_[b, a])), shape=(len(vertices),) * 2).tocsr()
 
 
-def _sides(vertices, faces, lips):
+def _sides(vertices, faces, lips, reach=_REACH):
     """+1 for what belongs to the upper lip, -1 for the lower, 0 elsewhere [n]: the nearer line along the surface, within
     reach."""
-    upper, lower = (dijkstra(graph(vertices, faces), False, line, min_only=True, limit=_REACH) for line in lips)
+    upper, lower = (dijkstra(graph(vertices, faces), False, line, min_only=True, limit=reach) for line in lips)
     nearer = np.where(np.isfinite(upper) | np.isfinite(lower), np.nan_to_num(lower, posinf=9) - np.nan_to_num(upper, posinf=9), 0)
     return np.where(np.abs(nearer) > 0.0015, np.sign(nearer), 0).astype(int)
 
@@ -274,11 +286,12 @@ def _trimmed_icp(points, goals, tree, factor, rotation, shift, rounds=25, keep=0
     return np.mean(distance[near]) + np.mean(other[back_near]), factor, rotation, shift
 
 
-def _warp(placed, faces, surface, fixed, goals, sides):
-    """Move placed vertices onto the surface, smoothly. -> (warped [n,3], rigid [n]: inner parts that were left out and follow
-    their nearest neighbours only)."""
+def warp(placed, faces, surface, fixed, goals, sides, seen=None):
+    """Move placed vertices [n,3] (over the source, in its metres) onto a surface (surface_of), smoothly. fixed [k], goals [k,3]: vertices
+    and where they belong; sides [n]: +1 upper lip, -1 lower, or None; seen bool [n]: what may be drawn to the surface, where that is
+    known. -> (warped [n,3], rigid [n]: inner parts that were left out and follow their nearest neighbours only)."""
     n = len(placed)
-    rigid = _inner_parts(placed, faces, surface)
+    rigid = _inner_parts(placed, faces, surface) if seen is None else np.zeros(n, bool)
     edges = _edges(faces)
     edges = edges[~rigid[edges].any(1)]
     a, b = edges.T
@@ -286,7 +299,7 @@ def _warp(placed, faces, surface, fixed, goals, sides):
     degree = np.asarray(adjacency.sum(1)).ravel()
     laplacian = diags(np.ones(n)) - diags(1 / np.maximum(degree, 1)) @ adjacency
     smooth = (laplacian.T @ laplacian).tocsc()
-    outer = ~rigid
+    outer = ~rigid if seen is None else seen
     pinned = np.zeros(n)
     pinned[fixed] = _LANDMARK_WEIGHT
     pins = np.zeros_like(placed)
@@ -300,7 +313,7 @@ def _warp(placed, faces, surface, fixed, goals, sides):
         reach = max(0.6 * reach, 0.006)
         system = diags(trust + pinned + 1e-6) + stiffness * smooth
         moved = splu(system.tocsc()).solve(trust[:, None] * (points - placed) + pinned[:, None] * pins)
-        warped = placed + np.where(outer[:, None], moved, 0)
+        warped = placed + np.where(rigid[:, None], 0, moved)
     return warped, rigid
 
 
