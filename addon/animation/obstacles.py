@@ -145,7 +145,7 @@ def _bones(rig, found):
     """Constraints of bones come after their keys."""
     for owner in (owner for owner in rig.owners() if isinstance(owner, bpy.types.Object)):
         names = {bpy.utils.unescape_identifier(_short(track.path)) for track, _ in found if track.owner == owner}
-        for bone in (bone for bone in owner.pose.bones if bone.name in names):
+        for bone in (bone for bone in owner.pose.bones if bone.name in names - rig.by_poses()):
             for constraint in bone.constraints:
                 if constraint.type in TURNS and not constraint.mute and constraint.influence > 0:
                     yield f"The constraint {constraint.name} turns the bone {bone.name} of {owner.name} after its keys; disable it."

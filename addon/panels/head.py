@@ -153,13 +153,16 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     )
 
     def invoke(self, context, _event):
-        active = context.active_object
-        if active is not None and maps.unknown(active):  # asked, before it gets keys of ours beside its own
+        if (found := rigs.find(context, others=False)) is not None and maps.unknown(
+            found
+        ):  # asked, before it gets keys of ours beside its own
             return context.window_manager.invoke_props_dialog(self, width=400)
         return self.execute(context)
 
     def draw(self, context):
-        jobs.draw_text(self.layout, "This head has shape keys of its own. They are matched by their shapes.", 400, "INFO")
+        keyed = rigs.find(context, others=False).data.shape_keys is not None
+        what = "shape keys of its own. They are matched by their shapes." if keyed else "bones that move its face. They are tried out."
+        jobs.draw_text(self.layout, f"This head has {what}", 400, "INFO")
         self.layout.prop(self, "add_keys")
 
     @classmethod
@@ -171,7 +174,7 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
 
     def job(self, context):
         found = rigs.find(context, others=False)
-        head = found if found is not None and rigs.ready(found) else context.active_object
+        head = found if found is not None and (rigs.ready(found) or maps.unknown(found)) else context.active_object
         if not self.add_keys and maps.adopt(head):
             choose(context.scene, head)
             return None

@@ -1,6 +1,7 @@
-"""Match a character's shape keys with our movements by what they do: the rows that their names say are checked, others proposed, and the
-lips of the character meet where ours do."""
+"""Match a character's shape keys, or the poses of its bones, with our movements by what they do: the rows that their names say are checked,
+others proposed, and the lips of the character meet where ours do."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from ..contract import ACTIONS, UtterError
 from ..maps import rows, shapes
 from ..maps.ours import Ours, centre, ours
 from ..maps.rows import Map, Row
-from . import parts
+from . import bones, parts
 from .axes import align
 from .base import key_points, neutral
 from .mapped import lips_by_rows, matched_of
@@ -23,6 +24,8 @@ AROUND = 300  # vertices round the mouth among which lips are looked for
 TOUCHING = 0.004  # metres: lips that touch at rest are no further apart
 SHUT, AGREE = (0.3, 0.9), 0.2  # of a blink's key: where it shuts the eye too early; how far places along the lids may differ in that
 ZERO = np.zeros(3)
+BLINKS, MOST_SHUT, BROADLY = 2, (0.5, 2.5), 0.6  # how often a found pose is made to shut its eye, within which shares; as AGREE
+FOUND = "shape: found by what the bones move"
 
 
 class Laid(NamedTuple):
@@ -36,9 +39,11 @@ class Laid(NamedTuple):
     there: np.ndarray
 
 
-def match(rig: Any) -> Map:
+def match(rig: Any, tell: Callable[[float], None] = lambda share: None) -> Map:
     """A map for a character (a rig of the kind of addon/rigs/mapped.py), by the names of its keys and by what they do. UtterError where no
-    key moves a face, or nothing can be told."""
+    key moves a face, or nothing can be told. tell: gets how much is done, 0 to 1, where that takes long."""
+    if not parts.keys_of(rig.obj):
+        return match_bones(rig, tell)
     model, matched = ours(), matched_of(rig.parts)
     known = {row.target: row for row in matched.rows}
     laid = lay(rig, known, model)
@@ -54,7 +59,45 @@ def match(rig: Any) -> Map:
         made = _parted(made, lips, laid)
     made = [_blinking(row, laid, model) for row in made]
     kind = matched.main.name if matched.main and len(known) >= len(made) / 2 else "matched by shape"
-    return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains))
+    made += [row for row in rig.map.rows if row.target in rig.map.poses]
+    return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains), rig.map.poses)
+
+
+def match_bones(rig: Any, tell: Callable[[float], None]) -> Map:
+    """A map for a character whose face moves by bones: the poses that were recorded, and for other face actions those that its bones' own
+    movements give, where its rig is one that Utter knows. UtterError where it is none and has no poses. tell: gets how much is done."""
+    obj, model, kind = rig.obj, ours(), bones.kind_of(rig.obj)
+    own = {row.target: row for row in rig.map.rows if row.target in rig.map.poses and row.why != FOUND}
+    if kind is None and not own:
+        raise UtterError(f"The face bones of {obj.name} are of no rig that Utter knows; record a pose for each of its movements.")
+    with bones.tried(obj) as skin:
+        posed = {name: rig.map.poses[name] for name in own}
+        if kind is not None:
+            lies = bones.laid_by(obj, kind, model)
+            read = {name for row in own.values() for name in row.sources}
+            posed |= {name: pose for name, pose in bones.found_poses(skin, kind, model, lies, tell).items() if name not in read}
+        if kind is None:
+            return rig.map._replace(kind="recorded poses")
+        made = [own.get(name) or Row(name, {name: 1.0}, confidence=0.8, why=FOUND) for name in posed]
+        for again in range(1 + BLINKS):
+            laid = _laid_bones(skin, posed, lies)
+            shuts = {row.target: _shuts(row, laid, model, BROADLY) for row in made if row.why == FOUND}
+            for name, share in shuts.items() if again < BLINKS else ():
+                if share is not None and MOST_SHUT[0] < share < MOST_SHUT[1]:
+                    posed[name] = {bone: tuple(share * number for number in numbers) for bone, numbers in posed[name].items()}
+    if not any(row.sources.get("jawOpen", 0) > 0 for row in made):
+        raise UtterError(f"No bone of {obj.name} opens its mouth as ours; record a pose for jawOpen.")
+    lips = _lips(made, laid, model)
+    if lips is not None:
+        made = _parted(made, lips, laid)
+    made = [_blinking(row._replace(confidence=0.95), laid, model)._replace(confidence=row.confidence) for row in made]
+    return Map(kind.name, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains), posed)
+
+
+def _laid_bones(skin, posed, lies):
+    turn, scale, offset, here, there = lies
+    moves = np.array([skin.posed(pose) for pose in posed.values()])
+    return Laid(list(posed), (skin.rest - offset) @ turn / scale, moves @ turn / scale, here, there)
 
 
 def lay(rig: Any, known: dict[str, Row], model: Ours) -> Laid:
@@ -172,27 +215,33 @@ def _proposed(free, made, laid, found, alike):
 
 def _blinking(row, laid, model):
     """A row of one eye's blink that shuts the lids, and no more: where its key would push them past each other, less of it."""
+    shut = _shuts(row, laid, model, AGREE) if row.confidence >= 0.9 else None
+    if shut is not None and SHUT[0] <= shut < SHUT[1]:
+        return row._replace(gain=round(shut, 3), why=f"{row.why}; shuts the eye at {shut:.2f}")
+    return row
+
+
+def _shuts(row, laid, model, agree):
+    """How much of a blink of one eye lets its lids touch; None where it is none, or they touch in one place long before another."""
     side = list(row.sources) == ["eyeBlinkLeft"], list(row.sources) == ["eyeBlinkRight"]
-    if not any(side) or row.target not in laid.names or row.confidence < 0.9:
-        return row
+    if not any(side) or row.target not in laid.names:
+        return None
     upper, lower = (shapes.carried(lid, laid.here, laid.there) for lid in model.lids[side.index(True)])
     move = laid.moves[laid.names.index(row.target)]
     far = np.linalg.norm(move, axis=1)
     eye = np.linalg.norm(laid.places - upper.mean(axis=0), axis=1) < 2 * np.ptp(upper, axis=0).max()
     moving, still = np.flatnonzero(eye & (far > 0.5 * far.max())), np.flatnonzero(eye & (far < 0.35 * far.max()))
     if not (len(moving) and len(still)):
-        return row
+        return None
     way = move[moving].mean(axis=0)
     way /= np.linalg.norm(way)
     above, below = moving[shapes.nearest(upper, laid.places[moving])[0]], still[shapes.nearest(lower, laid.places[still])[0]]
     middle = slice(len(upper) // 5, -(len(upper) // 5))
     open_, closes = ((each[below] - each[above])[middle] @ way for each in (laid.places, -move))
     if closes.min() <= 0:
-        return row
+        return None
     least, shut, most = np.percentile(open_ / closes, [25, 50, 75])
-    if SHUT[0] <= shut < SHUT[1] and most - least < AGREE * shut:
-        return row._replace(gain=round(float(shut), 3), why=f"{row.why}; shuts the eye at {shut:.2f}")
-    return row
+    return float(shut) if most - least < agree * shut else None
 
 
 def _lips(made, laid, model):
