@@ -12,6 +12,7 @@ from .tracks import value_of
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
+    from .tracks import Track
 
 TURNS = {  # constraints that turn a bone, or put it elsewhere
     *("COPY_ROTATION", "COPY_TRANSFORMS", "LIMIT_ROTATION", "TRANSFORM", "ACTION", "ARMATURE", "CHILD_OF", "DAMPED_TRACK", "IK"),
@@ -19,11 +20,12 @@ TURNS = {  # constraints that turn a bone, or put it elsewhere
 }
 
 
-def obstacles(rig: "Rig") -> list[str]:
-    """A sentence for each thing that keeps the rig's performance from being seen as it was baked; what hides all of it comes first."""
+def obstacles(rig: "Rig", on: "set[Track] | None" = None) -> list[str]:
+    """A sentence for each thing that keeps the rig's performance (or what these tracks have of it) from being seen as it was baked; what
+    hides all of it comes first."""
     if not any(tracks.owned(action) for owner in rig.owners() for action in _playing(owner)):
         return []
-    found = [(track, curve) for track in rig.tracks() if (curve := tracks.find(track))]
+    found = [(track, curve) for track in rig.tracks() if (on is None or track in on) and (curve := tracks.find(track))]
     parts = _shown(rig, found), rig.losses(), _played(rig), _curves(rig, found), _driven(rig, found), _bones(rig, found)
     return list(dict.fromkeys(sentence for part in parts for sentence in part))
 

@@ -12,7 +12,7 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 from .. import rigs
 from ..contract import ACTIONS, REGIONS, UtterError, beside
 from ..maps import names, rows
-from ..rigs import channels, mapped, matching, parts, poses
+from ..rigs import channels, mapped, matching, parts, poses, still
 from ..work import jobs, paths
 from .base import Panel, chosen, settings_of
 
@@ -346,6 +346,25 @@ def _targets(told):
     return "poses and shape keys" if told.poses else "shape keys"
 
 
+class UTTER_OT_why_still(bpy.types.Operator):
+    bl_idname = "utter.why_still"
+    bl_label = "Why Does It Not Move?"
+    bl_description = "Follow the chosen row from its movement to what is seen, and say where the way is broken first"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        found = character(context)
+        return jobs.allowed(cls, "" if found and chosen_row(found) else "Choose a row first.")
+
+    def execute(self, context):
+        obj = character(context)
+        said = still.first_break(rig_of(obj), chosen_row(obj).target)
+        jobs.say("maps", said, "INFO")
+        self.report({"INFO"}, jobs.legible(said))
+        return {"FINISHED"}
+
+
 class UTTER_MT_maps(bpy.types.Menu):
     bl_idname = "UTTER_MT_maps"
     bl_label = "Saved Maps"
@@ -484,6 +503,7 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
             column.operator("utter.add_map_row", text="", icon="ADD")
             column.operator("utter.add_map_channel", text="", icon="BONE_DATA")
             column.operator("utter.wiggle", text="", icon="PLAY")
+            column.operator("utter.why_still", text="", icon="QUESTION")
             if one := chosen_row(obj):
                 column = layout.column()
                 column.use_property_split = True
@@ -510,6 +530,7 @@ CLASSES = (
     UTTER_OT_load_map,
     UTTER_MT_maps,
     UTTER_OT_wiggle,
+    UTTER_OT_why_still,
     UTTER_UL_map_rows,
     UTTER_PT_maps,
 )

@@ -136,6 +136,10 @@ class MappedRig(Rig):
         by_rows = [track for row in self.rows for track, _ in self._tracks(row)]
         return by_rows + [track for moving in (self.bones, self.turns()) for one in moving for track in one.tracks()]
 
+    def tracks_of(self, row: Row) -> list[Track]:
+        """The tracks by which a row moves its target."""
+        return [track for track, _ in self._tracks(row)] or [track for part in self._bones_of({row.target}) for track in part.tracks()]
+
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         self.cut = []
         values = rows.solve(self.rows, samples)

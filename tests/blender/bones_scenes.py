@@ -12,13 +12,14 @@ from tests.blender import actions_scenes, maps_scenes
 
 if not addon._undo:
     addon.register()
-from addon import rigs
+from addon import compat, rigs
 from addon.animation import bake
 from addon.animation.obstacles import obstacles
 from addon.maps import rows
 from addon.maps.ours import ours
-from addon.rigs import bones, mapped, poses
+from addon.rigs import bones, mapped, parts, poses
 from addon.rigs.axes import TO_BLENDER
+from addon.work import jobs
 from contract import ACTIONS, PERFORMANCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -216,6 +217,52 @@ def scene_a_map_of_poses_is_saved_and_shared():
     bake.bake(rigs.rig_of(obj), told(jawOpen=1), 1)
     rig.data.bones["jaw_master"].name = "chewer"
     assert any("lacks bones that its poses move (jaw_master)" in sentence for sentence in rigs.MappedRig(obj).losses())
+
+
+def scene_what_keeps_a_target_still_is_named_first_break_first():
+    obj = maps_scenes.built_in(maps_scenes.VRM | {"browUp": {}})
+    bpy.ops.utter.match_map()
+
+    def why(target="aa"):
+        obj.utter.map_row = obj.utter.map_rows.find(target)
+        assert bpy.ops.utter.why_still() == {"FINISHED"}
+        return jobs.Message.text
+
+    blocks, item = obj.data.shape_keys.key_blocks, lambda: obj.utter.map_rows["aa"]
+    assert why() == "Face has no performance yet; press Perform."
+    other = bpy.data.actions.new("Walk")
+    obj.data.shape_keys.animation_data_create().action = other
+    assert "The Action Walk is active on Face, which is none of Utter's" in why()
+    bake.bake(rigs.rig_of(obj), told(jawOpen=0.8), 1)
+    moved = why()
+    assert moved.startswith("aa moves from 0 to") and "most at frame " in moved, moved
+    assert "has hardly any eyeBlinkLeft" in why("blinkLeft")
+    animation, curve = obj.data.shape_keys.animation_data, maps_scenes.curve_in(obj, "aa")
+    breaks = [  # (what breaks it, what mends it, what is said)
+        (lambda: setattr(item(), "enabled", False), lambda: setattr(item(), "enabled", True), "row of aa is switched off"),
+        (lambda: setattr(item(), "gain", 0), lambda: setattr(item(), "gain", 1), "gain of aa is 0"),
+        (lambda: setattr(item(), "sources", ""), lambda: setattr(item(), "sources", "jawOpen"), "follows no movement"),
+        (lambda: setattr(obj.utter, "map_gain_mouth", 0), lambda: setattr(obj.utter, "map_gain_mouth", 1), "region of aa (mouth) is 0"),
+        (lambda: setattr(blocks["aa"], "name", "ah"), lambda: setattr(blocks["ah"], "name", "aa"), "has no shape key aa"),
+        (lambda: setattr(curve, "mute", True), lambda: setattr(curve, "mute", False), "muted"),
+        (lambda: setattr(curve.group, "mute", True), lambda: setattr(curve.group, "mute", False), "muted"),
+        (lambda: setattr(blocks["aa"], "mute", True), lambda: setattr(blocks["aa"], "mute", False), "aa of Face is muted"),
+        (lambda: setattr(blocks["aa"], "slider_max", 0.1), lambda: setattr(blocks["aa"], "slider_max", 1), "range of shape key aa"),
+        (lambda: blocks["aa"].driver_add("value"), lambda: blocks["aa"].driver_remove("value"), "moved by drivers"),
+        (lambda: setattr(obj, "hide_viewport", True), lambda: setattr(obj, "hide_viewport", False), "is hidden"),
+    ]
+    for break_, mend, said in breaks:
+        break_()
+        assert said in why(), (said, why())
+        mend()
+        assert why() == moved, (said, why())
+    if compat.SLOTS:
+        slot, animation.action_slot = animation.action_slot, None
+        assert "has no slot chosen" in why(), why()
+        animation.action_slot = slot
+    blocks["aa"].points.foreach_set("co", np.ravel([point.co for point in blocks[0].points]))
+    parts.forget()
+    assert "aa of Face is empty: it moves nothing" in why()
 
 
 def scene_wiggle_plays_a_pose_and_puts_it_back():
