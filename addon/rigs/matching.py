@@ -17,7 +17,8 @@ from .mapped import lips_by_rows, matched_of
 
 AGREES, SURE = 0.25, 0.5  # cosines: from here on a key does what its name says, and beyond doubt
 ELSE = 0.5  # cosine: a key does something else than its name says
-ALONE = 0.15  # so much more alike must a movement be than the next one, of which a key without a known name is taken
+HALF = 0.5  # lean: from here on a key is of one side
+FITS = 0.3  # of Fields.fitting: a key without a known name that fits no movement better than that has no row
 ROUNDS = 4  # of laying a character without known names over our head
 WIDE = 0.02  # metres: centres that lie closer together do not tell how a head is turned
 AROUND = 300  # vertices round the mouth among which lips are looked for
@@ -51,7 +52,7 @@ def match(rig: Any, tell: Callable[[float], None] = lambda share: None) -> Map:
     alike = found.alike()
     made = [_judged(row, laid, found, alike, model) for row in known.values()]
     free = [name for name in laid.names if name not in matched.named]
-    made += _proposed(free, made, laid, found, alike)
+    made += _proposed(free, made, laid, found, model)
     if not any(row.sources.get("jawOpen", 0) > 0 for row in made):
         raise UtterError(f"No shape key of {rig.obj.name} opens its mouth as ours; write the rows of its map yourself.")
     lips = lips_by_rows(rig.obj, made) or _lips(made, laid, model)
@@ -193,23 +194,33 @@ def _other_side(name):
     return name[:-5] + "Left" if name.endswith("Right") else ""
 
 
-def _proposed(free, made, laid, found, alike):
-    """Rows for keys without known names: each what it is most alike, where that is clear and no other key does it better."""
+def _proposed(free, made, laid, found, model):
+    """Rows for keys without known names: those movements of single names that no row reads yet are given out so that all fit best together,
+    and pairs of left and right to what is left."""
     read = {name for row in made for name in row.sources if len(row.sources) <= 2}
-    order = sorted(free, key=lambda name: -alike[laid.names.index(name)].max())
-    new = []
-    for name in order:
-        scores = alike[laid.names.index(name)]
-        for best in np.argsort(-scores)[:3]:
-            of = found.candidates[best]
-            if scores[best] < SURE or read & set(of):
+    alike, fits, leans = found.alike(), found.fitting(model.places), shapes.leans(found.theirs, model.places)
+    new: list[Row] = []
+    for number in (1, 2):
+        left = [laid.names.index(name) for name in free if all(row.target != name for row in new)]
+        open_ = [best for best, of in enumerate(found.candidates) if len(of) == number and not read & set(of)]
+        for row, column in shapes.assigned(fits[np.ix_(left, open_)]) if left and open_ else ():
+            key, best = left[row], open_[column]
+            if fits[key, best] < (FITS if number == 1 else SURE):
                 continue
-            does, ours_ = found.theirs[laid.names.index(name)], found.ours[best]
+            of, does, ours_ = found.candidates[best], found.theirs[key], found.ours[best]
             gain = float(np.clip(does @ ours_ / max(does @ does, 1e-12), 0.3, 1.0))
-            sure = min(0.8, float(scores[best]))
-            new.append(Row(name, dict.fromkeys(of, 1 / len(of)), gain=round(gain, 3), confidence=sure, why="shape"))
+            sure = min(0.79, float(fits[key, best]))
+            new.append(Row(laid.names[key], dict.fromkeys(of, 1 / len(of)), gain=round(gain, 3), confidence=sure, why="shape"))
             read |= set(of)
-            break
+    halves = [row for row in new if len(row.sources) == 1 and not next(iter(row.sources)).endswith(("Left", "Right"))]
+    for name in free if halves else ():
+        if any(row.target == name for row in new):
+            continue
+        key = laid.names.index(name)
+        other = max(halves, key=lambda row: alike[key, ACTIONS.index(next(iter(row.sources)))])
+        opposed = leans[key] * leans[laid.names.index(other.target)] < -(HALF**2)
+        if opposed and alike[key, ACTIONS.index(next(iter(other.sources)))] > SURE:  # the other half of a movement of both sides
+            new.append(other._replace(target=name))
     return new
 
 
