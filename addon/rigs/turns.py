@@ -144,8 +144,7 @@ def _free(rig, meshes, bones):
     if not any(ball.any() for ball in balls.values()):
         return False
     for obj in meshes:
-        blocks = obj.data.shape_keys.key_blocks
-        for key in blocks:
+        for key in obj.data.shape_keys.key_blocks if obj.data.shape_keys else ():
             if "look" in words_of(key.name) and obj in balls:
                 far = np.linalg.norm(key_points(key) - neutral(obj), axis=1)
                 if far.max() > 0 and (far[balls[obj]] > MOVED * far.max()).any():
