@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "panels.passage_files", "panels.perform", "panels.takes", "panels.compare", "panels.layers", "panels.finish", "panels.pose",
-    "panels.pins", "panels.held", "panels.capture", "panels.export", "panels.maps", "panels.shapes", "panels.identity",
-    "panels.studio", "panels.overlay", "panels.drag", "work.shortcuts", "batch.command",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.shapes", "panels.voice", "panels.words",
+    "panels.passages", "panels.passage_files", "panels.perform", "panels.takes", "panels.compare", "panels.layers",
+    "panels.finish", "panels.pose", "panels.pins", "panels.held", "panels.capture", "panels.export", "panels.maps",
+    "panels.identity", "panels.studio", "panels.overlay", "panels.drag", "work.shortcuts", "batch.command",
 )  # fmt: skip
 
 _undo: list[Callable[[], object]] = []  # what takes the registration back, newest last

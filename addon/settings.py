@@ -395,6 +395,12 @@ class HeadSettings(bpy.types.PropertyGroup):
         ),
         "map_rows": CollectionProperty(type=MapRow),
         "map_row": IntProperty(name="Row"),
+        "pose_of": EnumProperty(
+            name="Movement",
+            description="The face action that the bones are posed for",
+            items=[(name, name, "") for name in contract.ACTIONS],
+            default="jawOpen",
+        ),
         **{
             f"map_gain_{region}": FloatProperty(
                 name=label,

@@ -12,6 +12,7 @@ from .tracks import value_of
 
 if TYPE_CHECKING:
     from ..rigs.base import Rig
+    from .tracks import Track
 
 TURNS = {  # constraints that turn a bone, or put it elsewhere
     *("COPY_ROTATION", "COPY_TRANSFORMS", "LIMIT_ROTATION", "TRANSFORM", "ACTION", "ARMATURE", "CHILD_OF", "DAMPED_TRACK", "IK"),
@@ -19,11 +20,12 @@ TURNS = {  # constraints that turn a bone, or put it elsewhere
 }
 
 
-def obstacles(rig: "Rig") -> list[str]:
-    """A sentence for each thing that keeps the rig's performance from being seen as it was baked; what hides all of it comes first."""
+def obstacles(rig: "Rig", on: "set[Track] | None" = None) -> list[str]:
+    """A sentence for each thing that keeps the rig's performance (or what these tracks have of it) from being seen as it was baked; what
+    hides all of it comes first."""
     if not any(tracks.owned(action) for owner in rig.owners() for action in _playing(owner)):
         return []
-    found = [(track, curve) for track in rig.tracks() if (curve := tracks.find(track))]
+    found = [(track, curve) for track in rig.tracks() if (on is None or track in on) and (curve := tracks.find(track))]
     parts = _shown(rig, found), rig.losses(), _played(rig), _curves(rig, found), _driven(rig, found), _bones(rig, found)
     return list(dict.fromkeys(sentence for part in parts for sentence in part))
 
@@ -145,7 +147,7 @@ def _bones(rig, found):
     """Constraints of bones come after their keys."""
     for owner in (owner for owner in rig.owners() if isinstance(owner, bpy.types.Object)):
         names = {bpy.utils.unescape_identifier(_short(track.path)) for track, _ in found if track.owner == owner}
-        for bone in (bone for bone in owner.pose.bones if bone.name in names):
+        for bone in (bone for bone in owner.pose.bones if bone.name in names - rig.by_poses()):
             for constraint in bone.constraints:
                 if constraint.type in TURNS and not constraint.mute and constraint.influence > 0:
                     yield f"The constraint {constraint.name} turns the bone {bone.name} of {owner.name} after its keys; disable it."

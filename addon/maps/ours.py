@@ -6,17 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..contract import ACTIONS
+from ..contract import ACTIONS, EYES
 
 HEAD = Path(__file__).resolve().parents[2] / "blender_assets" / "head" / "utter_head.npz"
 SAMPLES = 900  # vertices of the face that stand for all
+RIMS = ("lid_margin_upper", "lid_margin_lower")  # edges that meet, and lie apart at rest
 LIVELY = 3e-4  # metres: what no action moves further is no face
 
 
 class Ours(NamedTuple):
     """Metres in FLAME's axes. places [M,3]: some vertices of the face at rest. moves [52,M,3]: where each action takes them. centres
     [52,3]: about which place each moves. apart [52]: how far each parts the lips, as a share of jawOpen's. upper_lip, lower_lip [3]:
-    where these touch. lids [2,2,N,3]: of the left and the right eye the upper margin and the lower one beneath it."""
+    where these touch. lids [2,2,N,3]: of the left and the right eye the upper margin and the lower one beneath it. marks: {name: place [3]}
+    of the head's landmarks. looks [52,4]: how far each turns the eyes, as Motion's EYES. rims [R,3], rim_moves
+    [52,R,3]: the edges of the lids, and where each takes them."""
 
     places: np.ndarray
     moves: np.ndarray
@@ -25,6 +28,10 @@ class Ours(NamedTuple):
     upper_lip: np.ndarray
     lower_lip: np.ndarray
     lids: np.ndarray
+    marks: dict[str, np.ndarray]
+    looks: np.ndarray
+    rims: np.ndarray
+    rim_moves: np.ndarray
 
 
 @functools.cache
@@ -34,8 +41,10 @@ def ours() -> Ours:
         rest, actions = file["v_template"].astype(float), file["actions"].transpose(2, 0, 1).astype(float)
         named = {str(name): row for row, name in enumerate(file["action_names"])}
         actions = actions[[named[name] for name in ACTIONS]]
+        looks = file["actions_motion"][[named[name] for name in ACTIONS], EYES].astype(float)
         marks = dict(zip(map(str, file["landmark_names"]), file["landmark_vertices"]))
         lids = np.stack([rest[file["lid_margin_upper"]], rest[file["lid_margin_lower"]]], axis=1)
+        rims = np.concatenate([file[name].ravel() for name in RIMS])
     far = np.linalg.norm(actions, axis=2)
     face = np.flatnonzero(far.max(axis=0) > LIVELY)
     face = face[:: max(1, len(face) // SAMPLES)]
@@ -49,6 +58,10 @@ def ours() -> Ours:
         rest[upper],
         rest[lower],
         lids,
+        {name: rest[vertex] for name, vertex in marks.items()},
+        looks,
+        rest[rims],
+        actions[:, rims],
     )
 
 

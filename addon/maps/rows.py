@@ -21,6 +21,8 @@ CLOSE, APART = 0.05, 0.25  # of jawOpen's gap: lips that are less apart follow o
 LEAST = 0.5  # of our gap: lips that are far apart are apart by as much at least
 NOTABLE = 0.05  # of jawOpen's gap: what parts the lips less neither opens nor closes them
 HELD = 100.0  # so much more does a held target count than one that is not
+POSED = ("location", "rotation", "scale")  # of a bone in a pose: three numbers each
+Pose = dict[str, tuple[float, ...]]  # {bone: nine numbers}: what POSED add to a bone at rest, see Map
 
 
 class Row(NamedTuple):
@@ -41,12 +43,14 @@ class Row(NamedTuple):
 
 class Map(NamedTuple):
     """kind: what was recognised, for people. rows: one for each target. lips: (upper, lower) vertex of the main mesh that touch at rest, or
-    (). gains: {region: how strong its rows are}, 1 where there is none."""
+    (). gains: {region: how strong its rows are}, 1 where there is none. poses: {target: bones in full}, each bone in its own axes: moved by
+    (units of the armature), turned by (axis times angle, radians), grown by (0: as large as before)."""
 
     kind: str
     rows: tuple[Row, ...]
     lips: tuple[int, ...] = ()
     gains: dict[str, float] = {}  # a map is never changed
+    poses: dict[str, Pose] = {}
 
     def on(self) -> list[Row]:
         """The rows that are enabled and read anything."""
@@ -150,9 +154,15 @@ def to_json(told: Map) -> str:
     """A map as text (docs/formats.md, "Rig map")."""
     rows = [{key: value for key, value in row._asdict().items() if value != Row._field_defaults.get(key, ())} for row in told.rows]
     rows = [{**row, "sources": {name: round(weight, 4) for name, weight in row["sources"].items()}} for row in rows if "sources" in row]
-    return json.dumps(
-        {"format": KIND, "kind": told.kind, "lips": list(told.lips), "gains": told.gains, "rows": rows}, indent=1, ensure_ascii=False
-    )
+    poses = {name: {bone: _parts(numbers) for bone, numbers in pose.items()} for name, pose in told.poses.items()}
+    whole = {"format": KIND, "kind": told.kind, "lips": list(told.lips), "gains": told.gains, "rows": rows}
+    return json.dumps({**whole, **({"poses": poses} if poses else {})}, indent=1, ensure_ascii=False)
+
+
+def _parts(numbers):
+    """Nine numbers of a bone as {"location": [..]} and so on, without what is at rest."""
+    cut = {part: [round(number, 5) for number in numbers[3 * k : 3 * k + 3]] for k, part in enumerate(POSED)}
+    return {part: three for part, three in cut.items() if any(three)}
 
 
 def from_json(text: str, of: str = "The rig map") -> Map:
@@ -167,6 +177,7 @@ def from_json(text: str, of: str = "The rig map") -> Map:
         rows = tuple(_row(row) for row in told["rows"])
         kind, lips = str(told.get("kind", "own")), tuple(int(vertex) for vertex in told.get("lips", ()))
         gains = {name: float(gain) for name, gain in told.get("gains", {}).items() if name in REGIONS}
+        poses = {name: {bone: _numbers(parts) for bone, parts in pose.items()} for name, pose in told.get("poses", {}).items()}
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise UtterError(f"{of} is damaged; save it again.", repr(error)) from error
     unknown = [name for row in rows for name in row.sources if name not in SOURCES]
@@ -174,7 +185,14 @@ def from_json(text: str, of: str = "The rig map") -> Map:
         raise UtterError(f"{of} names a movement that does not exist, {unknown[0]}; change it to one of the 52 face actions.")
     if len({row.target for row in rows}) < len(rows):
         raise UtterError(f"{of} has two rows for the same target; leave one of them.")
-    return Map(kind, rows, lips if len(lips) == 2 else (), gains)
+    return Map(kind, rows, lips if len(lips) == 2 else (), gains, poses)
+
+
+def _numbers(parts):
+    numbers = tuple(float(number) for part in POSED for number in parts.get(part, (0, 0, 0)))
+    if len(numbers) != 9 or not np.isfinite(numbers).all():
+        raise ValueError(f"a bone's pose {parts}")
+    return numbers
 
 
 def _row(told: dict[str, Any]) -> Row:

@@ -159,20 +159,29 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
     )
 
     def invoke(self, context, _event):
-        active = context.active_object
-        if active is not None and (maps.unknown(active) or shapes.offered(active)):  # asked, before it gets keys
-            self.make_shapes = shapes.offered(active)
+        own = self._unmatched(context)
+        if own is not None or shapes.offered(context.active_object):  # asked, before it gets keys of ours
+            self.make_shapes = own is None
             return context.window_manager.invoke_props_dialog(self, width=400)
         return self.execute(context)
 
     def draw(self, context):
-        if shapes.offered(context.active_object):
+        own = self._unmatched(context)
+        if own is None:
             jobs.draw_text(self.layout, "This head has no expressions. Utter can make them: the face actions, as shape keys.", 400, "INFO")
             self.layout.prop(self, "make_shapes")
             return
-        jobs.draw_text(self.layout, "This head has shape keys of its own. They are matched by their shapes.", 400, "INFO")
+        keyed = own.data.shape_keys is not None
+        what = "shape keys of its own. They are matched by their shapes." if keyed else "bones that move its face. They are tried out."
+        jobs.draw_text(self.layout, f"This head has {what}", 400, "INFO")
         self.layout.prop(self, "add_keys")
         self.layout.prop(self, "make_shapes")
+
+    @staticmethod
+    def _unmatched(context):
+        """The selected character, where it has keys or bones of its own whose names say nothing; else None."""
+        found = rigs.find(context, others=False)
+        return found if found is not None and maps.unknown(found) else None
 
     @classmethod
     def refusal(cls, context):
@@ -185,7 +194,7 @@ class UTTER_OT_use_selected(Starts, bpy.types.Operator):
         if self.make_shapes:
             return shapes.shapes_job(context, context.active_object)
         found = rigs.find(context, others=False)
-        head = found if found is not None and rigs.ready(found) else context.active_object
+        head = found if found is not None and (rigs.ready(found) or maps.unknown(found)) else context.active_object
         if not self.add_keys and maps.adopt(head):
             choose(context.scene, head)
             return None

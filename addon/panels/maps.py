@@ -1,4 +1,5 @@
-"""Rig Map: which shape keys of a character follow which movements, by their names, matched by shape, or as the artist writes."""
+"""Rig Map: which shape keys and poses of bones of a character follow which movements, by their names, matched by shape, recorded, or as
+the artist writes."""
 
 import math
 from collections.abc import Callable
@@ -10,13 +11,15 @@ from bpy_extras.io_utils import ExportHelper, ImportHelper
 
 from .. import rigs
 from ..contract import ACTIONS, REGIONS, UtterError, beside
-from ..maps import rows
-from ..rigs import channels, mapped, matching, parts
+from ..maps import names, rows
+from ..rigs import channels, mapped, matching, parts, poses, still
 from ..work import jobs, paths
 from .base import Panel, chosen, settings_of
 
 SECONDS, STEPS = 1.2, 36  # that a wiggle lasts
 DOUBTFUL = 0.5  # confidence: rows below are shown as doubtful
+RECORDED = "recorded pose"
+POSES = (RECORDED, "pose library", matching.FOUND)  # how the reasons begin for rows that are poses
 _filling = False  # rows are put into the panel: no edit of the artist's
 
 
@@ -28,6 +31,18 @@ def character(context: Any) -> Any:
         if obj is not None and obj.type == "MESH" and rigs.recognise(obj).kind is rigs.MappedRig:
             return mapped.main_of(obj) or obj
     return None
+
+
+def boned(context: Any) -> Any:
+    """The character, or the mesh without shape keys that the active armature moves, or that is active and has one: what poses of bones may
+    be recorded for; or None."""
+    if found := character(context):
+        return found
+    active = context.view_layer.objects.active
+    rig = active if active is not None and active.type == "ARMATURE" else None
+    meshes = [obj for obj in context.scene.objects if obj.type == "MESH" and rigs.armature(obj) == rig] if rig else [active]
+    fits = [obj for obj in meshes if obj and obj.type == "MESH" and rigs.armature(obj) and not obj.library and not obj.data.shape_keys]
+    return max(fits, key=lambda obj: (mapped.PROPERTY in obj, len(obj.data.vertices)), default=None)
 
 
 def rig_of(obj: Any) -> Any:
@@ -107,6 +122,7 @@ class OfCharacter:
     bl_options = {"REGISTER", "UNDO"}
     report: Callable[..., None]  # an Operator's
     change: Callable[[Any, Any], str | None]  # (context, character): what the button does; a sentence that says so, if it is not seen
+    of: Callable[[Any], Any] = staticmethod(character)  # context: for whom
 
     @classmethod
     def poll(cls, context):
@@ -118,7 +134,7 @@ class OfCharacter:
 
     def execute(self, context):
         try:
-            said = self.change(context, character(context))
+            said = self.change(context, self.of(context))
         except UtterError as error:
             self.report({"ERROR"}, jobs.legible(str(error)))
             return {"CANCELLED"}
@@ -126,6 +142,65 @@ class OfCharacter:
             jobs.say("maps", said, "INFO")
             self.report({"INFO"}, jobs.legible(said))
         return {"FINISHED"}
+
+
+class OfBones(OfCharacter):
+    """An operator that needs a character with an armature."""
+
+    of = staticmethod(boned)
+
+    @classmethod
+    def poll(cls, context):
+        found = boned(context)
+        rig = rigs.armature(found) if found else None
+        why = "" if rig and rig.pose else "Select a character that an armature moves."
+        if rig and (rig.library or found.library):
+            why = f"{rig.name} is linked from another file; make a library override of it first."
+        return jobs.allowed(cls, jobs.busy() or why)
+
+    @staticmethod
+    def take(obj, posed, made):
+        """Let a character have poses {name: pose}, and rows for them; those of the same names go."""
+        told = rig_of(obj).map
+        kept = tuple(row for row in told.rows if row.target not in posed)
+        keep(obj, told._replace(kind=told.kind if told.rows else "recorded poses", rows=kept + tuple(made), poses=told.poses | posed))
+
+
+class UTTER_OT_record_pose(OfBones, bpy.types.Operator):
+    bl_idname = "utter.record_pose"
+    bl_label = "Record the Pose Now"
+    bl_description = "What the bones are posed as now is what this movement does in full; pose the face for it first, from rest"
+
+    action: bpy.props.EnumProperty(name="Movement", items=[(name, name, "") for name in ACTIONS], default="jawOpen")
+
+    def change(self, context, obj):
+        action = settings_of(obj).pose_of if not self.properties.is_property_set("action") else self.action
+        turning = {turn.bone.name for turn in rig_of(obj).turns() if turn.joint == "neck"}
+        pose = poses.recorded(rigs.armature(obj), turning)
+        if not pose:
+            raise UtterError(f"No bone of {rigs.armature(obj).name} is posed; pose the face for {action} in Pose Mode first.")
+        name = f"{action} pose" if any(action in parts.keys_of(part) for part in rig_of(obj).parts) else action
+        self.take(obj, {name: pose}, [rows.Row(name, {action: 1.0}, why=RECORDED)])
+        return f"{action} poses {len(pose)} bone{'s' if len(pose) != 1 else ''} of {obj.name} from now on."
+
+
+class UTTER_OT_read_poses(OfBones, bpy.types.Operator):
+    bl_idname = "utter.read_poses"
+    bl_label = "From Pose Library"
+    bl_description = (
+        "Take the poses of this file that are marked as assets, those whose names are of a movement, as names of shape keys are"
+    )
+
+    def change(self, _context, obj):
+        found = poses.library(rigs.armature(obj))
+        if not found:
+            raise UtterError(f"This file has no pose asset for {rigs.armature(obj).name}; append some, or record poses one by one.")
+        told = names.match(found)
+        if not told.rows:
+            raise UtterError(f"No pose is called like a movement ({', '.join(list(found)[:3])}); rename them, such as jawOpen or Blink_L.")
+        made = [row._replace(why=f"pose library; {row.why}") for row in told.rows]
+        self.take(obj, {row.target: found[row.target] for row in made}, made)
+        return f"{len(told.rows)} of {len(found)} poses of the library move {obj.name} from now on."
 
 
 class UTTER_OT_match_map(OfCharacter, bpy.types.Operator):
@@ -140,12 +215,17 @@ class UTTER_OT_match_map(OfCharacter, bpy.types.Operator):
         parts.forget()
         rig = rig_of(obj)
         own = {row.target: row for row in rig.map.rows if row.why == "artist"} if mapped.PROPERTY in obj else {}
-        told = matching.match(rig)
+        wait = bpy.context.window_manager
+        wait.progress_begin(0, 100)
+        try:
+            told = matching.match(rig, lambda share: wait.progress_update(100 * share))
+        finally:
+            wait.progress_end()
         targets = {row.target for row in told.rows}
         kept = tuple(own.get(row.target, row) for row in told.rows) + tuple(row for key, row in own.items() if key not in targets)
         keep(obj, told._replace(rows=kept))
         doubtful = sum(row.confidence < DOUBTFUL for row in kept)
-        said = f"{len(kept)} shape keys of {obj.name} are matched"
+        said = f"{len(kept)} {'poses of bones' if told.poses else 'shape keys'} of {obj.name} are matched"
         lips = "" if told.lips else "; its lips were not found, so look whether they meet"
         return f"{said}{f', {doubtful} of them doubtful' if doubtful else ''}{lips}."
 
@@ -250,11 +330,39 @@ class UTTER_OT_load_map(OfCharacter, bpy.types.Operator, ImportHelper):
         except (OSError, UnicodeDecodeError) as error:
             raise UtterError(f"{path} cannot be read; choose a rig map that Utter saved.") from error
         there = {key for part in rig_of(obj).parts for key in parts.keys_of(part)}
-        fitting = [row for row in told.rows if row.target in there or channels.channel(row.target, rigs.armature(obj))]
+        rig = rigs.armature(obj)
+        bones = set(rig.data.bones.keys()) if rig else set()
+        posed = {name for name, pose in told.poses.items() if bones & set(pose)}
+        fitting = [row for row in told.rows if row.target in there | posed or channels.channel(row.target, rig)]
         if not fitting:
-            raise UtterError(f"{path.name} is a map for another rig: {obj.name} has none of its {len(told.rows)} shape keys.")
+            raise UtterError(f"{path.name} is a map for another rig: {obj.name} has none of its {len(told.rows)} {_targets(told)}.")
         keep(obj, told)
-        return "" if len(fitting) == len(told.rows) else f"{obj.name} has {len(fitting)} of the {len(told.rows)} shape keys of this map."
+        all_ = len(fitting) == len(told.rows)
+        return "" if all_ else f"{obj.name} has {len(fitting)} of the {len(told.rows)} {_targets(told)} of this map."
+
+
+def _targets(told):
+    """What a map moves."""
+    return "poses and shape keys" if told.poses else "shape keys"
+
+
+class UTTER_OT_why_still(bpy.types.Operator):
+    bl_idname = "utter.why_still"
+    bl_label = "Why Does It Not Move?"
+    bl_description = "Follow the chosen row from its movement to what is seen, and say where the way is broken first"
+    bl_options = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context):
+        found = character(context)
+        return jobs.allowed(cls, "" if found and chosen_row(found) else "Choose a row first.")
+
+    def execute(self, context):
+        obj = character(context)
+        said = still.first_break(rig_of(obj), chosen_row(obj).target)
+        jobs.say("maps", said, "INFO")
+        self.report({"INFO"}, jobs.legible(said))
+        return {"FINISHED"}
 
 
 class UTTER_MT_maps(bpy.types.Menu):
@@ -277,14 +385,14 @@ class UTTER_MT_maps(bpy.types.Menu):
 class UTTER_OT_wiggle(bpy.types.Operator):
     bl_idname = "utter.wiggle"
     bl_label = "Wiggle"
-    bl_description = "Move the chosen row's shape key there and back, to see what it does; nothing is keyed"
+    bl_description = "Move the chosen row's shape key or pose there and back, to see what it does; nothing is keyed"
     bl_options = {"REGISTER"}
 
     @classmethod
     def poll(cls, context):
         found = character(context)
         row = chosen_row(found) if found else None
-        return jobs.allowed(cls, "" if row and not channels.is_path(row.target) else "Choose the row of a shape key first.")
+        return jobs.allowed(cls, "" if row and not channels.is_path(row.target) else "Choose the row of a shape key or a pose first.")
 
     def execute(self, context):
         """Without a window: there and back at once."""
@@ -314,8 +422,15 @@ class UTTER_OT_wiggle(bpy.types.Operator):
         target = chosen_row(obj).target
         meshes = [jobs.Reference(part) for part in rig_of(obj).parts if target in parts.keys_of(part)]
         self.moved = [(mesh, target, mesh.get().data.shape_keys.key_blocks[target].value) for mesh in meshes]
+        rig = rigs.armature(obj)
+        self.rig: Any = jobs.Reference(rig) if rig else None
+        self.pose = {} if meshes else rig_of(obj).map.poses.get(target, {})
+        self.rested = {name: poses.now(rig.pose.bones[name]) for name in self.pose if name in rig.pose.bones}
 
     def show(self, share):
+        for name, was in self.rested.items():
+            moved = tuple(one + share * more for one, more in zip(was, self.pose[name]))
+            poses.put(self.rig.get().pose.bones[name], moved)
         for mesh, target, was in self.moved:
             key = mesh.get().data.shape_keys.key_blocks[target]
             key.value = was + share * (key.slider_max - was)
@@ -323,6 +438,8 @@ class UTTER_OT_wiggle(bpy.types.Operator):
     def end(self, context):
         for mesh, target, was in self.moved:
             mesh.get().data.shape_keys.key_blocks[target].value = was
+        for name, was in self.rested.items():
+            poses.put(self.rig.get().pose.bones[name], was)
 
 
 def chosen_row(obj: Any) -> Any:
@@ -339,7 +456,8 @@ class UTTER_UL_map_rows(bpy.types.UIList):
         line.prop(row, "enabled", text="")
         line = line.split(factor=0.75)
         line.active = row.enabled
-        line.label(text=row.target, icon="ERROR" if row.confidence < DOUBTFUL else "SHAPEKEY_DATA")
+        icon = "ERROR" if row.confidence < DOUBTFUL else "POSE_HLT" if row.why.startswith(POSES) else "SHAPEKEY_DATA"
+        line.label(text=row.target, icon=icon)
         line.prop(row, "gain", text="", emboss=False)
 
 
@@ -350,10 +468,25 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context):
-        return character(context) is not None
+        return boned(context) is not None
 
     def draw(self, context):
-        layout, obj = self.layout, character(context)
+        layout, obj = self.layout, boned(context)
+        if rigs.armature(obj):
+            self.draw_poses(layout, obj)
+        if obj == character(context):
+            self.draw_map(context, layout, obj)
+        jobs.draw_message(layout, "maps", context.region.width)
+
+    def draw_poses(self, layout, obj):
+        """How poses of bones get into the map."""
+        column = layout.column(align=True)
+        row = column.row(align=True)
+        row.prop(settings_of(obj), "pose_of", text="")
+        row.operator("utter.record_pose", icon="REC", text="Record the Pose Now")
+        column.operator("utter.read_poses", icon="ASSET_MANAGER")
+
+    def draw_map(self, context, layout, obj):
         settings, seen = settings_of(obj), rigs.recognise(obj)
         jobs.draw_text(layout, seen.reason, context.region.width, "CHECKMARK" if seen.state == "ready" else "INFO")
         row = layout.row(align=True)
@@ -370,6 +503,7 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
             column.operator("utter.add_map_row", text="", icon="ADD")
             column.operator("utter.add_map_channel", text="", icon="BONE_DATA")
             column.operator("utter.wiggle", text="", icon="PLAY")
+            column.operator("utter.why_still", text="", icon="QUESTION")
             if one := chosen_row(obj):
                 column = layout.column()
                 column.use_property_split = True
@@ -382,10 +516,11 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
             column.use_property_decorate = False
             for region in REGIONS:
                 column.prop(settings, f"map_gain_{region}")
-        jobs.draw_message(layout, "maps", context.region.width)
 
 
 CLASSES = (
+    UTTER_OT_record_pose,
+    UTTER_OT_read_poses,
     UTTER_OT_match_map,
     UTTER_OT_own_map,
     UTTER_OT_forget_map,
@@ -395,6 +530,7 @@ CLASSES = (
     UTTER_OT_load_map,
     UTTER_MT_maps,
     UTTER_OT_wiggle,
+    UTTER_OT_why_still,
     UTTER_UL_map_rows,
     UTTER_PT_maps,
 )

@@ -6,6 +6,7 @@ from .. import look
 from ..contract import UtterError
 from .base import PROPERTY, Recognition, Rig, armature
 from .flame import FlameRig
+from .mapped import PROPERTY as MAP
 from .mapped import MappedRig, main_of
 
 KINDS: tuple[type[Rig], ...] = (FlameRig, MappedRig)
@@ -56,7 +57,9 @@ def find(context: Any, others: bool = True) -> Any:
         for told, obj in seen:
             if told.state == state and told.sure >= least:
                 return obj
-    heads = [obj for obj in context.scene.objects if obj.type == "MESH" and (PROPERTY in obj or obj.data.shape_keys) and ready(obj)]
+    heads = [
+        obj for obj in context.scene.objects if obj.type == "MESH" and (PROPERTY in obj or MAP in obj or obj.data.shape_keys) and ready(obj)
+    ]
     if others and len(heads) == 1:
         return heads[0]
     return active if active and active.type == "MESH" else None

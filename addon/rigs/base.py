@@ -127,6 +127,10 @@ class Rig(abc.ABC):
         """Tracks that hold and move nothing by themselves: face actions of a kind that moves by Motion's channels."""
         return set()
 
+    def by_poses(self) -> set[str]:
+        """The names of bones that move by poses, whose constraints were at work when these were found."""
+        return set()
+
     def housed(self, kept: dict[Track, Keys]) -> dict[Track, Keys]:
         """The artist's keys {track: keys} on the tracks where this rig holds them now: another way to bake has other tracks."""
         return kept

@@ -1,4 +1,5 @@
-"""Characters with keys of their own: a rig map says which shape keys follow which movements, on one mesh or on several.
+"""Characters that move by what they have: a rig map says which shape keys, and which poses of bones, follow which movements, on one mesh
+or on several.
 
 The map is known by the keys' names (addon/maps/names.py), or it is the character's own: the custom property "utter_map" of its main
 mesh, as JSON (docs/formats.md, "Rig map").
@@ -18,12 +19,13 @@ from ..animation.tracks import Track
 from ..contract import FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
 from ..maps import names, rows
 from ..maps.rows import SOURCES, Map, Row
-from . import channels, parts, sharing, turns
+from . import bones, channels, parts, poses, sharing, turns
 from .axes import guess
 from .base import OURS, Find, Recognition, Rig, armature, key_points, key_track, listed, neutral, triangles, unusable
 
 PROPERTY = "utter_map"
 OWN_SURE = 0.55  # surer than that it is a neutral head for having as many vertices, less than what is a head without being asked
+BONED_SURE = 0.65  # a head by its bones' names, to be asked about
 LEAST = 3  # rows: with fewer it is no face
 OWN = 3  # moving keys that no preset knows: from here on a mesh has expressions of its own
 NEAR = 0.02  # of the head's size: lips that touch at rest are no further apart
@@ -37,7 +39,7 @@ _told: dict[tuple, tuple[Recognition | None, float]] = {}  # in a window: what w
 
 
 class MappedRig(Rig):
-    """A character that moves by its own shape keys, and turns head and eyes by bones where it has these."""
+    """A character that moves by its own shape keys or poses of its bones, and turns head and eyes by bones where it has these."""
 
     name = "Rig Map"
     columns = PERFORMANCE
@@ -49,13 +51,19 @@ class MappedRig(Rig):
         self._turns: list[turns.Turn] | None = None
         there = {key for part in self.parts for key in parts.keys_of(part)}
         strong = lambda row: row._replace(gain=row.gain * self.map.gains.get(rows.region_of(row), 1.0))
-        self.rows = [strong(row) for row in self.map.on() if row.target in there or channels.channel(row.target, armature(obj))]
+        rig = armature(obj)
+        posed = self.map.poses if rig and rig.pose else {}
+        on = [row for row in self.map.on() if row.target in there or row.target in posed or channels.channel(row.target, rig)]
+        self.rows = [strong(row) for row in on]
+        self.posing = [k for k, row in enumerate(self.rows) if row.target in posed and row.target not in there]  # rows that pose bones
+        self.plain = [row for k, row in enumerate(self.rows) if k not in self.posing]  # the others
+        self.bones = poses.parts_of(rig, [posed[self.rows[k].target] for k in self.posing]) if self.posing else []
 
     @classmethod
     def recognise(cls, obj: Any) -> Recognition | None:
-        if not parts.keys_of(obj):
-            return None
-        asked = obj.session_uid, len(obj.data.shape_keys.key_blocks), str(obj.get(PROPERTY, "")), obj.name
+        if not parts.keys_of(obj) and PROPERTY not in obj:
+            return cls._boned(obj)
+        asked = obj.session_uid, len(parts.keys_of(obj)), str(obj.get(PROPERTY, "")), obj.name
         told, when = _told.get(asked, (None, 0.0))
         if told is None or bpy.app.background or time.monotonic() - when > AGAIN:
             if len(_told) > 100:
@@ -63,6 +71,15 @@ class MappedRig(Rig):
             told = cls._recognised(obj)
             _told[asked] = told, time.monotonic()
         return told
+
+    @classmethod
+    def _boned(cls, obj):
+        """A mesh without shape keys whose armature has the bones of a face that Utter knows, or poses of one."""
+        kind = bones.kind_of(obj)
+        if kind is None or bones.main_of(obj) != obj:
+            return None
+        reason = f"{obj.name} has the face bones of {kind.name}; choose Match by Shape under Rig Map to find what poses them."
+        return Recognition("usable", reason, BONED_SURE, cls)
 
     @classmethod
     def _recognised(cls, obj):
@@ -85,8 +102,8 @@ class MappedRig(Rig):
         """Of a Recognition: state, reason, and how sure."""
         obj = self.obj
         told, sure = describe(obj, self.parts, self.map, self.rows)
-        first = obj.data.shape_keys.reference_key
-        if reason := unusable(obj, [first] if _known(first.name) else []):
+        first = obj.data.shape_keys.reference_key if parts.keys_of(obj) else None
+        if first and (reason := unusable(obj, [first] if _known(first.name) else [])):
             return "none", reason, sure
         opens = [row for row in self.rows if _opens(row)]
         if not opens and not any(turn.joint == "jaw" for turn in self.turns()):
@@ -101,52 +118,71 @@ class MappedRig(Rig):
 
     def owners(self) -> list[Any]:
         used = {row.target for row in self.rows}
-        keys = [part.data.shape_keys for part in self.parts if part == self.obj or used & set(parts.keys_of(part))]
-        bones = [turn.owner for turn in self.turns()] + [armature(self.obj) for row in self.rows if channels.is_path(row.target)]
-        return [*keys, *dict.fromkeys(bones)]
+        told = [part for part in self.parts if part == self.obj or used & set(parts.keys_of(part))]
+        moved = [turn.owner for turn in self.turns()] + [part.owner for part in self.bones]
+        moved += [armature(self.obj) for row in self.rows if channels.is_path(row.target)]
+        return [*(part.data.shape_keys for part in told if part.data.shape_keys), *dict.fromkeys(moved)]
 
     def turns(self) -> list[turns.Turn]:
         """The bones that turn head and eyes."""
         if self._turns is None:
             jaw = not any(_opens(row) for row in self.rows)
-            self._turns = turns.turns_of(self.obj, self.parts, self.axes, jaw, self.map.gains)
+            posed = {part.bone.name for part in self.bones}
+            found = turns.turns_of(self.obj, self.parts, self.axes, jaw, self.map.gains)
+            self._turns = [turn for turn in found if turn.bone.name not in posed]
         return self._turns
 
     def joints(self) -> dict[str, Any]:
         return {turn.joint: turn.bone for turn in reversed(self.turns())}
 
     def tracks(self) -> list[Track]:
-        return [track for row in self.rows for track, _ in self._tracks(row)] + [track for turn in self.turns() for track in turn.tracks()]
+        by_rows = [track for row in self.rows for track, _ in self._tracks(row)]
+        return by_rows + [track for moving in (self.bones, self.turns()) for one in moving for track in one.tracks()]
+
+    def tracks_of(self, row: Row) -> list[Track]:
+        """The tracks by which a row moves its target."""
+        return [track for track, _ in self._tracks(row)] or [track for part in self._bones_of({row.target}) for track in part.tracks()]
 
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         self.cut = []
         values = rows.solve(self.rows, samples)
-        turned = [turn.write(samples) for turn in self.turns()]
+        turned = [turn.write(samples) for turn in self.turns()] + [part.write(values[:, self.posing]) for part in self.bones]
         return {track: column for each in turned for track, column in each.items()} | {
             track: self._held(track, key, row, column) for row, column in zip(self.rows, values.T) for track, key in self._tracks(row)
         }
 
     def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
-        held: dict[float, dict[int, float]] = {}  # frame: {row: value asked for}
-        for index, row in enumerate(self.rows):
+        held: dict[float, dict[int, float | None]] = {}  # frame: {row of back: value asked for, None: as its curve has it}
+        back = self._back()
+        for index, row in enumerate(self.plain):
             for track, _ in self._tracks(row):
                 for frame, value in tracks.held(tracks.find(track), kind):
                     held.setdefault(float(frame), {})[index] = float(value)
+        first = len(self.plain)
+        for number, part in enumerate(self.bones):
+            for frame in part.held(kind):
+                held.setdefault(float(frame), {}).update(dict.fromkeys(range(first + 3 * number, first + 3 * number + 3)))
         frames, columns, wanted = self._turned(kind)
         if not held:
             return frames, columns, wanted
         moments = np.array(sorted(held))
-        values, asked = self._values(moments), np.zeros((len(moments), len(self.rows)), bool)
+        values, asked = self._values(moments), np.zeros((len(moments), len(back)), bool)
         for place, frame in enumerate(moments):
             for index, value in held[frame].items():
-                values[place, index], asked[place, index] = value, True
-        meant = rows.recover(self.rows, values, asked)
+                asked[place, index] = True
+                values[place, index] = values[place, index] if value is None else value
+        meant = rows.recover(back, values, asked)
         for place, frame in enumerate(moments):
-            for column in sorted({SOURCES[name] for index in held[frame] for name in self.rows[index].sources}):
+            for column in sorted({SOURCES[name] for index in held[frame] for name in back[index].sources}):
                 frames.append(float(frame))
                 columns.append(column)
                 wanted.append(float(meant[place, column]))
         return frames, columns, wanted
+
+    def _back(self):
+        """The rows that curves are read back by: of each key and channel, then three of each property of a bone that poses move."""
+        of = [self.rows[k] for k in self.posing]
+        return self.plain + [row for part in self.bones for row in part.rows(of)]
 
     def _turned(self, kind):
         """The artist's keys on bones, as pins() gives them."""
@@ -164,12 +200,24 @@ class MappedRig(Rig):
         planned, columns = self.plan(samples), set(columns)
         held = {row.target for row in rows.reading(self.rows, columns, wholly=True)}
         found = [track for row in self.rows if row.target in held for track, _ in self._tracks(row)]
+        found += [track for part in self._bones_of(held) for track in part.tracks()]
         found += [track for turn in self.turns() if set(turns.COLUMNS[turn.joint]) <= columns for track in turn.tracks()]
         return {track: planned[track] for track in found}
 
     def columns_of(self) -> dict[Track, int]:
         found = {track: turns.COLUMNS[turn.joint][0] for turn in self.turns() for track in turn.tracks()}
+        for part in self.bones:  # by the pose that moves it most
+            row = self.rows[self.posing[int(np.abs(part.full).max(axis=1).argmax())]]
+            found |= dict.fromkeys(part.tracks(), SOURCES[next(iter(row.sources))])
         return found | {track: SOURCES[next(iter(row.sources))] for row in self.rows if row.sources for track, _ in self._tracks(row)}
+
+    def by_poses(self) -> set[str]:
+        return {part.bone.name for part in self.bones}
+
+    def _bones_of(self, targets):
+        """The properties of bones that any of these poses move."""
+        mine = [place for place, k in enumerate(self.posing) if self.rows[k].target in targets]
+        return [part for part in self.bones if np.abs(part.full[mine]).sum() > 0]
 
     def posable(self) -> set[int]:
         turned = {column for turn in self.turns() for column in turns.COLUMNS[turn.joint]}
@@ -179,10 +227,11 @@ class MappedRig(Rig):
         columns = set(columns)
         read = {row.target for row in rows.reading(self.rows, columns, wholly=False)}
         turned = {track for turn in self.turns() if set(turns.COLUMNS[turn.joint]) & columns for track in turn.tracks()}
+        turned |= {track for part in self._bones_of(read) for track in part.tracks()}
         return turned | {track for row in self.rows if row.target in read for track, _ in self._tracks(row)}
 
     def sample(self, frames: np.ndarray, find: Find = OURS) -> np.ndarray:
-        values = rows.recover(self.rows, self._values(frames, find))
+        values = rows.recover(self._back(), self._values(frames, find))
         for column, turned in turns.read(self.turns(), frames, find).items():
             values[:, column] = turned
         return values
@@ -195,6 +244,8 @@ class MappedRig(Rig):
                 elif found := channels.channel(row.target, armature(self.obj)):
                     found.put(row.offset)
         turns.rest(self.turns())
+        for part in self.bones:
+            part.rest()
 
     def separate(self) -> list[str]:
         return [sentence for part in self.parts for sentence in sharing.own_mesh(part)]
@@ -203,7 +254,10 @@ class MappedRig(Rig):
         there = {key for part in self.parts for key in parts.keys_of(part)}
         known = {row.target for row in self.rows}
         lost = [row.target for row in self.map.on() if row.target not in there | known]
+        gone = sorted({bone for pose in self.map.poses.values() for bone in pose} - {*_bone_names(self.obj)})
         said = [f"{self.obj.name} lacks shape keys that its rig map moves ({listed(lost)}); rename them so, or match anew."] if lost else []
+        if gone:
+            said.append(f"The armature of {self.obj.name} lacks bones that its poses move ({listed(gone)}); rename them so, or match anew.")
         return [*super().losses(), *said]
 
     def lips(self) -> tuple[int, int] | None:
@@ -212,14 +266,14 @@ class MappedRig(Rig):
         if self.map.lips:
             upper, lower = self.map.lips
             return (upper, lower) if max(upper, lower) < len(self.obj.data.vertices) else None
-        return lips_by_rows(self.obj, self.rows)
+        return lips_by_rows(self.obj, self.rows) if parts.keys_of(self.obj) else None
 
     def axes(self) -> np.ndarray:
         return guess(neutral(self.obj), triangles(self.obj), np.array(self.obj.matrix_world.to_3x3().normalized()))
 
     def shape_keys(self) -> dict[int, Any]:
         """Of the main mesh, by what each is there for first."""
-        keys, found = self.obj.data.shape_keys.key_blocks, {}
+        keys, found = self.obj.data.shape_keys.key_blocks if parts.keys_of(self.obj) else {}, {}
         for row in self.rows:
             column = SOURCES[next(iter(row.sources))]
             if row.target in keys and column not in found:
@@ -228,6 +282,8 @@ class MappedRig(Rig):
 
     def lip_gap(self, performance: np.ndarray) -> np.ndarray | None:
         lips, performance = self.lips(), np.asarray(performance)
+        if self.posing and lips is not None and performance.shape[1] >= PERFORMANCE:  # in shares of how far the jaw opens them
+            return np.maximum(rows.solve(self.rows, performance) @ [row.parting for row in self.rows], 0)
         if lips is None or performance.shape[1] < PERFORMANCE:
             return None
         up, keys = self.axes()[:, 1], self.obj.data.shape_keys.key_blocks
@@ -246,22 +302,30 @@ class MappedRig(Rig):
         group = REGIONS[rows.region_of(row)][0]
         if found := channels.channel(row.target, armature(self.obj)):
             return [(found.track(group), None)]
-        owners = [part.data.shape_keys for part in self.parts]
+        owners = [part.data.shape_keys for part in self.parts if part.data.shape_keys]
         return [(key_track(own, key, group), key) for own in owners if (key := own.key_blocks.get(row.target))]
 
     def _values(self, frames, find=OURS):
-        """What the curves say of each row [N, K], 0 without one."""
-        values = np.zeros((len(frames), len(self.rows)))
-        for index, row in enumerate(self.rows):
+        """What the curves say of each row that they are read back by [N, K], 0 without one."""
+        values = np.zeros((len(frames), len(self.plain) + 3 * len(self.bones)))
+        for index, row in enumerate(self.plain):
             curve = next((curve for track, _ in self._tracks(row) if (curve := find(track))), None)
             if curve:
                 values[:, index] = [curve.evaluate(frame) for frame in frames]
+        for number, part in enumerate(self.bones):
+            if (added := part.read(np.asarray(frames, float), find)) is not None:
+                values[:, len(self.plain) + 3 * number :][:, :3] = added / part.size()
         return values
 
 
 def _opens(row):
     """Whether a row is there for opening the mouth."""
     return row.sources.get("jawOpen", 0) > 0
+
+
+def _bone_names(obj):
+    rig = armature(obj)
+    return rig.data.bones.keys() if rig else []
 
 
 def lips_by_rows(obj: Any, of_rows: Iterable[Row]) -> tuple[int, int] | None:
@@ -353,10 +417,12 @@ def describe(obj: Any, of_parts: list[Any], told: Map, used: list[Row]) -> tuple
         said = f"{len({tuple(row.sources) for row in used})} ARKit shape keys"
     elif preset is not None and told.kind == preset.name:
         said = f"{there} of {total} {preset.what}"
+    elif told.poses:
+        said = f"{len(used)} poses of its bones ({told.kind})"
     else:
         said = f"{len(used)} shape keys by its own rig map"
     lacking = missing(used)
-    live_keys = set(parts.moving(obj))
+    live_keys = set(parts.moving(obj)) if parts.keys_of(obj) else set()
     empty = [key for key in parts.keys_of(obj) if key not in live_keys and _known(key)]
     without = (
         [f"it lacks {', '.join(lacking[:3])}{' ...' if len(lacking) > 3 else ''}"] if lacking and told.kind == "ARKit" else lacks(used)

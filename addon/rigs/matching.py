@@ -1,6 +1,7 @@
-"""Match a character's shape keys with our movements by what they do: the rows that their names say are checked, others proposed, and the
-lips of the character meet where ours do."""
+"""Match a character's shape keys, or the poses of its bones, with our movements by what they do: the rows that their names say are checked,
+others proposed, and the lips of the character meet where ours do."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,20 +10,23 @@ from ..contract import ACTIONS, UtterError
 from ..maps import rows, shapes
 from ..maps.ours import Ours, centre, ours
 from ..maps.rows import Map, Row
-from . import parts
+from . import bones, parts
 from .axes import align
 from .base import key_points, neutral
 from .mapped import lips_by_rows, matched_of
 
 AGREES, SURE = 0.25, 0.5  # cosines: from here on a key does what its name says, and beyond doubt
 ELSE = 0.5  # cosine: a key does something else than its name says
-ALONE = 0.15  # so much more alike must a movement be than the next one, of which a key without a known name is taken
+HALF = 0.5  # lean: from here on a key is of one side
+FITS = 0.3  # of Fields.fitting: a key without a known name that fits no movement better than that has no row
 ROUNDS = 4  # of laying a character without known names over our head
 WIDE = 0.02  # metres: centres that lie closer together do not tell how a head is turned
 AROUND = 300  # vertices round the mouth among which lips are looked for
 TOUCHING = 0.004  # metres: lips that touch at rest are no further apart
 SHUT, AGREE = (0.3, 0.9), 0.2  # of a blink's key: where it shuts the eye too early; how far places along the lids may differ in that
 ZERO = np.zeros(3)
+BLINKS, MOST_SHUT, BROADLY = 2, (0.5, 2.5), 0.6  # how often a found pose is made to shut its eye, within which shares; as AGREE
+FOUND = "shape: found by what the bones move"
 
 
 class Laid(NamedTuple):
@@ -36,9 +40,11 @@ class Laid(NamedTuple):
     there: np.ndarray
 
 
-def match(rig: Any) -> Map:
+def match(rig: Any, tell: Callable[[float], None] = lambda share: None) -> Map:
     """A map for a character (a rig of the kind of addon/rigs/mapped.py), by the names of its keys and by what they do. UtterError where no
-    key moves a face, or nothing can be told."""
+    key moves a face, or nothing can be told. tell: gets how much is done, 0 to 1, where that takes long."""
+    if not parts.keys_of(rig.obj):
+        return match_bones(rig, tell)
     model, matched = ours(), matched_of(rig.parts)
     known = {row.target: row for row in matched.rows}
     laid = lay(rig, known, model)
@@ -46,7 +52,7 @@ def match(rig: Any) -> Map:
     alike = found.alike()
     made = [_judged(row, laid, found, alike, model) for row in known.values()]
     free = [name for name in laid.names if name not in matched.named]
-    made += _proposed(free, made, laid, found, alike)
+    made += _proposed(free, made, laid, found, model)
     if not any(row.sources.get("jawOpen", 0) > 0 for row in made):
         raise UtterError(f"No shape key of {rig.obj.name} opens its mouth as ours; write the rows of its map yourself.")
     lips = lips_by_rows(rig.obj, made) or _lips(made, laid, model)
@@ -54,7 +60,45 @@ def match(rig: Any) -> Map:
         made = _parted(made, lips, laid)
     made = [_blinking(row, laid, model) for row in made]
     kind = matched.main.name if matched.main and len(known) >= len(made) / 2 else "matched by shape"
-    return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains))
+    made += [row for row in rig.map.rows if row.target in rig.map.poses]
+    return Map(kind, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains), rig.map.poses)
+
+
+def match_bones(rig: Any, tell: Callable[[float], None]) -> Map:
+    """A map for a character whose face moves by bones: the poses that were recorded, and for other face actions those that its bones' own
+    movements give, where its rig is one that Utter knows. UtterError where it is none and has no poses. tell: gets how much is done."""
+    obj, model, kind = rig.obj, ours(), bones.kind_of(rig.obj)
+    own = {row.target: row for row in rig.map.rows if row.target in rig.map.poses and row.why != FOUND}
+    if kind is None and not own:
+        raise UtterError(f"The face bones of {obj.name} are of no rig that Utter knows; record a pose for each of its movements.")
+    with bones.tried(obj) as skin:
+        posed = {name: rig.map.poses[name] for name in own}
+        if kind is not None:
+            lies = bones.laid_by(obj, kind, model)
+            read = {name for row in own.values() for name in row.sources}
+            posed |= {name: pose for name, pose in bones.found_poses(skin, kind, model, lies, tell).items() if name not in read}
+        if kind is None:
+            return rig.map._replace(kind="recorded poses")
+        made = [own.get(name) or Row(name, {name: 1.0}, confidence=0.8, why=FOUND) for name in posed]
+        for again in range(1 + BLINKS):
+            laid = _laid_bones(skin, posed, lies)
+            shuts = {row.target: _shuts(row, laid, model, BROADLY) for row in made if row.why == FOUND}
+            for name, share in shuts.items() if again < BLINKS else ():
+                if share is not None and MOST_SHUT[0] < share < MOST_SHUT[1]:
+                    posed[name] = {bone: tuple(share * number for number in numbers) for bone, numbers in posed[name].items()}
+    if not any(row.sources.get("jawOpen", 0) > 0 for row in made):
+        raise UtterError(f"No bone of {obj.name} opens its mouth as ours; record a pose for jawOpen.")
+    lips = _lips(made, laid, model)
+    if lips is not None:
+        made = _parted(made, lips, laid)
+    made = [_blinking(row._replace(confidence=0.95), laid, model)._replace(confidence=row.confidence) for row in made]
+    return Map(kind.name, tuple(made), tuple(int(vertex) for vertex in lips or ()), dict(rig.map.gains), posed)
+
+
+def _laid_bones(skin, posed, lies):
+    turn, scale, offset, here, there = lies
+    moves = np.array([skin.posed(pose) for pose in posed.values()])
+    return Laid(list(posed), (skin.rest - offset) @ turn / scale, moves @ turn / scale, here, there)
 
 
 def lay(rig: Any, known: dict[str, Row], model: Ours) -> Laid:
@@ -150,49 +194,65 @@ def _other_side(name):
     return name[:-5] + "Left" if name.endswith("Right") else ""
 
 
-def _proposed(free, made, laid, found, alike):
-    """Rows for keys without known names: each what it is most alike, where that is clear and no other key does it better."""
+def _proposed(free, made, laid, found, model):
+    """Rows for keys without known names: those movements of single names that no row reads yet are given out so that all fit best together,
+    and pairs of left and right to what is left."""
     read = {name for row in made for name in row.sources if len(row.sources) <= 2}
-    order = sorted(free, key=lambda name: -alike[laid.names.index(name)].max())
-    new = []
-    for name in order:
-        scores = alike[laid.names.index(name)]
-        for best in np.argsort(-scores)[:3]:
-            of = found.candidates[best]
-            if scores[best] < SURE or read & set(of):
+    alike, fits, leans = found.alike(), found.fitting(model.places), shapes.leans(found.theirs, model.places)
+    new: list[Row] = []
+    for number in (1, 2):
+        left = [laid.names.index(name) for name in free if all(row.target != name for row in new)]
+        open_ = [best for best, of in enumerate(found.candidates) if len(of) == number and not read & set(of)]
+        for row, column in shapes.assigned(fits[np.ix_(left, open_)]) if left and open_ else ():
+            key, best = left[row], open_[column]
+            if fits[key, best] < (FITS if number == 1 else SURE):
                 continue
-            does, ours_ = found.theirs[laid.names.index(name)], found.ours[best]
+            of, does, ours_ = found.candidates[best], found.theirs[key], found.ours[best]
             gain = float(np.clip(does @ ours_ / max(does @ does, 1e-12), 0.3, 1.0))
-            sure = min(0.8, float(scores[best]))
-            new.append(Row(name, dict.fromkeys(of, 1 / len(of)), gain=round(gain, 3), confidence=sure, why="shape"))
+            sure = min(0.79, float(fits[key, best]))
+            new.append(Row(laid.names[key], dict.fromkeys(of, 1 / len(of)), gain=round(gain, 3), confidence=sure, why="shape"))
             read |= set(of)
-            break
+    halves = [row for row in new if len(row.sources) == 1 and not next(iter(row.sources)).endswith(("Left", "Right"))]
+    for name in free if halves else ():
+        if any(row.target == name for row in new):
+            continue
+        key = laid.names.index(name)
+        other = max(halves, key=lambda row: alike[key, ACTIONS.index(next(iter(row.sources)))])
+        opposed = leans[key] * leans[laid.names.index(other.target)] < -(HALF**2)
+        if opposed and alike[key, ACTIONS.index(next(iter(other.sources)))] > SURE:  # the other half of a movement of both sides
+            new.append(other._replace(target=name))
     return new
 
 
 def _blinking(row, laid, model):
     """A row of one eye's blink that shuts the lids, and no more: where its key would push them past each other, less of it."""
+    shut = _shuts(row, laid, model, AGREE) if row.confidence >= 0.9 else None
+    if shut is not None and SHUT[0] <= shut < SHUT[1]:
+        return row._replace(gain=round(shut, 3), why=f"{row.why}; shuts the eye at {shut:.2f}")
+    return row
+
+
+def _shuts(row, laid, model, agree):
+    """How much of a blink of one eye lets its lids touch; None where it is none, or they touch in one place long before another."""
     side = list(row.sources) == ["eyeBlinkLeft"], list(row.sources) == ["eyeBlinkRight"]
-    if not any(side) or row.target not in laid.names or row.confidence < 0.9:
-        return row
+    if not any(side) or row.target not in laid.names:
+        return None
     upper, lower = (shapes.carried(lid, laid.here, laid.there) for lid in model.lids[side.index(True)])
     move = laid.moves[laid.names.index(row.target)]
     far = np.linalg.norm(move, axis=1)
     eye = np.linalg.norm(laid.places - upper.mean(axis=0), axis=1) < 2 * np.ptp(upper, axis=0).max()
     moving, still = np.flatnonzero(eye & (far > 0.5 * far.max())), np.flatnonzero(eye & (far < 0.35 * far.max()))
     if not (len(moving) and len(still)):
-        return row
+        return None
     way = move[moving].mean(axis=0)
     way /= np.linalg.norm(way)
     above, below = moving[shapes.nearest(upper, laid.places[moving])[0]], still[shapes.nearest(lower, laid.places[still])[0]]
     middle = slice(len(upper) // 5, -(len(upper) // 5))
     open_, closes = ((each[below] - each[above])[middle] @ way for each in (laid.places, -move))
     if closes.min() <= 0:
-        return row
+        return None
     least, shut, most = np.percentile(open_ / closes, [25, 50, 75])
-    if SHUT[0] <= shut < SHUT[1] and most - least < AGREE * shut:
-        return row._replace(gain=round(float(shut), 3), why=f"{row.why}; shuts the eye at {shut:.2f}")
-    return row
+    return float(shut) if most - least < agree * shut else None
 
 
 def _lips(made, laid, model):

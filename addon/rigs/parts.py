@@ -25,13 +25,15 @@ def keys_of(obj: Any) -> list[str]:
 def moving(obj: Any) -> tuple[str, ...]:
     """Those of a mesh object's shape keys that move it: more than 0.1 mm if what its keys move is a face of 0.2 m."""
     names = keys_of(obj)
+    if not names:
+        return ()
     asked = obj.data.session_uid, len(obj.data.vertices), tuple(names)
     if asked not in _moving:
         if len(_moving) > 100:
             _moving.clear()
-        rest, blocks = neutral(obj), obj.data.shape_keys.key_blocks if names else {}
+        rest, blocks = neutral(obj), obj.data.shape_keys.key_blocks
         far = {name: np.linalg.norm(key_points(blocks[name]) - key_points(blocks[name].relative_key), axis=1) for name in names}
-        moved = np.any([way > 1e-9 for way in far.values()], axis=0) if names else np.zeros(len(rest), bool)
+        moved = np.any([way > 1e-9 for way in far.values()], axis=0)
         size = np.ptp(rest[moved], axis=0).max() if moved.any() else 0.0
         _moving[asked] = tuple(name for name, way in far.items() if way.max() > STILL * size)
     return _moving[asked]

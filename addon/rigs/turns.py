@@ -14,6 +14,7 @@ from ..contract import EYES, JAW, NECK
 from ..maps.names import words_of
 from .base import OURS, Find, armature, key_points, neutral
 from .likeness import group_weights
+from .poses import channel_tracks, turn_path
 
 COLUMNS = {  # of a performance: rotation about x, y, z
     "neck": [*range(NECK.start, NECK.stop)],
@@ -22,7 +23,6 @@ COLUMNS = {  # of a performance: rotation about x, y, z
     "eye_right": [EYES.start + 2, EYES.start + 3],
 }
 REGION = {"neck": "head", "jaw": "mouth", "eye_left": "eyes", "eye_right": "eyes"}
-PATHS = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}  # any other mode: rotation_euler
 INNER = {"org", "def", "mch", "vis", "tweak"}  # what Rigify's bones are called that nobody animates
 MOVED = 0.1  # of a key's furthest way: it moves an eyeball
 
@@ -37,8 +37,7 @@ class Turn(NamedTuple):
     rest: np.ndarray
 
     def tracks(self) -> list[Track]:
-        path = f'pose.bones["{bpy.utils.escape_identifier(self.bone.name)}"].' + PATHS.get(self.bone.rotation_mode, "rotation_euler")
-        return [Track(self.owner, path, index, self.bone.name) for index in range(4 if self.bone.rotation_mode in PATHS else 3)]
+        return channel_tracks(self.owner, self.bone, turn_path(self.bone))
 
     def write(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         """{track: values [N]} in a performance at scene frames."""
@@ -51,7 +50,7 @@ class Turn(NamedTuple):
         curves = [find(track) for track in self.tracks()]
         if not any(curves):
             return None
-        own = getattr(self.bone, PATHS.get(self.bone.rotation_mode, "rotation_euler"))
+        own = getattr(self.bone, turn_path(self.bone))
         values = [[curve.evaluate(frame) if curve else own[i] for i, curve in enumerate(curves)] for frame in frames]
         return read_rotation(self.bone.rotation_mode, np.array(values), self.rest)
 
@@ -145,8 +144,7 @@ def _free(rig, meshes, bones):
     if not any(ball.any() for ball in balls.values()):
         return False
     for obj in meshes:
-        blocks = obj.data.shape_keys.key_blocks
-        for key in blocks:
+        for key in obj.data.shape_keys.key_blocks if obj.data.shape_keys else ():
             if "look" in words_of(key.name) and obj in balls:
                 far = np.linalg.norm(key_points(key) - neutral(obj), axis=1)
                 if far.max() > 0 and (far[balls[obj]] > MOVED * far.max()).any():
