@@ -60,7 +60,7 @@ def rated(moved: np.ndarray, times: np.ndarray, gap: np.ndarray, rate: float, se
         if (
             more
             and not _near(np.array(at), time - APART, time + APART)
-            and not _near(held, first, last)
+            and not _near(held, first - BESIDE, last + BESIDE)
             and times[0] < first < last < times[-1]
         ):
             at.append(time)
