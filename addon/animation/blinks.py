@@ -13,6 +13,7 @@ USUAL = 15.0  # a minute, of a take that has none
 APART = 0.7  # seconds between the middles of two blinks
 PAUSE = 0.25  # seconds: lips that hardly move for so long are at a pause
 STILL = 0.05  # of the widest: so far lips move within a pause
+BESIDE = 0.3  # seconds beside a key of the artist in which finishing fades: no blink comes or goes there
 SHUTS, STAYS, OPENS = 0.08, 0.03, 0.18  # seconds that lids take
 
 
@@ -46,7 +47,7 @@ def rated(moved: np.ndarray, times: np.ndarray, gap: np.ndarray, rate: float, se
     if rate < 1:
         least = sorted(there, key=lambda blink: lids[blink[1]] - (lids[blink[0]] + lids[blink[2]]) / 2)
         for first, _, last in least[: round((1 - rate) * len(there))]:
-            if not _near(held, times[first], times[last]):
+            if not _near(held, times[first] - BESIDE, times[last] + BESIDE):
                 way = (times[first : last + 1] - times[first]) / (times[last] - times[first])
                 out[:, first : last + 1] = moved[:, [first]] + way * (moved[:, [last]] - moved[:, [first]])
         return out
@@ -59,7 +60,7 @@ def rated(moved: np.ndarray, times: np.ndarray, gap: np.ndarray, rate: float, se
         if (
             more
             and not _near(np.array(at), time - APART, time + APART)
-            and not _near(held, first, last)
+            and not _near(held, first - BESIDE, last + BESIDE)
             and times[0] < first < last < times[-1]
         ):
             at.append(time)

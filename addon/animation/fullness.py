@@ -100,6 +100,8 @@ def _write(rig, action, kept):
         times=np.concatenate([times for times, _ in kept.values()]),
         values=np.concatenate([values for _, values in kept.values()]).astype(np.float32),
     )
+    if FULL in action:  # Blender 4.2 writes bytes into a property that is there only up to the first 0
+        del action[FULL]
     action[FULL] = stream.getvalue()
 
 
