@@ -86,7 +86,7 @@ def _within(one, obj):
 
 
 def write(obj: Any, others: list[Any], path: Any) -> None:
-    """Write the meshes, and the points where the artist has set them, for the worker (docs/protocol.md, "Requests"). UtterError if broken."""
+    """Write the meshes, and the points where the artist set them, for the worker (docs/protocol.md, "Requests"). UtterError if broken."""
     vertices, faces = [], []
     for each in (obj, *others):
         places = _upright(each, neutral(each))

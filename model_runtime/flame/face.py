@@ -358,16 +358,15 @@ class _Seen:
         return tuple(tuple(np.array([ends[0], *line, ends[1]]).T) for line in lines)
 
     def _skin_at(self, row, column, step, aside=0):
-        """The first pixel of skin from one on in that direction, that lies before what is inside."""
-        start = row, column
-        for _ in range(self.pixels(_GAP)):
-            if self.there[row, column] and self.closed[row, column] - self.view.depth[row, column] < _PIT * self.scale:
-                return row, column
-            row, column = row + step, column + aside
-        row, column = start
-        while not self.there[row, column]:
-            row, column = row + step, column + aside
-        return row, column
+        """The first pixel of skin from one on in that direction, that lies before what is inside; or else the first of any skin."""
+        tall, wide = self.there.shape
+        way = [(row + k * step, column + k * aside) for k in range(max(tall, wide))]
+        way = [(r, c) for r, c in way if 0 <= r < tall and 0 <= c < wide and self.there[r, c]]
+        near = [(r, c) for r, c in way if abs(r - row) + abs(c - column) < self.pixels(_GAP)]
+        before = [spot for spot in near if self.closed[spot] - self.view.depth[spot] < _PIT * self.scale]
+        if not way:
+            raise NoFace("has no skin round its eyes; choose its face's mesh")
+        return (before or way)[0]
 
     def lips(self, middle, apart):
         """(upper, lower) pixels (rows, columns), from right to left, where the lips touch beneath the eyes (middle [3], apart)."""
@@ -429,9 +428,11 @@ class _Seen:
         """The foremost place between eyes and mouth, near the middle."""
         rows = [int((y - self.view.low[1]) / self.view.pixel) for y in (mouth[1] + 0.1 * (middle[1] - mouth[1]), middle[1])]
         columns = [int((middle[0] + side * 0.25 * apart - self.view.low[0]) / self.view.pixel) for side in (-1, 1)]
-        part = self.view.depth[rows[0] : rows[1], columns[0] : columns[1]]
+        part = self.view.depth[max(rows[0], 0) : rows[1], max(columns[0], 0) : columns[1]]
+        if not np.isfinite(part).any():
+            raise NoFace("has no nose between its eyes and its mouth; choose its face's mesh", mouth)
         row, column = np.unravel_index(part.argmax(), part.shape)
-        return self.view.place(rows[0] + row, columns[0] + column)
+        return self.view.place(max(rows[0], 0) + row, max(columns[0], 0) + column)
 
     def chin(self, mouth, middle):
         """Beneath the mouth, where the profile turns back: the place that is furthest down and out."""

@@ -105,11 +105,8 @@ def find_face(vertices, faces, others=None, points=None):
             face = find(turned, faces, others and (others[0] @ turn.T, others[1]))
             break
         except NoFace as none:
-            if first is None or none.sure:
-                first = NoFace(str(none), None if none.place is None else none.place @ turn)
-            if none.sure:
-                face = None
-                break
+            if first is None or (none.sure and not first.sure):
+                first = NoFace(str(none), None if none.place is None else none.place @ turn, none.sure)
     else:
         face, turn = None, np.eye(3)
     if points is not None:

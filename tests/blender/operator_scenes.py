@@ -572,7 +572,7 @@ def scene_use_selected_uses_what_is_selected():
     ready = with_head()
     bpy.context.scene.utter.head = ready
     bpy.ops.mesh.primitive_uv_sphere_add()
-    asked = heads_room.UTTER_OT_use_selected.job(SimpleNamespace(add_keys=False), bpy.context)
+    asked = heads_room.UTTER_OT_use_selected.job(SimpleNamespace(add_keys=False, make_shapes=False), bpy.context)
     shutil.rmtree(asked.folder)
     assert asked.asked.mesh and bpy.context.scene.utter.head == ready
 
