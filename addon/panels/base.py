@@ -58,7 +58,7 @@ def chosen(context: Any) -> Any:
     is in the scene, or else the only one there; or None."""
     head, active = context.scene.utter.head, context.view_layer.objects.active
     there = head is not None and (context.scene.objects.get(head.name) == head or head in context.scene.objects.values())
-    if there and context.scene.utter.pinned:
+    if there and (context.scene.utter.pinned or active == head):  # which is what the rest would find, many times in each redraw
         return head
     if active is not None and active.select_get():
         selected = rigs.find(context, others=False)

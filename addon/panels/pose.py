@@ -117,6 +117,7 @@ KNOWN = 32  # rows that are remembered: Blender itself reads sliders, of each he
 
 # Panels are drawn many times a second. (Head, frame) -> what it shows; head -> which columns it can pose.
 _rows: dict[tuple[int, float], np.ndarray] = {}
+_own: dict[tuple[int, float], bool] = {}  # heads at frames that share nothing while a slider is dragged
 _posed: dict[int, set[int]] = {}
 _mine: list[bool] = []  # not empty: the next change of an Action is one that a slider made
 
@@ -167,9 +168,11 @@ def columns_of(rig: Any) -> set[int]:
 def set_face(head: Any, columns: dict[int, float]) -> None:
     """Let the head show these columns of a performance at the current frame, and hold them. UtterError if it cannot be animated."""
     scene, first = bpy.context.scene, not bake.actions(rigs.rig_of(head))
-    if first:
-        takes.own(head)
     frame, start, row = scene.frame_current_final, sequencer.begins(scene, head), row_of(head)
+    if first or (head.session_uid, frame) not in _own:
+        takes.own(head)
+        _own.clear()
+        _own[head.session_uid, frame] = True
     rig, fps = rigs.rig_of(head), bake.scene_fps(scene)
     shown = posing.pose(rig, frame, columns, start, before=row, fps=fps, name=f"{head.name} posed")
     _rows[head.session_uid, frame] = shown  # known while a slider is dragged
@@ -391,7 +394,7 @@ class UTTER_PT_pose(HeadPanel, bpy.types.Panel):
 
 @bpy.app.handlers.persistent
 def _forget(*_):
-    for known in (_rows, _posed, _mine):
+    for known in (_rows, _own, _posed, _mine):
         known.clear()
 
 

@@ -4,6 +4,7 @@ import bpy
 
 from .. import compat
 from ..animation import bake
+from ..contract import is_file
 from .base import settings_of
 
 STRIP = "Voice of "  # what our strips are called, before the head's name
@@ -91,10 +92,18 @@ def _told(scene, strips, seconds):
         where = "in parts only" if gaps else f"from frame {heard[0]:.0f} to {heard[1]:.0f} only"
         yield f"The strip {name} was cut: the voice is heard {where}, and the face speaks all of it."
     for strip in strips:
+        if strip.sound is not None and not strip.sound.packed_file and not is_file(_path(strip.sound)):
+            yield f"The file of the strip {name} is gone ({_path(strip.sound)}), so it is silent; choose the voice again."
+            break
+    for strip in strips:
         if _silent(scene, strip):
             yield f"The strip {strip.name} is muted: by itself, its channel, its meta strip, or its volume."
     if scene.render.frame_map_old != scene.render.frame_map_new:
         yield "The scene's time is stretched, its sound is not; set Time Stretching in the Output properties to 100 and 100."
+
+
+def _path(sound):
+    return bpy.path.abspath(sound.filepath, library=sound.library)
 
 
 def _silent(scene, strip):

@@ -1,6 +1,7 @@
 """Thumbnails of takes: the head at the moment at which it moves most, drawn off the screen by the viewport's own engine and kept as the
 preview of the take's Action: 20 KB that are saved and undone with it. Without a window there is none."""
 
+import time
 from typing import Any
 
 import bpy
@@ -17,8 +18,11 @@ from . import studio
 SIZE, ICON = 64, 32  # pixels each way: of the picture, and of that in the list
 FINER = 2  # so many times finer it is drawn
 CALM = 5  # frames of the mean in which a moment counts, so that no single one does
+SLOW = 1.5  # seconds: where two pictures in turn take longer, no more are drawn in this session
 LIDS_ARE = "eye"  # what the actions that show no feeling begin with: blinks and gaze
 PLAIN = {"type": "SOLID", "light": "STUDIO", "color_type": "MATERIAL", "show_cavity": False, "show_xray": False}
+
+_slow: list[float] = []  # how long the last pictures took that took too long: graphics without a card
 
 
 def moment(performance: np.ndarray) -> int:
@@ -36,8 +40,9 @@ def take_picture(scene: Any, head: Any, performance: np.ndarray, start: float) -
     """Keep a picture of the take that the head performs, whose performance began at frame start. What hinders that is logged: a take is no
     worse without."""
     view, actions = viewport(scene), bake.actions(rigs.rig_of(head))
-    if view is None or not actions:
+    if view is None or not actions or len(_slow) > 1:
         return
+    began = time.monotonic()
     shown = scene.frame_current, scene.frame_subframe
     try:
         scene.frame_set(round(start + moment(performance) * bake.scene_fps(scene) / FPS))
@@ -46,6 +51,8 @@ def take_picture(scene: Any, head: Any, performance: np.ndarray, start: float) -
         LOGGER.exception("A take's picture could not be drawn")
     finally:
         scene.frame_set(shown[0], subframe=shown[1])
+        lasted = time.monotonic() - began
+        _slow[:] = [*_slow, lasted] if lasted > SLOW else []  # the first one compiles what draws it
 
 
 def viewport(scene: Any) -> tuple[Any, Any, Any] | None:

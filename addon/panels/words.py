@@ -8,6 +8,7 @@ import hashlib
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy_extras.io_utils import ImportHelper
@@ -120,10 +121,12 @@ def chosen_word(settings, _context):
 
 def markers(scene, head):
     """[(marker, what the head knows of it)] of the words that a head speaks. A marker has no custom properties from Blender 5.0 on, so it
-    is known by its name and frame; one that the artist has moved or renamed is theirs."""
-    there = {(marker.name, marker.frame): marker for marker in scene.timeline_markers}
+    is known by its name and frame; one that the artist has moved or renamed is theirs. Of several alike the latest are ours."""
+    there: dict[tuple[str, int], list[Any]] = {}
+    for marker in scene.timeline_markers:
+        there.setdefault((marker.name, marker.frame), []).append(marker)
     put = settings_of(head).word_markers
-    return [(there[known.text, known.frame], known) for known in put if (known.text, known.frame) in there]
+    return [(there[known.text, known.frame].pop(), known) for known in put if there.get((known.text, known.frame))]
 
 
 def put_markers(scene, head):

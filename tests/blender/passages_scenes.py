@@ -15,7 +15,7 @@ from tests.blender.operator_scenes import refusal
 from addon import compat
 from addon.animation import bake, tracks
 from addon.panels import base as base_room
-from addon.panels import compare, drag, passage_files, passages, perform, record, stale, strengths, takes, thumbnails
+from addon.panels import compare, drag, passage_files, passages, perform, record, sequencer, stale, strengths, takes, thumbnails
 from addon.panels import head as heads_room
 from addon.rigs import base, rig_of
 from contract import Passage
@@ -309,3 +309,51 @@ def scene_two_takes_stand_side_by_side_until_they_are_compared():
     assert len(head.utter.takes) == 2
     bpy.ops.utter.remove_take()
     assert "There is no other take" in refusal(bpy.ops.utter.compare_takes)
+
+
+def scene_markers_of_one_name_and_frame_are_passages_as_far_as_they_last():
+    head = small()
+    marks = bpy.context.scene.timeline_markers
+    for frame in (5, 5, 20):
+        marks.new("sad", frame=frame)
+    assert bpy.ops.utter.passages_from_markers() == {"FINISHED"}
+    assert [(each.prompt, each.start) for each in head.utter.passages] == [("sad", 5), ("sad", 20)]
+    performed(head, 1, words=[{"start": 0.1, "end": 0.4, "text": "sad", "confidence": 0.9}] * 2)
+    assert bpy.ops.utter.put_word_markers() == {"FINISHED"} and len(marks) == 5
+    said = [mark.frame for mark in marks][3:]
+    head.utter.start += 10
+    moved = sorted(mark.frame for mark in marks)
+    assert moved == sorted([5, 5, 20, *(frame + 10 for frame in said)]), (said, moved)
+    assert bpy.ops.utter.remove_word_markers() == {"FINISHED"} and len(marks) == 3
+
+
+def scene_a_strip_without_its_file_is_said():
+    head = small()
+    strips = sequencer.pieces(bpy.context.scene, head)
+    if not strips:  # this build of bpy has no sound
+        return
+    assert sequencer.sentences(bpy.context.scene, head) == []
+    strips[0].sound.filepath = "//gone.wav"
+    (said,) = sequencer.sentences(bpy.context.scene, head)
+    assert "gone.wav" in said and said.endswith("choose the voice again.")
+
+
+def scene_an_action_that_two_heads_share_is_changed_for_one_alone():
+    head, other = small(), small()
+    performed(head, 1)
+    action = bake.actions(rig_of(head))[0]
+    for here, there in zip(rig_of(head).owners(), rig_of(other).owners()):
+        if here.animation_data and here.animation_data.action == action:
+            compat.attach(there, action, rig_of(other).owners())
+    frames = np.arange(head.utter.start, head.utter.start + 30)
+    before = bake.sample(rig_of(head), frames)
+    heads_room.choose(bpy.context.scene, other)
+    bpy.context.scene.frame_set(head.utter.start + 5)
+    other.utter.pose.smile = 0.9
+    assert np.array_equal(before, bake.sample(rig_of(head), frames)), "a pose"
+    curve = tracks.find(next(track for track in rig_of(other).tracks() if tracks.find(track)))
+    curve.keyframe_points[3].co.y += 0.2
+    performed(other, 2)
+    after = bake.sample(rig_of(head), frames)
+    assert np.abs(before - after).max() < 0.21 and action in bake.actions(rig_of(head)), "what the artist did to both is the artist's"
+    assert not set(bake.actions(rig_of(other))) & {action}

@@ -257,7 +257,9 @@ class Session:
         head, rig = self.performing()
         if head:
             before, clean = self.held(rig), bake.cleaned(rig)
-            if self.tried(bpy.ops.utter.rediffuse) and rigs.ready(head):
+            done = self.tried(bpy.ops.utter.rediffuse)
+            self.note(head)["takes"] = takes_of(head)
+            if done and rigs.ready(head):
                 rig = rigs.rig_of(head)
                 after = self.held(rig)
                 lost = [key for key, value in before.items() if abs(after.get(key, np.inf) - value) > 1e-3]
@@ -562,7 +564,12 @@ class Session:
             bpy.ops.object.mode_set(mode="OBJECT")
 
     def do_fps(self):
-        bpy.context.scene.render.fps = self.random.choice((24, 25, 30, 60))
+        scene = bpy.context.scene
+        scene.render.fps = self.random.choice((24, 25, 30, 60))
+        scene.frame_set(scene.frame_current)
+        for head in self.heads():  # a strip that is trimmed keeps its trimmed end, so that its first sample goes elsewhere
+            if (strips := sequencer.pieces(scene, head)) and compat.cut(strips[0])[0]:
+                self.note(head)["settings"]["start"] = round(sequencer.begins(scene, head))
 
     def do_undo(self):
         if self.place > 0:

@@ -45,5 +45,7 @@ def test_perform_in_a_window(version):
     assert facts["pins"] == ["BREAKDOWN"]
     before, less, half, after = facts["finished"]
     assert before == after > less > half, "a slider of Finish, and back"
+    assert facts["pictured"], "a take has a picture"
+    assert [after - before for before, after in zip(facts["before"], facts["after"])] == [-9, -9], "a passage is dragged by its band"
     assert facts["made"] and all("pie.flac" in made for made in facts["made"])
     assert len(list(out.glob("*.png"))) == 12

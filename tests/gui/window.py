@@ -21,10 +21,14 @@ def settings():
     return bpy.context.scene.utter.head.utter
 
 
-def jobs():
+def module(name):
     import importlib
 
-    return importlib.import_module("bl_ext.user_default.utter.addon.work.jobs")
+    return importlib.import_module(f"bl_ext.user_default.utter.addon.{name}")
+
+
+def jobs():
+    return module("work.jobs")
 
 
 def actions():
@@ -106,6 +110,7 @@ def check_performance():
     bpy.context.scene.frame_set(30)
     facts["keys"] = sum(abs(k.value) > 1e-3 for k in head.data.shape_keys.key_blocks)
     facts["message"] = jobs().Message.text
+    facts["pictured"] = all(take.keys.preview and take.keys.preview.is_image_custom for take in settings().takes)
     facts["longest_freeze"] = max((b - a for a, b in zip(ticks, ticks[1:])), default=0.0)
 
 
@@ -201,6 +206,29 @@ def change_passage():
     settings().passages[1].prompt = "bitterly disappointed"
 
 
+def on_band(frame, *events):
+    """Step: the pointer on the bands of the passages at that frame from the chosen one's middle, and what the buttons do there."""
+
+    def step():
+        window = bpy.context.window_manager.windows[0]
+        area = max(window.screen.areas, key=lambda area: area.width * area.height)
+        region = next(region for region in area.regions if region.type == "WINDOW")
+        with bpy.context.temp_override(area=area, region=region, space_data=area.spaces.active):
+            low, high = module("panels.overlay").band(bpy.context)
+        passage = settings().passages[1]
+        facts.setdefault("before", [passage.start, passage.end])
+        x = region.view2d.view_to_region(sum(facts["before"]) / 2 + frame, 0, clip=False)[0]
+        place = {"x": int(region.x + x), "y": int(region.y + (low + high) / 2)}
+        for kind, value in (("MOUSEMOVE", "NOTHING"), *events):
+            window.event_simulate(type=kind, value=value, **place)
+
+    return step
+
+
+def dragged():
+    facts["after"] = [settings().passages[1].start, settings().passages[1].end]
+
+
 def scroll(times):
     """Step: turn the wheel over the sidebar."""
     return [guikit.click(1150, 500, "WHEELDOWNMOUSE") for _ in range(times)]
@@ -269,7 +297,12 @@ guikit.play(
         guikit.shot("8_curves"),
         change_passage,
         show("DOPESHEET"),
+        on_band(0, ("LEFTMOUSE", "PRESS")),
+        on_band(-4),
+        on_band(-9),
         guikit.shot("8_stale"),
+        on_band(-9, ("LEFTMOUSE", "RELEASE")),
+        dragged,
         show("VIEW_3D"),
         guikit.sidebar("Utter"),
         guikit.shot("8_update"),
