@@ -25,9 +25,9 @@ from contract import ACTIONS, FACE_ACTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
-SIDE, SHOWN = 260, 6  # pixels of a picture; moments
+SIDE, SHOWN = 250, 5  # pixels of a picture; moments
 SKIN, DARK, WHITE = (0.62, 0.45, 0.38, 1), (0.25, 0.09, 0.09, 1), (0.85, 0.85, 0.82, 1)
-CROP = 6.2  # decimetres above MakeHuman's origin: the neck's middle
+CROP = 5.8  # decimetres above MakeHuman's origin: the neck's middle
 
 
 def mesh(name, vertices, faces, keys, color=SKIN):
@@ -164,7 +164,7 @@ def shown(obj, frames, folder):
     marks = middle_of(obj, places)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
-    size = 0.175 * marks[1]
+    size = 0.21 * marks[1]
     camera.data.type, camera.data.ortho_scale, camera.data.clip_end = "ORTHO", size, 100 * size
     camera.location = marks[0] + 5 * size * up[:, 2]
     camera.rotation_euler = (np.pi / 2, 0, 0)
@@ -244,7 +244,7 @@ def main(argv=None):
         draw.multiline_text((column * SIDE + 8, 4), name, fill="black")
         for row, picture in enumerate(pictures):
             sheet.paste(picture, (column * SIDE, 36 + row * SIDE))
-    sheet.save(args.out, quality=82)
+    sheet.save(args.out, quality=72)
     return 0
 
 
