@@ -1,14 +1,13 @@
-"""One sentence on five heads side by side: the built-in one, two that move by shape keys of their own names, two that move by bones.
+"""One sentence on heads side by side: the built-in one, two that move by shape keys of their own names, one that moves by bones.
 
     python -m tools.heads --makehuman FOLDER
 
-FOLDER holds `base.obj`, `rig.default.json` and `units/*.target.gz` of MPFB's repository (src/mpfb/data: 3dobjs, rigs/standard,
-targets/expression/units/caucasian), CC0. The ICT FaceKit's head (MIT) is that of ../shared/data. Each is loaded without a rig map, recognised or matched as
-*Use Selected* does, and performs the same Motion."""
+FOLDER holds `base.obj` and `units/*.target.gz` of MPFB's repository (src/mpfb/data: 3dobjs,
+targets/expression/units/caucasian), CC0. The ICT FaceKit's head (MIT) is that of ../shared/data. Each is loaded without a rig
+map, recognised or matched as *Use Selected* does, and performs the same Motion."""
 
 import argparse
 import gzip
-import json
 from pathlib import Path
 
 import bpy
@@ -26,9 +25,9 @@ from contract import ACTIONS, FACE_ACTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
-SIDE, SHOWN = 260, 6  # pixels of a picture; moments
+SIDE, SHOWN = 250, 5  # pixels of a picture; moments
 SKIN, DARK, WHITE = (0.62, 0.45, 0.38, 1), (0.25, 0.09, 0.09, 1), (0.85, 0.85, 0.82, 1)
-CROP = 6.2  # decimetres above MakeHuman's origin: the neck's middle
+CROP = 5.8  # decimetres above MakeHuman's origin: the neck's middle
 
 
 def mesh(name, vertices, faces, keys, color=SKIN):
@@ -90,16 +89,16 @@ def makehuman(folder):
     return 0.1 * np.array(vertices), groups, units
 
 
-def makehuman_head(folder, keyed):
-    """The head of MakeHuman's base mesh: (skin, eyes and teeth)."""
-    vertices, groups, units = makehuman(folder)
+def makehuman_head(folder):
+    """The head of MakeHuman's base mesh, with eyes, teeth and tongue as meshes of their own; returns the skin."""
+    vertices, groups, keys = makehuman(folder)
     above = lambda face: vertices[face, 1].min() > 0.1 * CROP
-    keys = units if keyed else {}
     skin = mesh("MakeHuman", *part(vertices, [face for face in groups["body"] if above(face)], keys))
     inner = {"eyes": ("helper-l-eye", "helper-r-eye"), "teeth": ("helper-upper-teeth", "helper-lower-teeth"), "tongue": ("helper-tongue",)}
     color = {"eyes": WHITE, "teeth": WHITE, "tongue": DARK}
-    parts = [mesh(name, *part(vertices, [face for one in of for face in groups[one]], keys), color[name]) for name, of in inner.items()]
-    return skin, parts
+    for name, of in inner.items():
+        mesh(name, *part(vertices, [face for one in of for face in groups[one]], keys), color[name])
+    return skin
 
 
 def bind(obj, rig, names):
@@ -114,57 +113,6 @@ def bind(obj, rig, names):
     bpy.ops.object.parent_set(type="ARMATURE_AUTO")
     for bone in rig.data.bones:
         bone.use_deform = deformed[bone.name]
-
-
-def scaled(objects, scale):
-    """Metres become so many units: bone heat finds nothing in a head of 0.2."""
-    for obj in objects:
-        obj.data.transform(scale * np.eye(4) + (1 - scale) * np.diag([0, 0, 0, 1.0]))
-
-
-def makehuman_bones(folder):
-    """MakeHuman's head without keys, on the face bones of MPFB's default rig."""
-    skin, parts = makehuman_head(folder, keyed=False)
-    skin.name = "MakeHuman, bones"
-    scaled((skin, *parts), 10)
-    told = json.loads((folder / "rig.default.json").read_text())
-    told = told.get("bones", told)
-    rig = bpy.data.objects.new("MPFB", bpy.data.armatures.new("MPFB"))
-    bpy.context.scene.collection.objects.link(rig)
-    bpy.context.view_layer.objects.active = rig
-    bpy.ops.object.mode_set(mode="EDIT")
-    chain = [name for name in told if name == "head" or "head" in _parents(told, name)]
-    for name in chain:
-        bone = rig.data.edit_bones.new(name)
-        bone.head, bone.tail, bone.roll = (
-            *((10 * np.array(told[name][end]["default_position"])).tolist() for end in ("head", "tail")),
-            told[name]["roll"],
-        )
-    for name in chain:
-        rig.data.edit_bones[name].parent = rig.data.edit_bones.get(told[name]["parent"])
-    bpy.ops.object.mode_set(mode="OBJECT")
-    bind(skin, rig, [name for name in chain if not name.startswith(("eye", "tongue", "special05", "special06"))])
-    follow(parts, rig, {"eyes": ("eye.L", "eye.R"), "teeth": ("head", "jaw"), "tongue": ("jaw", "jaw")})
-    return skin
-
-
-def _parents(told, name):
-    while name := told[name]["parent"]:
-        yield name
-
-
-def follow(parts, rig, bones_of):
-    """Eyes by their side's bone; teeth the upper by the first and the lower by the second."""
-    for obj in parts:
-        first, second = bones_of[obj.name.partition(".")[0]]
-        axis = 0 if obj.name.startswith("eyes") else 2
-        points = np.array([vertex.co for vertex in obj.data.vertices])
-        over = points[:, axis] > (0 if axis == 0 else np.median(points[:, 2]))
-        for name, chosen in ((first, over), (second, ~over)):
-            group = obj.vertex_groups.get(name) or obj.vertex_groups.new(name=name)
-            group.add(np.flatnonzero(chosen).tolist(), 1.0, "REPLACE")
-        obj.modifiers.new("Armature", "ARMATURE").object = rig
-        obj.parent = rig
 
 
 def rigify():
@@ -216,7 +164,7 @@ def shown(obj, frames, folder):
     marks = middle_of(obj, places)
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
-    size = 0.175 * marks[1]
+    size = 0.21 * marks[1]
     camera.data.type, camera.data.ortho_scale, camera.data.clip_end = "ORTHO", size, 100 * size
     camera.location = marks[0] + 5 * size * up[:, 2]
     camera.rotation_euler = (np.pi / 2, 0, 0)
@@ -264,20 +212,17 @@ def moments(values):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m tools.heads", description=__doc__.partition("\n")[0])
-    parser.add_argument("--makehuman", type=Path, help="MPFB's base mesh, rig and expression units")
+    parser.add_argument("--makehuman", type=Path, help="MPFB's base mesh and expression units")
     parser.add_argument("--motion", type=Path, required=True, help="a Motion file with face actions, as `perform` writes it")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures" / "heads.jpg")
-    parser.add_argument("--only", default="", help="heads whose title has this")
     args = parser.parse_args(argv)
     addon.register()
     makers = {"built-in head\n52 actions": built_in}
     if ICT.is_file():
         makers["ICT FaceKit (MIT)\nits own shape keys"] = ict
     if args.makehuman:
-        makers["MakeHuman (CC0)\nexpression units"] = lambda: makehuman_head(args.makehuman, keyed=True)[0]
-        makers["MakeHuman (CC0)\nbones of MPFB's rig"] = lambda: makehuman_bones(args.makehuman)
+        makers["MakeHuman (CC0)\nexpression units"] = lambda: makehuman_head(args.makehuman)
     makers["built-in skin\nbones of Rigify"] = rigify
-    makers = {name: make for name, make in makers.items() if args.only in name}
     with np.load(args.motion, allow_pickle=False) as file:
         values = np.concatenate([file["motion"], file["actions"]], axis=1)
     frames, rows = moments(values), []
@@ -299,7 +244,7 @@ def main(argv=None):
         draw.multiline_text((column * SIDE + 8, 4), name, fill="black")
         for row, picture in enumerate(pictures):
             sheet.paste(picture, (column * SIDE, 36 + row * SIDE))
-    sheet.save(args.out, quality=82)
+    sheet.save(args.out, quality=72)
     return 0
 
 

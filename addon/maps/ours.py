@@ -19,7 +19,7 @@ class Ours(NamedTuple):
     [52,3]: about which place each moves. apart [52]: how far each parts the lips, as a share of jawOpen's. upper_lip, lower_lip [3]:
     where these touch. lids [2,2,N,3]: of the left and the right eye the upper margin and the lower one beneath it. marks: {name: place [3]}
     of the head's landmarks. looks [52,4]: how far each turns the eyes, as Motion's EYES. rims [R,3], rim_moves
-    [52,R,3]: the edges of the lids, and where each takes them."""
+    [52,R,3]: the edges of the lids, and where each takes them. normals [M+R,3]: outward at places and rims."""
 
     places: np.ndarray
     moves: np.ndarray
@@ -32,6 +32,7 @@ class Ours(NamedTuple):
     looks: np.ndarray
     rims: np.ndarray
     rim_moves: np.ndarray
+    normals: np.ndarray
 
 
 @functools.cache
@@ -44,6 +45,7 @@ def ours() -> Ours:
         looks = file["actions_motion"][[named[name] for name in ACTIONS], EYES].astype(float)
         marks = dict(zip(map(str, file["landmark_names"]), file["landmark_vertices"]))
         lids = np.stack([rest[file["lid_margin_upper"]], rest[file["lid_margin_lower"]]], axis=1)
+        normals = outward(rest, file["f"])
         rims = np.concatenate([file[name].ravel() for name in RIMS])
     far = np.linalg.norm(actions, axis=2)
     face = np.flatnonzero(far.max(axis=0) > LIVELY)
@@ -62,7 +64,17 @@ def ours() -> Ours:
         looks,
         rest[rims],
         actions[:, rims],
+        normals[np.concatenate([face, rims])],
     )
+
+
+def outward(places: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Normals of vertices [V,3], of triangles [F,3] weighted by their areas."""
+    a, b, c = places[faces].transpose(1, 0, 2)
+    normals = np.zeros_like(places)
+    for corner in faces.T:
+        np.add.at(normals, corner, np.cross(b - a, c - a))
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def centre(places: np.ndarray, far: np.ndarray) -> np.ndarray:

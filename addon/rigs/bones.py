@@ -18,20 +18,22 @@ import numpy as np
 from ..animation.rotations import to_rotation_vector
 from ..contract import ACTIONS, UtterError
 from ..maps import shapes
-from ..maps.ours import Ours
+from ..maps.ours import Ours, outward
 from ..maps.rows import Pose
 from . import poses
 from .axes import align
-from .base import armature, object_mode
+from .base import armature, object_mode, triangles
 
 FOLDER = Path(__file__).resolve().parents[1] / "maps" / "bones"
 KNOWN = 0.6  # of a kind's marks: with so many of its bones an armature is of that kind
 STEP, ANGLE = 0.01, 0.1  # of a head's size, radians: how far a bone is tried
 STILL = 5e-4  # of a head's size: a bone that moves the skin less is not needed
-RIDGE = 0.02  # of the mean of what is squared: how much small movements are preferred
+RIDGE = 0.1  # of the mean of what is squared: how much small movements are preferred
 MOST = 1.5  # times as far as the action moves anything may one bone move the skin
+TURN = 0.6  # radians: so far may a bone turn in a pose
 LEAST = 0.06  # of the most that any bone of a pose moves the skin: bones that do less are left out
 EXPLAINED = 0.35  # cosine: a pose that comes no nearer to its action is none
+FACING = 0.006  # metres: so far away is what faces another way by a right angle and a half
 RIM = 2.0  # so much more does it count where the edges of the lids go
 SIZE = 0.2  # metres: our head
 STEPS = 400  # of the descent
@@ -169,7 +171,10 @@ def found_poses(skin: Skin, kind: Kind, model: Ours, lies: tuple, tell: Callable
     turn, scale, offset, here, there = lies
     over = lambda moves: moves @ turn / scale
     places, ours = np.concatenate([model.places, model.rims]), np.concatenate([model.moves, model.rim_moves], axis=1)
-    nearest, far = shapes.nearest(shapes.carried(places, here, there), (skin.rest - offset) @ turn / scale)
+    carried, own = shapes.carried(places, here, there), (skin.rest - offset) @ turn / scale
+    facing = outward(own, triangles(skin.obj))  # so that no place on the one lip is looked for on the other
+    nearest, _ = shapes.nearest(np.hstack([carried, FACING * model.normals]), np.hstack([own, FACING * facing]))
+    far = np.linalg.norm(own[nearest] - carried, axis=1)
     seen = (far < shapes.REACH) * np.where(np.arange(len(places)) < len(model.places), 1.0, RIM)
     bones = [name for name in kind.bones if name in skin.rig.pose.bones]
     size = SIZE * scale / np.abs(skin.rig.matrix_world.to_scale()).max() * np.abs(skin.obj.matrix_world.to_scale()).max()
@@ -191,7 +196,8 @@ def found_poses(skin: Skin, kind: Kind, model: Ours, lies: tuple, tell: Callable
         raise UtterError(f"The bones of {skin.rig.name} move nothing of {skin.obj.name}; bind it to the armature first.")
     basis = np.array(fields)
     wanted = (ours * seen[None, :, None]).reshape(len(ACTIONS), -1)
-    most = MOST * np.linalg.norm(ours, axis=2).max(axis=1)
+    turns = np.array([TURN / unit if axis > 2 else np.inf for _, axis, unit in tries])
+    most = np.minimum(MOST * np.linalg.norm(ours, axis=2).max(axis=1)[:, None], turns)
     whole = [looking(skin, kind, model.looks[k], turn) for k in range(len(ACTIONS))]
     aims = [dict(pose) for pose in whole]
     amounts = np.zeros((len(ACTIONS), len(tries)))
@@ -236,12 +242,12 @@ def _turned(skin, aim, eye, moved, over):
 
 
 def fit(basis: np.ndarray, wanted: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """How much of each field [D,P] comes nearest to what is wanted [A,P], none more than most [A]: [A,D]. First of all of them, then of
+    """How much of each field [D,P] comes nearest to what is wanted [A,P], none more than most [A,D]: [A,D]. First of all of them, then of
     those that do much (projected gradient, as in maps.rows.recover)."""
     square, onto = basis @ basis.T, wanted @ basis.T
     small = RIDGE * np.trace(square) / len(square)
     steep = np.linalg.norm(square, 2) + small
-    allowed = np.broadcast_to(most[:, None], onto.shape)
+    allowed = most
     for _ in range(2):
         now = ahead = np.zeros_like(onto)
         pace = 1.0

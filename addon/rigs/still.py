@@ -29,7 +29,8 @@ def _breaks(rig: Any, row: Row) -> Iterator[str]:
     for sentence in obstacles(rig, set(rig.tracks_of(row))):
         if "locked" not in sentence:
             yield sentence
-    frames = np.arange(*bake.span_of(bake.actions(rig)[0]))
+    first, last = bake.span_of(bake.actions(rig)[0]) or bake.actions(rig)[0].frame_range
+    frames = np.arange(first, last + 1)
     values = np.array([[tracks.find(track).evaluate(frame) for frame in frames] for track in rig.tracks_of(row) if tracks.find(track)])
     most = int(np.abs(values - values[:, :1]).max(axis=0).argmax())
     yield f"{row.target} moves from {values.min():.2g} to {values.max():.2g} in this performance, most at frame {frames[most]:.0f}."
