@@ -32,7 +32,8 @@ def shapes_for(rig):
 
 
 def amounts(settings):
-    return finishing.Amounts(*(getattr(settings.finish, name) for name in finishing.Amounts._fields))
+    """The sliders. Rounded, because Blender keeps fewer digits than Python: 0.3 would be another number."""
+    return finishing.Amounts(*(round(getattr(settings.finish, name), 6) for name in finishing.Amounts._fields))
 
 
 def changed(group, _context):
