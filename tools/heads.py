@@ -1,4 +1,5 @@
-"""One sentence on heads side by side: the built-in one, two that move by shape keys of their own names, one that moves by bones.
+"""One sentence on heads side by side: the built-in one, two that move by shape keys of their own names, one whose keys Utter made, and
+one that moves by bones.
 
     python -m tools.heads --makehuman FOLDER
 
@@ -18,14 +19,15 @@ import addon
 from addon import rigs
 from addon.animation import bake
 from addon.maps.ours import ours
-from addon.panels import maps
+from addon.panels import maps, shapes
 from addon.rigs import bones
 from addon.rigs.axes import TO_BLENDER, align
+from addon.work import jobs
 from contract import ACTIONS, FACE_ACTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
-SIDE, SHOWN = 250, 5  # pixels of a picture; moments
+SIDE, SHOWN = 210, 5  # pixels of a picture; moments
 SKIN, DARK, WHITE = (0.62, 0.45, 0.38, 1), (0.25, 0.09, 0.09, 1), (0.85, 0.85, 0.82, 1)
 CROP = 5.8  # decimetres above MakeHuman's origin: the neck's middle
 
@@ -89,15 +91,24 @@ def makehuman(folder):
     return 0.1 * np.array(vertices), groups, units
 
 
-def makehuman_head(folder):
-    """The head of MakeHuman's base mesh, with eyes, teeth and tongue as meshes of their own; returns the skin."""
+def makehuman_head(folder, bare=False):
+    """The head of MakeHuman's base mesh, with eyes, teeth and tongue as meshes of their own; returns the skin. bare: without its keys."""
     vertices, groups, keys = makehuman(folder)
+    keys = {} if bare else keys
     above = lambda face: vertices[face, 1].min() > 0.1 * CROP
     skin = mesh("MakeHuman", *part(vertices, [face for face in groups["body"] if above(face)], keys))
     inner = {"eyes": ("helper-l-eye", "helper-r-eye"), "teeth": ("helper-upper-teeth", "helper-lower-teeth"), "tongue": ("helper-tongue",)}
     color = {"eyes": WHITE, "teeth": WHITE, "tongue": DARK}
     for name, of in inner.items():
         mesh(name, *part(vertices, [face for one in of for face in groups[one]], keys), color[name])
+    return skin
+
+
+def made(folder):
+    """The same head with the keys that *Make the Shapes* gives it."""
+    skin = makehuman_head(folder, bare=True)
+    bpy.context.view_layer.objects.active = skin
+    jobs.run(shapes.shapes_job(bpy.context, skin))
     return skin
 
 
@@ -222,6 +233,7 @@ def main(argv=None):
         makers["ICT FaceKit (MIT)\nits own shape keys"] = ict
     if args.makehuman:
         makers["MakeHuman (CC0)\nexpression units"] = lambda: makehuman_head(args.makehuman)
+        makers["MakeHuman (CC0)\nshapes made by Utter"] = lambda: made(args.makehuman)
     makers["built-in skin\nbones of Rigify"] = rigify
     with np.load(args.motion, allow_pickle=False) as file:
         values = np.concatenate([file["motion"], file["actions"]], axis=1)
@@ -245,6 +257,7 @@ def main(argv=None):
         for row, picture in enumerate(pictures):
             sheet.paste(picture, (column * SIDE, 36 + row * SIDE))
     sheet.save(args.out, quality=72)
+    jobs.stop()
     return 0
 
 
