@@ -1,6 +1,7 @@
 """The import rules of docs/architecture.md ("Rooms"), held by reading the code. Every rule is tried on made-up code as well."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -259,3 +260,10 @@ def test_the_contract_loads_nothing_heavy():
     code = "import sys, contract; print(*({'bpy', 'numpy', 'torch'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr
+
+
+def test_each_operator_has_a_name_of_its_own():
+    """Blender forgets a class as soon as another one registers under its name."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "addon").rglob("*.py")]
+    found = [name for text in texts for name in re.findall(r'bl_idname = "(.+)"', text)]
+    assert len(found) > 50 and sorted(set(found)) == sorted(found)

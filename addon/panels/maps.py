@@ -346,8 +346,8 @@ def _targets(told):
     return "poses and shape keys" if told.poses else "shape keys"
 
 
-class UTTER_OT_why_still(bpy.types.Operator):
-    bl_idname = "utter.why_still"
+class UTTER_OT_why_row_still(bpy.types.Operator):
+    bl_idname = "utter.why_row_still"
     bl_label = "Why Does It Not Move?"
     bl_description = "Follow the chosen row from its movement to what is seen, and say where the way is broken first"
     bl_options = {"REGISTER"}
@@ -503,7 +503,7 @@ class UTTER_PT_maps(Panel, bpy.types.Panel):
             column.operator("utter.add_map_row", text="", icon="ADD")
             column.operator("utter.add_map_channel", text="", icon="BONE_DATA")
             column.operator("utter.wiggle", text="", icon="PLAY")
-            column.operator("utter.why_still", text="", icon="QUESTION")
+            column.operator("utter.why_row_still", text="", icon="QUESTION")
             if one := chosen_row(obj):
                 column = layout.column()
                 column.use_property_split = True
@@ -530,7 +530,7 @@ CLASSES = (
     UTTER_OT_load_map,
     UTTER_MT_maps,
     UTTER_OT_wiggle,
-    UTTER_OT_why_still,
+    UTTER_OT_why_row_still,
     UTTER_UL_map_rows,
     UTTER_PT_maps,
 )

@@ -225,7 +225,7 @@ def scene_what_keeps_a_target_still_is_named_first_break_first():
 
     def why(target="aa"):
         obj.utter.map_row = obj.utter.map_rows.find(target)
-        assert bpy.ops.utter.why_still() == {"FINISHED"}
+        assert bpy.ops.utter.why_row_still() == {"FINISHED"}
         return jobs.Message.text
 
     blocks, item = obj.data.shape_keys.key_blocks, lambda: obj.utter.map_rows["aa"]
