@@ -35,7 +35,7 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             file, _, test = nodeid.partition("::")
-            version = re.search(r"[[-](\d+\.\d+\.\d+)[]-]", test)
+            version = re.search(r"[\[-](\d+\.\d+\.\d+)[\]-]", test)
             return next((folder for folder in TOGETHER if file.startswith(folder)), file + (version[1] if version else ""))
 
     return ByFile(config, log)

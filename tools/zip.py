@@ -9,6 +9,7 @@ MediaPipe, which follows a face on film: 26 to 43 MB more. Its model, a file of 
 
 import argparse
 import email
+import re
 import shutil
 import subprocess
 import sys
@@ -112,9 +113,9 @@ def build(output, platform=None, python=None, torch="cpu", transcriber=True, tra
 def write_manual(docs):
     """Put the manual as a page for any browser, with its pictures, into a folder of docs that has manual.md."""
     (docs / "pictures").mkdir(exist_ok=True)
-    for picture in (ROOT / "docs" / "pictures").glob("manual_*.jpg"):
-        shutil.copy2(picture, docs / "pictures")
     text = (docs / "manual.md").read_text(encoding="utf-8")
+    for picture in re.findall(r"\(pictures/([^)]+)\)", text):
+        shutil.copy2(ROOT / "docs" / "pictures" / picture, docs / "pictures")
     (docs / "manual.html").write_text(PAGE.format(MarkdownIt().render(text)), encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ LEAST = 0.01  # of a target's range: what moves less is not seen
 
 
 def first_break(rig: Any, target: str) -> str:
-    """One sentence: what keeps a target of a rig's map (a MappedRig) from moving, and what to do; or how far it moves, and where most."""
+    """One sentence: what keeps a target of a rig's map from moving, and what to do; or how far it moves, and where most."""
     row = next((row for row in rig.map.rows if row.target == target), None)
     if row is None:
         return f"{target} has no row in the rig map of {rig.obj.name}; add one."

@@ -418,6 +418,7 @@ def scene_a_kind_of_rig_is_three_files():
         for path in [*(ROOT / "addon").rglob("*.py"), *(ROOT / "contract").rglob("*.py"), *(ROOT / "model_runtime").rglob("*.py")]
         if "MappedRig" in path.read_text(encoding="utf-8")
     }
-    own = {Path("addon/rigs/mapped.py"), Path("addon/rigs/__init__.py"), Path("addon/panels/maps.py")}  # it has a panel
+    panels = {Path("addon/panels/maps.py"), Path("addon/panels/shapes.py")}  # its own, and what makes keys for it
+    own = {Path("addon/rigs/mapped.py"), Path("addon/rigs/__init__.py"), *panels}
     assert naming == {*map(str, own)}, naming
     assert rigs.KINDS[-1] is MappedRig

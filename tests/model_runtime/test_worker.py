@@ -186,7 +186,7 @@ def test_bad_voice_is_one_sentence(talk, bad_voices, sample, tmp_path):
         assert "unexpected" not in event["message"], event
     talk.send(request="perform", id="encoder", voice=str(sample), output=str(tmp_path / "m.npz"), encoder=str(tmp_path / "gone"))
     event, _ = talk.wait("result", "error")
-    assert event["event"] == "error" and "gone does not exist; choose the folder of a speech model." in event["message"]
+    assert event["event"] == "error" and "gone does not exist; choose the folder of a model." in event["message"]
     assert not list(tmp_path.iterdir())
 
 
