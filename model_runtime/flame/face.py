@@ -38,6 +38,8 @@ _TOUCH = 0.015  # metres: the lips of a face at rest are no further apart
 _DEEP = 0.008  # metres under what surrounds it: no lip any more
 _AROUND = 0.011, 1.8, 0.002  # metres along the surface from one lip to the other; at their corners so many times as far as straight
 _NARROW = 0.15  # of the distance of the eyes: no mouth
+_NOSE = 0.01, 0.06  # metres that a nose stands out
+_BESIDE_NOSE = 0.35  # of the distance of the eyes: what it stands out of
 
 
 _LINES = (  # right end, left end, through: upper, lower
@@ -388,7 +390,9 @@ class _Seen:
             row = int((middle[1] - 1.1 * apart - self.view.low[1]) / self.view.pixel)
             place = self._place(row, centre)
             raise NoFace(
-                "shows no line between two lips; part the upper from the lower one, or drag the points to where they meet", place, True
+                "shows no line between two lips; part the upper from the lower one, or drag the points to where they meet",
+                place,
+                self._juts(middle, apart),
             )
         columns = np.flatnonzero(found.any(0))
         rows = np.array([np.flatnonzero(found[:, c]).max() for c in columns])
@@ -433,6 +437,15 @@ class _Seen:
             raise NoFace("has no nose between its eyes and its mouth; choose its face's mesh", mouth)
         row, column = np.unravel_index(part.argmax(), part.shape)
         return self.view.place(max(rows[0], 0) + row, max(columns[0], 0) + column)
+
+    def _juts(self, middle, apart):
+        """Whether something like a nose stands out beneath the eyes: two dents in the back of a head are no face."""
+        row = lambda share: max(int((middle[1] - share * apart - self.view.low[1]) / self.view.pixel), 0)
+        depth = lambda share: self.view.depth[row(1.0) : row(0.2), int((middle[0] + share * apart - self.view.low[0]) / self.view.pixel)]
+        beside = (depth(-_BESIDE_NOSE) + depth(_BESIDE_NOSE)) / 2
+        seen = np.isfinite(beside)
+        far = (depth(0)[seen] - beside[seen]).max(initial=0) / self.scale
+        return bool(_NOSE[0] < far < _NOSE[1])
 
     def chin(self, mouth, middle):
         """Beneath the mouth, where the profile turns back: the place that is furthest down and out."""

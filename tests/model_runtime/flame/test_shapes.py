@@ -133,7 +133,7 @@ def test_a_head_without_openings_of_the_eyes_is_refused():
     centres = len(vertices) + np.arange(2)
     lids = [[a, b, centre] for patch, centre in zip(patches, centres) for a, b in zip(patch, np.roll(patch, 1))]
     closed = np.concatenate([vertices, [vertices[patch].mean(0) + [0, 0, 0.004] for patch in patches]])
-    with pytest.raises(finding.NoFace, match="openings of the eyes|no line between two lips"):
+    with pytest.raises(finding.NoFace, match="openings of the eyes"):
         shapes.find_face(closed, np.concatenate([faces, lids]), NO_OTHERS)
 
 
@@ -160,5 +160,5 @@ def test_what_is_no_head_is_refused(made):
     else:
         grid = np.array([[x, y, z] for x in (0, 1) for y in np.linspace(0, 1, 12) for z in np.linspace(0, 1, 12)], float)
         vertices, faces = grid, np.array([[12 * a + b, 12 * a + b + 1, 12 * a + b + 12] for a in range(11) for b in range(11)])
-    with pytest.raises(finding.NoFace, match=r"eyes|few faces|two lips"):
+    with pytest.raises(finding.NoFace, match=r"eyes|few faces"):
         shapes.find_face(vertices, faces, NO_OTHERS)
