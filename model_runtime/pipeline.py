@@ -138,8 +138,7 @@ class Performer:
         from model_runtime.speech.plugin import load_plugin
 
         own = Path(folder) / "generator.safetensors"
-        files = own, Path(folder) / "config.json", Path(folder) / "model.safetensors"
-        version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in files]
+        version = version_of(own, Path(folder) / "config.json", Path(folder) / "model.safetensors")
         if self.plugged is None or self.plugged[0] != version:
             generator = load_generator(self.device, own) if own.is_file() else self.generator
             layer = int(generator.encoder.rpartition(":")[2]) if generator.encoder.startswith("hidden:") else None
@@ -154,8 +153,7 @@ class Performer:
         from model_runtime.emotion.prompts import Prompts
         from model_runtime.emotion.text_encoder import ADAPTER, load_text_encoder
 
-        files = [Path(folder) / name for name in ("config.json", "model.safetensors", ADAPTER)] if folder else []
-        version = [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in files]
+        version = version_of(*(Path(folder) / name for name in ("config.json", "model.safetensors", ADAPTER))) if folder else []
         if version != self.readers:
             self.feelings.prompts = Prompts(self.device, load_text_encoder(folder, self.device) if folder else None)
             self.readers = version
@@ -167,8 +165,7 @@ class Performer:
         """
         if not head:
             return self.builtin, None, np.zeros(300, np.float32)
-        path = Path(head)
-        version = (path, path.stat().st_mtime_ns if path.is_file() else None)
+        version = version_of(Path(head))
         if self.fitted is None or self.fitted[0] != version:
             target = load_head(head)
             other = target.basis != self.builtin.basis
@@ -594,7 +591,7 @@ class Performer:
         paths = (
             [path] if neutral else sorted(p for p in path.iterdir() if p.suffix.lower() in SOUND_SUFFIXES and not p.name.startswith("."))
         )
-        version = [(p, p.stat().st_mtime_ns if p.is_file() else None) for p in paths]
+        version = version_of(*paths)
         if self.measured is None or self.measured[0] != version:
             heard, left = [], SPEAKER_MINUTES * 60 * RATE
             for p in paths:
@@ -676,6 +673,11 @@ class Performer:
             sentence = self.feelings.read(subject).sentence
             vector = self.feelings.prompt(subject)
         return {**self.feelings.reading(vector, arousal), **({"note": sentence} if sentence else {})}
+
+
+def version_of(*paths: Path) -> list[tuple[Path, int | None]]:
+    """What tells whether one of these files has changed since: when it was written, None where there is none."""
+    return [(path, path.stat().st_mtime_ns if path.is_file() else None) for path in paths]
 
 
 def split(passages: list[Passage], directed: list[Passage]) -> tuple[list[Passage], list[Passage]]:

@@ -115,6 +115,22 @@ def deafen(pairs: Any) -> None:
             handlers.remove(handler)
 
 
+class Does:
+    """An operator that does something to the chosen head at once, in one step of undo, and reports what goes wrong."""
+
+    bl_options = {"REGISTER", "UNDO"}
+    report: Callable[..., None]  # an Operator's
+    do: Callable[[Any], None]  # (head)
+
+    def execute(self, context):
+        try:
+            self.do(chosen(context))
+        except UtterError as error:
+            self.report({"ERROR"}, jobs.legible(str(error)))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
 class Starts:
     """An operator that starts a job: refuses while another runs, reports what goes wrong."""
 

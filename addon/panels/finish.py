@@ -14,7 +14,7 @@ from ..rigs import gazing, reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
-from .base import HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of
+from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of
 
 KEYED = ("strength", "look")  # sliders that may have keys
 
@@ -133,24 +133,17 @@ def simplify(head, within, step=lambda done: None):
     return done
 
 
-class UTTER_OT_finish_again(bpy.types.Operator):
+class UTTER_OT_finish_again(Does, bpy.types.Operator):
     bl_idname = "utter.finish_again"
     bl_label = "Read Again"
     bl_description = "Let the take show the keys of the sliders, and what the eyes look at, as they are now"
-    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
         return jobs.allowed(cls, jobs.busy() or not_performed(chosen(context), voice=False))
 
-    def execute(self, context):
-        head = chosen(context)
-        try:
-            apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew=True)
-        except UtterError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def do(self, head):
+        apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew=True)
 
 
 class UTTER_OT_simplify(bpy.types.Operator):
@@ -187,11 +180,10 @@ class UTTER_OT_simplify(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class UTTER_OT_full_keys(bpy.types.Operator):
+class UTTER_OT_full_keys(Does, bpy.types.Operator):
     bl_idname = "utter.full_keys"
     bl_label = "All Keys Again"
     bl_description = "Bring back all keys of the take that Simplify left out; yours stay as they are"
-    bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
@@ -199,13 +191,8 @@ class UTTER_OT_full_keys(bpy.types.Operator):
         why = not_ready(head) or ("" if fullness.simplified(bake.actions(rigs.rig_of(head))) else "The take has all of its keys.")
         return jobs.allowed(cls, jobs.busy() or why)
 
-    def execute(self, context):
-        try:
-            make_full(chosen(context))
-        except UtterError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def do(self, head):
+        make_full(head)
 
 
 def said(done):
@@ -275,7 +262,9 @@ def _after_update(_scene, depsgraph):
 
 def follow(moved):
     """Let the heads whose eyes look at one of these objects follow it."""
-    for head in [head for head in bpy.context.scene.objects if head.type == "MESH" and head.utter.look_at in moved] if moved else ():
+    if not moved:
+        return
+    for head in [head for head in bpy.context.scene.objects if head.type == "MESH" and head.utter.look_at in moved]:
         if rigs.ready(head) and jobs.current is None and finishing.looks_at(bake.actions(rigs.rig_of(head))):
             apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew=True)
 

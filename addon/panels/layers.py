@@ -1,8 +1,6 @@
 """Speech and Feeling as two layers of the NLA, and a performance that was pushed down there: under Takes."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import bpy
 
@@ -11,7 +9,7 @@ from ..animation import bake, layers
 from ..contract import PerformRequest, UtterError
 from ..work import jobs
 from . import finish, perform, record, sequencer, takes
-from .base import Starts, chosen, not_performed, not_ready, settings_of
+from .base import Does, Starts, chosen, not_performed, not_ready, settings_of
 
 
 def layers_job(scene, head):
@@ -73,23 +71,7 @@ class UTTER_OT_layers(Starts, bpy.types.Operator):
         return layers_job(context.scene, chosen(context))
 
 
-class InNLA:
-    """An operator on what lies in the NLA."""
-
-    bl_options = {"REGISTER", "UNDO"}
-    report: Callable[..., None]  # an Operator's
-    do: Callable[[Any], None]  # (head)
-
-    def execute(self, context):
-        try:
-            self.do(chosen(context))
-        except UtterError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class UTTER_OT_merge_layers(InNLA, bpy.types.Operator):
+class UTTER_OT_merge_layers(Does, bpy.types.Operator):
     bl_idname = "utter.merge_layers"
     bl_label = "Merge the Layers"
     bl_description = (
@@ -111,7 +93,7 @@ class UTTER_OT_merge_layers(InNLA, bpy.types.Operator):
         record.show_finish(settings_of(head), bake.actions(rigs.rig_of(head)))
 
 
-class UTTER_OT_bring_back(InNLA, bpy.types.Operator):
+class UTTER_OT_bring_back(Does, bpy.types.Operator):
     bl_idname = "utter.bring_back"
     bl_label = "Bring It Back"
     bl_description = "Make the performance that was pushed down into the NLA the active one again, so that it can be worked on here"
