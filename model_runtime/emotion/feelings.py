@@ -154,12 +154,12 @@ class Feelings:
         emotion, strength = self.describe(vector)
         control = float(np.clip(vector[CONTROL] / strength, -1, 1)) if strength else 0.0
         if arousal is None:
-            stirred = sum(share * AROUSAL[name] for name, share in emotion.items())
-            arousal = TALK + strength * (1 - TALK) * (stirred + SWAY * control)
+            stirred = float(np.clip(sum(share * AROUSAL[name] for name, share in emotion.items()) + SWAY * control, -1, 1))
+            arousal = TALK + strength * stirred * (1 - TALK if stirred > 0 else TALK)  # from calm talk towards excited 1 or drowsy 0
         return Reading(
             emotion={name: round(share, 4) for name, share in emotion.items()},
             strength=round(strength, 4),
-            arousal=round(float(np.clip(arousal, 0, 1)), 4),
+            arousal=round(float(arousal), 4),
             control=round((1 + control) / 2, 4),
         )
 
