@@ -198,9 +198,9 @@ def perform(args):
             setattr(args, name, located(name, getattr(args, name)))
     performer = Performer(args.device)
     if args.encoder:
-        performer.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
+        performer.models.plug(args.encoder)  # a mistake on the command line is said once, before anything is computed
     if args.text_encoder:
-        performer.read_by(args.text_encoder)
+        performer.models.read_by(args.text_encoder)
     asked(args, performer, "any")
     tasks = listed(args) if args.list else named(args)
     return each(args, tasks, functools.partial(check, performer), functools.partial(perform_one, performer))
@@ -264,7 +264,7 @@ def asked(options, performer, voice):
     if options.passages:
         given["passages"] = read_passages(options.passages)
     if options.identity:
-        given["identity"] = beta_of(options.identity, performer.builtin)
+        given["identity"] = beta_of(options.identity, performer.models.builtin)
     return PerformRequest(**{**given, "voice": str(voice)})
 
 
@@ -339,7 +339,7 @@ def listen(args):
     from model_runtime.speech.content import save_content
 
     reads(args, "voice", "words", "encoder")
-    content = Performer(args.device).content(
+    content = Performer(args.device).listener.content(
         args.voice, words_for(args.voice, args.words), args.language, args.encoder, note=noting(args.voice)
     )
     save_content(content, args.output)
@@ -354,7 +354,7 @@ def transcribe(args):
         raise UtterError(f"{args.output} is no {', '.join(kinds)}; words are written as one of these.")
     if args.output:
         reads(args, "voice", "transcriber")
-    words = Performer(args.device).transcript(args.voice, args.language, args.transcriber, noting(args.voice))
+    words = Performer(args.device).listener.transcript(args.voice, args.language, args.transcriber, noting(args.voice))
     text = kinds[kind](words)
     if not args.output:
         for line in text.splitlines():
@@ -425,7 +425,7 @@ def feel(args):
     if Path(args.subject).suffix:
         args.subject = str(find_file(args.subject))
     performer = Performer(args.device)
-    performer.read_by(args.text_encoder)
+    performer.models.read_by(args.text_encoder)
     say(json.dumps(performer.feel(args.subject, args.neutral_voice, args.speaker)))
 
 

@@ -116,7 +116,7 @@ class Worker:
                 theirs = request.get("protocol", PROTOCOL)
                 if check_protocol(theirs, "Blender"):
                     raise UtterError(check_protocol(theirs, "Blender"))
-                device = self.performer.device_name
+                device = self.performer.models.device_name
                 self.channel.send(HelloEvent(event="hello", protocol=PROTOCOL, version=VERSION, device=device, pid=os.getpid()))
             elif kind == "head":
                 self.channel.send(self.head(number, HeadRequest.from_message(fields)))
@@ -180,11 +180,11 @@ class Worker:
                 if not {"vertices", "faces"} <= set(mesh.files):
                     raise UtterError(f"{asked.mesh} holds no mesh: it needs vertices and faces.")
                 keys = {name: mesh[name] for name in ("key_names", "key_deltas") if name in mesh.files}
-                head = head_from_mesh(mesh["vertices"], mesh["faces"], self.performer.builtin, **keys)
+                head = head_from_mesh(mesh["vertices"], mesh["faces"], self.performer.models.builtin, **keys)
             path = str(Path(asked.output).with_suffix(".head.npz"))
             save_head(head, path)
         else:
-            head = load_head(path) if path else self.performer.builtin
+            head = load_head(path) if path else self.performer.models.builtin
         if self.is_cancelled(number):
             raise Cancelled
         write_bundle(head, asked.output, None if asked.identity is None else np.array(asked.identity, np.float32))
@@ -267,12 +267,12 @@ class Worker:
             progress(stage, fraction)
 
         with read_npz(asked.mesh) as mesh:
-            points, refused, place = answer(mesh, asked, self.performer.builtin, going)
+            points, refused, place = answer(mesh, asked, self.performer.models.builtin, going)
         return ShapesResult(
             event="result",
             id=number,
             output=asked.output,
-            basis=self.performer.builtin.basis,
+            basis=self.performer.models.builtin.basis,
             points={name: [float(x) for x in point] for name, point in points.items()},
             refused=refused,
             place=None if place is None else [float(x) for x in place],

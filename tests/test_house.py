@@ -31,7 +31,8 @@ ORDER = {
         ("emotion",),  # hears a voice as well, by speech's features
         ("diffusion",),  # learned from Content and feelings, and poses lips to seal them
         ("held", "narrow", "scope", "exports"),  # an artist's keys, a part of a performance, or its face actions as files: on any head
-        ("drawing",),  # puts diffusion, held keys and scope together
+        ("drawing", "models"),  # one puts diffusion, held keys and scope together, the other loads what is learned
+        ("listener",),  # hears voices by the models
         ("pipeline", "training"),  # both put the parts together: one to perform, one to learn; a performance needs no training
         ("worker",),  # a Performer behind a pipe
         ("cli",),  # starts a Performer or the worker

@@ -170,6 +170,7 @@ def bench_ears(args):
     yield "loading the ears beside torch, median", statistics.median(run() for _ in range(3)), "s", "< 1.5"
     torch.set_num_threads(1)
     performer = Performer("cpu")
+    models = performer.models
     asked = (("draft", "off", 20), ("draft", "on", 6), ("final", "on", 5))
     with tempfile.TemporaryDirectory() as folder:
         for length, runs in ((3, 5), (10, 3), (60, 1)):
@@ -178,11 +179,12 @@ def bench_ears(args):
                 voice = write_voice(Path(folder) / f"{number}.wav", length, number * length)
                 samples = load_voice(voice)
                 contents = []
-                took.setdefault("hearing", []).append(timed(lambda: contents.append(performer.encoder.encode(samples)), time.process_time))
-                listen = lambda: performer.transcriber(None).transcribe(samples, contents[0])
+                hear = lambda: contents.append(models.encoder.encode(samples))
+                took.setdefault("hearing", []).append(timed(hear, time.process_time))
+                listen = lambda: models.transcriber(None).transcribe(samples, contents[0])
                 took.setdefault("the words", []).append(timed(listen, time.process_time))
                 for quality, transcribe, _ in asked:
-                    performer.memory.kept.clear()
+                    performer.listener.memory.kept.clear()
                     request = PerformRequest(voice=str(voice), quality=quality, transcribe=transcribe)
                     took.setdefault((quality, transcribe), []).append(timed(lambda: performer.perform(request), time.process_time))
             each = {name: statistics.median(seconds[1:]) for name, seconds in took.items()}

@@ -24,8 +24,9 @@ from model_runtime.audio import load_voice
 from model_runtime.capture import neutral_of
 from model_runtime.flame import poses
 from model_runtime.flame.actions import to_motion
+from model_runtime.listener import frame_count
 from model_runtime.motion import read_npz
-from model_runtime.pipeline import Performer, frame_count
+from model_runtime.pipeline import Performer
 from model_runtime.speech import content as layout
 from model_runtime.speech.phones import PHONES as HEARD
 from model_runtime.training import captures, corpus, films
@@ -80,7 +81,7 @@ def clip_of(phones, prosody, T, curves, first, slopes, counts):
 
 def grid(folder, performer, count):
     """Clips of the films to learn from."""
-    head, whole = performer.builtin, films.films(folder)
+    head, whole = performer.models.builtin, films.films(folder)
     neutrals = {s: neutral_of([f.track for f in whole if f.speaker == s]) for s in {f.speaker for f in whole if f.split == "train"}}
     probe = np.zeros((len(FITTED), len(ACTIONS)), np.float32)
     for row, name in zip(probe, FITTED):
@@ -90,7 +91,7 @@ def grid(folder, performer, count):
     out = []
     for found in corpus.spread([f for f in whole if f.split == "train"], count):
         samples = load_voice(found.sound)
-        content = performer.encoder.encode(samples)
+        content = performer.models.encoder.encode(samples)
         times, true = film.on_film(head, found, neutrals[found.speaker])
         first, last = int(np.ceil(times[0] * FPS)), int(times[-1] * FPS)
         moments = np.arange(first, min(last, frame_count(len(samples)))) / FPS
@@ -111,7 +112,7 @@ def facegood(folder, performer):
         for channel, shares in captures.RIG.items():
             for action, share in shares.items():
                 actions[:, ACTIONS.index(action)] += share * weights[:, names.index(channel)]
-        content = performer.encoder.encode(load_voice(Path(folder) / "audio" / f"{take.stem}.opus"))
+        content = performer.models.encoder.encode(load_voice(Path(folder) / "audio" / f"{take.stem}.opus"))
         curves = np.stack([sum(actions[:, columns(name)].mean(1) for name in names) for names in RIG])
         for begin in range(SECONDS, len(weights) // FPS - SECONDS, EVERY):
             here = content[begin * layout.FPS : (begin + SECONDS) * layout.FPS]

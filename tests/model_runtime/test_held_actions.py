@@ -57,14 +57,14 @@ def test_a_motion_file_carries_the_actions(free, performer, tmp_path):
         assert tuple(file["action_names"]) == ACTIONS
     actions = load_motion(tmp_path / "m.npz").actions
     assert actions.min() >= 0 and actions.max() <= 1
-    np.testing.assert_array_equal(actions, from_motion(performer.builtin, free.values))
+    np.testing.assert_array_equal(actions, from_motion(performer.models.builtin, free.values))
 
 
 def test_held_actions_are_met_exactly_and_the_rest_follows(perform, free, performer):
     motion = perform(HELD)
     assert_held(motion, HELD)
     assert motion.actions.min() >= 0 and motion.actions.max() <= 1
-    shown = from_motion(performer.builtin, motion.values)  # the Motion says the same
+    shown = from_motion(performer.models.builtin, motion.values)  # the Motion says the same
     for (name, frame), value in HELD.items():
         k = ACTIONS.index(name)
         assert abs(shown[frame, k] - value) < 0.05, (name, shown[frame, k])

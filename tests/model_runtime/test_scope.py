@@ -83,7 +83,7 @@ def check(head, present, motion, regions, inside):
 def test_what_lies_outside_keeps_its_bits_and_edges_are_smooth(performer, present, anew, seed):
     asked, inside = drawn(np.random.default_rng(seed), len(present[0].values))
     (motion,) = anew(**asked)
-    check(performer.builtin, present[0], motion, asked.get("regions", REGIONS), inside)
+    check(performer.models.builtin, present[0], motion, asked.get("regions", REGIONS), inside)
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def test_forty_scopes(performer, present, anew):
     for seed in range(100, 140):
         asked, inside = drawn(np.random.default_rng(seed), len(present[0].values))
         (motion,) = anew(**asked, seed=seed)
-        check(performer.builtin, present[0], motion, asked.get("regions", REGIONS), inside)
+        check(performer.models.builtin, present[0], motion, asked.get("regions", REGIONS), inside)
 
 
 def test_only_windows_that_a_scope_touches_are_computed(anew, present, monkeypatch):
@@ -111,7 +111,7 @@ def test_only_windows_that_a_scope_touches_are_computed(anew, present, monkeypat
 
 def test_a_region_moves_alone(performer, present, anew):
     """Brows move as they would in a whole drawn anew, and lips and lids hardly."""
-    head, was = performer.builtin, present[0].values
+    head, was = performer.models.builtin, present[0].values
     named = lambda start: [head.landmark(name) for name in head.landmark_names if str(name).startswith(start)]
     far = lambda values, start: np.abs(lbs.pose(head, values, vertices=named(start)) - lbs.pose(head, was, vertices=named(start))).max(2)
     (alone,), (face,) = anew(scope="2-7", regions="brows"), anew(scope="2-7", regions="brows,eyes,cheeks,mouth")
@@ -120,7 +120,7 @@ def test_a_region_moves_alone(performer, present, anew):
 
 
 def test_how_much_may_change_is_how_much_does(performer, present, anew):
-    head, was = performer.builtin, present[0].values
+    head, was = performer.models.builtin, present[0].values
     brows = [head.landmark(name) for name in head.landmark_names if str(name).startswith("brow")]
     still = lambda values: np.where(np.isin(np.arange(65), range(*NECK.indices(65)[:2])), 0, values)
     moved = [
@@ -139,7 +139,7 @@ def test_everything_anew_is_a_performance(performer, present, anew):
 
 
 def test_variations_differ_where_people_do_and_not_on_the_lips(performer, anew):
-    head = performer.builtin
+    head = performer.models.builtin
     motions = anew(scope="1-8", variations=4)
     assert [motion.seed for motion in motions] == [1, 2, 3, 4]
     gaps = [lbs.lip_gap(head, motion.values)[40:230] for motion in motions]
@@ -156,8 +156,8 @@ def test_variations_differ_where_people_do_and_not_on_the_lips(performer, anew):
 def test_what_was_heard_is_kept_and_gives_the_same_bits(performer, present, monkeypatch):
     """Another seed of a voice that was heard does not hear it again; a Performer that never heard it gives the same."""
     request = PerformRequest(voice=str(VOICE), quality="draft", seed=11, prompt="proud")
-    monkeypatch.setattr(type(performer.encoder), "encode", lambda *_, **__: pytest.fail("it hears again"))
-    monkeypatch.setattr(type(performer.feelings), "hear", lambda *_: pytest.fail("it feels again"))
+    monkeypatch.setattr(type(performer.models.encoder), "encode", lambda *_, **__: pytest.fail("it hears again"))
+    monkeypatch.setattr(type(performer.models.feelings), "hear", lambda *_: pytest.fail("it feels again"))
     kept = [performer.perform(each) for each in (request, replace(request, prompt=None))]
     monkeypatch.undo()
     fresh = [Performer("cpu").perform(each) for each in (request, replace(request, prompt=None))]
@@ -167,12 +167,12 @@ def test_what_was_heard_is_kept_and_gives_the_same_bits(performer, present, monk
 
 def test_a_transcript_that_could_not_be_had_is_asked_for_again(performer, monkeypatch):
     asked = []
-    monkeypatch.setattr(performer, "lines", lambda *_, **__: asked.append(1) or (_ for _ in ()).throw(UtterError("It is gone.")))
+    monkeypatch.setattr(performer.listener, "lines", lambda *_, **__: asked.append(1) or (_ for _ in ()).throw(UtterError("It is gone.")))
     request = PerformRequest(voice=str(VOICE), quality="draft", transcribe="on")
     for _ in range(2):
         performer.perform(request)
     assert len(asked) == 2
-    monkeypatch.setattr(performer, "lines", lambda *_, **__: asked.append(1) or [])
+    monkeypatch.setattr(performer.listener, "lines", lambda *_, **__: asked.append(1) or [])
     for _ in range(2):
         performer.perform(request)
     assert len(asked) == 3
@@ -217,9 +217,9 @@ def test_on_another_head(performer, present, tmp_path):
     inside = (np.arange(len(was.values)) >= 60) & (np.arange(len(was.values)) <= 210)
     for regions in (tuple(REGIONS), ("brows",), ("mouth", "head")):
         (now,) = performer.variations(PerformRequest(**asked, onto=str(tmp_path / "was.npz"), scope="2-7", seed=1, regions=regions))
-        check(performer.fit(asked["head"])[0], was, now, regions, inside)
-        shut = lbs.lip_gap(performer.fit(asked["head"])[0], was.values) < 0.03
-        assert lbs.lip_gap(performer.fit(asked["head"])[0], now.values)[shut & inside].mean() < 0.06
+        check(performer.models.fit(asked["head"])[0], was, now, regions, inside)
+        shut = lbs.lip_gap(performer.models.fit(asked["head"])[0], was.values) < 0.03
+        assert lbs.lip_gap(performer.models.fit(asked["head"])[0], now.values)[shut & inside].mean() < 0.06
     assert head.basis == now.basis
     with pytest.raises(UtterError, match="belongs to another head"):
         performer.variations(PerformRequest(**asked, onto=str(present[1]), scope="2-7"))

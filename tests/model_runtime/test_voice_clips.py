@@ -31,5 +31,5 @@ def test_a_voice_is_a_clip_and_noise_or_silence_are_left_out_with_a_sentence(per
 
 def test_a_clip_feels_as_the_performance_of_that_voice_would(performer, short_voice):
     felt = performer.feel(str(short_voice))
-    clip = performer.feelings.reading(performer.clip(str(short_voice), None, lambda stage, fraction: None))
+    clip = performer.models.feelings.reading(performer.clip(str(short_voice), None, lambda stage, fraction: None))
     assert clip["emotion"] == pytest.approx(felt["emotion"], abs=1e-3) and clip["strength"] == pytest.approx(felt["strength"], abs=1e-3)

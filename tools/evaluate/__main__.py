@@ -125,7 +125,7 @@ def run(args):
     if args.space:
         from tools.evaluate import space
 
-        performer.generator = next(iter(models.values()))
+        performer.models.generator = next(iter(models.values()))
         args.out.mkdir(parents=True, exist_ok=True)
         write(args.out / "space.json", json.dumps(space.run(args, performer, say), indent=1))
         say(str(args.out / "space.json"))
@@ -218,7 +218,8 @@ def load_models(args, performer):
                 f"There are no weights {args.ablated / name}.safetensors; train them with --ablations STEPS, "
                 f"or choose of {', '.join([SHIPPED, *there])}."
             )
-        models[name] = performer.generator if name == SHIPPED else load(args.ablated / f"{name}.safetensors", performer.device)
+        own = performer.models
+        models[name] = own.generator if name == SHIPPED else load(args.ablated / f"{name}.safetensors", own.device)
     return models
 
 

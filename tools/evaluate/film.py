@@ -15,7 +15,7 @@ from model_runtime.audio import load_voice
 from model_runtime.capture import measures, neutral_of
 from model_runtime.capture.track import TOUCH, in_face
 from model_runtime.flame import lbs
-from model_runtime.pipeline import frame_count
+from model_runtime.listener import frame_count
 from model_runtime.speech import content as layout
 from model_runtime.speech import words
 from model_runtime.speech.content import resample
@@ -155,8 +155,8 @@ class Clip:
 
 def prepare(film, neutral, performer):
     """Clip of a Film."""
-    head, samples = performer.builtin, load_voice(film.sound)
-    content = performer.encoder.encode(samples)
+    head, samples = performer.models.builtin, load_voice(film.sound)
+    content = performer.models.encoder.encode(samples)
     motion, seconds = tracked.timed(film.track, neutral, head, frame_count(len(samples)))
     captured = on_head(head, motion.values)
     lives = life.life(head, motion.values, captured, melody(content))
@@ -224,17 +224,17 @@ def find(args):
 
 def measure(args, performer, models, tally, report):
     """Every film of the split into the tally; returns how many, and their seconds."""
-    head = performer.builtin
+    head = performer.models.builtin
     whole, chosen = find(args)
     names = dict.fromkeys(film.speaker for film in chosen)
     neutrals = {name: neutral_of([film.track for film in whole if film.speaker == name]) for name in names}
     again = {name: everything_said(performer, [film for film in whole if film.speaker == name], neutrals[name]) for name in names}
     for section in ("Film", *(f"Speaker, {name}" for name in names)):
         tally.counts.setdefault(section, {})  # the order in which they are told
-    count, seconds, shipped = 0, 0, performer.encoder
+    count, seconds, shipped = 0, 0, performer.models.encoder
     for name in names:
         speaker = Speaker(name, tally, head)
-        performer.encoder = strangers(args, name, shipped)
+        performer.models.encoder = strangers(args, name, shipped)
         for film in corpus.spread([film for film in chosen if film.speaker == name], args.clips):
             count, seconds = count + 1, seconds + film.seconds
             clip = prepare(film, neutrals[name], performer)
@@ -267,9 +267,9 @@ def everything_said(performer, found, neutral):
     """[Take] of a speaker's Films whose words are found."""
     out = []
     for film in found:
-        spoken = takes.spoken(film, lambda film=film: performer.encoder.encode(load_voice(film.sound)))
+        spoken = takes.spoken(film, lambda film=film: performer.models.encoder.encode(load_voice(film.sound)))
         if spoken:
-            out.append(takes.Take(film.name, spoken, *on_film(performer.builtin, film, neutral)))
+            out.append(takes.Take(film.name, spoken, *on_film(performer.models.builtin, film, neutral)))
     return out
 
 
@@ -278,7 +278,7 @@ def perform(args, performer, models, speaker, clip):
     lives = {}
     for seed in range(args.seeds):
         for name, generator in models.items():
-            performer.generator = generator
+            performer.models.generator = generator
             play = lambda prompt=None, seed=seed: (
                 performer.perform(PerformRequest(voice=str(clip.film.sound), quality=args.quality, seed=seed, prompt=prompt)).values
             )
@@ -287,7 +287,7 @@ def perform(args, performer, models, speaker, clip):
             for prompt in args.prompts:
                 speaker.add(clip, f"{name}, {prompt}", seed, on_head(speaker.head, play(prompt)))
         if clip.film.words:
-            share, strength = shares(performer.feelings, performer.feelings.voice(clip.samples, clip.frames))
+            share, strength = shares(performer.models.feelings, performer.models.feelings.voice(clip.samples, clip.frames))
             phones = known_phones(clip.film, clip.content)
             curves = resample(clip.content, FPS, clip.frames)[:, layout.MOUTH]
             values = teacher.perform(phones, melody(clip.content), share, strength, seed, speaker.head, T=clip.frames, curves=curves)

@@ -210,11 +210,11 @@ def compared(performer, generator, voice, seeds=(1, 2, 3)):
     diversity: mean deviation of a vertex among seeds, of that without keys."""
     heard = material.hear(performer, voice, material.QUIET, 0, {}, 0)
     T, beta = len(heard.content30), np.zeros(300, np.float32)
-    happy = np.tile(performer.feelings.prompt("happy"), (T, 1))
+    happy = np.tile(performer.models.feelings.prompt("happy"), (T, 1))
     reference = sample(generator, heard.content30, happy, np.ones(T, np.float32), beta, seed=9, quality="draft")
     asked = heard.content30, heard.feeling, np.zeros(T, np.float32), beta
     free = {seed: sample(generator, *asked, seed=seed, quality="draft") for seed in seeds}
-    played = Played(None, free[seeds[0]], heard.content30, performer.builtin)
+    played = Played(None, free[seeds[0]], heard.content30, performer.models.builtin)
     points = lambda values: played.points(values * still())
     jerk = lambda values: np.linalg.norm(np.diff(points(values), n=3, axis=0), axis=2).mean()
     spread = lambda draws: np.stack([points(values) for values in draws]).std(0).mean()
@@ -243,7 +243,8 @@ def run(args, performer, models):
     keys can be tried. args.clips: voices (two); args.all_keys: every channel and action, not a draw of MOST. -> what was printed."""
     generator = next(iter(models.values()))
     voices = material.voices(args.split, args.data, args.cache, args.clips or 2)
-    std, motions = generator.std.cpu().numpy(), dict(zip(map(str, performer.builtin.action_names), performer.builtin.actions_motion))
+    builtin = performer.models.builtin
+    std, motions = generator.std.cpu().numpy(), dict(zip(map(str, builtin.action_names), builtin.actions_motion))
     kept = {}
     flame = Path(args.data) / "flame_topology" / "template.ply"
     for head in (None, flame) if flame.exists() else (None,):
@@ -291,17 +292,17 @@ def run(args, performer, models):
 def perform(performer, generator, voice, head):
     """Played of a Voice on the built-in head, or on a head's file."""
     heard = material.hear(performer, voice, material.QUIET, 0, {}, 0)
-    target, head_map, beta = performer.fit(head and str(head))
+    target, head_map, beta = performer.models.fit(head and str(head))
     asked = generator, heard.content30, heard.feeling, np.zeros(len(heard.content30), np.float32), beta
     free = sample(*asked, seed=1, quality="draft")
     render = lambda pins, *_: free if pins is None else sample(*asked, pins=pins, seed=1, quality="draft", free=free)
     if head_map is None:
         return Played(render, free, heard.content30, target)
-    elsewhere = lambda pins: generate_on_other_head(render, performer.builtin, head_map, beta, pins)[0]
+    elsewhere = lambda pins: generate_on_other_head(render, performer.models.builtin, head_map, beta, pins)[0]
     return Played(elsewhere, head_map.apply(free, beta), heard.content30, target)
 
 
 def carried(performer, motions, head):
     """The face actions' Motion [65] on another head."""
-    _, head_map, _ = performer.fit(str(head))
+    _, head_map, _ = performer.models.fit(str(head))
     return {name: np.asarray(motion @ head_map.matrix, np.float32) for name, motion in motions.items()}

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from contract import FPS, UtterError
-from model_runtime.pipeline import frame_count
+from model_runtime.listener import frame_count
 from model_runtime.speech.content import resample
 from model_runtime.speech.phones import bare
 from model_runtime.speech.script import Cue, sharpen
@@ -139,14 +139,14 @@ def hear(performer, voice, condition, seed, noise, number):
         base = CONDITIONS["noise" if kind else "voice"], kind
         if base not in voice.heard:
             samples = disturbed(voice, noise[kind], number) if kind else voice.samples
-            content = performer.encoder.encode(samples)
-            feeling = performer.feelings.voice(samples, voice.frames)
+            content = performer.models.encoder.encode(samples)
+            feeling = performer.models.feelings.voice(samples, voice.frames)
             voice.heard[base] = Heard(content, resample(content, FPS, voice.frames), feeling)
         if key != base:
             first = voice.heard[base]
             if condition.startswith(TRANSCRIPT):
                 samples = disturbed(voice, noise[kind], number) if kind else voice.samples
-                lines = performer.transcriber(None).transcribe(samples, first.content)
+                lines = performer.models.transcriber(None).transcribe(samples, first.content)
                 content, *_ = use(first.content, [], lambda: lines)
             else:
                 code = "de" if voice.language == "German" else "en"

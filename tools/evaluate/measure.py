@@ -15,7 +15,7 @@ from model_runtime.emotion.labels import feeling as as_feeling
 from model_runtime.emotion.life import alive
 from model_runtime.emotion.prompts import CALM
 from model_runtime.flame import actions, lbs, poses
-from model_runtime.pipeline import frame_count
+from model_runtime.listener import frame_count
 from model_runtime.speech import content as layout
 from model_runtime.speech import phones
 from model_runtime.training import corpus, speech, sync, teacher
@@ -47,7 +47,7 @@ class Bench:
 
     @property
     def head(self):
-        return self.performer.builtin
+        return self.performer.models.builtin
 
     @property
     def seeds(self):
@@ -73,7 +73,7 @@ class Bench:
     def teach(self, voice, seed, feeling=None):
         """The teacher's performance of the clip's labels, with the feeling heard in the voice, or a label's at full strength."""
         heard = self.hear(voice)
-        share, strength = (feeling, 1.0) if feeling else shares(self.performer.feelings, heard.feeling)
+        share, strength = (feeling, 1.0) if feeling else shares(self.performer.models.feelings, heard.feeling)
         return teacher.perform(voice.record["phones"], melody(heard.content), share, strength, seed, self.head, T=voice.frames)
 
     def hear(self, voice, condition=material.QUIET, seed=0):
@@ -244,7 +244,7 @@ def sync_expert():
 
 def feelings(bench):
     """Every label, asked for by its point at full strength, on a few voices; the motion encoder of the same space tells what is felt."""
-    space = bench.performer.feelings
+    space = bench.performer.models.feelings
     for voice in few(bench, 1 if bench.args.quick else 2):
         for model in (*bench.models, "teacher"):
             for seed, name in enumerate(LABELS):
@@ -299,7 +299,7 @@ def acted(bench, model, voice, name, strength, control):
             voice.record["phones"], melody(heard.content), name, strength, 0, bench.head, T=voice.frames, control=control
         )
     else:
-        point = bench.performer.feelings.label(name)[POINT]
+        point = bench.performer.models.feelings.label(name)[POINT]
         performed = bench.play(model, bench.hear(voice), 0, as_feeling(strength * point, strength * control))
     order = [list(bench.head.action_names).index(action) for action in ACTIONS]
     return actions.from_motion(bench.head, performed)[:, order].astype(float)
@@ -365,9 +365,9 @@ def capture(bench):
         samples = load_voice(take.path)
         if bench.args.quick:
             samples = samples[: 20 * material.RATE]
-        content = bench.performer.encoder.encode(samples)
+        content = bench.performer.models.encoder.encode(samples)
         T = frame_count(len(samples))
-        heard = material.Heard(content, layout.resample(content, FPS, T), bench.performer.feelings.voice(samples, T))
+        heard = material.Heard(content, layout.resample(content, FPS, T), bench.performer.models.feelings.voice(samples, T))
         compare(bench, "loudness", take.name, 0, {"jaw": heard.content30[:, layout.NAMES.index("energy")]}, true)
         for model in bench.models:
             for seed in bench.seeds:

@@ -52,7 +52,7 @@ SIDE = 8.0  # degrees: where the camera stands
 
 def run(args, performer, models, report):
     """Write the sheets into args.sheets."""
-    performer.generator = next(iter(models.values()))
+    performer.models.generator = next(iter(models.values()))
     args.sheets.mkdir(parents=True, exist_ok=True)
 
     def perform(prompt, strength=1.0):
@@ -65,7 +65,7 @@ def run(args, performer, models, report):
         "held_back": (4, {text: (text, 1.0) for text in ("neutral", *HELD_BACK)}),
     }
     with bake.enabled(), tempfile.TemporaryDirectory() as scratch:
-        stage = Stage(performer.builtin, Path(scratch))
+        stage = Stage(performer.models.builtin, Path(scratch))
         for name, (columns, tiles) in shown.items():
             motions = [perform(*asked) for asked in tiles.values()]
             frame = moment(performer, motions)
@@ -81,7 +81,7 @@ def moment(performer, motions):
 
     values = np.stack([motion.values for motion in motions])
     actions = np.stack([motion.actions for motion in motions])
-    content = resample(performer.encoder.encode(load_voice(VOICE)), FPS, values.shape[1])
+    content = resample(performer.models.encoder.encode(load_voice(VOICE)), FPS, values.shape[1])
     told = actions.std(0).mean(1)
     jaw = actions[0][:, ACTIONS.index("jawOpen")]
     unfit = (values[..., LIDS].max((0, 2)) > CLOSED) | (content[:, NAMES.index("bilabial")] > 0.3) | (jaw > np.quantile(jaw, 0.7))

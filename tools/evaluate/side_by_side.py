@@ -55,19 +55,19 @@ UNSEEN = ("tear", "cornea")  # what lies clear before an eye
 def run(args, performer, models, report):
     """Films and sheets of args.clips of each speaker (one, if not said), as the first model performs them with seed 0."""
     whole, chosen = find(args)
-    performer.generator = next(iter(models.values()))
+    performer.models.generator = next(iter(models.values()))
     for speaker in dict.fromkeys(film.speaker for film in chosen):
         neutral = neutral_of([film.track for film in whole if film.speaker == speaker])
         for film in corpus.spread([film for film in chosen if film.speaker == speaker], args.clips or 1):
             values = performer.perform(PerformRequest(voice=str(film.sound), quality=args.quality)).values
-            captured = fit(film.track, neutral, performer.builtin, len(values)).values
-            for path in write(film, performer.builtin, captured, values, phones_of(film, performer), args.side_by_side):
+            captured = fit(film.track, neutral, performer.models.builtin, len(values)).values
+            for path in write(film, performer.models.builtin, captured, values, phones_of(film, performer), args.side_by_side):
                 report(str(path))
 
 
 def phones_of(film, performer):
     """[(start, end, phone, word), ...] of the sentence that the clip's name spells, as the encoder hears it."""
-    found = words.align(performer.encoder.encode(load_voice(film.sound)), films.sentence(film.name))
+    found = words.align(performer.models.encoder.encode(load_voice(film.sound)), films.sentence(film.name))
     if not found:
         return []
     middle = lambda start, end: (start + end) / 2

@@ -51,12 +51,12 @@ def run(args, performer, report=print):
     heard = voice.load(args.cache, args.data, report=report)
     moved = motions(args, performer)
     points = {
-        "words": read(performer.feelings, words_read.prompts()["free"]),
-        "phrases": read(performer.feelings, tested()),
-        "label": (np.array(LABELS), np.stack([performer.feelings.label(name)[POINT] for name in LABELS])),
-        "voice": voices(heard, performer.feelings),
-        "burst": bursts(heard, performer.feelings, args.split),
-        "motion": (moved[0], np.stack([performer.feelings.motion(values)[POINT] for values in moved[1]])),
+        "words": read(performer.models.feelings, words_read.prompts()["free"]),
+        "phrases": read(performer.models.feelings, tested()),
+        "label": (np.array(LABELS), np.stack([performer.models.feelings.label(name)[POINT] for name in LABELS])),
+        "voice": voices(heard, performer.models.feelings),
+        "burst": bursts(heard, performer.models.feelings, args.split),
+        "motion": (moved[0], np.stack([performer.models.feelings.motion(values)[POINT] for values in moved[1]])),
     }
     found = {f"n {name}": len(names) for name, (names, _) in points.items()}
     found |= {
@@ -136,7 +136,7 @@ def motions(args, performer):
             strength = 0.0 if name == "neutral" else PLAIN
             seed = SEED + len(LABELS) * number + LABELS.index(name)
             names.append(name)
-            performed.append(teacher.perform(line.record["phones"], None, name, strength, seed, performer.builtin, T=line.frames))
+            performed.append(teacher.perform(line.record["phones"], None, name, strength, seed, performer.models.builtin, T=line.frames))
     return np.array(names), performed
 
 
@@ -153,7 +153,7 @@ def sources(args, performer, moved, folder):
         paths = [path for _, path, _, acted, _ in heard if BURSTS.get(acted) == name]
         mine = [values for emotion, values in zip(*moved) if emotion == name]
         for k, _ in enumerate(LINES):
-            save_motion(Motion(mine[k % len(mine)], FPS, performer.builtin.basis), folder / f"{name}{k}.npz")
+            save_motion(Motion(mine[k % len(mine)], FPS, performer.models.builtin.basis), folder / f"{name}{k}.npz")
         found["audio"][name] = [over(clip=paths[k * len(paths) // len(LINES)]) for k, _ in enumerate(LINES)]
         found["label"][name] = [over(name)] * len(LINES)
         found["text"][name] = [over([text for label, text in listed if label == name][k]) for k, _ in enumerate(LINES)]
@@ -187,7 +187,7 @@ def guided(args, performer, ways, report):
     Similarity: the cosine of the source's point with that of the face performed of it, each led into the space by its own encoder; the
     mean over emotions, lines and seeds. "named": how many faces are nearest to the source's emotion among the labels. Diversity: the mean
     distance of two seeds (metrics.diversity) of the upper face's vertices, in mm, without the head's turns."""
-    feelings, (every, where) = performer.feelings, places(performer.builtin)
+    feelings, (every, where) = performer.models.feelings, places(performer.models.builtin)
     labels = feelings.space.labels().detach().cpu().numpy()
     found = {}
     for way, emotions in ways.items():
@@ -202,7 +202,8 @@ def guided(args, performer, ways, report):
                     alike += (points @ unit(felt[POINT])).tolist()
                     named += [LABELS[k] == name for k in (points @ labels.T).argmax(1)]
                     if len(played) > 1:
-                        posed = [lbs.pose(performer.builtin, mouth.still(values), None, every)[:, where["upper"]] for values in played]
+                        head = performer.models.builtin
+                        posed = [lbs.pose(head, mouth.still(values), None, every)[:, where["upper"]] for values in played]
                         apart.append(1000 * metrics.diversity(posed))
             found[f"{way}, weight {value:g}: similarity, named, diversity"] = [
                 round(float(np.mean(each)), 3) if each else None for each in (alike, named, apart)

@@ -255,7 +255,7 @@ def test_a_passage_feels_as_a_clip_does(tmp_path, performer, short_voice, head):
         return 1000 * (lbs.pose(head, values, None, places)[:, :, 1] - head.v_template[places, 1]).mean()
 
     assert corners(smiles) > corners(tmp_path / "frown.npz") + 2, "millimetres"
-    felt = lambda clip: performer.feelings.describe(performer.clip(str(clip), None, lambda stage, fraction: None))[0]
+    felt = lambda clip: performer.models.feelings.describe(performer.clip(str(clip), None, lambda stage, fraction: None))[0]
     assert max(felt(smiles), key=felt(smiles).get) == "happy" and max(felt(frowns), key=felt(frowns).get) == "sad"
 
 

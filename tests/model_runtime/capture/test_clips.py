@@ -46,7 +46,7 @@ def test_what_actions_writes_feels_as_the_motion_it_was_written_of(smile, perfor
     save_motion(smile, tmp_path / "smile.npz")
     assert cli.main(["actions", str(tmp_path / "smile.npz"), "-o", str(tmp_path / f"exported{suffix}")]) == 0
     felt, own = (performer.clip(str(tmp_path / name), None, QUIET) for name in (f"exported{suffix}", "smile.npz"))
-    assert performer.feelings.reading(own)["emotion"]["happy"] > 0.5
+    assert performer.models.feelings.reading(own)["emotion"]["happy"] > 0.5
     assert felt @ own > 0.97 * np.linalg.norm(felt) * np.linalg.norm(own)
     if suffix == ".json":
         assert performer.feel(str(tmp_path / "exported.json"))["emotion"]["happy"] > 0.5

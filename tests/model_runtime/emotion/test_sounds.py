@@ -10,7 +10,8 @@ from contract import ACTIONS, PerformRequest
 from model_runtime.audio import RATE, load_voice
 from model_runtime.emotion import hearing, sounds
 from model_runtime.emotion.labels import CONTROL, LABELS, MOUTH
-from model_runtime.pipeline import Performer, frame_count
+from model_runtime.listener import frame_count
+from model_runtime.pipeline import Performer
 from model_runtime.speech import content as layout
 from model_runtime.training import voice
 
@@ -47,7 +48,7 @@ def speech():
 @pytest.mark.parametrize("name", ["pie", "door", "moon"])
 def test_in_a_voice_that_speaks_no_sound_is_heard(performer, name):
     samples = load_voice(VOICES / f"{name}.flac")
-    found = performer.feelings.sounds(samples, frame_count(len(samples)))
+    found = performer.models.feelings.sounds(samples, frame_count(len(samples)))
     assert found.shape == (frame_count(len(samples)), 6) and not found.any()
 
 
@@ -62,9 +63,9 @@ def test_only_a_certain_sound_is_heard_and_one_at_a_time():
 
 def test_where_no_sound_is_nothing_changes(performer):
     base, content = np.ones((FRAMES, 130), np.float32), speech()
-    for silent in (sounds.felt(base, np.zeros((FRAMES, 6)), performer.feelings), sounds.opened(content, np.zeros((FRAMES, 6)))):
+    for silent in (sounds.felt(base, np.zeros((FRAMES, 6)), performer.models.feelings), sounds.opened(content, np.zeros((FRAMES, 6)))):
         assert silent is base or silent is content
-    felt, opened = sounds.felt(base, laughing(), performer.feelings), sounds.opened(content, laughing())
+    felt, opened = sounds.felt(base, laughing(), performer.models.feelings), sounds.opened(content, laughing())
     for before, after in ((base, felt), (content, opened)):
         np.testing.assert_array_equal(after[:10], before[:10])
         np.testing.assert_array_equal(after[30:], before[30:])
@@ -72,11 +73,11 @@ def test_where_no_sound_is_nothing_changes(performer):
 
 
 def test_a_laugh_is_happy_and_let_go_and_has_the_mouth_unless_that_is_denied(performer):
-    felt = sounds.felt(np.zeros((FRAMES, 130), np.float32), laughing(), performer.feelings)[20]
-    shares, strength = performer.feelings.describe(felt)
+    felt = sounds.felt(np.zeros((FRAMES, 130), np.float32), laughing(), performer.models.feelings)[20]
+    shares, strength = performer.models.feelings.describe(felt)
     assert max(shares, key=shares.get) == "happy" and strength == pytest.approx(0.9, abs=0.01)
     assert felt[CONTROL] > 0 and felt[MOUTH] == 1
-    assert sounds.felt(np.zeros((FRAMES, 130), np.float32), laughing(), performer.feelings, mouth=-1.0)[20][MOUTH] == 0
+    assert sounds.felt(np.zeros((FRAMES, 130), np.float32), laughing(), performer.models.feelings, mouth=-1.0)[20][MOUTH] == 0
 
 
 def test_the_mouth_opens_with_loudness_and_no_lips_meet():
@@ -112,7 +113,7 @@ def test_a_performed_laugh_smiles_and_opens_the_jaw_while_the_words_before_it_st
     laugh[T // 2 :, LAUGH] = 1
     request = PerformRequest(voice=str(voice_file), quality="draft", seed=1, transcribe="off")
     spoken = performer.perform(request).actions
-    monkeypatch.setattr(type(performer.feelings), "sounds", lambda self, voice, frames: laugh)
+    monkeypatch.setattr(type(performer.models.feelings), "sounds", lambda self, voice, frames: laugh)
     notes = []
     laughed = performer.perform(request, note=notes.append).actions
     assert notes == [f"Heard: a laugh at {T // 2 / 30:.1f} s."]
@@ -150,6 +151,6 @@ def test_a_burst_of_a_stranger_is_heard_as_what_it_is(performer):
     most = []
     for _, path, *_ in laughs:
         samples = soundfile.read(path, dtype="float32")[0]
-        found = performer.feelings.sounds(samples, -(-len(samples) * 30 // RATE))
+        found = performer.models.feelings.sounds(samples, -(-len(samples) * 30 // RATE))
         most.append(found.sum(0).argmax() if found.any() else -1)
     assert np.mean(np.array(most) == LAUGH) > 0.5

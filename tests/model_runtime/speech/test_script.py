@@ -155,14 +155,14 @@ def test_two_read_sentences_with_a_pause(shared, tmp_path):
         return path
 
     performer, notes = Performer("cpu"), []
-    heard = performer.content(tmp_path / "two.wav")
-    right = performer.content(tmp_path / "two.wav", srt([row["text"] for row in clips]), note=notes.append)
+    heard = performer.listener.content(tmp_path / "two.wav")
+    right = performer.listener.content(tmp_path / "two.wav", srt([row["text"] for row in clips]), note=notes.append)
     assert notes == []
     lips = [PHONES.index(phone) for phone in sorted(BILABIALS)]
     second = slice(round(begins * layout.FPS), None)
     surely = [(c[:, lips].sum(1) > 0.7).mean() for c in (heard, right)]
     assert surely[1] > surely[0] and np.abs(right - heard)[second].max() > 0.3
-    half = performer.content(
+    half = performer.listener.content(
         tmp_path / "two.wav", srt([clips[0]["text"], "then said the eunuch art thou he who repeated poetry"]), note=notes.append
     )
     assert len(notes) == 1 and notes[0].startswith("Subtitle 2 (0:06)")

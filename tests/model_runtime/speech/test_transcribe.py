@@ -293,8 +293,8 @@ class Knows:
 def knowing(sample):
     performer = Performer("cpu")
     pie = sample.with_name("pie.flac")
-    performer.loaded = None, Knows(pie.with_suffix(".txt").read_text(encoding="utf-8").strip())
-    return SimpleNamespace(performer=performer, knows=performer.loaded[1], pie=pie)
+    performer.models.loaded = None, Knows(pie.with_suffix(".txt").read_text(encoding="utf-8").strip())
+    return SimpleNamespace(performer=performer, knows=performer.models.loaded[1], pie=pie)
 
 
 def test_a_transcript_performs_as_the_words_themselves_do(knowing, tmp_path):
