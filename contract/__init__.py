@@ -60,6 +60,7 @@ from .layout import (
 from .log import LOG_LINE, LOGGER, LogFile
 from .options import BLENDER, RUNTIME, Option, Parser, VerbParser, add_arguments, is_text, options_of
 from .packages import INSTALL, NotInstalled, lacking
+from .passages import Passage, read_passage, read_passages, touched
 from .protocol import (
     PROTOCOL,
     ByeEvent,
@@ -90,13 +91,9 @@ from .request import (
     CaptureRequest,
     ExportRequest,
     HeadRequest,
-    Passage,
     PerformRequest,
     Request,
     ShapesRequest,
-    read_passage,
-    read_passages,
-    touched,
 )
 from .sounds import FILM_SUFFIXES, MOTION_SUFFIXES, SOUND_SUFFIXES, WORDS_SUFFIXES
 from .subtitles import Subtitle, read_subtitles, subtitles, text_of, to_srt, to_vtt

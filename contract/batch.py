@@ -23,7 +23,8 @@ from .errors import Cancelled, UtterError
 from .files import LONGEST, check_output, cut, same_place
 from .identity import read_identity
 from .options import Option
-from .request import CAPTURE_OPTIONS, OPTIONS, read_passages
+from .passages import read_passages
+from .request import CAPTURE_OPTIONS, OPTIONS
 from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES
 from .text import check_words_file, exists, find_file, find_words, hidden, is_file, is_folder, names_file, read_table, read_text
 

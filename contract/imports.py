@@ -6,7 +6,7 @@ from pathlib import Path
 from .console import brief
 from .directions import read_directions
 from .errors import UtterError
-from .request import Passage, read_passage, read_passages
+from .passages import Passage, read_passage, read_passages
 from .subtitles import read_subtitles
 from .text import read_number, read_table, read_text
 

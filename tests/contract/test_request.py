@@ -8,7 +8,7 @@ import pytest
 
 import contract
 from contract import BLENDER, OPTIONS, RUNTIME, CaptureRequest, HeadRequest, Passage, PerformRequest, UtterError, import_passages
-from contract.request import check_passages
+from contract.passages import check_passages
 
 WHOLE = {
     "voice": "a.wav",
