@@ -1,6 +1,7 @@
 """What is heard in voices: sounds and words, feelings, who speaks. What was heard once is kept."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +39,21 @@ class Heard(NamedTuple):
     transcribed: bool
 
 
+class Recording:
+    """A voice file: its digest, and its samples once they are needed; an hour of it is a quarter of a gigabyte. UtterError where there is
+    none."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+        if not is_file(path):
+            load_voice(path)  # says so
+        self.digest = digest(path)
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        return load_voice(self.path)
+
+
 class Listener:
     """Hears voices by the models, as far as its memory lacks them."""
 
@@ -47,80 +63,92 @@ class Listener:
         self.measured: tuple[object, Baseline] | None = None  # a speaker's baseline, and of which recordings
         self.said: set[str] = set()  # by once()
 
-    def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> "Heard":
+    def hear(self, request: PerformRequest, encoder: Encoder, step: Callable[[str, float], None], note: Callable[[str], None]) -> Heard:
         """What is heard in the request's voice, and said in it, as far as this is not known; note hears what there is to say of it. The
         shipped encoder hears feelings and sounds on the way."""
         from model_runtime.speech.content import resample
         from model_runtime.speech.script import read_script
-        from model_runtime.speech.transcript import use
 
-        script, known = read_script(request.words), self.memory.recall
-        read: list[np.ndarray] = []  # the voice, once it is needed; an hour of it is a quarter of a gigabyte
-
-        def samples() -> np.ndarray:
-            if not read:
-                read.append(load_voice(request.voice))
-            return read[0]
-
-        if not is_file(request.voice):
-            samples()  # says so
-        voice = digest(request.voice)
-        frames = known(("frames", voice), lambda: frame_count(len(samples())))
+        script = read_script(request.words)  # a file that cannot be read is said before anything is computed
+        voice = Recording(request.voice)
+        frames = self.memory.recall(("frames", voice.digest), lambda: frame_count(len(voice.samples)))
         step("Listening", 0.05)
         listening = lambda f: step("Listening", 0.05 + 0.1 * f)
-
-        def encoded(by: Encoder) -> np.ndarray:
-            new = ("content", voice, by.kind) not in self.memory
-            hearing = self.models.feelings.hearing(samples()) if new and by is self.models.encoder else None
-            more = {} if hearing is None else {"hand": hearing}
-            content: np.ndarray = known(("content", voice, by.kind), lambda: by.encode(samples(), progress=listening, **more))
-            if hearing is not None:
-                known(("told", voice), hearing.heard)
-            return content
-
-        states = None
-        content = encoded(encoder)
-        if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
-            states, content = resample(content, FPS, frames), encoded(self.models.encoder)
         understanding = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
-        asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
+        content, states = self.encoded(voice, encoder, listening), None
+        if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
+            states, content = resample(content, FPS, frames), self.encoded(voice, self.models.encoder, listening)
+        content, words, transcribed = self.sharpened(request, script, voice, encoder.kind, content, frames, understanding, note)
 
+        def told() -> "HeardVoice":
+            return self.memory.recall(("told", voice.digest), lambda: self.models.feelings.hear(voice.samples))
+
+        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
+            return ask(told(), frames, self.speaker(request.neutral_voice, request.speaker, note))
+
+        return Heard(
+            content=content,
+            states=states,
+            feeling=lambda: felt(self.models.feelings.voice),
+            arousal=lambda: felt(self.models.feelings.arousal),
+            sounds=lambda: self.models.feelings.sounds(told(), frames),
+            words=words,
+            transcribed=transcribed,
+        )
+
+    def encoded(self, voice: Recording, encoder: Encoder, progress: Callable[[float], None]) -> np.ndarray:
+        """What an encoder gives of a voice; kept. The shipped one's layers tell what is felt in it at once."""
+        key = ("content", voice.digest, encoder.kind)
+        if encoder is not self.models.encoder or key in self.memory:
+            content: np.ndarray = self.memory.recall(key, lambda: encoder.encode(voice.samples, progress=progress))
+            return content
+        hearing = self.models.feelings.hearing(voice.samples)
+        content = self.memory.recall(key, lambda: self.models.encoder.encode(voice.samples, progress=progress, hand=hearing))
+        self.memory.recall(("told", voice.digest), hearing.heard)
+        return content
+
+    def sharpened(
+        self,
+        request: PerformRequest,
+        script: list[Any],
+        voice: Recording,
+        kind: str,
+        content: np.ndarray,
+        frames: int,
+        progress: Callable[..., None],
+        note: Callable[[str], None],
+    ) -> tuple[np.ndarray, tuple[Word, ...], bool]:
+        """(Content [frames, 59] at 30 fps, the words, whether Utter found some of them) of Content at 50 Hz and of what is said, by the
+        request's script or else by the transcript; kept. kind: of the encoder that is asked for."""
+        from model_runtime.speech.content import resample
+        from model_runtime.speech.transcript import use
+
+        asked = request.transcribe == "on" or (request.transcribe == "auto" and request.quality == "final")
         if request.language and not script and not asked:
             self.once(note, "A language counts where there are words: write them down, or have them found out (in final quality).")
-        told = note if not script else None
         lacking = False  # whether there can be no transcript: why is said once, and may be mended at any time
 
         def understand() -> "list[Line] | None":
             nonlocal lacking
-            lines = self.understand(request, samples, content, understanding, told)
+            lines = self.understand(request, voice, content, progress, None if script else note)
             lacking = lines is None
             return lines
 
         def said() -> tuple[Any, ...]:
-            found, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, understanding)
+            found, words, transcribed, sentences = use(content, script, understand if asked else None, request.language, progress)
             return resample(found, FPS, frames), tuple(words), transcribed, tuple(sentences)
 
-        spoken = ("said", voice, encoder.kind, tuple(script), request.language, request.transcriber, asked)
-        found = known(spoken, said)
+        key = ("said", voice.digest, kind, tuple(script), request.language, request.transcriber, asked)
+        found, words, transcribed, sentences = self.memory.recall(key, said)
         if lacking:
-            self.memory.forget(spoken)
-        for sentence in found[3]:
+            self.memory.forget(key)
+        for sentence in sentences:
             note(sentence)
-
-        def told_of() -> "HeardVoice":
-            return known(("told", voice), lambda: self.models.feelings.hear(samples()))
-
-        def felt(ask: Callable[..., np.ndarray]) -> np.ndarray:
-            return ask(told_of(), frames, self.speaker(request.neutral_voice, request.speaker, note))
-
-        sounds = lambda: self.models.feelings.sounds(told_of(), frames)
-        feeling, arousal = (lambda: felt(self.models.feelings.voice)), (lambda: felt(self.models.feelings.arousal))
-        return Heard(found[0], states, feeling, arousal, sounds, found[1], found[2])
+        return found, words, transcribed
 
     def lines(
         self,
-        voice: str | Path,
-        samples: np.ndarray,
+        voice: Recording,
         content: np.ndarray,
         language: str | None = None,
         folder: str | Path | None = None,
@@ -135,17 +163,17 @@ class Listener:
             if code and not transcriber.knows(code):
                 self.once(note, f"The transcriber does not know {language_name(str(language))}, and finds the language out.")
                 code = None
-            found = tuple(transcriber.transcribe(samples, content, code, progress))
-            if len(samples) > LONG * RATE:
+            found = tuple(transcriber.transcribe(voice.samples, content, code, progress))
+            if len(voice.samples) > LONG * RATE:
                 self.models.loaded = None
             return found
 
-        return list(self.memory.recall(("lines", digest(voice), language, folder), transcribed))
+        return list(self.memory.recall(("lines", voice.digest, language, folder), transcribed))
 
     def understand(
         self,
         request: PerformRequest,
-        samples: Callable[[], np.ndarray],
+        voice: Recording,
         content: np.ndarray,
         progress: Callable[[float], None],
         note: Callable[[str], None] | None,
@@ -154,7 +182,7 @@ class Listener:
         from model_runtime.speech.transcript import without
 
         try:
-            return self.lines(request.voice, samples(), content, request.language, request.transcriber, progress, note)
+            return self.lines(voice, content, request.language, request.transcriber, progress, note)
         except UtterError as error:
             self.once(note, without(error))
             return None
@@ -200,10 +228,10 @@ class Listener:
         """The words that are said in a voice file, with their times. UtterError where there can be no transcript."""
         from model_runtime.speech.transcript import lines_in
 
-        samples = load_voice(voice)
+        recording = Recording(voice)
         self.models.transcriber(folder)
-        content = self.models.encoder.encode(samples)
-        _, said, sentences = lines_in(content, self.lines(voice, samples, content, language, folder, note=note))
+        content = self.models.encoder.encode(recording.samples)
+        _, said, sentences = lines_in(content, self.lines(recording, content, language, folder, note=note))
         for sentence in sentences:
             note(sentence)
         return said
