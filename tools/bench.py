@@ -303,8 +303,55 @@ def bench_worker(args):
     yield "`head` request once it is loaded, median", statistics.median(seconds), "s", ""
 
 
+def bench_desk(args):
+    """What a step of an artist's costs on a performance of a minute, as in a window: processor time, the median of five."""
+    import bpy
+
+    from addon.animation import bake, finish
+    from addon.panels import head as heads
+    from addon.panels import takes
+    from addon.rigs import rig_of
+    from addon.work import jobs
+    from tools.bake import enabled
+
+    frames = 180 if args.quick else 1800
+    performances = np.sin(np.random.default_rng(0).normal(0, 0.02, (2, frames, 117)).cumsum(axis=1)).astype(np.float32)
+    with enabled():
+        finish.watched = True
+        bpy.context.scene.render.fps = 30
+        jobs.run(heads.add_job(bpy.context))
+        head = bpy.context.scene.utter.head
+        target = bpy.data.objects.new("Target", None)
+        bpy.context.scene.collection.objects.link(target)
+        target.location = (0.5, -3.0, 1.5)
+        for performance in performances:
+            takes.set_aside(head)
+            bake.bake(rig_of(head), performance)
+            takes.remember(head)
+
+        def step(owner, name, *values):
+            """The median time of moving a slider."""
+            took = []
+            for number in range(6):
+                began = time.process_time()
+                setattr(owner, name, values[number % len(values)])
+                bpy.context.view_layer.update()
+                took.append(time.process_time() - began)
+            return statistics.median(took[1:]) * 1000  # the first one also keeps the take as it was
+
+        for name, label in (("mouth", "Mouth"), ("smoothing", "Smoothing"), ("rate", "Blink Rate")):
+            yield f"Finish, a step of {label}", step(head.utter.finish, name, 0.8, 0.6), "ms", "< 50"
+        head.utter.look_at = target
+        yield "Finish, a step of Look At's influence", step(head.utter.finish, "look", 0.5, 0.7), "ms", "< 50"
+        head.utter.look_at = None
+        yield "Pose, a step of Smile", step(head.utter.pose, "smile", 0.4, 0.5), "ms", "< 50"
+        yield "choosing another take", step(head.utter, "take", 0, 1), "ms", "< 300"
+        finish.watched = not bpy.app.background
+
+
 BENCHES = {
     "bake": bench_bake,
+    "desk": bench_desk,
     "enable": bench_enable,
     "head": bench_head,
     "worker": bench_worker,

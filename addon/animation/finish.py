@@ -8,6 +8,7 @@ A track belongs to the part of the face that moves it, which the rig's own plan 
 they are taken apart is told in model_runtime/flame/regions.py.
 """
 
+import functools
 import io
 import json
 from collections.abc import Callable
@@ -193,12 +194,11 @@ def _looking(rig, raw, amounts, grid, sight, influence):
     performances = np.zeros((2, len(grid), PERFORMANCE), np.float32)
     performances[0][:, gaze.COLUMNS] = raw.turned
     performances[1][:, gaze.COLUMNS] = gaze.look(raw.turned, sight.face, sight.points(grid), influence, amounts.turn)
-    before, after = ({track[:3]: column for track, column in rig.plan(each).items()} for each in performances)
+    turning = {_track(rig, name)[:3]: row for row, name in enumerate(raw.names) if NAMES[raw.part[row]] in ("gaze", "head")}
+    before, after = ({track[:3]: column for track, column in rig.plan(each, turning).items()} for each in performances)
     values = raw.values.copy()
-    for row, (name, part) in enumerate(zip(raw.names, raw.part)):
-        track = _track(rig, name)[:3]
-        if NAMES[part] in ("gaze", "head") and track in after:
-            values[row] += after[track] - before[track]
+    for track in turning.keys() & after.keys():
+        values[turning[track]] += after[track] - before[track]
     return raw._replace(values=values)
 
 
@@ -385,27 +385,29 @@ def show(rig: "Rig", raw: Raw, values: np.ndarray, begin: float, fps: float) -> 
         places = np.zeros(2 * len(points), np.float32)
         points.foreach_get("co", places)
         when, shown = places[::2], places[1::2]
-        after = np.minimum(np.searchsorted(grid, when), len(grid) - 1)
-        before = np.maximum(after - 1, 0)
-        at = np.where(np.abs(grid[before] - when) < np.abs(grid[after] - when), before, after)
-        ours = ours & (np.abs(grid[at] - when) < NEAR)
+        if len(when) == len(grid) and (np.abs(grid - when) < NEAR).all():
+            at: Any = slice(None)  # as the worker gave it, and nearly all curves are
+        else:
+            after = np.minimum(np.searchsorted(grid, when), len(grid) - 1)
+            before = np.maximum(after - 1, 0)
+            at = np.where(np.abs(grid[before] - when) < np.abs(grid[after] - when), before, after)
+            ours = ours & (np.abs(grid[at] - when) < NEAR)
         wanted = column[at]
         held = np.sort(when[~ours])
         if len(held):
             wanted = wanted + _beside(when, held, NEAR_KEY * fps) * (raw.values[row, at] - wanted)
-        if not (np.abs(wanted - shown)[ours] > SEEN).any():
+        if not (ours & (np.abs(wanted - shown) > SEEN)).any():
             continue
         if track.path in keys:
             _widen(rig, keys[track.path], wanted[ours])
         shown[ours] = wanted[ours]
-        fresh = tracks.made(when[ours], shown[ours], tracks.GENERATED)
         points.foreach_set("co", places)
-        for field, array in fresh.items():
-            if field != "co" and field not in tracks.WHOLE and array.ndim == 1:
-                every: np.ndarray = np.zeros(len(points), tracks.kind_of(field))
-                points.foreach_get(field, every)
-                every[ours] = array
-                points.foreach_set(field, every)
+        meant = shown  # what tells a key of ours from one that was changed
+        if not ours.all():
+            meant = np.zeros(len(points), np.float32)
+            points.foreach_get("back", meant)
+            meant[ours] = shown[ours]
+        points.foreach_set("back", np.ascontiguousarray(meant))
         curve.update()
         _written = True
     for owner in owners:
@@ -421,7 +423,8 @@ def _widen(rig, key, column):
 
 
 # Which keys of a curve are ours is asked at each step of a slider, and told by all of their fields; it is known until an Action is changed
-# by somebody else. In the background nobody tells of that.
+# by somebody else. In the background nobody tells of that (build.py bench sets it to measure what a window has).
+watched = not bpy.app.background
 _masks: dict[tuple[int, str, int], np.ndarray] = {}
 _written = False  # by us, since an Action changed
 
@@ -429,7 +432,7 @@ _written = False  # by us, since an Action changed
 def _ours(curve: Any) -> np.ndarray:
     key = curve.id_data.session_uid, curve.data_path, curve.array_index
     found = _masks.get(key)
-    if found is None or len(found) != len(curve.keyframe_points) or bpy.app.background:
+    if found is None or len(found) != len(curve.keyframe_points) or not watched:
         found = _masks[key] = ~tracks.own(tracks.read(curve))
     return found
 
@@ -458,14 +461,20 @@ def _keep(action: Any, raw: Raw) -> None:
 def _kept(action: Any) -> Raw | None:
     """What is kept with an Action, or None; also where it is damaged."""
     data = action.get(RAW)
-    if not isinstance(data, bytes):
-        return None
+    return _read_raw(data) if isinstance(data, bytes) else None
+
+
+@functools.lru_cache(maxsize=1)  # each step of a slider asks for it
+def _read_raw(data: bytes) -> Raw | None:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             told: dict[str, Any] = {
                 "turned": np.zeros((len(arrays["times"]), len(gaze.COLUMNS)), np.float32)
             }  # an earlier version kept none
             told |= {name: json.loads(str(arrays[name])) if name == "names" else arrays[name] for name in arrays.files}
+            for array in told.values():
+                if isinstance(array, np.ndarray):
+                    array.setflags(write=False)  # it is given again
             return Raw(**told)
     except (ValueError, KeyError, OSError, TypeError):
         return None

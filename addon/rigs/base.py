@@ -6,7 +6,7 @@ the 52 face actions (contract.layout).
 
 import abc
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import bpy
@@ -75,8 +75,9 @@ class Rig(abc.ABC):
         """Every track that a performance may have."""
 
     @abc.abstractmethod
-    def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
-        """Which tracks a performance at scene frames [N,C] becomes: {track: values [N]}. Sliders are widened to hold them."""
+    def plan(self, samples: np.ndarray, on: Collection[tuple] | None = None) -> dict[Track, np.ndarray]:
+        """Which tracks a performance at scene frames [N,C] becomes: {track: values [N]}. Sliders are widened to hold them. on: the tracks
+        (owner, path, index) that are asked for; None: all. Shape keys that are not are left out."""
 
     @abc.abstractmethod
     def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:

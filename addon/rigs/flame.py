@@ -8,7 +8,7 @@ metres), key_likeness {shape key: what it does}, bone_likeness {joint: what its 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import bpy
@@ -131,9 +131,11 @@ class FlameRig(Rig):
         held = [track for column in range(PERFORMANCE) if tracks.find(track := self._held_track(column))]
         return [*dict.fromkeys(keys), *turned, *held]
 
-    def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
+    def plan(self, samples: np.ndarray, on: Collection[tuple] | None = None) -> dict[Track, np.ndarray]:
         keys, self.cut, planned = self.shape_keys(), [], {}
         for column, track in self._key_tracks().items():
+            if on is not None and track[:3] not in on:
+                continue
             values = samples[:, column] if self.curves == "channels" else np.clip(samples[:, column], 0, 1)
             planned[track] = self.hold(track, keys[column], values)
         for joint, (bone, rest) in self._joints(self.jaw).items():

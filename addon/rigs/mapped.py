@@ -7,7 +7,7 @@ mesh, as JSON (docs/formats.md, "Rig map").
 
 import functools
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import bpy
@@ -143,12 +143,15 @@ class MappedRig(Rig):
         """The tracks by which a row moves its target."""
         return [track for track, _ in self._tracks(row)] or [track for part in self._bones_of({row.target}) for track in part.tracks()]
 
-    def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
+    def plan(self, samples: np.ndarray, on: Collection[tuple] | None = None) -> dict[Track, np.ndarray]:
         self.cut = []
         values = rows.solve(self.rows, samples)
         turned = [turn.write(samples) for turn in self.turns()] + [part.write(values[:, self.posing]) for part in self.bones]
         return {track: column for each in turned for track, column in each.items()} | {
-            track: self._held(track, key, row, column) for row, column in zip(self.rows, values.T) for track, key in self._tracks(row)
+            track: self._held(track, key, row, column)
+            for row, column in zip(self.rows, values.T)
+            for track, key in self._tracks(row)
+            if on is None or track[:3] in on
         }
 
     def pins(self, kind: int | None = None) -> tuple[list[float], list[int], list[float]]:
