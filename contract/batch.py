@@ -17,14 +17,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .console import brief
+from .console import brief, complain
 from .directions import check_directions
 from .errors import Cancelled, UtterError
 from .files import LONGEST, check_output, cut, same_place
 from .identity import read_identity
 from .options import Option
 from .passages import read_passages
-from .request import CAPTURE_OPTIONS, OPTIONS
+from .request import CAPTURE_OPTIONS, MOST_VARIATIONS, OPTIONS
 from .sounds import FILM_SUFFIXES, SOUND_SUFFIXES
 from .text import check_words_file, exists, find_file, find_words, hidden, is_file, is_folder, names_file, read_table, read_text
 
@@ -138,8 +138,11 @@ def tasks_of(
 def check_task(task: Task) -> None:
     """UtterError for what can be known to be wrong with a Task before anything is computed, without numpy: its files, and their texts."""
     options, voice = task.options, str(task.source)
-    if not exists(voice):
-        raise UtterError(f"The voice {voice} does not exist; choose the recording again.")
+    check_recording(voice, "voice")
+    if options.neutral_voice:
+        check_recording(options.neutral_voice, "neutral voice")
+    elif options.speaker:
+        check_speaker(options.speaker)
     words = words_for(voice, options.words)
     if words and names_file(words):
         check_words_file(words)
@@ -150,6 +153,20 @@ def check_task(task: Task) -> None:
         read_passages(options.passages)
     if options.identity:
         read_identity(options.identity)
+
+
+def check_recording(path: str | Path, what: str) -> None:
+    """UtterError for a recording that is missing, or a folder. what: it is, for a sentence."""
+    if not exists(path):
+        raise UtterError(f"The {what} {path} does not exist; choose the recording again.")
+    if is_folder(path):
+        raise UtterError(f"The {what} {path} is a folder; choose a recording in it.")
+
+
+def check_speaker(folder: str | Path) -> None:
+    """UtterError for a speaker's recordings that are in no folder."""
+    if not is_folder(folder):
+        raise UtterError(f"{folder} is no folder; name the folder with the speaker's recordings.")
 
 
 def inputs_of(tasks: Iterable[Task]) -> Iterator[str]:
@@ -167,24 +184,41 @@ def perform_all(
     perform: Callable[[Task], None],
     tell: Callable[[Task, Exception], None],
     inputs: Iterable[str] = (),
+    missing: bool = False,
+    note: Callable[[str], None] = complain,
 ) -> int:
-    """Perform the tasks, each whatever becomes of the others; returns how many were performed.
+    """Perform the tasks, each whatever becomes of the others; returns how many are done.
 
-    First all of them are checked: check(task), and that their outputs can be written and replace no file that one of them reads, nor one
-    of inputs. tell(task, error) hears at once what is wrong with one, and later why one failed. Cancelled (Ctrl-C) says what is done."""
+    First all of them are checked: check(task), and that their outputs can be written, replace no file that one of them reads, nor one
+    of inputs, and are not those of an earlier one. tell(task, error) hears at once what is wrong with one, and later why one failed.
+    missing: those whose outputs are there count as done; note(sentence) hears how many there are. Cancelled (Ctrl-C) says what is done."""
     places = {same_place(path): path for path in (*inputs_of(tasks), *inputs)}
-    done, good = 0, []
+    written: dict[str, str] = {}  # place: title of the task whose output it is
+    done, there, good = 0, 0, []
     try:
         for task in tasks:
             try:
                 if isinstance(task.options, Exception):
                     raise task.options
-                assert task.output is not None
-                check(task)
-                check_output(task.output, places)
-                good.append(task)
+                outputs = outputs_of(task)
+                finished = all(map(is_file, outputs))
+                if not (missing and finished):
+                    check(task)
+                for output in outputs:
+                    check_output(output, places)
+                    if other := written.get(same_place(output)):
+                        raise UtterError(f"{output} is what {other} goes to as well; choose another name.")
+                written.update((same_place(output), task.title) for output in outputs)
+                there += finished
+                if not (missing and finished):
+                    good.append(task)
             except Exception as error:
                 tell(task, error)
+        if there and missing:
+            done = there
+            note(f"{there} of {len(tasks)} are there already, and stay.")
+        elif there and len(tasks) > 1:
+            note(f"{there} of {len(tasks)} are there already, and are made anew; --missing lets them stay.")
         for task in good:
             try:
                 perform(task)
@@ -194,6 +228,17 @@ def perform_all(
     except KeyboardInterrupt as interrupt:
         raise Cancelled(f"Cancelled; {done} of {len(tasks)} done, and nothing of the others was written.") from interrupt
     return done
+
+
+def outputs_of(task: Task) -> list[Path]:
+    """The files that a Task writes: one for each of its variations."""
+    assert task.output is not None
+    return variation_files(task.output, max(1, min(getattr(task.options, "variations", None) or 1, MOST_VARIATIONS)))
+
+
+def add_missing(parser: argparse.ArgumentParser) -> None:
+    """Give a command's parser the option of perform_all()."""
+    parser.add_argument("--missing", action="store_true", help="make only what is not there yet, as after a batch that was stopped")
 
 
 def exit_code(done: int, count: int) -> int:
@@ -257,11 +302,16 @@ def name_output(folder: Path, out: str | None, voice: str | Path, suffix: str, t
     folder. taken: what free_output() needs. UtterError if an earlier row has the same `out`."""
     if not out or out.endswith(("/", "\\")) or Path(out).name in ("", ".."):
         return free_output(folder / (out or ""), Path(voice).stem, suffix, taken)
-    path = folder / (out if out.lower().endswith(suffix) else f"{out}{suffix}")
+    path = folder / ended(out, suffix)
     if same_place(path) in taken:
         raise UtterError(f"An earlier row goes to {out} as well.")
     taken[same_place(path)] = 1
     return path
+
+
+def ended(name: str, suffix: str) -> str:
+    """A name with that suffix, which is added to one that lacks it."""
+    return name if name.lower().endswith(suffix) else f"{name}{suffix}"
 
 
 def variation_files(path: str | Path, count: int) -> list[Path]:

@@ -44,6 +44,11 @@ class Option:
     aliases: tuple[str, ...] = ()
     check: Callable[[Any], Any] | None = None
 
+    @property
+    def called(self) -> str:
+        """Its label and, where that is another word, the name under which a command line or a list has it."""
+        return self.label if self.label.lower().replace(" ", "_") == self.name else f"{self.label} ({self.name})"
+
     def checked(self, value: Any) -> Any:
         """The value as the request holds it. UtterError names the option and what it may be."""
         if value is None and self.default is None:
@@ -52,19 +57,19 @@ class Option:
             return self.check(value)
         if self.kind is str:
             if not isinstance(value, str):
-                raise UtterError(f"{self.label} is a text, not {value!r}.")
+                raise UtterError(f"{self.called} is a text, not {value!r}.")
             value = value.strip() or self.default
             if self.choices and value not in self.choices:
-                raise UtterError(f"{self.label} is {' or '.join(self.choices)}, not {brief(value)}.")
+                raise UtterError(f"{self.called} is {' or '.join(self.choices)}, not {brief(value)}.")
             if value and self.column and self.path != "always" and not is_text(value) and not is_file(value):
-                raise UtterError(f"{self.label} has characters that no text can have; write it anew.", repr(value))
+                raise UtterError(f"{self.called} has characters that no text can have; write it anew.", repr(value))
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value) or value != self.kind(value):
-            raise UtterError(f"{self.label} is a {'whole ' if self.kind is int else ''}number, not {shown(value)}.")
+            raise UtterError(f"{self.called} is a {'whole ' if self.kind is int else ''}number, not {shown(value)}.")
         low, high = self.low, self.high
         if (low is not None and value < low) or (high is not None and value > high):
             between = f"from {low} to {high}" if high is not None else f"{low} or more"
-            raise UtterError(f"{self.label} is {between}, not {brief(value)}.")
+            raise UtterError(f"{self.called} is {between}, not {brief(value)}.")
         return self.kind(value)
 
 

@@ -29,12 +29,14 @@ from contract import (
     UtterError,
     VerbParser,
     add_arguments,
+    add_missing,
     beside,
     check_output,
     check_task,
     columns_of,
     complain,
     doubts,
+    ended,
     exit_code,
     explain,
     find_file,
@@ -76,6 +78,7 @@ def parser():
         return sub
 
     sub = verb("perform", perform, "voices to Motion files", *OPTIONS, device=True)
+    add_missing(sub)
     sub.add_argument("voices", nargs="*", metavar="VOICE", help="sound files, or folders of them")
     sub.add_argument(
         "--list",
@@ -107,6 +110,7 @@ def parser():
 
     sub = verb("actions", actions, "face actions (the 52 ARKit weights) of Motions, for other programs")
     sub.set_defaults(list=None)
+    add_missing(sub)
     sub.add_argument("motions", nargs="+", metavar="M.npz", help="Motion files, or folders of them")
     sub.add_argument(
         "-o",
@@ -119,11 +123,12 @@ def parser():
     sub.add_argument("--format", choices=[*OPTIONS["actions"].choices][1:], help="what a folder's files are; default: csv")
     sub.add_argument("--fps", type=int, choices=CSV_RATES, default=60, help="of a CSV; default: 60, as the app's")
 
-    sub = verb("feel", feel, "what words, a voice or a Motion feel like, as one JSON line", device=True)
-    sub.add_argument("subject", metavar="WORDS|VOICE|M.npz")
+    sub = verb("feel", feel, "what words, a voice, a Motion or a film feel like, as one JSON line", device=True)
+    sub.add_argument("subject", metavar="WORDS|VOICE|M.npz|FILM")
     add_arguments(sub, [OPTIONS["neutral_voice"], OPTIONS["speaker"], OPTIONS["text_encoder"]], RUNTIME)
 
     sub = verb("capture", capture, "filmed faces to Motion files: videos, photos (one frame), CSVs of ARKit curves (Live Link Face)")
+    add_missing(sub)
     add_arguments(sub, CAPTURE_OPTIONS.values(), RUNTIME)
     sub.add_argument("films", nargs="*", metavar="FILM", help="videos, photos, CSVs, or folders of them")
     sub.add_argument(
@@ -214,7 +219,10 @@ def each(args, tasks, check, do):
             raise error
         complain(f"{task.title}: {explain(error, log_defect)}")
 
-    return exit_code(perform_all(tasks, check, do, tell, [args.list] if args.list else []), len(tasks))
+    done = perform_all(tasks, check, do, tell, [args.list] if args.list else [], args.missing)
+    if done < len(tasks) > 1:
+        complain(f"{done} of {len(tasks)} done.")
+    return exit_code(done, len(tasks))
 
 
 def check(performer, task):
@@ -244,12 +252,17 @@ def perform_one(performer, task):
     if task.note:
         complain(f"{task.title}: {task.note}")
     request = asked(task.options, performer, voice)
-    motions = performer.variations(request, progress=show(voice), note=noting(voice))
+    note = noting(voice, task.title)
+    motions = performer.variations(request, progress=show(voice), note=note)
+    lasts = len(motions[0].values) / motions[0].fps
+    for passage in request.passages:
+        if passage.start >= lasts or passage.end <= 0:
+            note(f"The passage from {passage.start:g} to {passage.end:g} s lies beyond the voice, which lasts {lasts:.1f} s.")
     if request.pins:
         pins = load_pins(request.pins)
         keys = ((float(frame), int(column), float(pins.values[frame, column])) for frame, column in np.argwhere(pins.mask))
         for doubt in doubts(keys, FPS, 0, len(motions[0].values) - 1):
-            noting(voice)(doubt)
+            note(doubt)
     for motion, output in zip(motions, variation_files(task.output, len(motions))):
         save_motion(motion, output)
         say(f"{voice} -> {output}" + (f" (seed {motion.seed})" if len(motions) > 1 else ""))
@@ -288,20 +301,21 @@ def named(args):
     return [Task(str(voice), str(voice), output, args, "") for voice, output in jobs]
 
 
-def noting(voice):
-    """A note about a voice goes to stderr."""
-    return lambda sentence: complain(f"{voice}: {sentence}")
+def noting(source, title=""):
+    """A note about a voice or a film goes to stderr, with the title of its row, if there is one."""
+    about = source if title in ("", source) else f"{title}: {source}"
+    return lambda sentence: complain(f"{about}: {sentence}")
 
 
 def plan(given, output, find=find_voices, what="voices", suffix=".npz"):
     """[(path, output path)] of the files that are given or in a folder that is, as find() has them: one file for one, otherwise a folder
-    with a file of that suffix for each, named after it. what: they are, for a sentence."""
+    with a file for each, named after it; all with that suffix. what: they are, for a sentence."""
     paths, target = find(given), Path(output)
     to_folder = len(paths) > 1 or any(map(is_folder, given)) or is_folder(target) or output.endswith(("/", "\\"))
     if not to_folder:
-        return [(paths[0], target)]
+        return [(paths[0], Path(ended(output, suffix)))]
     if (target.suffix.lower() == suffix and not is_folder(target)) or is_file(target):
-        raise UtterError(f"{output} is a file; several {what} need a folder to go to.")
+        raise UtterError(f"{target} is a file; several {what} need a folder to go to.")
     # Those that share a stem keep their suffix, those that share the whole name get a number.
     stems = collections.Counter(same_name(path.stem) for path in paths)
     taken: dict[str, int] = {}
@@ -326,11 +340,12 @@ def beta_of(given, head):
     return identity.random(head, seed)[1] if sliders is None else identity.beta(head, sliders, seed)
 
 
-def reads(args, *names):
-    """The files that a verb reads, by the capitals and accents that they have there. UtterError if its output would replace one of them,
-    or cannot be written."""
+def reads(args, *names, suffix=""):
+    """The files that a verb reads, by the capitals and accents that they have there; its output gets the suffix. UtterError if that
+    would replace one of them, or cannot be written."""
     given = {name: value for name in names if (value := getattr(args, name))}
     vars(args).update({name: str(find_file(value)) for name, value in given.items() if Path(value).suffix})
+    args.output = ended(args.output, suffix)
     check_output(args.output, {same_place(value): value for name in given if is_file(value := getattr(args, name))})
 
 
@@ -338,11 +353,12 @@ def listen(args):
     from model_runtime.pipeline import Performer
     from model_runtime.speech.content import save_content
 
-    reads(args, "voice", "words", "encoder")
+    reads(args, "voice", "words", "encoder", suffix=".npz")
     content = Performer(args.device).listener.content(
         args.voice, words_for(args.voice, args.words), args.language, args.encoder, note=noting(args.voice)
     )
     save_content(content, args.output)
+    say(f"{args.voice} -> {args.output}")
 
 
 def transcribe(args):
@@ -355,6 +371,8 @@ def transcribe(args):
     if args.output:
         reads(args, "voice", "transcriber")
     words = Performer(args.device).listener.transcript(args.voice, args.language, args.transcriber, noting(args.voice))
+    if not words:
+        noting(args.voice)("No words are heard in it.")
     text = kinds[kind](words)
     if not args.output:
         for line in text.splitlines():
@@ -368,7 +386,7 @@ def mesh(args):
     from model_runtime.flame import lbs
     from model_runtime.motion import write_npz
 
-    reads(args, "motion", "head", "identity")
+    reads(args, "motion", "head", "identity", suffix=".npz")
     head, motion = motion_on(args.motion, args.head)
     if args.identity and args.head:
         raise UtterError("Only the built-in head takes an identity; another head has that of its file.")
@@ -378,6 +396,7 @@ def mesh(args):
         write_npz(args.output, landmarks=points.astype(np.float32), names=np.array(head.landmark_names), fps=np.float64(motion.fps))
     else:
         write_npz(args.output, vertices=lbs.pose(head, motion.values, beta).astype(np.float32), fps=np.float64(motion.fps))
+    say(f"{args.motion} -> {args.output}")
 
 
 def motion_on(path, head_path):
@@ -466,7 +485,7 @@ def capture_one(performer, task):
 
     given = {name: value for name in ("sound", "head", "tracker") if (value := getattr(task.options, name))}
     request = CaptureRequest(film=task.source, **given)
-    motion, _ = performer.capture(request, show(task.source), note=noting(task.source), anew=True)
+    motion, _ = performer.capture(request, show(task.source), note=noting(task.source, task.title), anew=True)
     save_motion(motion, task.output)
     say(f"{task.source} -> {task.output}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from contract import FPS, SOUND_SUFFIXES, PerformRequest, UtterError, Word, is_file, language_name, whisper_code
+from contract import FPS, SOUND_SUFFIXES, PerformRequest, UtterError, Word, check_speaker, is_file, language_name, whisper_code
 from model_runtime.audio import RATE, load_voice
 from model_runtime.memory import Memory, digest
 from model_runtime.models import Encoder, Models, version_of
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SPEAKER_MINUTES = 5  # of a speaker's recordings: more tell little more
 LONG = 600  # seconds of voice from which the transcriber is let go once it has heard: a third of a gigabyte, loaded again in a second
+
+
+NOBODY = "{} holds no voice; choose a recording in which somebody speaks."
 
 
 class Unfelt(UtterError):
@@ -76,6 +79,8 @@ class Listener:
         listening = lambda f: step("Listening", 0.05 + 0.1 * f)
         understanding = lambda f=1.0: step("Understanding", 0.15 + 0.1 * f)
         content, states = self.encoded(voice, encoder, listening), None
+        if encoder is self.models.encoder and not somebody(content):
+            note(NOBODY.format(Path(request.voice).name))
         if encoder.kind.startswith("hidden:"):  # hidden states do not say when the lips are shut; the shipped encoder does
             states, content = resample(content, FPS, frames), self.encoded(voice, self.models.encoder, listening)
         content, words, transcribed = self.sharpened(request, script, voice, encoder.kind, content, frames, understanding, note)
@@ -106,6 +111,12 @@ class Listener:
         content = self.memory.recall(key, lambda: self.models.encoder.encode(voice.samples, progress=progress, hand=hearing))
         self.memory.recall(("told", voice.digest), hearing.heard)
         return content
+
+    def told(self, samples: np.ndarray) -> "tuple[np.ndarray, HeardVoice]":
+        """(Content [Tc, 59] at 50 Hz, what is heard of feelings) of samples at 16 kHz, which are listened to once."""
+        hearing = self.models.feelings.hearing(samples)
+        content: np.ndarray = self.models.encoder.encode(samples, hand=hearing)
+        return content, hearing.heard()
 
     def sharpened(
         self,
@@ -245,8 +256,8 @@ class Listener:
         if not source:
             return None
         path = Path(source)
-        if folder and not neutral and not path.is_dir():
-            raise UtterError(f"{path} is no folder; name the folder with the speaker's recordings.")
+        if not neutral:
+            check_speaker(path)
         paths = (
             [path] if neutral else sorted(p for p in path.iterdir() if p.suffix.lower() in SOUND_SUFFIXES and not p.name.startswith("."))
         )
@@ -278,10 +289,10 @@ class Listener:
                 samples = load_voice(path)
             except UtterError as error:
                 raise Unfelt(str(error), error.detail) from error
-            hearing = self.models.feelings.hearing(samples)
-            if not somebody(self.models.encoder.encode(samples, hand=hearing)):
-                raise Unfelt(f"{Path(path).name} holds no voice; choose a recording in which somebody speaks.")
-            return hearing.heard()
+            content, heard = self.told(samples)
+            if not somebody(content):
+                raise Unfelt(NOBODY.format(Path(path).name))
+            return heard
 
         if not is_file(path):
             raise UtterError(f"The clip {path} does not exist; choose it again.")

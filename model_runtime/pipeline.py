@@ -12,6 +12,7 @@ from contract import (
     ACTIONS,
     CHANNELS,
     FACE_ACTIONS,
+    FILM_SUFFIXES,
     FPS,
     MOTION_SUFFIXES,
     SOUND_SUFFIXES,
@@ -27,7 +28,7 @@ from contract import (
 from model_runtime.audio import RATE, load_voice
 from model_runtime.cores import alone
 from model_runtime.flame.actions import change
-from model_runtime.listener import Heard, Listener, Unfelt, frame_count
+from model_runtime.listener import NOBODY, Heard, Listener, Unfelt, frame_count, somebody
 from model_runtime.models import Models, check_encoder
 from model_runtime.motion import Motion, load_motion, load_pins
 
@@ -293,18 +294,23 @@ class Performer:
         return kept
 
     def feel(self, subject: str, neutral_voice: str | None = None, speaker_folder: str | None = None) -> dict[str, Any]:
-        """The contract.Reading of words, a voice file, a Motion file or exported face actions; of words also {"note": sentence} where
-        there is something to say of them. A voice is measured against a neutral one or a speaker's folder."""
+        """The contract.Reading of words, a voice file, a Motion file, exported face actions or a film; of words and voices also
+        {"note": sentence} where there is something to say of them. A voice is measured against a neutral one or a speaker's folder."""
         path, sentence, arousal = Path(subject), "", None
+        if path.is_dir() and (path.suffix or path.name != subject):  # a word may be a folder's name as well
+            raise UtterError(f"{subject} is a folder; name a recording or a Motion file in it.")
         if looks_like_file(subject) and not path.is_file():
             raise UtterError(f"{subject} does not exist.")
         if path.suffix.lower() in MOTION_SUFFIXES:
             from model_runtime.capture import clips
 
             vector = self.models.feelings.motion(clips.read(path, self.models.builtin).values)
+        elif path.suffix.lower() in FILM_SUFFIXES:
+            vector = self.clip(subject, None, lambda stage, fraction: None)
         elif looks_like_file(subject):
             samples = load_voice(path)
-            heard, frames = self.models.feelings.hear(samples), frame_count(len(samples))
+            (content, heard), frames = self.listener.told(samples), frame_count(len(samples))
+            sentence = "" if somebody(content) else NOBODY.format(path.name)
             speaker = self.listener.speaker(neutral_voice, speaker_folder)
             vector = self.models.feelings.voice(heard, frames, speaker).mean(0)
             arousal = float(self.models.feelings.arousal(heard, frames, speaker).mean())
@@ -333,6 +339,6 @@ def silent(said: tuple[Word, ...], frames: int) -> np.ndarray:
 def looks_like_file(subject: str) -> bool:
     """Whether words are meant as a path: a file of that name, or a suffix that only files have."""
     try:
-        return Path(subject).is_file() or Path(subject).suffix.lower() in (*MOTION_SUFFIXES, *SOUND_SUFFIXES)
+        return Path(subject).is_file() or Path(subject).suffix.lower() in (*MOTION_SUFFIXES, *SOUND_SUFFIXES, *FILM_SUFFIXES)
     except OSError:  # longer than any file name
         return False

@@ -12,6 +12,8 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 def read_json(path):
     """A JSON object. UtterError otherwise."""
+    if not path.is_file():
+        raise UtterError(f"{path.parent} holds no {path.name}; choose a folder as save_pretrained() of transformers writes it.")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
@@ -29,8 +31,6 @@ def read_config(folder, types, what):
             if folder.exists()
             else f"The folder {folder} does not exist; choose the folder of a model."
         )
-    if not (folder / "config.json").is_file():
-        raise UtterError(f"{folder} holds no config.json; choose a folder as save_pretrained() of transformers writes it.")
     config = read_json(folder / "config.json")
     if config.get("model_type") not in types:
         raise UtterError(

@@ -18,6 +18,7 @@ from ..contract import (
     UtterError,
     VerbParser,
     add_arguments,
+    add_missing,
     beside,
     brief,
     check_task,
@@ -75,6 +76,7 @@ def _parser():
         metavar="OUT",
         help="a .blend file for one voice, a folder for several; with a list the folder of its column out, default: the list's own",
     )
+    add_missing(sub)
     add_arguments(sub, OPTIONS.values(), BLENDER)
     sub.set_defaults(parser=sub)
     return parser
@@ -150,7 +152,8 @@ def _perform(args):
             jobs.run(export.export_job(scene, head, Path(task.output).with_suffix(f".{task.options.actions}")))
         say(f"{title}: {task.output}")
 
-    done = perform_all(tasks, check, perform_one, tell, filter(None, (args.list, bpy.data.filepath)))
+    read = filter(None, (args.list, bpy.data.filepath))
+    done = perform_all(tasks, check, perform_one, tell, read, args.missing, lambda sentence: complain(f"utter: {sentence}"))
     if done < len(tasks) > 1:
         say(f"{done} of {len(tasks)} done.")
     return exit_code(done, len(tasks))

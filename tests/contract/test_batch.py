@@ -209,6 +209,42 @@ def test_two_rows_that_write_one_file(tmp_path, out):
     assert done == ["2"] and "earlier row" in str(told["3"])
 
 
+def test_a_row_keeps_off_the_variations_of_another(tmp_path):
+    (tmp_path / "a.wav").touch()
+    rows = "a.wav,3,v", "a.wav,,v_take2", "a.wav,2,w_take", "a.wav,,v_take4", "a.wav,2,V_take4", "a.wav,99,x", "a.wav,x,y"
+    done, told = performed(tasks_in(tmp_path, *rows, columns="voice,variations,out"))
+    assert done == ["2", "4", "5", "7"] and "l.csv row 2 goes to" in str(told["3"]) and set(told) == {"3", "6", "8"}
+
+
+def test_folders_where_a_recording_should_be(tmp_path):
+    (tmp_path / "a.wav").touch()
+    rows = ".,,", "a.wav,.,", "a.wav,gone.wav,", "a.wav,,a.wav", "a.wav,,gone", "a.wav,a.wav,gone", "a.wav,,."
+    done, told = performed(tasks_in(tmp_path, *rows, columns="voice,neutral_voice,speaker"))
+    assert done == ["7", "8"] and [str(told[row]).partition(f"{tmp_path}")[0] for row in "234"] == [
+        "The voice ",
+        *["The neutral voice "] * 2,
+    ]
+    assert "is no folder" in str(told["5"]) and "is no folder" in str(told["6"])
+
+
+def test_what_is_there_stays_or_is_said(tmp_path):
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "out").mkdir()
+    for name in ("one.npz", "two.npz", "gone.npz"):
+        (tmp_path / "out" / name).touch()
+    tasks, notes, made = (
+        tasks_in(tmp_path, "a.wav,,one", "a.wav,2,two", "b.wav,,gone", "a.wav,,four", columns="voice,variations,out"),
+        [],
+        [],
+    )
+    tell = lambda task, error: notes.append(str(error))
+    assert perform_all(tasks, check_task, lambda task: made.append(task.output.stem), tell, (), True, notes.append) == 4
+    assert made == ["two", "four"] and notes == ["2 of 4 are there already, and stay."]
+    notes.clear()
+    assert perform_all(tasks, check_task, lambda task: None, tell, (), False, notes.append) == 3
+    assert "b.wav does not exist" in notes[0] and notes[1].startswith("1 of 4 are there already, and are made anew; --missing")
+
+
 def test_names_in_any_normalisation_are_one_file(tmp_path):
     composed, decomposed = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
     (tmp_path / "a.wav").touch()

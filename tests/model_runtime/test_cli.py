@@ -183,6 +183,30 @@ def test_feel(short_voice, performed, capsys):
         assert 0 < answer["arousal"] < 1 and 0 <= answer["control"] <= 1
 
 
+def test_feel_reads_a_film_of_curves_and_no_folder(performed, tmp_path, capsys):
+    assert run("actions", performed, "-o", tmp_path / "a.csv") == 0
+    capsys.readouterr()
+    assert run("feel", tmp_path / "a.csv", "--device", "cpu") == 0
+    by_curves = json.loads(capsys.readouterr().out)
+    run("feel", performed, "--device", "cpu")
+    assert by_curves["strength"] == pytest.approx(json.loads(capsys.readouterr().out)["strength"], abs=0.1)
+    assert run("feel", tmp_path, "--device", "cpu") == 2 and "is a folder" in capsys.readouterr().err
+    assert run("feel", tmp_path / "gone.mp4", "--device", "cpu") == 2 and "does not exist" in capsys.readouterr().err
+
+
+def test_no_voice_and_passages_beyond_it_are_said(tmp_path, capsys):
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    beyond = [{"start": start, "end": start + 1, "prompt": "sad"} for start in (-2, 0.5, 3)]
+    (tmp_path / "p.json").write_text(json.dumps(beyond))
+    common = "--passages", tmp_path / "p.json", "--quality", "draft", "--device", "cpu"
+    assert run("perform", tmp_path / "noise.wav", "-o", tmp_path / "m.txt", *common) == 0
+    said = capsys.readouterr()
+    assert said.err.count("holds no voice") == 1 and "m.txt.npz" in said.out and load_motion(tmp_path / "m.txt.npz")
+    assert [line.partition("from ")[2][:4] for line in said.err.splitlines() if "lies beyond the voice" in line] == ["-2 t", "3 to"]
+    assert run("feel", tmp_path / "noise.wav", "--device", "cpu") == 0
+    assert "holds no voice" in json.loads(capsys.readouterr().out)["note"]
+
+
 def test_feel_tells_how_far_words_are_from_calm(capsys):
     found = {}
     for subject in ("neutral", "sad", "furious", "holding back tears"):
@@ -276,6 +300,16 @@ def test_several_voices_one_bad(short_voice, bad_voices, tmp_path, capsys):
     assert run("perform", short_voice, bad_voices["text"], "-o", tmp_path / "takes", "--quality", "draft", "--device", "cpu") == 3
     assert [p.name for p in (tmp_path / "takes").iterdir()] == [short_voice.stem + ".npz"]
     assert "text.wav" in capsys.readouterr().err
+
+
+def test_a_batch_that_was_stopped_goes_on(short_voice, performed, tmp_path, capsys):
+    (tmp_path / "takes").mkdir()
+    (tmp_path / "takes" / "one.npz").write_bytes(before := performed.read_bytes())
+    (tmp_path / "l.csv").write_text(f"voice,out\n{short_voice},one\n{short_voice},two\n", encoding="utf-8")
+    assert run("perform", "--list", tmp_path / "l.csv", "-o", tmp_path / "takes", "--quality", "draft", "--device", "cpu", "--missing") == 0
+    said = capsys.readouterr()
+    assert "1 of 2 are there already, and stay." in said.err and said.out.count(" -> ") == 1
+    assert (tmp_path / "takes" / "one.npz").read_bytes() == before and load_motion(tmp_path / "takes" / "two.npz")
 
 
 def test_bad_voices_say_one_sentence(bad_voices, tmp_path, capsys):

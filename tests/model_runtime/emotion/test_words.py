@@ -6,7 +6,7 @@ import torch
 from contract import UtterError
 from model_runtime.emotion.labels import LABELS
 from model_runtime.emotion.reader import FEATURES, VOTERS, Reader
-from model_runtime.emotion.words import LIMIT, cut, plain, split_denial, split_parts, unread_script
+from model_runtime.emotion.words import LIMIT, cut, plain, split_denial, split_parts, unread_script, utmost
 from model_runtime.training.words import FOLDS, fold, read, read_file
 
 
@@ -26,15 +26,25 @@ from model_runtime.training.words import FOLDS, fold, read, read_file
         ("can't believe it", "can't believe it", []),
         ("please don't hurt me", "please don't hurt me", []),
         ("trying not to laugh", "trying not to laugh", []),
+        ("can't hide his disgust", "can't hide his disgust", []),
+        ("no longer holding her tears back", "no longer holding her tears back", []),
+        ("not without fear", "not without fear", []),
     ],
 )
 def test_denials_are_taken_apart(text, rest, denied):
     assert split_denial(text) == (rest, denied)
 
 
+def test_what_nothing_surpasses_is_no_denial():
+    assert utmost("she couldn't be happier") == "she happier than ever"
+    assert utmost("I can not possibly be any more afraid") == "I more afraid than ever"
+    assert utmost("cannot be here") == "cannot be here" and utmost("it couldn't be helped") == "it couldn't be helped"
+
+
 def test_prompts_are_divided_where_they_join_two_feelings():
     assert split_parts("sad but smiling") == ["sad", "smiling"]
     assert split_parts("half scared, half excited") == ["scared", "excited"]
+    assert split_parts("happy/sad") == split_parts("happy & sad") == ["happy", "sad"]
     assert split_parts("furious") == split_parts("a and b " * 40) == []
 
 
