@@ -17,6 +17,7 @@ ROOT = Path(build.ROOT)
 OWN = build.requirements()["project"]["optional-dependencies"]["blender"][0].partition("==")[2]  # in the tests' own .venv
 OTHERS = build.requirements()["tool"]["utter"]["bpy"]  # version -> the Python it needs
 VERSIONS = sorted([OWN, *OTHERS])
+SECONDS = {}  # (scene module, version) -> {scene: processor seconds}
 
 
 def python_of(version):
@@ -59,27 +60,33 @@ def run(script, *arguments, python=None, timeout=300):
 
 def play(scenes, version, *arguments, timeout=300):
     """Run every function of the module `scenes` (a name under tests.blender) whose name starts with "scene_", in one process with
-    that bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are."""
-    return run(
+    that bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are.
+    SECONDS keeps how long each took."""
+    told = run(
         f"""
         import inspect, json, traceback
         import bpy
+        from tests import processor
         from tests.blender import {scenes}
-        told = {{}}
+        told, seconds = {{}}, {{}}
         for name, scene in inspect.getmembers({scenes}, inspect.isfunction):
             if name.startswith("scene_"):
+                began = processor.seconds()
                 bpy.ops.wm.read_factory_settings(use_empty=True)
                 try:
                     scene()
                     told[name] = ""
                 except Exception:
                     told[name] = traceback.format_exc()
-        print(json.dumps(told))
+                seconds[name] = processor.seconds() - began
+        print(json.dumps([told, seconds]))
         """,
         *arguments,
         python=python_of(version),
         timeout=timeout,
     )
+    SECONDS[scenes, version] = told[1]
+    return told[0]
 
 
 def play_with_worker(scenes, version, *arguments):
