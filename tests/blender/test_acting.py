@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("acting_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("acting_scenes")
 def test_acting(version, scene):
     told = played("acting_scenes", version)[scene]
     assert not told, told

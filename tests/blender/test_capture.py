@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("capture_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("capture_scenes")
 def test_capture(version, scene):
     told = played("capture_scenes", version)[scene]
     assert not told, told

@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("hair_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("hair_scenes")
 def test_hair(version, scene, built_in):
     told = played("hair_scenes", version, built_in)[scene]
     assert not told, told

@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("held_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("held_scenes")
 def test_held(version, scene):
     told = played("held_scenes", version)[scene]
     assert not told, told

@@ -29,8 +29,7 @@ def bundles(tmp_path_factory):
     return tuple(paths)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("identity_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("identity_scenes")
 def test_identity(version, scene, bundles):
     told = played("identity_scenes", version, *bundles)[scene]
     assert not told, told

@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("look_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("look_scenes")
 def test_look(version, scene, built_in):
     told = played("look_scenes", version, built_in)[scene]
     assert not told, told

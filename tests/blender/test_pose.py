@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("pose_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("pose_scenes")
 def test_pose(version, scene):
     told = played("pose_scenes", version)[scene]
     assert not told, told

@@ -2,8 +2,6 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 
@@ -12,8 +10,7 @@ def played(version, built_in):
     return blender.play("readout_scenes", version, built_in)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("readout_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("readout_scenes")
 def test_readout(version, scene, built_in):
     told = played(version, built_in)[scene]
     assert not told, told

@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("scene_life_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("scene_life_scenes")
 def test_scene_life(version, scene, built_in):
     told = played("scene_life_scenes", version, built_in)[scene]
     assert not told, told

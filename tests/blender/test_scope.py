@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("scope_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("scope_scenes")
 def test_scope(version, scene, built_in):
     told = played("scope_scenes", version, built_in)[scene]
     assert not told, told
