@@ -65,9 +65,7 @@ def arkit(name="Face", without=()):
 
 def builtin_as_arkit():
     """The built-in head's skin as a mesh that moves by its 52 actions."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        keys = {str(name): file["actions"][:, :, k].astype(float) for k, name in enumerate(file["action_names"])}
-        return mesh("Face", file["v_template"].astype(float), file["f"], keys)
+    return mesh("Face", *heads.skin(), heads.actions())
 
 
 def performance(frames=FRAMES, seed=1):

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from tests.blender import heads
 from tests.blender.actions_scenes import arkit, column
 from tests.blender.operator_scenes import REAL, VOICE, named_voice, pump, refusal, state, with_head
 
@@ -73,10 +74,9 @@ def take_in(head, path, use="RANGE", regions=("brows",), at=None):
 
 def off(head, frames, filmed):
     """By how many millimetres the right brow's inner end is off from where browInnerUp alone has it; filmed [N]: that action."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as told:
-        end = told["landmark_vertices"][told["landmark_names"].tolist().index("brow_inner_right")]
-        up = told["actions"][end, 1, told["action_names"].tolist().index("browInnerUp")]
-        shapes = told["shapedirs"][end, 1, 300:350].astype(float)
+    end = heads.array("landmark_vertices")[heads.array("landmark_names").tolist().index("brow_inner_right")]
+    up = heads.actions()["browInnerUp"][end, 1]
+    shapes = heads.array("shapedirs")[end, 1, 300:350].astype(float)
     return 1000 * np.abs(bake.sample(rig_of(head), frames)[:, :50] @ shapes - filmed * up).max()
 
 

@@ -40,11 +40,10 @@ VRM = {  # VRM's expressions, of the built-in head's actions
 
 def built_in(keys, name="Face"):
     """The built-in head's skin with keys {name: {action: weight}}."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        of = {str(action): file["actions"][:, :, k].astype(float) for k, action in enumerate(file["action_names"])}
-        still = np.zeros((len(file["v_template"]), 3))
-        made = {key: sum((weight * of[action] for action, weight in mix.items()), still) for key, mix in keys.items()}
-        obj = actions_scenes.mesh(name, file["v_template"].astype(float), file["f"], made)
+    vertices, polygons = heads.skin()
+    still = np.zeros_like(vertices)
+    made = {key: sum((weight * heads.actions()[action] for action, weight in mix.items()), still) for key, mix in keys.items()}
+    obj = actions_scenes.mesh(name, vertices, polygons, made)
     bpy.context.view_layer.objects.active = obj
     return obj
 

@@ -1,6 +1,7 @@
 """Heads that nobody gave expressions: points on their faces, shapes made for them, what cannot be good refused. Each scene starts from an
 empty file (tests/blender/test_shapes.py plays them)."""
 
+import functools
 import tempfile
 from pathlib import Path
 
@@ -33,10 +34,16 @@ def bare_mesh(name, vertices, polygons):
     return obj
 
 
+@functools.cache
+def built_in():
+    """The arrays of the built-in head's file but for its shapes."""
+    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if not name.startswith(("shapedirs", "posedirs", "parts_shapedirs", "lids_id"))}
+
+
 def head(count=COUNT, parted=True):
     """The built-in head's skin in other triangles, without keys: (object, the file's arrays). parted: whether its lips are two."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        told = {name: file[name] for name in file.files if not name.startswith(("shapedirs", "posedirs", "parts_shapedirs", "lids_id"))}
+    told = built_in()
     faces = told["f"]
     if not parted:
         joined = np.arange(len(told["v_template"]))
