@@ -20,9 +20,17 @@ FOLDERS = {
     "model_runtime/training": "training",
 }  # folder -> what its tests are marked
 TOGETHER = ("tests/tools/",)  # whose files share what takes long: a head to sculpt
+FIRST = (
+    "tools",
+    "golden",
+    "gui",
+    "model_runtime/training",
+    "blender",
+)  # what takes minutes begins first, so that nothing long is left alone
 
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: next((n for n, folder in enumerate(FIRST) if TESTS / folder in item.path.parents), len(FIRST)))
     for item in items:
         for folder, mark in FOLDERS.items():
             if TESTS / folder in item.path.parents:

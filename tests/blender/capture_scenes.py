@@ -20,6 +20,7 @@ from addon.panels import head as heads_room  # isort: skip
 from addon.rigs import rig_of  # isort: skip
 from addon.work import jobs  # isort: skip
 from contract import ACTIONS, CHANNELS, FACE_ACTIONS, NECK, PERFORMANCE, Passage  # isort: skip
+from tests.blender.marks import once  # isort: skip
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 1.0
@@ -103,6 +104,7 @@ def scene_held_brows_stay_to_the_bit_on_the_built_in_head():
     assert not bake.actions(rig_of(head)) and not held(head)
 
 
+@once
 def scene_held_brows_stay_to_the_bit_on_an_arkit_head():
     head = face(25)
     bpy.ops.utter.perform()
@@ -138,6 +140,7 @@ def scene_a_take_is_one_step_of_undo():
     assert bake.actions(rig_of(head))[0].frame_range[0] == 41
 
 
+@once
 def scene_a_passage_feels_as_the_film_does():
     head = built_in()
     smile = {name: lambda t: 0.8 for name in ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight")}

@@ -22,6 +22,7 @@ from addon.panels import maps, perform, pins, takes
 from addon.rigs import mapped, matching, parts
 from addon.work import jobs
 from contract import ACTIONS, EYES, FACE_ACTIONS, JAW, NECK, PERFORMANCE, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
@@ -551,6 +552,7 @@ def scene_a_key_that_was_renamed_is_missed_with_a_sentence():
 # Whole
 
 
+@once
 def scene_the_real_worker_performs_and_rediffuses_a_vrm_head():
     jobs.COMMAND = ("-m", "model_runtime", "worker")
     obj, scene = built_in(VRM), bpy.context.scene

@@ -19,6 +19,7 @@ from addon.panels import shapes
 from addon.rigs import axes, mapped, parts, shaping
 from addon.rigs.base import key_points, neutral
 from contract import ACTIONS, FACE_ACTIONS, PERFORMANCE, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 3600  # vertices that are left of the built-in head's
@@ -160,6 +161,7 @@ def scene_points_are_found_dragged_and_gone():
     assert not shaping.points_of(face) and "jawOpen" in face.data.shape_keys.key_blocks
 
 
+@once
 def scene_lips_that_were_never_parted_are_shown():
     face, told = head(0, parted=False)
     choose(face)
@@ -172,6 +174,7 @@ def scene_lips_that_were_never_parted_are_shown():
     assert bpy.ops.utter.remove_points() == {"FINISHED"} and not face.children
 
 
+@once
 def scene_what_is_no_head_is_refused_in_a_sentence():
     bpy.context.view_layer.objects.active = None
     assert "Select the mesh" in refused(bpy.ops.utter.make_shapes)

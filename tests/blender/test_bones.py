@@ -1,4 +1,4 @@
-"""Faces that move by bones, played in every Blender that the project names (tests/blender/bones_scenes.py)."""
+"""Faces that move by bones, played in three Blenders (tests/blender/bones_scenes.py)."""
 
 import functools
 
@@ -7,7 +7,7 @@ from tests.blender import blender
 played = functools.cache(blender.play_with_worker)
 
 
-@blender.each("bones_scenes")
+@blender.each("bones_scenes", blender.ENDS)
 def test_bones(version, scene):
     told = played("bones_scenes", version)[scene]
     assert not told, told

@@ -1,4 +1,4 @@
-"""Captured films on heads, played in every Blender that the project names (tests/blender/capture_scenes.py)."""
+"""Captured films on heads, played in three Blenders (tests/blender/capture_scenes.py)."""
 
 import functools
 
@@ -7,7 +7,7 @@ from tests.blender import blender
 played = functools.cache(blender.play_with_worker)
 
 
-@blender.each("capture_scenes")
+@blender.each("capture_scenes", blender.ENDS)
 def test_capture(version, scene):
     told = played("capture_scenes", version)[scene]
     assert not told, told

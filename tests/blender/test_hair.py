@@ -1,4 +1,4 @@
-"""Hair of the scalp, played in every Blender that the project names (tests/blender/hair_scenes.py)."""
+"""Hair of the scalp, played in three Blenders (tests/blender/hair_scenes.py)."""
 
 import functools
 
@@ -7,7 +7,7 @@ from tests.blender import blender
 played = functools.cache(blender.play)
 
 
-@blender.each("hair_scenes")
+@blender.each("hair_scenes", blender.ENDS)
 def test_hair(version, scene, built_in):
     told = played("hair_scenes", version, built_in)[scene]
     assert not told, told

@@ -1,4 +1,4 @@
-"""How a head looks and the studio it sits in, played in every Blender that the project names (tests/blender/look_scenes.py)."""
+"""How a head looks and the studio it sits in, played in three Blenders (tests/blender/look_scenes.py)."""
 
 import functools
 
@@ -7,7 +7,7 @@ from tests.blender import blender
 played = functools.cache(blender.play)
 
 
-@blender.each("look_scenes")
+@blender.each("look_scenes", blender.ENDS)
 def test_look(version, scene, built_in):
     told = played("look_scenes", version, built_in)[scene]
     assert not told, told
