@@ -20,13 +20,7 @@ FOLDERS = {
     "model_runtime/training": "training",
 }  # folder -> what its tests are marked
 TOGETHER = ("tests/tools/",)  # whose files share what takes long: a head to sculpt
-FIRST = (
-    "tools",
-    "golden",
-    "gui",
-    "model_runtime/training",
-    "blender",
-)  # what takes minutes begins first, so that nothing long is left alone
+FIRST = ("tools", "golden", "gui", "model_runtime/training", "blender")  # begin first: they take minutes, and none is left alone in the end
 
 
 def pytest_collection_modifyitems(items):
