@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.blender import heads
 from tests.blender.actions_scenes import arkit, column
-from tests.blender.operator_scenes import REAL, VOICE, named_voice, pump, refusal, state, with_head
+from tests.blender.operator_scenes import REAL, VOICE, named_voice, pump, refusal, state, use_worker, with_head
 
 from addon import compat  # isort: skip
 from addon.animation import bake, tracks  # isort: skip
@@ -42,7 +42,7 @@ def film(seconds=SECONDS, name="brows.csv", **curves):
 def built_in(fps=30):
     """The built-in head with a voice, from the real worker."""
     bpy.context.scene.render.fps = fps
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     jobs.run(heads_room.add_job(bpy.context))
     head = bpy.context.scene.utter.head
     head.utter.quality, head.utter.voice, head.utter.transcribe = "draft", VOICE, "off"
@@ -53,7 +53,7 @@ def face(fps=30):
     """An ARKit head with a voice."""
     head = arkit()
     bpy.context.scene.render.fps = fps
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     heads_room.choose(bpy.context.scene, head)
     head.utter.quality, head.utter.voice, head.utter.transcribe = "draft", VOICE, "off"
     return head
@@ -257,7 +257,7 @@ def scene_cancel_and_errors_change_nothing():
     bpy.ops.utter.cancel()
     pump(lambda: jobs.current is None, 5)
     assert jobs.Message.text == "Cancelled; nothing was changed." and state() == before
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     other = Path(tempfile.mkdtemp()) / "shopping.csv"
     other.write_text("item,price\napples,3\npears,4\n")
     head.utter.film = str(other)
