@@ -14,7 +14,7 @@ CHECKS = (  # what each runs with .venv's Python, from the project's root
     ("-m", "ruff", "format", "--check", "."),
     ("-m", "mypy"),
 )
-PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope")  # tests/conftest.py says what stays together
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope", "--no-loadscope-reorder")  # in what order: tests/conftest.py
 QUICK = ("-m", "not slow and not blender and not training")
 
 

@@ -22,6 +22,7 @@ from addon.rigs.flame import PROPERTY
 from contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, LIDS, NECK, PERFORMANCE, TONGUE, UtterError
 from tests.blender import heads
 from tests.blender.bake_scenes import TO_BLENDER, evaluated, head
+from tests.blender.marks import once
 
 VOICE = str(Path(__file__).resolve().parents[2] / "blender_assets" / "voices" / "pie.flac")
 FRAMES = 60
@@ -197,6 +198,7 @@ def performing(**settings):
     return obj
 
 
+@once
 def scene_perform_rediffuse_and_takes_of_both_ways():
     obj = performing(curves="actions")
     rig, frames = rig_of(obj), obj.utter.frames
@@ -236,6 +238,7 @@ def scene_perform_rediffuse_and_takes_of_both_ways():
     assert not any(abs(obj.data.shape_keys.key_blocks[name].value) > 1e-6 for name in ACTIONS)
 
 
+@once
 def scene_the_built_in_heads_face_looks_the_same_by_both():
     obj = performing(curves="channels")
     lips = rig_of(obj).lips()

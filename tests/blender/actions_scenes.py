@@ -22,6 +22,7 @@ from addon.rigs.base import neutral
 from addon.rigs.mapped import UPPER_LIP, MappedRig
 from addon.work import jobs
 from contract import ACTIONS, CHANNELS, FACE_ACTIONS, LIDS, PERFORMANCE, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
@@ -65,9 +66,7 @@ def arkit(name="Face", without=()):
 
 def builtin_as_arkit():
     """The built-in head's skin as a mesh that moves by its 52 actions."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        keys = {str(name): file["actions"][:, :, k].astype(float) for k, name in enumerate(file["action_names"])}
-        return mesh("Face", file["v_template"].astype(float), file["f"], keys)
+    return mesh("Face", *heads.skin(), heads.actions())
 
 
 def performance(frames=FRAMES, seed=1):
@@ -360,6 +359,7 @@ def scene_the_studio_stands_round_a_head_whose_lips_are_not_known():
 # Whole
 
 
+@once
 def scene_the_real_worker_performs_rediffuses_and_it_is_exported():
     jobs.COMMAND = ("-m", "model_runtime", "worker")
     obj, scene = builtin_as_arkit(), bpy.context.scene

@@ -17,6 +17,8 @@ ROOT = Path(build.ROOT)
 OWN = build.requirements()["project"]["optional-dependencies"]["blender"][0].partition("==")[2]  # in the tests' own .venv
 OTHERS = build.requirements()["tool"]["utter"]["bpy"]  # version -> the Python it needs
 VERSIONS = sorted([OWN, *OTHERS])
+ENDS = tuple(version for version in VERSIONS if version in (VERSIONS[0], OWN, VERSIONS[-1]))  # those between do nothing that these do not
+SECONDS = {}  # (scene module, version) -> {scene: processor seconds}
 
 
 def python_of(version):
@@ -59,27 +61,34 @@ def run(script, *arguments, python=None, timeout=300):
 
 def play(scenes, version, *arguments, timeout=300):
     """Run every function of the module `scenes` (a name under tests.blender) whose name starts with "scene_", in one process with
-    that bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are."""
-    return run(
+    that bpy, each in an empty file; returns {name: "" or the traceback}. Blender starts once however many scenes there are. One that is
+    marked as @once (tests/blender/marks.py) is played on the tests' own Blender alone.
+    SECONDS keeps how long each took."""
+    told = run(
         f"""
         import inspect, json, traceback
         import bpy
+        from tests import processor
         from tests.blender import {scenes}
-        told = {{}}
+        told, seconds = {{}}, {{}}
         for name, scene in inspect.getmembers({scenes}, inspect.isfunction):
-            if name.startswith("scene_"):
+            if name.startswith("scene_") and ({version == OWN} or not getattr(scene, "once", False)):
+                began = processor.seconds()
                 bpy.ops.wm.read_factory_settings(use_empty=True)
                 try:
                     scene()
                     told[name] = ""
                 except Exception:
                     told[name] = traceback.format_exc()
-        print(json.dumps(told))
+                seconds[name] = processor.seconds() - began
+        print(json.dumps([told, seconds]))
         """,
         *arguments,
         python=python_of(version),
         timeout=timeout,
     )
+    SECONDS[scenes, version] = told[1]
+    return told[0]
 
 
 def play_with_worker(scenes, version, *arguments):
@@ -91,7 +100,12 @@ def play_with_worker(scenes, version, *arguments):
         del os.environ["UTTER_PYTHON"]
 
 
-def scenes_of(scenes):
-    """The names of a scene module's functions, for parametrize."""
+def scenes_of(scenes, version=OWN):
+    """The names of a scene module's functions that a Blender plays; the tests' own plays all."""
     source = (ROOT / "tests" / "blender" / f"{scenes}.py").read_text(encoding="utf-8")
-    return re.findall(r"^def (scene_\w+)", source, re.MULTILINE)
+    return [name for once, name in re.findall(r"^(@once\n)?def (scene_\w+)", source, re.MULTILINE) if version == OWN or not once]
+
+
+def each(scenes, versions=VERSIONS):
+    """Parametrize a test with the Blenders (`version`) and what each of them plays of a scene module (`scene`)."""
+    return pytest.mark.parametrize(("version", "scene"), [(version, name) for version in versions for name in scenes_of(scenes, version)])

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 import addon
-from tests.blender import actions_scenes, maps_scenes
+from tests.blender import actions_scenes, heads, maps_scenes
 
 if not addon._undo:
     addon.register()
@@ -38,8 +38,7 @@ def boned(names=lambda name: name, mode="QUATERNION"):
     """The built-in head's skin without keys, moved by bones that lie where Rigify's would: (mesh, armature). names: what each is called."""
     obj = maps_scenes.built_in({})
     obj.shape_key_clear()
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        far = {str(name): np.linalg.norm(file["actions"][:, :, k].astype(float), axis=1) for k, name in enumerate(file["action_names"])}
+    far = {name: np.linalg.norm(moves, axis=1) for name, moves in heads.actions().items()}
     rig = bpy.data.objects.new("Rig", bpy.data.armatures.new("Rig"))
     bpy.context.scene.collection.objects.link(rig)
     marks = {name: TO_BLENDER @ ours().marks[mark] for mark, name in bones.kinds()[0].marks.items()}

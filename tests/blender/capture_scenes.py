@@ -8,8 +8,9 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from tests.blender import heads
 from tests.blender.actions_scenes import arkit, column
-from tests.blender.operator_scenes import REAL, VOICE, named_voice, pump, refusal, state, with_head
+from tests.blender.operator_scenes import REAL, VOICE, named_voice, pump, refusal, state, use_worker, with_head
 
 from addon import compat  # isort: skip
 from addon.animation import bake, tracks  # isort: skip
@@ -19,6 +20,7 @@ from addon.panels import head as heads_room  # isort: skip
 from addon.rigs import rig_of  # isort: skip
 from addon.work import jobs  # isort: skip
 from contract import ACTIONS, CHANNELS, FACE_ACTIONS, NECK, PERFORMANCE, Passage  # isort: skip
+from tests.blender.marks import once  # isort: skip
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 1.0
@@ -40,7 +42,7 @@ def film(seconds=SECONDS, name="brows.csv", **curves):
 def built_in(fps=30):
     """The built-in head with a voice, from the real worker."""
     bpy.context.scene.render.fps = fps
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     jobs.run(heads_room.add_job(bpy.context))
     head = bpy.context.scene.utter.head
     head.utter.quality, head.utter.voice, head.utter.transcribe = "draft", VOICE, "off"
@@ -51,7 +53,7 @@ def face(fps=30):
     """An ARKit head with a voice."""
     head = arkit()
     bpy.context.scene.render.fps = fps
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     heads_room.choose(bpy.context.scene, head)
     head.utter.quality, head.utter.voice, head.utter.transcribe = "draft", VOICE, "off"
     return head
@@ -73,10 +75,9 @@ def take_in(head, path, use="RANGE", regions=("brows",), at=None):
 
 def off(head, frames, filmed):
     """By how many millimetres the right brow's inner end is off from where browInnerUp alone has it; filmed [N]: that action."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as told:
-        end = told["landmark_vertices"][told["landmark_names"].tolist().index("brow_inner_right")]
-        up = told["actions"][end, 1, told["action_names"].tolist().index("browInnerUp")]
-        shapes = told["shapedirs"][end, 1, 300:350].astype(float)
+    end = heads.array("landmark_vertices")[heads.array("landmark_names").tolist().index("brow_inner_right")]
+    up = heads.actions()["browInnerUp"][end, 1]
+    shapes = heads.array("shapedirs")[end, 1, 300:350].astype(float)
     return 1000 * np.abs(bake.sample(rig_of(head), frames)[:, :50] @ shapes - filmed * up).max()
 
 
@@ -103,6 +104,7 @@ def scene_held_brows_stay_to_the_bit_on_the_built_in_head():
     assert not bake.actions(rig_of(head)) and not held(head)
 
 
+@once
 def scene_held_brows_stay_to_the_bit_on_an_arkit_head():
     head = face(25)
     bpy.ops.utter.perform()
@@ -138,6 +140,7 @@ def scene_a_take_is_one_step_of_undo():
     assert bake.actions(rig_of(head))[0].frame_range[0] == 41
 
 
+@once
 def scene_a_passage_feels_as_the_film_does():
     head = built_in()
     smile = {name: lambda t: 0.8 for name in ("mouthSmileLeft", "mouthSmileRight", "cheekSquintLeft", "cheekSquintRight")}
@@ -254,7 +257,7 @@ def scene_cancel_and_errors_change_nothing():
     bpy.ops.utter.cancel()
     pump(lambda: jobs.current is None, 5)
     assert jobs.Message.text == "Cancelled; nothing was changed." and state() == before
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     other = Path(tempfile.mkdtemp()) / "shopping.csv"
     other.write_text("item,price\napples,3\npears,4\n")
     head.utter.film = str(other)

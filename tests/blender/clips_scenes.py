@@ -18,6 +18,7 @@ from addon.panels import clips, passages, perform
 from addon.panels import head as heads_room
 from addon.rigs import making, rig_of
 from contract import ACTIONS, CHANNELS, FACE_ACTIONS, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
@@ -193,6 +194,7 @@ def scene_the_choice_is_undone_saved_and_gone_with_its_action():
     assert not perform.perform_job(bpy.context.scene, head).asked.passages, "nothing is asked for in its place"
 
 
+@once
 def scene_the_worker_feels_it_and_says_where_the_face_rests():
     face = arkit()
     rising = np.sin(np.linspace(0, np.pi, 16))
@@ -211,6 +213,7 @@ def scene_the_worker_feels_it_and_says_where_the_face_rests():
     assert not bars(passages.UTTER_PT_passage_reading)
 
 
+@once
 def scene_the_performance_is_exported_as_its_curves_have_it():
     face = arkit()
     chosen(face)

@@ -15,6 +15,7 @@ from addon.panels.finish import shapes
 from addon.rigs import gazing, rig_of
 from contract import EYES, JAW, LIDS, NECK
 from tests.blender import heads
+from tests.blender.marks import once
 from tests.blender.scene_life_scenes import built_in, small
 from tests.blender.simplify_scenes import keys_of, performing, same, speech
 
@@ -106,6 +107,7 @@ def scene_held_keys_of_eyes_stay_and_a_head_without_eyes_says_so():
     assert "nothing" in refusal(bpy.ops.utter.finish_again).lower() and same(before, keys_of(rig))
 
 
+@once
 def scene_fewer_and_more_blinks_and_none_over_held_keys():
     for make, curves in ((built_in, "channels"), (builtin_as_arkit, "")):
         bpy.ops.wm.read_factory_settings(use_empty=True)

@@ -36,10 +36,27 @@ def sphere(rings=24, segments=32, radius=0.1):
 
 
 @functools.cache
+def array(name):
+    """An array of the built-in head's file, unpacked once."""
+    with np.load(Path(__file__).resolve().parents[2] / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
+        return file[name]
+
+
+def skin():
+    """The built-in head's skin in neutral: vertices [V,3], polygons [P,4]."""
+    return array("v_template").astype(float), array("f")
+
+
+@functools.cache
+def actions():
+    """{face action: displacements [V,3]} of that skin."""
+    return {str(name): array("actions")[:, :, k].astype(float) for k, name in enumerate(array("action_names"))}
+
+
+@functools.cache
 def built_in():
     """The basis of the built-in head: what performs on a head without a file of its own is made for it."""
-    with np.load(Path(__file__).resolve().parents[2] / "blender_assets" / "head" / "utter_head.npz") as file:
-        return hashlib.sha256(np.ascontiguousarray(file["shapedirs"], "<f4").tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(array("shapedirs"), "<f4").tobytes()).hexdigest()
 
 
 def write(path, seed=0, basis=None):

@@ -3,6 +3,7 @@
 sys.argv: the built-in head's bundle, and those of the character of seed 5 and of one slider, as model_runtime makes them.
 """
 
+import functools
 import json
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from addon.rigs.base import key_points  # noqa: E402
 from addon.work import jobs  # noqa: E402
 from contract import CHARACTERS, SLIDERS, HeadRequest, UtterError  # noqa: E402
 from tests.blender import heads  # noqa: E402
+from tests.blender.marks import once  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
@@ -55,6 +57,7 @@ def away(one, other):
     return max(np.abs(one[key] - other[key]).max() for key in one)
 
 
+@functools.cache
 def of_bundle(path):
     """The shape that a head freshly made of that bundle has."""
     head = making.build(path, name="Fresh")
@@ -239,6 +242,7 @@ def scene_other_heads_say_why_not():
             assert ("add the built-in head again" if path == "" else "Use Selected") in str(error)
 
 
+@once
 def scene_a_character_brings_face_and_look():
     head = built_in()
     neutral, plain = shape(head), tuple(head.utter.eye_colour)
@@ -255,6 +259,7 @@ def scene_a_character_brings_face_and_look():
     assert bpy.ops.utter.reset_identity() == {"FINISHED"}
 
 
+@once
 def scene_the_command_line_takes_identities():
     head = built_in()
     given = tempfile.mkdtemp()

@@ -17,6 +17,7 @@ from addon.panels import perform, pose, voice
 from addon.rigs import rig_of
 from addon.rigs.base import armature
 from contract import CHANNELS, JAW, UtterError
+from tests.blender.marks import once
 from tests.blender.scene_life_scenes import built_in, chosen, small
 from tests.blender.simplify_scenes import LENGTH, SHUT, keys_of, same, speech
 
@@ -66,26 +67,34 @@ def opening(rig, values):
     return values[:, : len(blocks) - 1] @ np.array([of(key) for key in blocks[1:]])
 
 
+def layers_are_the_performance(head):
+    gave(perform.perform_job(bpy.context.scene, head), speech())
+    rig = rig_of(head)
+    whole, full = shown(rig), keys_of(rig)
+    gave(panel.layers_job(bpy.context.scene, head), plain())
+    assert layers.layered(rig_of(head)) and not bake.actions(rig_of(head))
+    np.testing.assert_allclose(shown(rig), whole, atol=1e-5)
+    before = opening(rig, whole)
+    for influence in (0.5, 0.0):
+        head.utter.feeling = influence
+        values = shown(rig)
+        assert np.abs(values - whole).max() > 0.05
+        assert (opening(rig, values) - before)[SHUT].max() < 2e-4, "parted"
+    head.utter.feeling = 1.0
+    assert bpy.ops.utter.merge_layers() == {"FINISHED"}
+    assert same(full, keys_of(rig_of(head))) and len(head.utter.takes) == 1 and len(bpy.data.actions) == len(bake.actions(rig_of(head)))
+    assert "no layers" in refusal(bpy.ops.utter.merge_layers)
+
+
 def scene_the_layers_are_the_performance_and_shut_lips_stay_shut_when_it_is_dimmed():
-    for make in (built_in, small, builtin_as_arkit):
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        head = chosen(make())
-        gave(perform.perform_job(bpy.context.scene, head), speech())
-        rig = rig_of(head)
-        whole, full = shown(rig), keys_of(rig)
-        gave(panel.layers_job(bpy.context.scene, head), plain())
-        assert layers.layered(rig_of(head)) and not bake.actions(rig_of(head))
-        np.testing.assert_allclose(shown(rig), whole, atol=1e-5)
-        before = opening(rig, whole)
-        for influence in (0.5, 0.0):
-            head.utter.feeling = influence
-            values = shown(rig)
-            assert np.abs(values - whole).max() > 0.05
-            assert (opening(rig, values) - before)[SHUT].max() < 2e-4, "parted"
-        head.utter.feeling = 1.0
-        assert bpy.ops.utter.merge_layers() == {"FINISHED"}
-        assert same(full, keys_of(rig_of(head))) and len(head.utter.takes) == 1 and len(bpy.data.actions) == len(bake.actions(rig_of(head)))
-        assert "no layers" in refusal(bpy.ops.utter.merge_layers)
+    layers_are_the_performance(small())
+
+
+@once
+def scene_the_layers_of_a_head_and_of_a_character_are_the_performance():
+    layers_are_the_performance(built_in())
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    layers_are_the_performance(chosen(builtin_as_arkit()))
 
 
 def scene_what_was_dimmed_or_edited_is_merged_into_a_take_of_its_own():

@@ -22,6 +22,7 @@ from addon.panels import maps, perform, pins, takes
 from addon.rigs import mapped, matching, parts
 from addon.work import jobs
 from contract import ACTIONS, EYES, FACE_ACTIONS, JAW, NECK, PERFORMANCE, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 ICT = ROOT.parent / "shared" / "data" / "ict_facekit" / "ict_facekit.npz"
@@ -40,11 +41,10 @@ VRM = {  # VRM's expressions, of the built-in head's actions
 
 def built_in(keys, name="Face"):
     """The built-in head's skin with keys {name: {action: weight}}."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        of = {str(action): file["actions"][:, :, k].astype(float) for k, action in enumerate(file["action_names"])}
-        still = np.zeros((len(file["v_template"]), 3))
-        made = {key: sum((weight * of[action] for action, weight in mix.items()), still) for key, mix in keys.items()}
-        obj = actions_scenes.mesh(name, file["v_template"].astype(float), file["f"], made)
+    vertices, polygons = heads.skin()
+    still = np.zeros_like(vertices)
+    made = {key: sum((weight * heads.actions()[action] for action, weight in mix.items()), still) for key, mix in keys.items()}
+    obj = actions_scenes.mesh(name, vertices, polygons, made)
     bpy.context.view_layer.objects.active = obj
     return obj
 
@@ -552,6 +552,7 @@ def scene_a_key_that_was_renamed_is_missed_with_a_sentence():
 # Whole
 
 
+@once
 def scene_the_real_worker_performs_and_rediffuses_a_vrm_head():
     jobs.COMMAND = ("-m", "model_runtime", "worker")
     obj, scene = built_in(VRM), bpy.context.scene

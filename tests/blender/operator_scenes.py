@@ -26,15 +26,23 @@ from addon.panels import base, passages, perform, pins, takes, voice, words  # n
 from addon.panels import head as heads_room  # noqa: E402
 from addon.rigs import making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
-from addon.work import jobs, log, paths  # noqa: E402
+from addon.work import client, jobs, log, paths  # noqa: E402
 from contract import LOGGER, OPTIONS  # noqa: E402
 
 REAL = jobs.COMMAND  # the worker itself
+PARKED: dict[tuple[str, ...], client.Worker | None] = {}  # {command: the worker that it started}
+
+
+def use_worker(command):
+    """Let jobs run with that worker. The one before waits until it is wanted again: the real one takes seconds to start."""
+    if command != jobs.COMMAND:
+        PARKED[jobs.COMMAND], jobs.worker = jobs.worker, PARKED.get(command)
+        jobs.COMMAND = command
 
 
 def with_head():
     """A small head chosen to perform; returns it. The worker is the fake one."""
-    jobs.COMMAND = (FAKE,)
+    use_worker((FAKE,))
     bundle = Path(tempfile.mkdtemp()) / "bundle.npz"
     heads.write(bundle)
     head = making.build(bundle, name="Tester")
@@ -477,7 +485,7 @@ def scene_one_class_that_fails_takes_all_back():
 
 
 def scene_the_real_worker_performs_and_rediffuses():
-    jobs.COMMAND = ("-m", "model_runtime", "worker")
+    use_worker(REAL)
     bpy.ops.utter.add_head()
     scene = bpy.context.scene
     head = scene.utter.head
@@ -507,7 +515,6 @@ def scene_the_real_worker_performs_and_rediffuses():
     assert np.abs(after[int(frame) - 3, 0] - before[int(frame) - 3, 0]) > 0.05, "its neighbours follow"
     bpy.ops.utter.clear()
     assert not bake.actions(rig_of(head))
-    jobs.stop()
 
 
 def scene_the_panel_shows_the_contracts_options():
@@ -602,7 +609,7 @@ def scene_heads_stand_clear_of_what_is_there():
     bpy.ops.mesh.primitive_cube_add()
     bpy.ops.mesh.primitive_plane_add(size=20)
     added = [bpy.context.view_layer.objects.active]
-    jobs.COMMAND = REAL
+    use_worker(REAL)
     for _ in range(2):
         bpy.ops.utter.add_head()
         added.append(scene.utter.head)
@@ -619,7 +626,8 @@ def scene_use_selected_makes_a_head_of_flames_mesh_in_any_order():
     told = template()
     if told is None:
         return
-    (vertices, faces), jobs.COMMAND = told, REAL
+    use_worker(REAL)
+    vertices, faces = told
     order = np.random.default_rng(0).permutation(len(vertices))
     side = 10 * vertices[order] @ np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]]).T
     mesh = plain(side, np.argsort(order)[faces])

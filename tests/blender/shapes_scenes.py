@@ -1,6 +1,7 @@
 """Heads that nobody gave expressions: points on their faces, shapes made for them, what cannot be good refused. Each scene starts from an
 empty file (tests/blender/test_shapes.py plays them)."""
 
+import functools
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from addon.panels import shapes
 from addon.rigs import axes, mapped, parts, shaping
 from addon.rigs.base import key_points, neutral
 from contract import ACTIONS, FACE_ACTIONS, PERFORMANCE, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT = 3600  # vertices that are left of the built-in head's
@@ -33,10 +35,16 @@ def bare_mesh(name, vertices, polygons):
     return obj
 
 
+@functools.cache
+def built_in():
+    """The arrays of the built-in head's file but for its shapes."""
+    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
+        return {name: file[name] for name in file.files if not name.startswith(("shapedirs", "posedirs", "parts_shapedirs", "lids_id"))}
+
+
 def head(count=COUNT, parted=True):
     """The built-in head's skin in other triangles, without keys: (object, the file's arrays). parted: whether its lips are two."""
-    with np.load(ROOT / "blender_assets" / "head" / "utter_head.npz", allow_pickle=False) as file:
-        told = {name: file[name] for name in file.files if not name.startswith(("shapedirs", "posedirs", "parts_shapedirs", "lids_id"))}
+    told = built_in()
     faces = told["f"]
     if not parted:
         joined = np.arange(len(told["v_template"]))
@@ -153,6 +161,7 @@ def scene_points_are_found_dragged_and_gone():
     assert not shaping.points_of(face) and "jawOpen" in face.data.shape_keys.key_blocks
 
 
+@once
 def scene_lips_that_were_never_parted_are_shown():
     face, told = head(0, parted=False)
     choose(face)
@@ -165,6 +174,7 @@ def scene_lips_that_were_never_parted_are_shown():
     assert bpy.ops.utter.remove_points() == {"FINISHED"} and not face.children
 
 
+@once
 def scene_what_is_no_head_is_refused_in_a_sentence():
     bpy.context.view_layer.objects.active = None
     assert "Select the mesh" in refused(bpy.ops.utter.make_shapes)

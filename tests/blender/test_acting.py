@@ -1,16 +1,13 @@
-"""FLAME heads that are baked by face actions, played in every Blender that the project names (tests/blender/acting_scenes.py)."""
+"""FLAME heads that are baked by face actions, played in three Blenders (tests/blender/acting_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("acting_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("acting_scenes", blender.ENDS)
 def test_acting(version, scene):
     told = played("acting_scenes", version)[scene]
     assert not told, told

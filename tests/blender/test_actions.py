@@ -1,16 +1,13 @@
-"""Heads that move by face actions, played in every Blender that the project names (tests/blender/actions_scenes.py)."""
+"""Heads that move by face actions, played in three Blenders (tests/blender/actions_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("actions_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("actions_scenes", blender.ENDS)
 def test_actions(version, scene):
     told = played("actions_scenes", version)[scene]
     assert not told, told

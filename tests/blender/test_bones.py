@@ -1,16 +1,13 @@
-"""Faces that move by bones, played in every Blender that the project names (tests/blender/bones_scenes.py)."""
+"""Faces that move by bones, played in three Blenders (tests/blender/bones_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("bones_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("bones_scenes", blender.ENDS)
 def test_bones(version, scene):
     told = played("bones_scenes", version)[scene]
     assert not told, told

@@ -1,16 +1,13 @@
-"""Captured films on heads, played in every Blender that the project names (tests/blender/capture_scenes.py)."""
+"""Captured films on heads, played in three Blenders (tests/blender/capture_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("capture_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("capture_scenes", blender.ENDS)
 def test_capture(version, scene):
     told = played("capture_scenes", version)[scene]
     assert not told, told

@@ -1,16 +1,13 @@
-"""Hair of the scalp, played in every Blender that the project names (tests/blender/hair_scenes.py)."""
+"""Hair of the scalp, played in three Blenders (tests/blender/hair_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("hair_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("hair_scenes", blender.ENDS)
 def test_hair(version, scene, built_in):
     told = played("hair_scenes", version, built_in)[scene]
     assert not told, told

@@ -1,16 +1,13 @@
-"""What the artist does with keys, played in every Blender that the project names (tests/blender/held_scenes.py)."""
+"""What the artist does with keys, played in three Blenders (tests/blender/held_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("held_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("held_scenes", blender.ENDS)
 def test_held(version, scene):
     told = played("held_scenes", version)[scene]
     assert not told, told

@@ -1,4 +1,4 @@
-"""Sliders and characters, played in every Blender that the project names (tests/blender/identity_scenes.py)."""
+"""Sliders and characters, played in three Blenders (tests/blender/identity_scenes.py)."""
 
 import functools
 
@@ -29,8 +29,7 @@ def bundles(tmp_path_factory):
     return tuple(paths)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("identity_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("identity_scenes", blender.ENDS)
 def test_identity(version, scene, bundles):
     told = played("identity_scenes", version, *bundles)[scene]
     assert not told, told

@@ -1,16 +1,13 @@
-"""Characters with rig maps, played in every Blender that the project names (tests/blender/maps_scenes.py)."""
+"""Characters with rig maps, played in three Blenders (tests/blender/maps_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("maps_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("maps_scenes", blender.ENDS)
 def test_maps(version, scene):
     told = played("maps_scenes", version)[scene]
     assert not told, told

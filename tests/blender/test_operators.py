@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("operator_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("operator_scenes")
 def test_operators(version, scene):
     told = played("operator_scenes", version)[scene]
     assert not told, told

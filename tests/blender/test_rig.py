@@ -28,8 +28,7 @@ def built_in(tmp_path_factory):
     return folder / "bundle.npz", folder / "motion.npz"
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("rig_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("rig_scenes")
 def test_rig(version, scene, built_in):
     told = played("rig_scenes", version, *built_in)[scene]
     assert not told, told

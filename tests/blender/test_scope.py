@@ -1,16 +1,13 @@
-"""Parts of a performance drawn anew, played in every Blender that the project names (tests/blender/scope_scenes.py)."""
+"""Parts of a performance drawn anew, played in three Blenders (tests/blender/scope_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("scope_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("scope_scenes", blender.ENDS)
 def test_scope(version, scene, built_in):
     told = played("scope_scenes", version, built_in)[scene]
     assert not told, told

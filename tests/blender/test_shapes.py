@@ -1,16 +1,13 @@
-"""Shapes made for heads that have none, played in every Blender that the project names (tests/blender/shapes_scenes.py)."""
+"""Shapes made for heads that have none, played in three Blenders (tests/blender/shapes_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("shapes_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("shapes_scenes", blender.ENDS)
 def test_shapes(version, scene):
     told = played("shapes_scenes", version)[scene]
     assert not told, told

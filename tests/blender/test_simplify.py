@@ -1,16 +1,13 @@
-"""Simplify, in every Blender of the project (tests/blender/simplify_scenes.py)."""
+"""Simplify, in three Blenders (tests/blender/simplify_scenes.py)."""
 
 import functools
-
-import pytest
 
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("simplify_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("simplify_scenes", blender.ENDS)
 def test_simplify(version, scene, built_in):
     told = played("simplify_scenes", version, built_in)[scene]
     assert not told, told

@@ -2,8 +2,6 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 
@@ -12,8 +10,7 @@ def played(version):
     return blender.play("time_scenes", version)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("time_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("time_scenes")
 def test_time(version, scene):
     told = played(version)[scene]
     assert not told, told

@@ -164,7 +164,7 @@ def test_stray_prints_and_nonsense_never_break_the_channel(short_voice, tmp_path
 def test_cancel_writes_nothing_and_the_next_job_runs(talk, sample, short_voice, tmp_path):
     samples, rate = soundfile.read(sample)
     long = tmp_path / "long.wav"
-    soundfile.write(long, np.tile(samples, 40), rate)
+    soundfile.write(long, np.tile(samples, 12), rate)
     talk.send(request="perform", id=1, voice=str(long), output=str(tmp_path / "long.npz"))
     talk.send(request="perform", id=2, voice=str(short_voice), output=str(tmp_path / "short.npz"), quality="draft")
     while talk.wait("progress")[0]["fraction"] < 0.3:

@@ -63,7 +63,7 @@ def test_both_sides_are_mirror_images(head):
         np.testing.assert_allclose(left * (-1, 1, 1), right, atol=2e-6)
 
 
-@pytest.mark.parametrize("number, shape", enumerate(SHAPES))
+@pytest.mark.parametrize("number, shape", [*enumerate(SHAPES)])
 def test_a_shape_moves_brows_or_lashes_alone(head, number, shape):
     beta = np.zeros(300)
     beta[GROWN + number] = 1

@@ -80,7 +80,9 @@ def parse(argv):
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--clips", type=int, metavar="N", help="at most so many clips of each language")
     parser.add_argument(
-        "--quick", action="store_true", help="three clips of each language, one seed, 20 s of the capture: for a quick look"
+        "--quick",
+        action="store_true",
+        help="three clips of each language, one seed, feelings on the shortest alone, 20 s of the capture: for a quick look",
     )
     parser.add_argument("--data", default=str(ROOT.parent / "shared" / "data"), help="folder of recordings (%(default)s)")
     parser.add_argument("--cache", default=str(ROOT / ".cache" / "training"), help="folder of the training's cache (%(default)s)")

@@ -306,7 +306,7 @@ def inside(head, names, skin, parts):
             height = signed_distance(points, corners, edge, reach=0.012)
             seen = np.flatnonzero(height > 0)
             if len(seen):
-                seen = seen[crosses(points[seen], (anchors @ points)[seen], corners)]
+                seen = seen[crosses(points[seen], anchors[seen] @ points, corners)]
             out[k] = height[seen].max(initial=0)
         found.append(Finding(figure, 1000 * out, names))
     return found

@@ -98,6 +98,7 @@ def test_what_only_chumpy_can_compute_is_no_head(tmp_path, array):
         read_fields(tmp_path / "model.pkl", lambda name: True)
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")  # which files of others hold
 @pytest.mark.parametrize("protocol", range(6))
 def test_arrays_of_every_kind(tmp_path, array, protocol):
     fields = OrderedDict(
