@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.shapes", "panels.voice", "panels.words",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.base", "panels.head", "panels.shapes", "panels.voice", "panels.words",
     "panels.passages", "panels.passage_files", "panels.perform", "panels.takes", "panels.compare", "panels.layers",
     "panels.finish", "panels.pose", "panels.pins", "panels.held", "panels.capture", "panels.export", "panels.maps",
     "panels.identity", "panels.studio", "panels.overlay", "panels.drag", "work.shortcuts", "batch.command",

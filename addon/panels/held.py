@@ -10,7 +10,7 @@ from ..animation import bake, posing
 from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, LIDS, NECK, REGIONS, UtterError, named, performed_in
 from ..work import jobs
 from . import pins, pose, sequencer, takes
-from .base import HeadPanel, chosen, not_performed, settings_of
+from .base import HeadPanel, chosen, not_performed, settings_of, shown_rig
 
 MIXED = "expression"  # of FLAME's expressions, which are of no one region
 LABELS = {name: label for name, (label, _) in REGIONS.items()} | {MIXED: "Expression"}
@@ -192,7 +192,7 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context):
-        return super().poll(context) and bool(bake.actions(rigs.rig_of(chosen(context))))
+        return super().poll(context) and bool(bake.actions(shown_rig(chosen(context))))
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
@@ -209,20 +209,16 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
         row.operator("utter.select_held", icon="RESTRICT_SELECT_OFF")
         row.operator("utter.jump_held", text="", icon="PREV_KEYFRAME").back = True
         row.operator("utter.jump_held", text="", icon="NEXT_KEYFRAME").back = False
-        self.listed(layout, rigs.rig_of(head), held)
+        self.listed(layout, held)
         if cleaned := pins.count_cleaned(head):
             row = layout.row(align=True)
             row.label(text=f"{cleaned} {'curve' if cleaned == 1 else 'curves'} cleaned in parts", icon="BRUSH_DATA")
             row.operator("utter.let_go", text="", icon="X")
 
-    def listed(self, layout, rig, held):
+    def listed(self, layout, held):
         """Regions, and in them their curves, those first that hold most; each with a press that selects and one that releases."""
-        columns = rig.columns_of()
         for region, label in LABELS.items():
-            own: dict[int, int] = {}
-            for track, count in held.items():
-                if region_of(columns[track]) == region:
-                    own[columns[track]] = own.get(columns[track], 0) + count
+            own = {column: count for column, count in held.items() if region_of(column) == region}
             if not own:
                 continue
             header, body = layout.panel(f"UTTER_PT_held_{region}", default_closed=True)

@@ -15,7 +15,7 @@ from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, REGIONS, PerformRequest, UtterError, doubts, options_of, read_passage, seconds_at
 from ..work import jobs, paths
 from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, thumbnails, voice, words
-from .base import HeadPanel, Starts, chosen, locked, not_performed, not_ready, settings_of, take_over
+from .base import HeadPanel, Starts, chosen, locked, not_performed, not_ready, settings_of, shown_rig, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -367,7 +367,7 @@ class UTTER_PT_more(HeadPanel, bpy.types.Panel):
         for name in (name for name in SHOWN if name not in ("quality", "seed")):
             row = layout.row(align=True)
             by_actions = name == "jaw" and settings.curves == "actions"
-            row.active = name not in ("curves", "jaw") or (rigs.rig_of(head).jaws and not by_actions)
+            row.active = name not in ("curves", "jaw") or (shown_rig(head).jaws and not by_actions)
             row.prop(settings, name, expand=bool(OPTIONS[name].choices))
 
 

@@ -219,13 +219,9 @@ def scene_a_smoothed_curve_is_released_in_one_press():
         point.co.y *= 0.5
     curve.update()
     assert bake.count_pins(rig_of(obj)) == FRAMES + 1
-    assert {held.readable(held_column(obj, track)): count for track, count in pins.tally(obj).items()} == {"Exp3": FRAMES, "Exp7": 1}
+    assert {held.readable(column): count for column, count in pins.tally(obj).items()} == {"Exp3": FRAMES, "Exp7": 1}
     bpy.ops.utter.let_go(column=2)
     assert bake.count_pins(rig_of(obj)) == 1 and other.type == "KEYFRAME"
-
-
-def held_column(obj, track):
-    return rig_of(obj).columns_of()[track]
 
 
 def scene_clean_a_stretch():
