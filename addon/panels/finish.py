@@ -240,7 +240,7 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
             jobs.draw_text(layout, "The expressions of this head move all of the face, so Brows has none.", context.region.width, "INFO")
         layout.operator("utter.reset_finish", icon="LOOP_BACK")
         layout.separator()
-        layout.prop(settings, "within")
+        layout.prop(settings, "within", text="Tolerance (mm)")
         row = layout.row(align=True)
         row.operator("utter.simplify", icon="IPO_BEZIER")
         done = simplifying.told(bake.actions(rig))

@@ -126,6 +126,7 @@ def perform_job(
                 span = start + first * fps, start + last * fps
                 bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
         words.keep(settings, result.get("words", ()), asked.voice)
+        words.keep_phones(settings, result.get("phones", ()), asked.voice)
         named = {path: f"Action {name}" for name, path in acted.items()}
         readings.keep(settings, {named.get(of, of): told for of, told in result.get("readings", {}).items()})
         if directions != settings.directed:
@@ -148,8 +149,8 @@ def perform_job(
             settings.take = min(before, len(settings.takes) - 1)
             return f"{len(made)} variations are takes now, of the seeds {made[0]['seed']} to {made[-1]['seed']}; choose one under Takes."
         anew = "" if part is None else " and ".join(f"{first:.0f} to {last:.0f}" for first, last in part.spans)
-        lasted = f"frames {anew} anew" if anew else f"{frames / result['fps']:.1f} s of voice"
-        return f"Performed {lasted} in {result['seconds']:.1f} s."
+        lasted = f"frames {anew} anew" if anew else f"{frames / result['fps']:.1f} s"
+        return f"Performed {lasted} in {result['seconds']:.0f} s."
 
     def put_on(head, rig, performances, names, start, fps):
         """Put the performances onto the head, by its rig: in place of what it performs, or as takes."""
@@ -342,7 +343,7 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
         seed.operator("utter.new_seed", text="", icon="FILE_REFRESH")
         if not jobs.draw_progress(layout, "perform"):
             row = layout.row()
-            row.scale_y = 1.6
+            row.scale_y = 1.4
             row.operator("utter.perform", icon="PLAY")
             row = layout.row(align=True)
             row.operator("utter.rediffuse", text="Re-diffuse Around My Keys", icon="MOD_WAVE")

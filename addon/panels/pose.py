@@ -113,6 +113,7 @@ def _named() -> dict[str, Slider]:
 SLIDERS = _named()
 SIDED = {key for key in SLIDERS if {f"{key}_left", f"{key}_right"} <= SLIDERS.keys()}
 OF_SIDES = {f"{key}_{side}" for key in SIDED for side in ("left", "right")}
+LEAST = 0.005  # of a slider: less is shown as 0, for Blender writes small numbers with more digits than fit
 KNOWN = 32  # rows that are remembered: Blender itself reads sliders, of each head, when it compares library overrides
 
 # Panels are drawn many times a second. (Head, frame) -> what it shows; head -> which columns it can pose.
@@ -194,7 +195,8 @@ def property_of(key: str) -> Any:
     slider = SLIDERS[key]
 
     def get(settings):
-        return value_of(shown_row(settings.id_data), slider)
+        value = value_of(shown_row(settings.id_data), slider)
+        return value if slider.turns or abs(value) >= LEAST else 0.0
 
     def put(settings, value):
         try:

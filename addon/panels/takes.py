@@ -299,7 +299,7 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         layout, settings = self.layout, settings_of(chosen_head(context))
         layout.enabled = not locked()
         row = layout.row()
-        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=3 if len(settings.takes) > 2 else 2)
+        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=4 if len(settings.takes) > 2 else 2)
         column = row.column(align=True)
         column.operator("utter.previous_take", text="", icon="TRIA_UP")
         column.operator("utter.next_take", text="", icon="TRIA_DOWN")
