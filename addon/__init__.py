@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 # In the order in which they register and their panels appear. A module may have CLASSES, register() and unregister().
 MODULES = (
-    "work.log", "work.preferences", "settings", "work.jobs", "panels.head", "panels.shapes", "panels.voice", "panels.words",
+    "work.log", "work.preferences", "settings", "work.jobs", "panels.base", "panels.head", "panels.voice", "panels.words",
     "panels.passages", "panels.passage_files", "panels.perform", "panels.takes", "panels.compare", "panels.layers",
-    "panels.finish", "panels.pose", "panels.pins", "panels.held", "panels.capture", "panels.export", "panels.maps",
+    "panels.finish", "panels.pose", "panels.pins", "panels.held", "panels.capture", "panels.export", "panels.maps", "panels.shapes",
     "panels.identity", "panels.studio", "panels.overlay", "panels.drag", "work.shortcuts", "batch.command",
 )  # fmt: skip
 

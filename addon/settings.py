@@ -124,7 +124,7 @@ class Word(bpy.types.PropertyGroup):
 
 @overridable
 class WordMarker(bpy.types.PropertyGroup):
-    """A marker that was put on the timeline for a word: its name and frame, by which it is known, and the second of the voice."""
+    """A marker that was put on the timeline for words and phones: its name and frame, by which it is known, and the second of the voice."""
 
     text: StringProperty()
     frame: IntProperty()
@@ -318,6 +318,8 @@ class HeadSettings(bpy.types.PropertyGroup):
         "identity": PointerProperty(type=Identity),
         "transcript": CollectionProperty(type=Word),
         "word_markers": CollectionProperty(type=WordMarker),
+        "phones": StringProperty(options={"HIDDEN"}),  # that were heard: JSON of the voice's path, and of each its second and name
+        "phone_markers": BoolProperty(name="Phones", description="Put Markers marks each phone (ARPAbet) as well as each word"),
         "transcript_of": StringProperty(options={"HIDDEN"}),  # the voice in which its words were found
         "word": IntProperty(name="Word", update=words.chosen_word),
         "readings": CollectionProperty(type=Reading),

@@ -65,6 +65,7 @@ class PerformResult(ResultEvent):
     fps: float
     seconds: float
     words: list[Word]  # in order of time
+    phones: list[Word]  # the phones that are heard, in order of time: text is ARPAbet's, confidence the mean posterior
     transcribed: bool  # whether Utter found some of them out itself
     variations: list[Variation]  # all performances, the one in output first
     directed: list[dict[str, Any]]  # the passages (contract.Passage) that the directions in the words became

@@ -19,6 +19,7 @@ class Motion:
 
     actions: the same performance as face actions float32 [T, 52] in 0..1 (contract.ACTIONS), for heads that move by those.
     words: what was found to be said in the voice, in order of time; transcribed: whether Utter found some of it out itself.
+    phones: that are heard in it, in order of time, as Words; no file keeps them.
     filmed: captured from a film, on which no tongue is seen.
     readings: what the prompts, clips and voice read as that it was made from, as PerformResult has them; no file keeps them.
     shifted: soft pins that were moved, int [n, 2]: from which frame to which.
@@ -32,6 +33,7 @@ class Motion:
     voice: str = ""
     actions: np.ndarray | None = None
     words: tuple[Word, ...] = ()
+    phones: tuple[Word, ...] = ()
     transcribed: bool = False
     filmed: bool = False
     readings: Mapping[str, Reading] = field(default_factory=dict)

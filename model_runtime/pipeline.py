@@ -81,6 +81,7 @@ class Performer:
         from model_runtime.emotion.life import alive
         from model_runtime.emotion.timeline import compose
         from model_runtime.scope import check_present, frames_in
+        from model_runtime.speech.content import spoken
 
         def step(stage: str, fraction: float) -> None:
             if cancelled():
@@ -163,6 +164,7 @@ class Performer:
         )
         found = drawing.motions(present, stretches)
         step("Writing", 0.98)
+        phones = spoken(heard.content, FPS)
         return [
             replace(
                 motion,
@@ -170,6 +172,7 @@ class Performer:
                 seed=seed,
                 voice=request.voice,
                 words=heard.words,
+                phones=phones,
                 transcribed=heard.transcribed,
                 filmed=False,
                 readings=readings,

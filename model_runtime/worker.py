@@ -222,6 +222,7 @@ class Worker:
             basis=motion.basis,
             seconds=round(time.monotonic() - began, 3),
             words=list(motion.words),
+            phones=list(motion.phones),
             transcribed=motion.transcribed,
             notes=notes,
             variations=[{"output": str(output), "seed": each.seed} for each, output in zip(motions, outputs)],

@@ -349,6 +349,23 @@ def bench_desk(args):
         finish.watched = not bpy.app.background
 
 
+def bench_draw(args):
+    """One drawing of the panels in a window of Blender, in processor time of Utter's Python (tests/gui/drawing.py); nothing where
+    ../shared/gui is not set up."""
+    gui, home = ROOT.parent / "shared" / "gui" / "blender-gui", Path(os.environ.get("BLENDER_GUI_HOME", "/var/tmp/blender-gui"))
+    if not gui.exists() or not (home / "sid" / ".ready").exists():
+        return
+    for opened in ("0", "1"):
+        with tempfile.TemporaryDirectory() as folder:
+            told = dict(os.environ, UTTER_OPEN=opened, UTTER_PYTHON="/opt/site/bin/python3", BLENDER_USER_RESOURCES="/out/user")
+            call = [gui, "run", "5.2", "-o", folder, "--python-exit-code", "1", "--python", "/project/tests/gui/drawing.py"]
+            subprocess.run(call, cwd=ROOT, env=told, check=True, capture_output=True)
+            found = json.loads((Path(folder) / "draw.json").read_text())
+        panels = "all panels open" if opened == "1" else "panels as they are at first"
+        for when in ("at rest", "another frame", "a key changed"):
+            yield f"{panels}, {when}, median", found[when]["median_ms"], "ms", "< 3"
+
+
 BENCHES = {
     "bake": bench_bake,
     "desk": bench_desk,
@@ -358,6 +375,7 @@ BENCHES = {
     "ears": bench_ears,
     "perform": bench_perform,
     "scope": bench_scope,
+    "draw": bench_draw,
 }
 
 

@@ -23,6 +23,7 @@ LIPS, PARTED = 0.1, 0.1  # lips that touch are parted by so much of the toleranc
 OPENS = 0.2  # of how far the foremost track parts the lips: from here on one has a key at each closure
 BLINK = 0.5  # of the furthest: a peak of the lids that high has a key
 ROOM = 0.95  # of the tolerance: bones turn, and do not go straight as is reckoned
+OUT = 3.0  # frames to a key that is not there: handles before the first and behind the last key are a third of it
 STILL = 1e-6  # a track that moves less has its ends alone
 
 
@@ -157,7 +158,7 @@ class _Row:
         clean, at = tracks.cleaned(self.keys), self.at[stays]
         when = keys["co"][:, 0].astype(float)
         away = np.diff(when)
-        near = np.concatenate([away[:1], away]), np.concatenate([away, away[-1:]])
+        near = np.concatenate([[OUT], away]), np.concatenate([away, [OUT]])
         theirs = np.concatenate([[False], ~ours[:-1]]), np.concatenate([~ours[1:], [False]])
         for side, sign, far, other in zip(("handle_left", "handle_right"), (-1, 1), near, theirs):
             free = ours & ~other & ~_beside_clean(when, clean, sign)

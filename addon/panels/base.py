@@ -1,5 +1,6 @@
 """What panels and their operators share: the sidebar's tab, the head that performs, buttons that start a job."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ from ..work import jobs
 
 if TYPE_CHECKING:
     from ..settings import HeadSettings
+
+
+AGAIN = 1.0  # seconds: panels and their buttons ask tens of times in one redraw; a change is seen at once
+
+_known: dict[tuple[Any, int], tuple[Any, float]] = {}  # in a window: (what is asked, a head's session uid) -> answer, and when it was found
 
 
 class Panel:
@@ -70,6 +76,31 @@ def chosen(context: Any) -> Any:
     return found if found is not None and rigs.ready(found) else None
 
 
+def briefly(ask: Callable[[Any], Any], head: Any) -> Any:
+    """ask(head), for what is drawn and for polls: known for a moment, as long as nothing changes. None is asked again."""
+    asked = ask, head.session_uid
+    found, when = _known.get(asked, (None, 0.0))
+    if found is None or bpy.app.background or time.monotonic() - when > AGAIN:
+        found = ask(head)
+        _known[asked] = found, time.monotonic()
+    return found
+
+
+def shown_rig(head: Any) -> Any:
+    """The rig of a head for what is drawn and for polls. None where it is not ready."""
+    return briefly(_rig, head)
+
+
+def _rig(head):
+    seen = rigs.recognise(head)
+    return seen.kind(head) if seen.state == "ready" and seen.kind else None
+
+
+@bpy.app.handlers.persistent
+def _forget(*_):
+    _known.clear()
+
+
 def locked() -> bool:
     """Whether a job is at work with what the panels show: until it ends, fields that it uses stay as they are."""
     return jobs.current is not None and jobs.current.panel in ("perform", "capture")
@@ -79,14 +110,14 @@ def not_ready(head: Any) -> str:
     """A sentence that says why the chosen head (or None) cannot perform, or ""."""
     if head is None:
         return "Add a head first."
-    return "" if rigs.ready(head) else rigs.recognise(head).reason
+    return "" if shown_rig(head) else rigs.recognise(head).reason
 
 
 def not_performed(head: Any, voice: bool = True) -> str:
     """Why there is no performance on a head (or None) to work on, or none that can be performed anew of its voice; or ""."""
     if why := not_ready(head):
         return why
-    rig = rigs.rig_of(head)
+    rig = shown_rig(head)
     if not bake.actions(rig):
         return layers.away(rig) or "Perform first."
     return "" if settings_of(head).voice or not voice else "Choose a voice first."
@@ -113,6 +144,21 @@ def deafen(pairs: Any) -> None:
     for handlers, handler in pairs:
         if handler in handlers:
             handlers.remove(handler)
+
+
+HANDLERS = tuple(
+    (getattr(bpy.app.handlers, name), _forget)
+    for name in ("depsgraph_update_post", "undo_pre", "redo_pre", "undo_post", "redo_post", "load_pre")
+)
+
+
+def register():
+    listen(HANDLERS)
+
+
+def unregister():
+    deafen(HANDLERS)
+    _forget()
 
 
 class Does:

@@ -14,7 +14,7 @@ from ..rigs import gazing, reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
-from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of
+from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of, shown_rig
 
 KEYED = ("strength", "look")  # sliders that may have keys
 
@@ -109,7 +109,7 @@ def _changed(head):
         amounts(settings) != finishing.NEUTRAL
         or settings.look_at is not None
         or bool(keys_of(head))
-        or fullness.simplified(bake.actions(rigs.rig_of(head)))
+        or fullness.simplified(bake.actions(shown_rig(head)))
     )
 
 
@@ -188,7 +188,7 @@ class UTTER_OT_full_keys(Does, bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        why = not_ready(head) or ("" if fullness.simplified(bake.actions(rigs.rig_of(head))) else "The take has all of its keys.")
+        why = not_ready(head) or ("" if fullness.simplified(bake.actions(shown_rig(head))) else "The take has all of its keys.")
         return jobs.allowed(cls, jobs.busy() or why)
 
     def do(self, head):
@@ -207,7 +207,7 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
-        settings, rig = settings_of(head), rigs.rig_of(head)
+        settings, rig = settings_of(head), shown_rig(head)
         layout.enabled = not locked()
         if not bake.actions(rig):
             jobs.draw_text(layout, layers.away(rig) or "No performance yet.", context.region.width, "INFO")
@@ -240,7 +240,7 @@ class UTTER_PT_finish(HeadPanel, bpy.types.Panel):
             jobs.draw_text(layout, "The expressions of this head move all of the face, so Brows has none.", context.region.width, "INFO")
         layout.operator("utter.reset_finish", icon="LOOP_BACK")
         layout.separator()
-        layout.prop(settings, "within")
+        layout.prop(settings, "within", text="Tolerance (mm)")
         row = layout.row(align=True)
         row.operator("utter.simplify", icon="IPO_BEZIER")
         done = simplifying.told(bake.actions(rig))

@@ -1,5 +1,6 @@
 """Held keys: what the artist holds, by region, with a jump, and what is done with it: hold, release, clean, select."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ from ..animation import bake, posing
 from ..contract import ACTIONS, CHANNELS, EXPRESSION, EYES, FACE_ACTIONS, LIDS, NECK, REGIONS, UtterError, named, performed_in
 from ..work import jobs
 from . import pins, pose, sequencer, takes
-from .base import HeadPanel, chosen, not_performed, settings_of
+from .base import HeadPanel, chosen, not_performed, settings_of, shown_rig
 
 MIXED = "expression"  # of FLAME's expressions, which are of no one region
 LABELS = {name: label for name, (label, _) in REGIONS.items()} | {MIXED: "Expression"}
+APART = 0.2  # seconds between the keys that hold a face still
 MOST = 12  # curves that the list shows
 
 
@@ -58,6 +60,15 @@ class Holds:
         return {"FINISHED"}
 
 
+def frames_to_hold(scene: Any, fps: float) -> list[float]:
+    """The current frame; within a preview range that one's first, its last, and between them as many as keep the face still."""
+    now, first, last = scene.frame_current_final, scene.frame_preview_start, scene.frame_preview_end
+    if not scene.use_preview_range or not first <= now <= last:
+        return [now]
+    parts = max(1, math.ceil((last - first) / (APART * fps)))
+    return sorted({round(first + (last - first) * k / parts) for k in range(parts + 1)})
+
+
 def keys_of(count: int) -> str:
     return f"{count} {'key' if count == 1 else 'keys'}"
 
@@ -70,7 +81,7 @@ class UTTER_OT_hold(Holds, bpy.types.Operator):
         items=(
             ("KEYS", "Selected Keys", "The selected keys on the head's curves, as they are"),
             ("POSE", "Whole Pose", "The whole face and the head at the current frame"),
-            ("REGIONS", "Regions", "The chosen regions at the current frame"),
+            ("REGIONS", "Regions", "The chosen regions at the current frame, or all through a preview range that it lies in"),
         ),
     )
 
@@ -79,7 +90,7 @@ class UTTER_OT_hold(Holds, bpy.types.Operator):
         about = {
             "KEYS": "Hold the selected keys on the head's curves as they are",
             "POSE": "Hold the whole face and the head as they are at the current frame",
-            "REGIONS": "Hold the chosen regions as they are at the current frame",
+            "REGIONS": "Hold the chosen regions as they are at the current frame, or all through a preview range (P) around it",
         }
         return f"{about[properties.what]}: what you perform anew keeps this"
 
@@ -95,11 +106,12 @@ class UTTER_OT_hold(Holds, bpy.types.Operator):
             row, columns = pose.row_of(head), pose.columns_in(settings_of(head).scope_regions)
             begin, fps = sequencer.begins(scene, head), bake.scene_fps(scene)
             try:
-                posing.pose(rig, scene.frame_current_final, {k: float(row[k]) for k in columns}, begin, fps=fps)
+                for frame in frames_to_hold(scene, fps):
+                    posing.pose(rig, frame, {k: float(row[k]) for k in columns}, begin, fps=fps)
             except UtterError as error:
                 self.report({"ERROR"}, str(error))
                 return {"CANCELLED"}
-            count, lacking = len(columns), "Choose a region first."
+            count, lacking = len(columns) * len(frames_to_hold(scene, fps)), "Choose a region first."
         return self.told(count, f"{keys_of(count)} held.", lacking)
 
 
@@ -192,7 +204,7 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context):
-        return super().poll(context) and bool(bake.actions(rigs.rig_of(chosen(context))))
+        return super().poll(context) and bool(bake.actions(shown_rig(chosen(context))))
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
@@ -209,20 +221,16 @@ class UTTER_PT_held(HeadPanel, bpy.types.Panel):
         row.operator("utter.select_held", icon="RESTRICT_SELECT_OFF")
         row.operator("utter.jump_held", text="", icon="PREV_KEYFRAME").back = True
         row.operator("utter.jump_held", text="", icon="NEXT_KEYFRAME").back = False
-        self.listed(layout, rigs.rig_of(head), held)
+        self.listed(layout, held)
         if cleaned := pins.count_cleaned(head):
             row = layout.row(align=True)
             row.label(text=f"{cleaned} {'curve' if cleaned == 1 else 'curves'} cleaned in parts", icon="BRUSH_DATA")
             row.operator("utter.let_go", text="", icon="X")
 
-    def listed(self, layout, rig, held):
+    def listed(self, layout, held):
         """Regions, and in them their curves, those first that hold most; each with a press that selects and one that releases."""
-        columns = rig.columns_of()
         for region, label in LABELS.items():
-            own: dict[int, int] = {}
-            for track, count in held.items():
-                if region_of(columns[track]) == region:
-                    own[columns[track]] = own.get(columns[track], 0) + count
+            own = {column: count for column, count in held.items() if region_of(column) == region}
             if not own:
                 continue
             header, body = layout.panel(f"UTTER_PT_held_{region}", default_closed=True)

@@ -20,7 +20,7 @@ from ..rigs.base import PROPERTY, armature, listed
 from ..rigs.flame import FlameRig, place
 from ..rigs.reshape import reshape
 from ..work import jobs, paths
-from .base import HeadPanel, chosen, not_ready, settings_of
+from .base import HeadPanel, briefly, chosen, not_ready, settings_of
 
 FILE = paths.ROOT / "blender_assets" / "head" / "utter_head.npz"
 FAR = 0.01  # metres, root mean square: what was sculpted lies nearer to where it was, what was reordered or stretched does not
@@ -204,7 +204,7 @@ class UTTER_OT_reset_identity(bpy.types.Operator):
 
 def _can_change(operator, context):
     head = chosen(context)
-    return jobs.allowed(operator, jobs.busy() or refusal(head))
+    return jobs.allowed(operator, jobs.busy() or (briefly(refusal, head) if head else not_ready(head)))
 
 
 class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
@@ -215,8 +215,8 @@ class UTTER_PT_identity(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
-        if refusal(head):
-            jobs.draw_text(layout, refusal(head), context.region.width, "INFO")
+        if why := briefly(refusal, head):
+            jobs.draw_text(layout, why, context.region.width, "INFO")
             return
         layout.operator_menu_enum("utter.character", "name", icon="USER")
         row = layout.row(align=True)

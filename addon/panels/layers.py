@@ -9,7 +9,7 @@ from ..animation import bake, layers
 from ..contract import PerformRequest, UtterError
 from ..work import jobs
 from . import finish, perform, record, sequencer, takes
-from .base import Does, Starts, chosen, not_performed, not_ready, settings_of
+from .base import Does, Starts, chosen, not_performed, not_ready, settings_of, shown_rig
 
 
 def layers_job(scene, head):
@@ -82,7 +82,7 @@ class UTTER_OT_merge_layers(Does, bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        why = not_ready(head) or ("" if layers.layered(rigs.rig_of(head)) else "There are no layers to merge.")
+        why = not_ready(head) or ("" if layers.layered(shown_rig(head)) else "There are no layers to merge.")
         return jobs.allowed(cls, jobs.busy() or why)
 
     def do(self, head):
@@ -101,7 +101,7 @@ class UTTER_OT_bring_back(Does, bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        why = not_ready(head) or ("" if layers.pushed_down(rigs.rig_of(head)) else "No performance lies in the NLA.")
+        why = not_ready(head) or ("" if layers.pushed_down(shown_rig(head)) else "No performance lies in the NLA.")
         return jobs.allowed(cls, jobs.busy() or why)
 
     def do(self, head):

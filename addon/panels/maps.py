@@ -14,7 +14,7 @@ from ..contract import ACTIONS, REGIONS, UtterError, beside
 from ..maps import names, rows
 from ..rigs import channels, mapped, matching, parts, poses, still
 from ..work import jobs, paths
-from .base import Panel, chosen, settings_of
+from .base import Panel, chosen, settings_of, shown_rig
 
 SECONDS, STEPS = 1.2, 36  # that a wiggle lasts
 DOUBTFUL = 0.5  # confidence: rows below are shown as doubtful
@@ -27,7 +27,10 @@ def character(context: Any) -> Any:
     """The mesh that stands for the character whose map the panel shows, or None: the head that performs where it moves by a map, or the
     active mesh with shape keys of its own."""
     head, active = chosen(context), context.view_layer.objects.active
-    for obj in (head, active):
+    rig = shown_rig(head) if head is not None else None
+    if isinstance(rig, rigs.MappedRig):
+        return rig.obj
+    for obj in (None if rig else head, None if active == head else active):
         if obj is not None and obj.type == "MESH" and rigs.recognise(obj).kind is rigs.MappedRig:
             return mapped.main_of(obj) or obj
     return None

@@ -8,11 +8,10 @@ import bpy
 import gpu
 from gpu_extras.batch import batch_for_shader
 
-from .. import rigs
 from ..animation import bake
 from ..contract import FPS
 from . import stale, strengths
-from .base import chosen, settings_of
+from .base import chosen, settings_of, shown_rig
 from .passages import label
 
 COLOURS = ((0.35, 0.62, 0.95), (0.95, 0.66, 0.30))  # in turn, so that neighbours can be told apart
@@ -134,7 +133,7 @@ def fill(corners, colours):
 
 def mark_stale(region, head):
     """Draw a line under the frames whose performance is out of date."""
-    if not rigs.ready(head) or not (found := stale.of(head)).what:
+    if not shown_rig(head) or not (found := stale.of(head)).what:
         return
     begin, length = settings_of(head).start, settings_of(head).frames * bake.scene_fps(bpy.context.scene) / FPS
     for first, last in ((begin, begin + length),) if found.all else found.spans:

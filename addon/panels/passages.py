@@ -328,7 +328,9 @@ class UTTER_PT_passages(HeadPanel, bpy.types.Panel):
         layout, settings = self.layout, settings_of(chosen(context))
         layout.enabled = not locked()
         row = layout.row()
-        row.template_list("UTTER_UL_passages", "", settings, "passages", settings, "passage", rows=3 if len(settings.passages) > 2 else 2)
+        row.template_list(
+            "UTTER_UL_passages", "", settings, "passages", settings, "passage", rows=3 if len(settings.passages) > 2 else 2, maxrows=3
+        )
         column = row.column(align=True)
         column.operator("utter.add_passage", text="", icon="ADD")
         column.operator("utter.remove_passage", text="", icon="REMOVE")

@@ -15,7 +15,7 @@ from ..animation.obstacles import obstacles
 from ..contract import FPS, FULL, OPTIONS, REGIONS, PerformRequest, UtterError, doubts, options_of, read_passage, seconds_at
 from ..work import jobs, paths
 from . import clips, identity, maps, passages, readings, record, scope, sequencer, stale, takes, thumbnails, voice, words
-from .base import HeadPanel, Starts, chosen, locked, not_performed, not_ready, settings_of, take_over
+from .base import HeadPanel, Starts, chosen, locked, not_performed, not_ready, settings_of, shown_rig, take_over
 
 ELSEWHERE = ("voice", "words", "language", "transcribe", "prompt", "intensity", "mouth", "start")  # options that another panel shows
 SHOWN = [name for name, option in OPTIONS.items() if option.panel and name not in ELSEWHERE]
@@ -126,6 +126,7 @@ def perform_job(
                 span = start + first * fps, start + last * fps
                 bake.settle(rig, performances[0], read_shifted(made[0]["output"]), span, start, fps=fps)
         words.keep(settings, result.get("words", ()), asked.voice)
+        words.keep_phones(settings, result.get("phones", ()), asked.voice)
         named = {path: f"Action {name}" for name, path in acted.items()}
         readings.keep(settings, {named.get(of, of): told for of, told in result.get("readings", {}).items()})
         if directions != settings.directed:
@@ -148,8 +149,8 @@ def perform_job(
             settings.take = min(before, len(settings.takes) - 1)
             return f"{len(made)} variations are takes now, of the seeds {made[0]['seed']} to {made[-1]['seed']}; choose one under Takes."
         anew = "" if part is None else " and ".join(f"{first:.0f} to {last:.0f}" for first, last in part.spans)
-        lasted = f"frames {anew} anew" if anew else f"{frames / result['fps']:.1f} s of voice"
-        return f"Performed {lasted} in {result['seconds']:.1f} s."
+        lasted = f"frames {anew} anew" if anew else f"{frames / result['fps']:.1f} s"
+        return f"Performed {lasted} in {result['seconds']:.0f} s."
 
     def put_on(head, rig, performances, names, start, fps):
         """Put the performances onto the head, by its rig: in place of what it performs, or as takes."""
@@ -342,7 +343,7 @@ class UTTER_PT_perform(HeadPanel, bpy.types.Panel):
         seed.operator("utter.new_seed", text="", icon="FILE_REFRESH")
         if not jobs.draw_progress(layout, "perform"):
             row = layout.row()
-            row.scale_y = 1.6
+            row.scale_y = 1.4
             row.operator("utter.perform", icon="PLAY")
             row = layout.row(align=True)
             row.operator("utter.rediffuse", text="Re-diffuse Around My Keys", icon="MOD_WAVE")
@@ -367,7 +368,7 @@ class UTTER_PT_more(HeadPanel, bpy.types.Panel):
         for name in (name for name in SHOWN if name not in ("quality", "seed")):
             row = layout.row(align=True)
             by_actions = name == "jaw" and settings.curves == "actions"
-            row.active = name not in ("curves", "jaw") or (rigs.rig_of(head).jaws and not by_actions)
+            row.active = name not in ("curves", "jaw") or (shown_rig(head).jaws and not by_actions)
             row.prop(settings, name, expand=bool(OPTIONS[name].choices))
 
 

@@ -9,42 +9,51 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..work import jobs
 from . import perform, scope, takes
-from .base import HeadPanel, Starts, chosen, deafen, listen, not_performed, not_ready, settings_of
+from .base import HeadPanel, Starts, chosen, deafen, listen, not_performed, not_ready, settings_of, shown_rig
 
-RESTS = 0.3  # seconds after which a slider is no longer dragged
+RESTS = 0.3  # seconds after which keys and sliders are no longer dragged
 
-# For panels are drawn many times a second. (What is asked of a head's keys, its session uid) -> answer; emptied when an Action changes.
-# And -> what keeps it still, with the session uids of the data-blocks that it comes from; forgotten when one of these changes.
-_known: dict[tuple[str, int], Any] = {}
+# For panels are drawn many times a second, and a minute has 100,000 keys. (What is asked of a head's keys, its session uid, those of its
+# Actions) -> answer; found anew once the Actions rest.
+# And -> what keeps it still, with the session uids of the data-blocks that it comes from; found anew once these rest.
+_known: dict[tuple[Any, ...], Any] = {}
 _told: dict[int, tuple[list[str], set[int]]] = {}
 
 
-def _ask(what, head, answer):
+def _ask(answer, head):
     """answer(rig) of a head, as long as it is known."""
-    key = what, head.session_uid
+    rig = shown_rig(head) or rigs.rig_of(head)
+    key = answer, head.session_uid, *(action.session_uid for action in bake.actions(rig))
     if key not in _known or bpy.app.background:
-        _known[key] = answer(rigs.rig_of(head))
+        _known[key] = answer(rig)
     return _known[key]
 
 
 def tally(head):
-    """{track: how many keys of the artist's are on it}, of those that have some."""
-    held = lambda rig: {track: count for track in rig.columns_of() if (count := len(tracks.held(tracks.find(track))))}
-    return _ask("tally", head, held)
+    """{column of a performance: how many keys of the artist's are on its tracks}, of those that have some."""
+    return _ask(_tally, head)
+
+
+def _tally(rig):
+    found: dict[int, int] = {}
+    for track, column in rig.columns_of().items():
+        if count := len(tracks.held(tracks.find(track))):
+            found[column] = found.get(column, 0) + count
+    return found
 
 
 def frames_held(head):
     """The scene frames at which the artist holds a key, in order."""
-    return _ask("frames", head, lambda rig: sorted({round(float(frame), 3) for frame in rig.pins()[0]}))
+    return sorted({round(float(frame), 3) for frame in rigs.rig_of(head).pins()[0]})
 
 
 def count_cleaned(head):
     """On how many curves a stretch is clean of our keys."""
-    return _ask("cleaned", head, lambda rig: len(bake.cleaned(rig)))
+    return len(_ask(bake.cleaned, head))
 
 
 def later():
-    """A slider is dragged: what is known of keys is asked again once it rests."""
+    """Keys change, or a slider is dragged: what is known of keys is asked again once that rests."""
     if bpy.app.background:
         return
     if bpy.app.timers.is_registered(_ask_again):
@@ -53,7 +62,16 @@ def later():
 
 
 def _ask_again():
+    """Ask what was asked, of the head that the panel shows; of others it is forgotten."""
+    asked = {(answer, uid) for answer, uid, *_ in _known}
     _known.clear()
+    if (head := chosen(bpy.context)) is not None and shown_rig(head):
+        for answer in [answer for answer, uid in asked if uid == head.session_uid]:
+            _ask(answer, head)
+        told = head.session_uid in _told
+        _told.clear()
+        if told:
+            in_the_way(head)
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "VIEW_3D":
@@ -62,17 +80,17 @@ def _ask_again():
 
 def count(head):
     """How many keys of the artist are on the head's performance."""
-    return _ask("pins", head, bake.count_pins)
+    return _ask(bake.count_pins, head)
 
 
 def count_soft(head):
     """How many of them are soft."""
-    return _ask("soft", head, bake.count_soft)
+    return _ask(bake.count_soft, head)
 
 
 def any_captured(head):
     """Whether some of these came from a film."""
-    return _ask("captured", head, lambda rig: bool(bake.captured(rig)))
+    return bool(_ask(bake.captured, head))
 
 
 def in_the_way(head):
@@ -93,11 +111,9 @@ def _forget(*_):
 
 @bpy.app.handlers.persistent
 def _after_update(_scene, depsgraph):
-    if _known and depsgraph.id_type_updated("ACTION") and not bpy.app.timers.is_registered(_ask_again):
-        _known.clear()
     changed = {update.id.original.session_uid for update in depsgraph.updates} if _told else set()
-    for head in [head for head, (_, blocks) in _told.items() if blocks & changed]:
-        del _told[head]
+    if (_known and depsgraph.id_type_updated("ACTION")) or any(blocks & changed for _, blocks in _told.values()):
+        later()
 
 
 class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
@@ -156,7 +172,7 @@ class UTTER_OT_soften(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        performed = head is not None and not not_ready(head) and bake.actions(rigs.rig_of(head))
+        performed = head is not None and not not_ready(head) and bake.actions(shown_rig(head))
         return jobs.allowed(cls, jobs.busy() or ("" if performed else "Perform first."))
 
     def execute(self, context):
@@ -177,7 +193,7 @@ class UTTER_OT_clear(bpy.types.Operator):
     def poll(cls, context):
         head = chosen(context)
         why = not_ready(head) if head is not None else ""
-        performed = head is not None and not why and bake.actions(rigs.rig_of(head))
+        performed = head is not None and not why and bake.actions(shown_rig(head))
         return jobs.allowed(cls, jobs.busy() or why or ("" if performed else "There is no performance on this head."))
 
     def execute(self, context):
@@ -215,7 +231,7 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
-        if not bake.actions(rigs.rig_of(head)):
+        if not bake.actions(shown_rig(head)):
             layout.label(text="No performance yet.", icon="INFO")
             for sentence in in_the_way(head)[:1]:  # it was pushed down into the NLA
                 jobs.draw_text(layout, sentence, context.region.width, icon="ERROR")

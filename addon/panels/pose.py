@@ -28,7 +28,7 @@ from ..contract import (
 )
 from ..work import jobs
 from . import pins, sequencer, takes
-from .base import HeadPanel, chosen, deafen, listen, not_ready, settings_of
+from .base import HeadPanel, chosen, deafen, listen, not_ready, settings_of, shown_rig
 
 TONGUE_COLUMNS = [TONGUE.start, TONGUE.start + 1]  # what of the tongue is no face action
 GAZE = re.compile("eye(Look|Blink)")  # what an emotion leaves as it is
@@ -113,6 +113,7 @@ def _named() -> dict[str, Slider]:
 SLIDERS = _named()
 SIDED = {key for key in SLIDERS if {f"{key}_left", f"{key}_right"} <= SLIDERS.keys()}
 OF_SIDES = {f"{key}_{side}" for key in SIDED for side in ("left", "right")}
+LEAST = 0.005  # of a slider: less is shown as 0, for Blender writes small numbers with more digits than fit
 KNOWN = 32  # rows that are remembered: Blender itself reads sliders, of each head, when it compares library overrides
 
 # Panels are drawn many times a second. (Head, frame) -> what it shows; head -> which columns it can pose.
@@ -133,9 +134,16 @@ def row_of(head: Any) -> np.ndarray:
     return _rows[asked]
 
 
+def shown_row(head: Any) -> np.ndarray:
+    """The same for the sliders, which rest while the animation plays: reading the face takes longer than drawing the panel."""
+    playing = bpy.context.screen is not None and bpy.context.screen.is_animation_playing
+    known = [row for (uid, _), row in _rows.items() if uid == head.session_uid] if playing else []
+    return known[-1] if known else row_of(head)
+
+
 def value_of(row: np.ndarray, slider: Slider) -> float:
     """What a slider shows of a row of a performance [117]."""
-    mean = lambda shares: float(np.mean([row[k] / share for k, share in shares.items()])) if shares else 0.0
+    mean = lambda shares: float(sum(row[k] / share for k, share in shares.items())) / len(shares) if shares else 0.0
     return mean(slider.up) - mean(slider.down)
 
 
@@ -187,7 +195,8 @@ def property_of(key: str) -> Any:
     slider = SLIDERS[key]
 
     def get(settings):
-        return value_of(row_of(settings.id_data), slider)
+        value = value_of(shown_row(settings.id_data), slider)
+        return value if slider.turns or abs(value) >= LEAST else 0.0
 
     def put(settings, value):
         try:
@@ -357,7 +366,7 @@ class UTTER_PT_pose(HeadPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout, head = self.layout, chosen(context)
-        settings, rig = settings_of(head), rigs.rig_of(head)
+        settings, rig = settings_of(head), shown_rig(head)
         row = layout.row(align=True)
         row.menu("UTTER_MT_visemes")
         row.menu("UTTER_MT_emotions")

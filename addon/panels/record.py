@@ -24,7 +24,12 @@ LASTING = ("fade", "goes")  # and those that are a number of frames
 
 
 def of(settings: Any) -> dict[str, Any]:
-    """What the settings of a head (Object.utter) ask for now, as JSON can hold it."""
+    """What the settings of a head (Object.utter) ask for now, and what was found for it, as JSON can hold it."""
+    return {**asked(settings), **found(settings)}
+
+
+def asked(settings: Any) -> dict[str, Any]:
+    """What the settings of a head ask for now: of of() what an artist gives."""
     return {
         **{name: getattr(settings, name) for name in SHOWN},
         "voice": settings.voice,
@@ -32,8 +37,13 @@ def of(settings: Any) -> dict[str, Any]:
         "start": settings.start,
         "fps": bake.scene_fps(sequencer.scene_of(settings.id_data)),
         "identity": face(settings),
-        **found(settings),
+        "passages": passages_of(settings),
     }
+
+
+def passages_of(settings: Any) -> list[dict[str, Any]]:
+    """The rows of the passages, with the keys of their strengths."""
+    return [{**row(item), **({KEYED: keys} if (keys := strengths.rows(item)) else {})} for item in settings.passages]
 
 
 def face(settings: Any) -> str:
@@ -49,7 +59,7 @@ def found(settings: Any) -> dict[str, Any]:
         "transcript_of": settings.transcript_of,
         "directed": settings.directed,
         **{name: [row(item) for item in getattr(settings, name)] for name in LISTS[1:]},
-        "passages": [{**row(item), **({KEYED: keys} if (keys := strengths.rows(item)) else {})} for item in settings.passages],
+        "passages": passages_of(settings),
     }
 
 
@@ -66,9 +76,13 @@ def row(item: Any) -> dict[str, Any]:
 
 
 def fields(item: Any) -> list[str]:
-    return [
-        told.identifier for told in item.bl_rna.properties if told.identifier not in ("rna_type", "name", "fade_out")
-    ]  # which shows another
+    return _fields(type(item))
+
+
+@functools.cache
+def _fields(kind):
+    names = (told.identifier for told in kind.bl_rna.properties)
+    return [name for name in names if name not in ("rna_type", "name", "fade_out")]  # which shows another
 
 
 def keep(actions: Any, record: dict[str, Any]) -> None:

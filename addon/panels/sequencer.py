@@ -1,5 +1,8 @@
 """The strip of a head's voice in the sequencer, as the artist left it: moved, cut, renamed, copied, muted, in a meta strip."""
 
+import functools
+import time
+
 import bpy
 
 from .. import compat
@@ -92,7 +95,7 @@ def _told(scene, strips, seconds):
         where = "in parts only" if gaps else f"from frame {heard[0]:.0f} to {heard[1]:.0f} only"
         yield f"The strip {name} was cut: the voice is heard {where}, and the face speaks all of it."
     for strip in strips:
-        if strip.sound is not None and not strip.sound.packed_file and not is_file(_path(strip.sound)):
+        if strip.sound is not None and not strip.sound.packed_file and not _there(_path(strip.sound), int(time.monotonic())):
             yield f"The file of the strip {name} is gone ({_path(strip.sound)}), so it is silent; choose the voice again."
             break
     for strip in strips:
@@ -100,6 +103,12 @@ def _told(scene, strips, seconds):
             yield f"The strip {strip.name} is muted: by itself, its channel, its meta strip, or its volume."
     if scene.render.frame_map_old != scene.render.frame_map_new:
         yield "The scene's time is stretched, its sound is not; set Time Stretching in the Output properties to 100 and 100."
+
+
+@functools.lru_cache(maxsize=16)
+def _there(path, _second):
+    """Whether a file is there, asked once a second: panels are drawn more often, and a disk may be slow."""
+    return is_file(path)
 
 
 def _path(sound):

@@ -8,7 +8,7 @@ from .. import rigs
 from ..contract import ShapesRequest, UtterError
 from ..rigs import shaping
 from ..work import jobs
-from .base import Panel, Starts
+from .base import Panel, Starts, briefly
 
 FLAME = 0.5  # of a mesh recognised: as sure is one with FLAME's number of vertices
 FEW = 20  # face actions that a head lacks: from here on it is offered more
@@ -26,6 +26,13 @@ def offered(head: Any) -> bool:
     """Whether *Use Selected* offers to make the shapes of a mesh: it has no expressions, and is none of FLAME's meshes."""
     seen = rigs.recognise(head)
     return seen.state == "usable" and seen.sure < FLAME and shaping.bare(head)
+
+
+def lacks(head: Any) -> bool:
+    """Whether a mesh, which is none of Utter's own heads, lacks many face actions."""
+    seen = rigs.recognise(head)
+    own = seen.state == "ready" and seen.kind is not rigs.MappedRig
+    return not own and len(shaping.lacking(head)) >= FEW
 
 
 def shapes_job(context: Any, head: Any, find: bool = False) -> jobs.Job:
@@ -119,9 +126,7 @@ class UTTER_PT_shapes(Panel, bpy.types.Panel):
             return False
         if jobs.Message.panel == "shapes" and jobs.Message.text:
             return True
-        seen = rigs.recognise(head)
-        own = seen.state == "ready" and seen.kind is not rigs.MappedRig
-        return not own and len(shaping.lacking(head)) >= FEW
+        return briefly(lacks, head)
 
     def draw(self, context):
         layout = self.layout

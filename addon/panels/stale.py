@@ -6,11 +6,10 @@ from typing import Any, NamedTuple
 
 import bpy
 
-from .. import rigs
 from ..animation import bake
 from ..contract import FPS, REGIONS, Passage, touched
 from . import passages, record, strengths, takes
-from .base import settings_of
+from .base import deafen, listen, settings_of, shown_rig
 
 APART = {"seed", "quality", "curves", "jaw", "variations"}  # options that ask for another take, or show the same one otherwise
 WHOLE = {"path": "voice", "identity": "identity", **{name: name.replace("_", " ") for name in record.SHOWN if name not in APART}}
@@ -23,9 +22,11 @@ BLANK = {
     "prompt": "",
     "regions": list(REGIONS),
 }  # what a passage of a damaged record lacks
-AGAIN = 0.3  # seconds: panels ask many times in one redraw
+AGAIN = 0.3  # seconds in which it is asked once, however much changes: while something is dragged
 
-_known: dict[int, tuple["Stale", float]] = {}  # in a window: by a head's session uid, and when it was found
+# In a window: by a head's session uid what was found, and when; and heads of which something has changed since.
+_known: dict[int, tuple["Stale", float]] = {}
+_changed: set[int] = set()
 
 
 class Stale(NamedTuple):
@@ -39,12 +40,25 @@ class Stale(NamedTuple):
 
 def of(head: Any) -> Stale:
     """What is out of date of the take that a head performs. Of takes of earlier versions, and of what was not performed, nothing is."""
-    found, when = _known.get(head.session_uid, (Stale(), 0.0))
-    if bpy.app.background or time.monotonic() - when > AGAIN:
+    uid = head.session_uid
+    found, when = _known.get(uid, (Stale(), 0.0))
+    if bpy.app.background or uid not in _known or (uid in _changed and time.monotonic() - when > AGAIN):
         found = _of(head)
-        _known.clear()
-        _known[head.session_uid] = found, time.monotonic()
+        _known[uid] = found, time.monotonic()
+        _changed.discard(uid)
     return found
+
+
+@bpy.app.handlers.persistent
+def _after_update(_scene, depsgraph):
+    if _known and any(depsgraph.id_type_updated(kind) for kind in ("OBJECT", "ACTION", "SCENE")):
+        _changed.update(_known)
+
+
+@bpy.app.handlers.persistent
+def _forget(*_):
+    _known.clear()
+    _changed.clear()
 
 
 def _of(head):
@@ -53,9 +67,9 @@ def _of(head):
     told = record.read(takes.actions_of(take)) if take else None
     if told is None:
         return Stale()
-    now = record.of(settings)
+    now = record.asked(settings)
     changed = [label for name, label in WHOLE.items() if name in told and differs(told[name], now[name])]
-    if spoken(told) != spoken(now):
+    if [word.get("text") for word in told.get("transcript", ())] != [word.text for word in settings.transcript]:
         changed.append("words found")
     if changed:
         return Stale(all=True, what=", ".join(dict.fromkeys(changed)))
@@ -81,11 +95,6 @@ def differs(one, other):
     if isinstance(one, float) or isinstance(other, float):
         return abs(float(one) - float(other)) > 1e-5
     return one != other
-
-
-def spoken(told):
-    """The words of a record."""
-    return [word.get("text") for word in told.get("transcript", ())]
 
 
 class Felt(NamedTuple):
@@ -148,6 +157,23 @@ def partly(before, now, spans):
 
 def draw(layout: Any, head: Any) -> None:
     """A button, where something is out of date."""
-    if bake.actions(rigs.rig_of(head)) and (stale := of(head)).what:
+    if bake.actions(shown_rig(head)) and (stale := of(head)).what:
         row = layout.row(align=True)
         row.operator("utter.update", text=f"Bring Up to Date: {stale.what}", icon="FILE_REFRESH")
+
+
+HANDLERS = (
+    (bpy.app.handlers.depsgraph_update_post, _after_update),
+    (bpy.app.handlers.undo_post, _forget),
+    (bpy.app.handlers.redo_post, _forget),
+    (bpy.app.handlers.load_post, _forget),
+)
+
+
+def register():
+    listen(HANDLERS)
+
+
+def unregister():
+    deafen(HANDLERS)
+    _forget()

@@ -11,7 +11,7 @@ from ..look import shaders
 from ..rigs import hair
 from ..rigs.base import neutral
 from ..work import jobs
-from .base import HeadPanel, chosen, not_ready, settings_of
+from .base import HeadPanel, briefly, chosen, not_ready, settings_of
 
 MARK = "utter_studio"  # on the collection and on what we put into it
 LENS, SENSOR = 85.0, 24.0  # mm, mm high: a portrait lens, which leaves the nose its size
@@ -174,7 +174,7 @@ class UTTER_PT_look(HeadPanel, bpy.types.Panel):
         column.prop(settings_of(head), "eye_colour")
         column.prop(settings_of(head), "hair_colour")
         row = column.row()
-        row.active = hair.fits(head)
+        row.active = briefly(hair.fits, head)
         row.prop(settings_of(head), "hair_style")
         column.prop(settings_of(head), "hair_grey", slider=True)
         self.layout.operator("utter.studio", icon="OUTLINER_OB_CAMERA")

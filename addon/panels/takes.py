@@ -6,7 +6,7 @@ from .. import compat, rigs
 from ..animation import bake, finish, layers, tracks
 from ..work import jobs
 from . import record, sequencer, thumbnails
-from .base import HeadPanel, locked, not_ready, settings_of
+from .base import HeadPanel, locked, not_ready, settings_of, shown_rig
 from .base import chosen as chosen_head
 
 REMOVED = "A take goes with its Actions, unless another head has it as well"
@@ -303,7 +303,7 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         layout, settings = self.layout, settings_of(chosen_head(context))
         layout.enabled = not locked()
         row = layout.row()
-        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=3 if len(settings.takes) > 2 else 2)
+        row.template_list("UTTER_UL_takes", "", settings, "takes", settings, "take", rows=4 if len(settings.takes) > 2 else 2)
         column = row.column(align=True)
         column.operator("utter.previous_take", text="", icon="TRIA_UP")
         column.operator("utter.next_take", text="", icon="TRIA_DOWN")
@@ -323,7 +323,7 @@ class UTTER_PT_takes(HeadPanel, bpy.types.Panel):
         if another_face(settings):
             layout.label(text="Made for another identity", icon="ERROR")
         layout.operator("utter.perform_again", icon="LOOP_BACK")
-        rig = rigs.rig_of(settings.id_data)
+        rig = shown_rig(settings.id_data)
         if layers.layered(rig):
             layout.prop(settings, "feeling", slider=True)
             layout.operator("utter.merge_layers", icon="NLA_PUSHDOWN")

@@ -5,6 +5,7 @@ what the next performance takes the voice to say.
 """
 
 import hashlib
+import json
 import re
 import zlib
 from pathlib import Path
@@ -112,6 +113,21 @@ def keep(settings, found, voice):
         word.start, word.end, word.confidence = each["start"], each["end"], each["confidence"]
 
 
+def keep_phones(settings, found, voice):
+    """Remember the phones that a performance heard in a voice."""
+    settings.phones = json.dumps([jobs.legible(voice), [[each["start"], each["text"]] for each in found]])
+
+
+def phones_of(settings):
+    """[(second, phone)] of the head's voice, in order of time; [] where none are known, or they are another voice's."""
+    try:
+        voice, found = json.loads(settings.phones or '["", []]')
+        mine = voice == jobs.legible(bpy.path.abspath(settings.voice, library=settings.id_data.library))
+        return [(float(start), str(phone)) for start, phone in found] if mine else []
+    except (ValueError, TypeError):
+        return []
+
+
 def chosen_word(settings, _context):
     """The artist chose a word of the list: show the frame at which it begins."""
     if 0 <= settings.word < len(settings.transcript):
@@ -130,14 +146,23 @@ def markers(scene, head):
 
 
 def put_markers(scene, head):
-    """A marker for each word, in place of earlier ones; returns how many."""
+    """A marker for each word, and for each phone where that is chosen, in place of earlier ones; returns how many. A phone joins what
+    begins in the same frame."""
     remove_markers(scene, head)
     settings, fps = settings_of(head), bake.scene_fps(scene)
-    said = [word for word in settings.transcript if word.text.strip()]
-    for word in said:
-        marker = scene.timeline_markers.new(word.text.strip(), frame=frame_at(word.start, fps, settings.start))
+    frame = lambda time: frame_at(time, fps, settings.start)
+    said = [[word.start, word.text.strip()] for word in settings.transcript if word.text.strip()]
+    there = {frame(each[0]): each for each in said}
+    for time, phone in phones_of(settings) if settings.phone_markers else ():
+        if with_ := there.get(frame(time)):
+            with_[1] += f" {phone}"
+        else:
+            said.append([time, phone])
+            there[frame(time)] = said[-1]
+    for time, text in said:
+        marker = scene.timeline_markers.new(text, frame=frame(time))
         known = settings.word_markers.add()
-        known.text, known.frame, known.time = marker.name, marker.frame, word.start
+        known.text, known.frame, known.time = marker.name, marker.frame, time
     return len(said)
 
 
@@ -231,15 +256,21 @@ class UTTER_OT_words_from_strip(bpy.types.Operator):
 
 class UTTER_OT_put_word_markers(bpy.types.Operator):
     bl_idname = "utter.put_word_markers"
-    bl_label = "Put Word Markers"
-    bl_description = "Put a marker on the timeline for each word that was found in the voice, in place of earlier ones"
+    bl_label = "Put Markers"
+    bl_description = (
+        "Put a marker on the timeline for each word that was found in the voice, and each phone if that is on, in place of earlier ones"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        found = head is not None and len(settings_of(head).transcript)
-        return jobs.allowed(cls, "Add a head first." if head is None else "" if found else "Perform first: no words were found yet.")
+        if head is None:
+            return jobs.allowed(cls, "Add a head first.")
+        settings = settings_of(head)
+        found = len(settings.transcript) or (settings.phone_markers and settings.phones)
+        lacking = "Perform in Final quality, or switch Phones on" if settings.phones else "Perform first"
+        return jobs.allowed(cls, "" if found else f"{lacking}: no words were found yet.")
 
     def execute(self, context):
         self.report({"INFO"}, f"{put_markers(context.scene, chosen(context))} markers.")
@@ -248,15 +279,15 @@ class UTTER_OT_put_word_markers(bpy.types.Operator):
 
 class UTTER_OT_remove_word_markers(bpy.types.Operator):
     bl_idname = "utter.remove_word_markers"
-    bl_label = "Remove Word Markers"
-    bl_description = "Take the markers of this head's words off the timeline; others stay"
+    bl_label = "Remove Markers"
+    bl_description = "Take the markers of this head's words and phones off the timeline; others stay"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
     def poll(cls, context):
         head = chosen(context)
         there = head is not None and markers(context.scene, head)
-        return jobs.allowed(cls, "Add a head first." if head is None else "" if there else "There are no markers of words.")
+        return jobs.allowed(cls, "Add a head first." if head is None else "" if there else "There are no markers of words or phones.")
 
     def execute(self, context):
         remove_markers(context.scene, chosen(context))
@@ -313,18 +344,24 @@ class UTTER_PT_words(HeadPanel, bpy.types.Panel):
             layout.prop(settings, "language")
         elif sentence_in(name_of(head)):
             layout.operator("utter.words_from_strip")
-        layout.prop(settings, "transcribe")
-        if not settings.transcript:
-            return
+        row = layout.split(factor=0.42)
+        row.label(text="Transcribe")
+        row.prop(settings, "transcribe", text="")
+        if settings.transcript:
+            self.draw_list(layout, settings)
+        if settings.transcript or settings.phones:
+            row = layout.row(align=True)
+            row.operator("utter.put_word_markers", icon="MARKER_HLT")
+            row.prop(settings, "phone_markers", toggle=True)
+            row.operator("utter.remove_word_markers", text="", icon="X")
+
+    def draw_list(self, layout, settings):
         if changed(settings):
             mine = not settings.words.strip() and script_of(settings)
             layout.label(text="Your changes are used" if mine else "Your changes are kept, not used", icon="USER")
         row = layout.row()
         row.template_list("UTTER_UL_transcript", "", settings, "transcript", settings, "word", rows=4)
-        column = row.column(align=True)
-        column.operator("utter.put_word_markers", text="", icon="MARKER_HLT")
-        column.operator("utter.remove_word_markers", text="", icon="MARKER")
-        column.operator("utter.clear_transcript", text="", icon="X")
+        row.column(align=True).operator("utter.clear_transcript", text="", icon="X")
 
 
 CLASSES = (

@@ -15,6 +15,7 @@ from .turns import bones_of
 
 POINT, PLACE = "utter_point", "utter_place_of"  # custom properties of empties
 LEAST = 100  # vertices: with fewer it is no head
+FROM = Vector((0.5, -0.7, 0.5)).normalized()  # from there an arrow points at a place: seen from the front and from the side
 STILL = 5e-4  # of a head's size: a key that moves less is left out, 0.1 mm of 0.2 m
 STIFF = ("glass", "eyewear", "spectacle", "hat", "helmet", "headwear", "outfit", "cloth", "shirt", "jewel", "earring", "horn")  # in names
 LABELS = {
@@ -138,10 +139,13 @@ def show_points(obj: Any, points: dict[str, Any]) -> None:
 
 
 def show_place(obj: Any, place: Any) -> None:
-    """Mark a place on a head (where the worker has it): that is what cannot be good."""
+    """Point an arrow at a place on a head (where the worker has it): that is what cannot be good."""
     if place is not None:
-        mark = _empty(obj, f"{obj.name}: Look Here", place, 0.1 * min(max(obj.dimensions), 1.0), "SINGLE_ARROW")
-        mark.rotation_euler = (np.pi / 2, 0, 0)
+        size = 0.2 * min(max(obj.dimensions), 1.0)
+        mark = _empty(obj, f"{obj.name}: Look Here", place, size, "SINGLE_ARROW")
+        mark.rotation_euler = (-FROM).to_track_quat("Z", "Y").to_euler()
+        mark.location += size * FROM  # its tip is at the place
+        mark.show_name = True
         mark[PLACE] = obj.name
 
 

@@ -63,6 +63,27 @@ def visemes(content):
     return content[:, PHONES] @ sums
 
 
+def spoken(content, fps):
+    """The phones of Content [T, 59] at fps, in order of time, as contract Words (text: ARPAbet; confidence: the mean posterior): runs of
+    frames in which a phone is the likeliest, silence left out. Of hidden states nothing is known: ()."""
+    if content.shape[1] != COLUMNS:
+        return ()
+    posteriors = content[:, PHONES]
+    likeliest = posteriors.argmax(1)
+    edges = [0, *(np.flatnonzero(np.diff(likeliest)) + 1), len(likeliest)]
+    runs = [(first, last, phones.PHONES[likeliest[first]]) for first, last in zip(edges, edges[1:]) if last > first]
+    return tuple(
+        {
+            "start": round(max(first - 0.5, 0) / fps, 3),  # a frame is centred on its time
+            "end": round((last - 0.5) / fps, 3),
+            "text": phone,
+            "confidence": round(float(posteriors[first:last, phones.PHONES.index(phone)].mean()), 3),
+        }
+        for first, last, phone in runs
+        if phone != "sil"
+    )
+
+
 def names_of(content):
     """What the columns are called: NAMES, or those of hidden states [Tc, D + 3] (plugin.py)."""
     hidden = content.shape[1] - len(NAMES[PROSODY])

@@ -10,7 +10,7 @@ if not addon._undo:  # scenes of others may be played together
     addon.register()
 from addon import compat
 from addon.animation import bake, tracks
-from addon.panels import held, pins
+from addon.panels import held, pins, pose
 from addon.rigs import rig_of
 from contract import EXPRESSION, FACE_ACTIONS, FPS
 from tests.blender.acting_scenes import by, performance
@@ -210,6 +210,29 @@ def scene_hold_and_release():
         assert not bake.count_pins(rig_of(obj)) and "Nothing of yours" in refused(bpy.ops.utter.let_go)
 
 
+def scene_a_frown_is_held_all_through_a_preview_range():
+    for kind in KINDS:
+        obj, scene = made(kind), bpy.context.scene
+        obj.utter.scope_regions = {"brows"}
+        scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 10, 30
+        scene.frame_set(20)
+        obj.utter.pose.brows_down = 0.8
+        shown = [float(pose.row_of(obj)[k]) for k in pose.columns_in(["brows"])]
+        assert bpy.ops.utter.hold(what="REGIONS") == {"FINISHED"}
+        frames, columns, values = rig_of(obj).pins()
+        apart = np.diff(sorted({*frames}))
+        assert min(frames) == 10 and max(frames) == 30 and apart.max() <= held.APART * bake.scene_fps(scene) + 1, (kind, frames)
+        assert {held.region_of(column) for column in columns} == {"brows"}
+        for frame in sorted({*frames}):
+            at = {column: value for when, column, value in zip(frames, columns, values) if when == frame}
+            np.testing.assert_allclose([at[k] for k in pose.columns_in(["brows"])], shown, atol=1e-5)
+        bpy.ops.utter.let_go()
+        scene.frame_set(40)
+        bpy.ops.utter.hold(what="REGIONS")
+        assert {*rig_of(obj).pins()[0]} == {40}, "outside the range the current frame alone"
+        scene.use_preview_range = False
+
+
 def scene_a_smoothed_curve_is_released_in_one_press():
     obj = made("channels")
     other = key_at(curve_of(obj, "Exp7"), 20)
@@ -219,13 +242,9 @@ def scene_a_smoothed_curve_is_released_in_one_press():
         point.co.y *= 0.5
     curve.update()
     assert bake.count_pins(rig_of(obj)) == FRAMES + 1
-    assert {held.readable(held_column(obj, track)): count for track, count in pins.tally(obj).items()} == {"Exp3": FRAMES, "Exp7": 1}
+    assert {held.readable(column): count for column, count in pins.tally(obj).items()} == {"Exp3": FRAMES, "Exp7": 1}
     bpy.ops.utter.let_go(column=2)
     assert bake.count_pins(rig_of(obj)) == 1 and other.type == "KEYFRAME"
-
-
-def held_column(obj, track):
-    return rig_of(obj).columns_of()[track]
 
 
 def scene_clean_a_stretch():

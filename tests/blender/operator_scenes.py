@@ -315,6 +315,32 @@ def scene_markers_of_words_come_go_and_follow_the_voice():
     assert told() == [(7, "mine")] and "no markers of words" in refusal(bpy.ops.utter.remove_word_markers)
 
 
+def scene_markers_of_phones_come_where_they_are_asked_for():
+    head, scene = with_head(), bpy.context.scene
+    scene.render.fps = 24
+    slow_job(head)
+    heard = [
+        {"start": start, "end": start + 0.1, "text": text, "confidence": 0.9} for start, text in ((0.26, "B"), (0.35, "EY"), (0.42, "K"))
+    ]
+    finish_with_motion(jobs.current, words=FOUND[:1], phones=heard)
+    told = lambda: sorted((marker.frame - head.utter.start, marker.name) for marker in scene.timeline_markers)
+    bpy.ops.utter.put_word_markers()
+    assert told() == [(6, "Bake")], "off by default"
+    head.utter.phone_markers = True
+    bpy.ops.utter.put_word_markers()
+    assert told() == [(6, "Bake B"), (8, "EY"), (10, "K")]
+    head.utter.transcript.clear()
+    bpy.ops.utter.put_word_markers()
+    assert told() == [(6, "B"), (8, "EY"), (10, "K")], "a draft finds no words"
+    head.utter.start += 10
+    assert told() == [(6, "B"), (8, "EY"), (10, "K")], "they follow the voice"
+    bpy.ops.utter.remove_word_markers()
+    assert not told()
+    head.utter.voice = VOICE
+    bpy.ops.utter.put_word_markers()
+    assert not told(), "another voice's phones"
+
+
 def scene_death_of_the_worker_changes_nothing():
     head = with_head()
     head.utter.voice = named_voice("die.wav")
@@ -396,11 +422,12 @@ def scene_another_file_during_a_job():
     assert "holds no sound" in refusal(bpy.ops.utter.perform), "the late end of the old job is not taken for the new one's"
 
 
-def finish_with_motion(job, frames=60, notes=(), words=()):
+def finish_with_motion(job, frames=60, notes=(), words=(), phones=()):
     """Apply the job's result as if the worker had sent it."""
     values = 0.2 * np.random.default_rng(1).normal(size=(frames, 65)).astype(np.float32)
     np.savez(job.asked.output, motion=values, actions=np.zeros((frames, 52), np.float32))
-    jobs._finish({"output": job.asked.output, "fps": 30.0, "seconds": 0.1, "notes": list(notes), "words": list(words)})
+    found = {"words": list(words), "phones": list(phones)}
+    jobs._finish({"output": job.asked.output, "fps": 30.0, "seconds": 0.1, "notes": list(notes), **found})
     return values
 
 

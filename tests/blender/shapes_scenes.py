@@ -170,7 +170,8 @@ def scene_lips_that_were_never_parted_are_shown():
     assert len(marks) == 1 and set(shaping.points_of(face)) == set(shaping.LABELS)
     bpy.context.view_layer.update()
     mouth = told["v_template"][told["lip_inner_upper"]].mean(0) @ axes.TO_BLENDER.T
-    assert np.linalg.norm(np.array(marks[0].matrix_world.translation) - mouth) < 0.03
+    tip = np.array(marks[0].matrix_world)[:3] @ (0, 0, marks[0].empty_display_size, 1)
+    assert np.linalg.norm(tip - mouth) < 0.03
     assert bpy.ops.utter.remove_points() == {"FINISHED"} and not face.children
 
 

@@ -245,7 +245,7 @@ def sync_expert():
 def feelings(bench):
     """Every label, asked for by its point at full strength, on a few voices; the motion encoder of the same space tells what is felt."""
     space = bench.performer.models.feelings
-    for voice in few(bench, 1 if bench.args.quick else 2):
+    for voice in few(bench, 2):
         for model in (*bench.models, "teacher"):
             for seed, name in enumerate(LABELS):
                 point = space.label(name)

@@ -62,6 +62,17 @@ def test_visemes_add_up():
     assert np.allclose(out[:, phones.VISEMES.index("PP")], heard[:, [phones.PHONES.index(p) for p in "PBM"]].sum(1), atol=1e-6)
 
 
+def test_the_phones_that_are_heard_are_told_with_their_times():
+    heard = np.zeros((30, content.COLUMNS), np.float32)
+    for first, last, phone in ((0, 5, "sil"), (5, 8, "M"), (8, 20, "UW"), (20, 21, "N"), (21, 30, "sil")):
+        heard[first:last, NAMES.index(phone)] = 0.8
+    told = content.spoken(heard, 30)
+    assert [word["text"] for word in told] == ["M", "UW", "N"]
+    assert [(word["start"], word["end"]) for word in told] == [(0.15, 0.25), (0.25, 0.65), (0.65, 0.683)]
+    assert all(abs(word["confidence"] - 0.8) < 1e-3 for word in told)
+    assert content.spoken(np.zeros((9, 771), np.float32), 50) == (), "hidden states have no phones"
+
+
 def test_content_is_written_with_its_names(tmp_path):
     content.save_content(speech(5), tmp_path / "c.npz")
     with np.load(tmp_path / "c.npz") as stored:
