@@ -420,14 +420,15 @@ class _Laying:
         edges = graph(self.placed, self.faces) / self.factor
         lips, ours, found = self.face.lips, (self.head.lip_inner_upper, self.head.lip_inner_lower), self.ours.lips
         moves = [[self._at(ours[lip], lips[k], found[lip]) for lip in (k, 1 - k)] for k in (0, 1)]  # ours, and ours across from it
+        touching = tuple(self._touching(edges))
         for k in (0, 1) * _AGAIN:
-            line, against = lips[k], lips[1 - k]
+            line, against = touching[k]
+            at = [_along_x(self.placed[line, 0], self.placed[lips[k], 0], field) for field in moves[k]]
+            self._add(deltas, edges, line, against, _missing(deltas[:, line] - deltas[:, against], *at), _LIP_INSIDE / self.factor)
+            line, against = lips[k], lips[1 - k]  # what is seen comes last
             missing = _missing(deltas[:, line] - self._across(deltas, line, against), *moves[k])
             corners = np.sin(np.pi * np.clip(self.along(line), 0, 1))[None, :, None] ** 0.25  # corners stay one
             self._add(deltas, edges, line, against, missing * corners, _LIP / self.factor)
-        for k, (line, against) in tuple(enumerate(self._touching(edges))) * _AGAIN:
-            at = [_along_x(self.placed[line, 0], self.placed[lips[k], 0], field) for field in moves[k]]
-            self._add(deltas, edges, line, against, _missing(deltas[:, line] - deltas[:, against], *at), _LIP_INSIDE / self.factor)
         for side, (upper, lower) in zip(("Left", "Right"), self.face.lids):
             blink = deltas[ACTIONS.index(f"eyeBlink{side}")][None]
             open_ = self._across(self.vertices[None], upper, lower)[0] - self.vertices[upper]
@@ -440,8 +441,8 @@ class _Laying:
         return deltas
 
     def _touching(self, edges):
-        """Of the upper and of the lower lip the vertices [n] that touch the other one at rest, before and behind the line that is seen, each
-        with the nearest of the other lip [n]."""
+        """Of the upper and of the lower lip the vertices [n] that touch the other one at rest, before and behind the line that is
+        seen, each with the nearest of the other lip [n]."""
         upper, lower = (np.setdiff1d(line, np.intersect1d(*self.face.lips)) for line in self.face.lips)
         ways = [dijkstra(edges, False, line, min_only=True, limit=_LIP / self.factor) for line in (upper, lower)]
         both = [np.flatnonzero((near < far) & self.here) for near, far in (ways, ways[::-1])]
@@ -609,8 +610,8 @@ class _Pieces:
 
 
 def _missing(own, wanted, other):
-    """What a lip [52,n,3] lacks that moves by so much against the other one: of what it should (ours against our other one), as much as ours
-    is the lip that moves."""
+    """What a lip [52,n,3] lacks that moves by so much against the other one: of what it should (ours against our other one), as much as
+    ours is the lip that moves."""
     share = _length(wanted) / np.maximum(_length(wanted) + _length(other), 1e-9)
     return (wanted - other - own) * share[..., None]
 
