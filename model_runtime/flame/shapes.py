@@ -421,14 +421,19 @@ class _Laying:
         lips, ours, found = self.face.lips, (self.head.lip_inner_upper, self.head.lip_inner_lower), self.ours.lips
         moves = [[self._at(ours[lip], lips[k], found[lip]) for lip in (k, 1 - k)] for k in (0, 1)]  # ours, and ours across from it
         touching = tuple(self._touching(edges))
-        for k in (0, 1) * _AGAIN:
-            line, against = touching[k]
-            at = [_along_x(self.placed[line, 0], self.placed[lips[k], 0], field) for field in moves[k]]
-            self._add(deltas, edges, line, against, _missing(deltas[:, line] - deltas[:, against], *at), _LIP_INSIDE / self.factor)
-            line, against = lips[k], lips[1 - k]  # what is seen comes last
+        for k, closely in ((0, False), (1, False)) * _AGAIN + ((0, True), (1, True)) * _AGAIN:
+            line, against = lips[k], lips[1 - k]
             missing = _missing(deltas[:, line] - self._across(deltas, line, against), *moves[k])
-            corners = np.sin(np.pi * np.clip(self.along(line), 0, 1))[None, :, None] ** 0.25  # corners stay one
-            self._add(deltas, edges, line, against, missing * corners, _LIP / self.factor)
+            missing *= np.sin(np.pi * np.clip(self.along(line), 0, 1))[None, :, None] ** 0.25  # corners stay one
+            if not closely:
+                self._add(deltas, edges, line, against, missing, _LIP / self.factor)
+                continue
+            touch, other = touching[k]
+            at = [_along_x(self.placed[touch, 0], self.placed[line, 0], field) for field in moves[k]]
+            beside = _missing(deltas[:, touch] - deltas[:, other], *at)
+            every, first = np.unique(np.r_[touch, line], return_index=True)
+            missing = np.concatenate([beside, missing], axis=1)[:, first]
+            self._add(deltas, edges, every, np.r_[against, other], missing, _LIP_INSIDE / self.factor)
         for side, (upper, lower) in zip(("Left", "Right"), self.face.lids):
             blink = deltas[ACTIONS.index(f"eyeBlink{side}")][None]
             open_ = self._across(self.vertices[None], upper, lower)[0] - self.vertices[upper]
