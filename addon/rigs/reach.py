@@ -1,6 +1,6 @@
 """How far the tracks of a rig move its meshes: what an error of a key looks like, in millimetres."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np

@@ -22,9 +22,11 @@ from model_runtime.flame.face import POINTS, NoFace, find, given, head_box
 from model_runtime.flame.fit import kabsch
 from model_runtime.flame.mesh import check_mesh
 from model_runtime.flame.register import Registration, graph, laid, line_position, surface_of, warp, weld
+from model_runtime.flame.thinned import thin
 from model_runtime.flame.views import look
 from model_runtime.motion import write_npz
 
+_DENSE, _FEW = 30_000, 0.003  # vertices of a head: of more, one in each cell of so many metres is worked on
 _MANY, _CELL = 9000, 0.003  # vertices: of more, one in each cell of so many metres is laid on our head by itself
 _SOFT = 0.01  # of the first laying: how far points may be missed, so that small errors bend nothing far from them
 _TURNS = (0, 55, -55), (0, 50, -50)  # degrees to the side, and up or down, from which a head is looked at
@@ -95,7 +97,12 @@ def answer(mesh, asked, head, progress=lambda stage, fraction: None):
     except NoFace as none:
         return found, str(none), none.place @ turn
     progress("Shapes", 0.95)
-    write_npz(asked.output, deltas=(made.deltas @ turn)[:, place], others=made.others @ turn, compressed=False)
+    write_npz(
+        asked.output,
+        deltas=(made.deltas @ turn.astype(np.float32))[:, place],
+        others=made.others @ turn.astype(np.float32),
+        compressed=False,
+    )
     return found, "", None
 
 
@@ -159,7 +166,13 @@ def _turn_of(points):
 def make(vertices, faces, face, head, others=None, eyes=True, progress=lambda fraction: None):
     """The face actions of a mesh (vertices [V,3], triangles [F,3]) on which a face was found, and of the character's other meshes
     (vertices, triangles) together. eyes: whether eyeballs turn as well; not, where bones turn them. -> Made. NoFace where they could not be
-    good."""
+    good. Of a dense mesh they are made on few of its vertices and carried back to all."""
+    if _here(vertices, face).sum() > _DENSE:
+        return _thinly(vertices, faces, face, head, others, eyes, progress)
+    return _made(vertices, faces, face, head, others, eyes, progress)
+
+
+def _made(vertices, faces, face, head, others, eyes, progress):
     laying = _Laying(vertices, faces, face, head)
     progress(0.4)
     deltas = laying.carried()
@@ -170,6 +183,31 @@ def make(vertices, faces, face, head, others=None, eyes=True, progress=lambda fr
     pieces = _Pieces(laying, deltas, others)
     deltas, rest = pieces.follow(eyes)
     return Made(deltas.astype(np.float32), rest.astype(np.float32), laying.warped, laying.good)
+
+
+def _here(vertices, face):
+    """bool [V]: the skin of the head."""
+    return ((vertices >= face.box[0]) & (vertices <= face.box[1])).all(1) & face.skin
+
+
+def _thinly(vertices, faces, face, head, others, eyes, progress):
+    """_made() of few of the skin's vertices, carried back to all; the mesh's other pieces follow as they are."""
+    skin = faces[_here(vertices, face)[faces].all(1)]
+    few = thin(vertices, skin, _FEW * face.scale, np.concatenate([*face.lips, *face.lids[0], *face.lids[1]]))
+    rest = faces[~face.skin[faces[:, 0]]]
+    loose = np.unique(rest)
+    soup = vertices[loose], np.searchsorted(loose, rest)
+    if others is not None:
+        soup = np.concatenate([soup[0], others[0]]), np.concatenate([soup[1], others[1] + len(loose)])
+    at = lambda line: np.searchsorted(few.kept, line)
+    lids, lips = tuple((at(upper), at(lower)) for upper, lower in face.lids), tuple(map(at, face.lips))
+    thinned = face._replace(lids=lids, lips=lips, skin=face.skin[few.kept], inside=face.inside[few.kept])
+    made = _made(vertices[few.kept], few.faces, thinned, head, soup, eyes, progress)
+    flat = few.back @ made.deltas.transpose(1, 0, 2).reshape(len(few.kept), -1)
+    deltas = flat.reshape(-1, len(ACTIONS), 3).transpose(1, 0, 2)
+    deltas[:, loose] = made.others[:, : len(loose)]
+    laid, good = few.back @ made.laid, few.back @ made.good.astype(np.float32) > 0.5
+    return Made(deltas, made.others[:, len(loose) :], laid, good)
 
 
 def _check(laying, deltas):
@@ -218,7 +256,7 @@ class _Laying:
 
     def __init__(self, vertices, faces, face, head):
         self.vertices, self.face, self.head = vertices, face, head
-        self.here = ((vertices >= face.box[0]) & (vertices <= face.box[1])).all(1) & face.skin
+        self.here = _here(vertices, face)
         self.all_faces = faces
         self.faces = faces[self.here[faces].all(1)]
         names = [name for name in face.points if name in head.landmark_names]

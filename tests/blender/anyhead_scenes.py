@@ -1,5 +1,5 @@
-"""All that a performance offers, on heads of every kind that is not ours: by a rig map, by bones, by shapes that were made. Each scene performs
-once with the real worker and goes on from there; it starts from an empty file (tests/blender/test_anyhead.py plays them)."""
+"""All that a performance offers, on heads of every kind that is not ours: by a rig map, by bones, by shapes that were made. Each scene
+performs with the real worker and goes on from there; it starts from an empty file (tests/blender/test_anyhead.py plays them)."""
 
 import tempfile
 from pathlib import Path
@@ -35,7 +35,7 @@ def pressed(operator, **arguments):
 
 
 def everything(head, hold, held):
-    """Perform on a head and use all of the desk. hold(): the artist keys targets at frame 41; held(): how far these are from what was keyed."""
+    """Perform on a head and use all of the desk. hold(): the artist keys targets at frame 41; held(): how far these are from that."""
     head = scope_scenes.performed(head)
     settings, scene, first = head.utter, bpy.context.scene, shown(head)
     opens = column("jawOpen")

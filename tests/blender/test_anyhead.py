@@ -11,6 +11,6 @@ played = functools.cache(blender.play_with_worker)
 
 @pytest.mark.parametrize("scene", blender.scenes_of("anyhead_scenes"))
 @pytest.mark.parametrize("version", blender.VERSIONS)
-def test_anyhead(version, scene):
-    told = played("anyhead_scenes", version)[scene]
+def test_anyhead(version, scene, built_in):
+    told = played("anyhead_scenes", version, built_in)[scene]
     assert not told, told
