@@ -146,7 +146,9 @@ class MappedRig(Rig):
     def plan(self, samples: np.ndarray) -> dict[Track, np.ndarray]:
         self.cut = []
         values = rows.solve(self.rows, samples)
-        turned = [turn.write(samples) for turn in self.turns()] + [part.write(values[:, self.posing]) for part in self.bones]
+        posed = values[:, self.posing] @ np.hstack([part.full for part in self.bones]) if self.bones else values[:, :0]
+        turned = [turn.write(samples) for turn in self.turns()]
+        turned += [part.write(posed[:, 3 * number : 3 * number + 3]) for number, part in enumerate(self.bones)]
         return {track: column for each in turned for track, column in each.items()} | {
             track: self._held(track, key, row, column) for row, column in zip(self.rows, values.T) for track, key in self._tracks(row)
         }
