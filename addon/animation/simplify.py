@@ -184,7 +184,8 @@ def _beside_clean(when, clean, sign):
 
 def _limits(rig, of):
     """[K, 2]: between which values a track is shown, which Blender sees to of shape keys."""
-    keys = {tracks.value_of(key): key for mesh in rig.meshes() for key in mesh.data.shape_keys.key_blocks}
+    shaped = [mesh for mesh in rig.meshes() if mesh.data.shape_keys]  # others move by bones
+    keys = {tracks.value_of(key): key for mesh in shaped for key in mesh.data.shape_keys.key_blocks}
     return np.array([(keys[t.path].slider_min, keys[t.path].slider_max) if t.path in keys else (-np.inf, np.inf) for t in of])
 
 

@@ -18,7 +18,7 @@ class Ours(NamedTuple):
     """Metres in FLAME's axes. places [M,3]: some vertices of the face at rest. moves [52,M,3]: where each action takes them. centres
     [52,3]: about which place each moves. apart [52]: how far each parts the lips, as a share of jawOpen's. upper_lip, lower_lip [3]:
     where these touch. lids [2,2,N,3]: of the left and the right eye the upper margin and the lower one beneath it. marks: {name: place [3]}
-    of the head's landmarks. looks [52,4]: how far each turns the eyes, as Motion's EYES. rims [R,3], rim_moves
+    of the head's landmarks, and the middles of its eyes. looks [52,4]: how far each turns the eyes, as Motion's EYES. rims [R,3], rim_moves
     [52,R,3]: the edges of the lids, and where each takes them. normals [M+R,3]: outward at places and rims."""
 
     places: np.ndarray
@@ -44,6 +44,7 @@ def ours() -> Ours:
         actions = actions[[named[name] for name in ACTIONS]]
         looks = file["actions_motion"][[named[name] for name in ACTIONS], EYES].astype(float)
         marks = dict(zip(map(str, file["landmark_names"]), file["landmark_vertices"]))
+        eyes = dict(zip(("eye_left", "eye_right"), file["J_regressor"][3:5] @ rest))
         lids = np.stack([rest[file["lid_margin_upper"]], rest[file["lid_margin_lower"]]], axis=1)
         normals = outward(rest, file["f"])
         rims = np.concatenate([file[name].ravel() for name in RIMS])
@@ -60,7 +61,7 @@ def ours() -> Ours:
         rest[upper],
         rest[lower],
         lids,
-        {name: rest[vertex] for name, vertex in marks.items()},
+        {name: rest[vertex] for name, vertex in marks.items()} | eyes,
         looks,
         rest[rims],
         actions[:, rims],

@@ -78,10 +78,11 @@ def meet(rows: Sequence[Row], values: np.ndarray, gap: np.ndarray) -> np.ndarray
     """Values of the targets [N, K] such that the lips are as far apart as ours, gap [N] (of jawOpen's full gap), where that is little, and
     not far less anywhere. Where they would be further, what is there to close them does, and the rest comes from all that parts them, in
     proportion; where less far, first what closes them gives way, then what opens the mouth opens it."""
-    values, gap = values.copy(), np.maximum(gap, 0)
-    parting = np.array([row.parting for row in rows])
+    ways = np.array([-1.0 if row.gain < 0 else 1.0 for row in rows])  # of keys that work below 0
+    values, gap = ways * values, np.maximum(gap, 0)
+    parting = ways * [row.parting for row in rows]
     first = [next(iter(row.sources), "") for row in rows]
-    high = np.array([row.limits[1] if row.limits else 1.0 for row in rows])
+    high = np.array([row.limits[int(way > 0)] * way if row.limits else 1.0 for row, way in zip(rows, ways.astype(int))])
     near = np.clip((APART - gap) / (APART - CLOSE), 0, 1)
     closers = [k for k, name in enumerate(first) if name == "mouthClose" and parting[k] < -NOTABLE]
     openers = [k for k, name in enumerate(first) if name == "jawOpen" and parting[k] > NOTABLE]
@@ -102,7 +103,7 @@ def meet(rows: Sequence[Row], values: np.ndarray, gap: np.ndarray) -> np.ndarray
         more = np.clip(np.minimum(under / parting[k], high[k] - values[:, k]), 0, None)
         values[:, k] += more
         under -= more * parting[k]
-    return values
+    return ways * values
 
 
 def recover(rows: Sequence[Row], values: np.ndarray, held: np.ndarray | None = None) -> np.ndarray:

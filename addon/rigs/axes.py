@@ -10,6 +10,8 @@ TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], float)  # FLAME's axes
 MOUTH = {"lip_corner_left", "lip_corner_right", *LIP_LANDMARKS}
 FLAME_MOUTH = (0.0, -0.77, 0.64)  # direction from the vertices' mean to the mouth, in FLAME's axes
 
+TELLING, ALIKE = 12, 0.35  # places that tell how a head lies, if of how they are spread no more is left than so much
+
 
 def guess(vertices, faces, world):
     """Rotation [3,3] from FLAME's axes to those of a mesh (vertices [V,3], triangles [F,3]) whose rotation in the scene is world [3,3].
@@ -32,6 +34,15 @@ def quarter_turns():
     """The 24 rotations that carry axes onto axes [24,3,3]."""
     signed = [np.eye(3)[list(order)] * signs for order in permutations(range(3)) for signs in product((1, -1), repeat=3)]
     return np.array([matrix for matrix in signed if np.linalg.det(matrix) > 0])
+
+
+def told(source, target):
+    """What turns source [V,3] onto target, a rotation [3,3], or None where places are too few, or too little alike, to tell."""
+    if len(source) < TELLING:
+        return None
+    turn, scale, _, error = align(source, target)
+    spread = np.sqrt(((target - target.mean(axis=0)) ** 2).sum(axis=1).mean())
+    return turn if scale > 0 and error < ALIKE * spread else None
 
 
 def align(source, target):

@@ -16,11 +16,12 @@ from mathutils.kdtree import KDTree
 
 from ..animation import tracks
 from ..animation.tracks import Track
-from ..contract import FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
+from ..contract import ACTIONS, FACE_ACTIONS, PERFORMANCE, REGIONS, UtterError
 from ..maps import names, rows
+from ..maps.ours import ours
 from ..maps.rows import SOURCES, Map, Row
 from . import bones, channels, parts, poses, sharing, turns
-from .axes import guess
+from .axes import guess, quarter_turns, told
 from .base import OURS, Find, Recognition, Rig, armature, key_points, key_track, listed, neutral, triangles, unusable
 
 PROPERTY = "utter_map"
@@ -146,7 +147,9 @@ class MappedRig(Rig):
     def plan(self, samples: np.ndarray, on: Collection[tuple] | None = None) -> dict[Track, np.ndarray]:
         self.cut = []
         values = rows.solve(self.rows, samples)
-        turned = [turn.write(samples) for turn in self.turns()] + [part.write(values[:, self.posing]) for part in self.bones]
+        posed = values[:, self.posing] @ np.hstack([part.full for part in self.bones]) if self.bones else values[:, :0]
+        turned = [turn.write(samples) for turn in self.turns()]
+        turned += [part.write(posed[:, 3 * number : 3 * number + 3]) for number, part in enumerate(self.bones)]
         return {track: column for each in turned for track, column in each.items()} | {
             track: self._held(track, key, row, column)
             for row, column in zip(self.rows, values.T)
@@ -272,6 +275,14 @@ class MappedRig(Rig):
         return lips_by_rows(self.obj, self.rows) if parts.keys_of(self.obj) else None
 
     def axes(self) -> np.ndarray:
+        """By where its keys move it, if the names of these are known; else as it stands in the scene."""
+        centres = parts.centres(self.obj)
+        alone = {row.target: next(iter(row.sources)) for row in self.rows if len(row.sources) == 1}
+        pairs = [(ours().centres[ACTIONS.index(name)], centres[key]) for key, name in alone.items() if key in centres and name in ACTIONS]
+        turn = told(*np.array(pairs).transpose(1, 0, 2)) if pairs else None
+        if turn is not None:
+            quarter = quarter_turns()
+            return quarter[np.einsum("nij,ij->n", quarter, turn).argmax()]
         return guess(neutral(self.obj), triangles(self.obj), np.array(self.obj.matrix_world.to_3x3().normalized()))
 
     def shape_keys(self) -> dict[int, Any]:
@@ -394,11 +405,15 @@ def matched_of(of_parts: list[Any]) -> names.Matched:
     keys = tuple(dict.fromkeys(key for part in of_parts for key in parts.keys_of(part)))
     found = _matched(keys, tuple(dict.fromkeys(key for part in of_parts for key in parts.moving(part))))
     own = set(parts.keys_of(of_parts[0]))
+    blocks = of_parts[0].data.shape_keys.key_blocks if own else {}
+    below = {name: (blocks[name].slider_min, 0.0) for name in own if blocks[name].slider_max <= 0 > blocks[name].slider_min}
     first: dict[str, str] = {}
     for row in found.rows:
         if row.target in own:
             first.setdefault(row.why, row.target)  # of two keys of one mesh that are called alike the first
-    return found._replace(rows=tuple(row for row in found.rows if row.target not in own or first[row.why] == row.target))
+    chosen = [row for row in found.rows if row.target not in own or first[row.why] == row.target]
+    turned = [row._replace(gain=-row.gain, limits=below[row.target]) if row.target in below else row for row in chosen]  # works backwards
+    return found._replace(rows=tuple(turned))
 
 
 def keep(obj: Any, told: Map | None) -> None:

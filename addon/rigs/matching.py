@@ -11,7 +11,7 @@ from ..maps import rows, shapes
 from ..maps.ours import Ours, centre, ours
 from ..maps.rows import Map, Row
 from . import bones, parts
-from .axes import align
+from .axes import align, told
 from .base import key_points, neutral
 from .mapped import lips_by_rows, matched_of
 
@@ -50,7 +50,9 @@ def match(rig: Any, tell: Callable[[float], None] = lambda share: None) -> Map:
     laid = lay(rig, known, model)
     found = shapes.fields(model, laid.places, laid.moves, laid.here, laid.there)
     alike = found.alike()
-    made = [_judged(row, laid, found, alike, model) for row in known.values()]
+    blocks = rig.obj.data.shape_keys.key_blocks
+    below = {name for name in laid.names if blocks[name].slider_max <= 0 > blocks[name].slider_min}
+    made = [_judged(row, laid, found, alike, model, row.target in below) for row in known.values()]
     free = [name for name in laid.names if name not in matched.named]
     made += _proposed(free, made, laid, found, model)
     if not any(row.sources.get("jawOpen", 0) > 0 for row in made):
@@ -138,7 +140,7 @@ def _laid(names, rest, moves, here, there, axes, model, far):
     """Turned by how centres lie, or where they do not tell by the axes that are supposed."""
     turn, scale, offset, _ = align(here, there)
     spread = np.sqrt(np.linalg.eigvalsh(np.cov(here.T))[1])
-    if spread < WIDE or np.einsum("ij,ij->", turn, axes) < 2:  # 3 is the same
+    if told(here, there) is None and (spread < WIDE or np.einsum("ij,ij->", turn, axes) < 2):  # 3 is the same
         own, wanted = there @ axes, here
         size = np.linalg.norm(own - np.median(own, axis=0), axis=1).mean() / np.linalg.norm(here - np.median(here, axis=0), axis=1).mean()
         if spread < WIDE:  # one mouth: as wide as what opens it
@@ -166,8 +168,9 @@ def _centre(sources, model):
     return np.mean([model.centres[ACTIONS.index(name)] if name in ACTIONS else ZERO for name in (first, *pair)], axis=0)
 
 
-def _judged(row, laid, found, alike, model):
-    """A row by name, with what its shape says to it."""
+def _judged(row, laid, found, alike, model, backwards):
+    """A row by name, with what its shape says to it. backwards: whether its key's slider only goes below 0."""
+    row = row._replace(gain=abs(row.gain), limits=(0.0, 1.0)) if row.gain < 0 and row.limits else row
     if row.target not in laid.names:
         return row._replace(confidence=0.8, why=f"{row.why}; moves another part")
     index = laid.names.index(row.target)
@@ -175,6 +178,8 @@ def _judged(row, laid, found, alike, model):
     size = np.linalg.norm(wanted) * np.linalg.norm(does)
     agrees = float(wanted @ does / size) if size > 1e-12 else 0.0
     best = int(alike[index].argmax())
+    if agrees < -SURE and backwards:
+        return row._replace(gain=-abs(row.gain), limits=(-1.0, 0.0), confidence=0.85, why="shape: does it where it is below 0")
     if agrees < -AGREES and len(row.sources) == 1:
         other = _other_side(next(iter(row.sources)))
         if other in ACTIONS and alike[index, ACTIONS.index(other)] > AGREES:

@@ -7,13 +7,14 @@ import numpy as np
 from mathutils import Vector
 
 from .. import compat
+from ..maps.ours import centre
 from .base import armature, key_points, neutral
 
 STILL = 5e-4  # of a face's size: what moves less does not count, 0.1 mm of 0.2 m
 PART = 0.7  # of the keys that move a head: teeth, eyes and lashes move by fewer
 NEARBY = 0.1  # of a head's size: how far apart boxes of one character may lie
 
-_moving: dict[tuple, tuple[str, ...]] = {}  # by mesh and names of keys: panels ask many times a second
+_moving: dict[tuple, dict[str, np.ndarray]] = {}  # by mesh and names of keys: panels ask many times a second
 
 
 def keys_of(obj: Any) -> list[str]:
@@ -24,9 +25,14 @@ def keys_of(obj: Any) -> list[str]:
 
 def moving(obj: Any) -> tuple[str, ...]:
     """Those of a mesh object's shape keys that move it: more than 0.1 mm if what its keys move is a face of 0.2 m."""
+    return tuple(centres(obj))
+
+
+def centres(obj: Any) -> dict[str, np.ndarray]:
+    """{shape key of moving(): the place [3] about which it moves a mesh object}."""
     names = keys_of(obj)
     if not names:
-        return ()
+        return {}
     asked = obj.data.session_uid, len(obj.data.vertices), tuple(names)
     if asked not in _moving:
         if len(_moving) > 100:
@@ -35,7 +41,7 @@ def moving(obj: Any) -> tuple[str, ...]:
         far = {name: np.linalg.norm(key_points(blocks[name]) - key_points(blocks[name].relative_key), axis=1) for name in names}
         moved = np.any([way > 1e-9 for way in far.values()], axis=0)
         size = np.ptp(rest[moved], axis=0).max() if moved.any() else 0.0
-        _moving[asked] = tuple(name for name, way in far.items() if way.max() > STILL * size)
+        _moving[asked] = {name: centre(rest, way) for name, way in far.items() if way.max() > STILL * size}
     return _moving[asked]
 
 

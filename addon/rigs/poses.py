@@ -94,9 +94,8 @@ class Part(NamedTuple):
     def tracks(self) -> list[Track]:
         return channel_tracks(self.owner, self.bone, self.path)
 
-    def write(self, values: np.ndarray) -> dict[Track, np.ndarray]:
-        """{track: values [N]} of so much of each pose [N, K]."""
-        added = values @ self.full
+    def write(self, added: np.ndarray) -> dict[Track, np.ndarray]:
+        """{track: values [N]} of what poses add to it [N, 3]."""
         columns = write_rotation(self.bone.rotation_mode, added, OWN) if self.start == 3 else added + (self.start == 6)
         return dict(zip(self.tracks(), columns.T))
 

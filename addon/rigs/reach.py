@@ -1,6 +1,6 @@
 """How far the tracks of a rig move its meshes: what an error of a key looks like, in millimetres."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -36,12 +36,12 @@ def lips(rig: "Rig", moved: np.ndarray) -> np.ndarray:
 
 def _on(rig, obj, of):
     rest, keys, rig_object = neutral(obj), obj.data.shape_keys, armature(obj)
-    blocks = {tracks.value_of(key): key for key in keys.key_blocks}
+    blocks = {tracks.value_of(key): key for key in keys.key_blocks} if keys else {}
     found = np.zeros((len(of), len(rest), 3), np.float32)
     for number, track in enumerate(of):
         if track.owner == keys and track.path in blocks:
             found[number] = key_points(blocks[track.path]) - key_points(blocks[track.path].relative_key)
-    size = _millimetres(rig.obj)
+    size = _millimetres(rig)
     found *= size
     for number, track in enumerate(of):
         if track.owner == rig_object:
@@ -51,13 +51,18 @@ def _on(rig, obj, of):
     return found
 
 
-def _millimetres(obj: Any) -> float:
-    """Of a unit of the object: as a FLAME head tells; of another one as the scene's unit has it, where its face is then of a size that
-    faces have, else what makes it one of 0.2 m."""
+def _millimetres(rig: "Rig") -> float:
+    """Of a unit of the object: as a FLAME head tells; of another one as the scene's unit has it, where its face (what shape keys move, or
+    bones that pose it) is then of a size that faces have, else what makes it one of 0.2 m."""
+    obj = rig.obj
     if PROPERTY in obj:
         return 1000 / float(obj[PROPERTY].get("scale", 1.0))
-    rest, keys = neutral(obj), obj.data.shape_keys.key_blocks
-    far = np.max([np.linalg.norm(key_points(key) - key_points(key.relative_key), axis=1) for key in keys[1:]], axis=0)
+    rest = neutral(obj)
+    if obj.data.shape_keys:
+        keys = obj.data.shape_keys.key_blocks[1:]
+        far = np.max([np.linalg.norm(key_points(key) - key_points(key.relative_key), axis=1) for key in keys], axis=0)
+    else:
+        far = sum(group_weights(obj, list(rig.by_poses())).values(), np.zeros(len(rest)))
     size = np.ptp(rest[far > MOVED * far.max()], axis=0).max() if far.any() else 0.0
     unit = 1000 * bpy.context.scene.unit_settings.scale_length * np.abs(obj.matrix_world.to_scale()).max()
     return unit if SMALLEST < unit * size < LARGEST or size == 0 else FACE / size

@@ -22,9 +22,11 @@ from model_runtime.flame.face import POINTS, NoFace, find, given, head_box
 from model_runtime.flame.fit import kabsch
 from model_runtime.flame.mesh import check_mesh
 from model_runtime.flame.register import Registration, graph, laid, line_position, surface_of, warp, weld
+from model_runtime.flame.thinned import thin
 from model_runtime.flame.views import look
 from model_runtime.motion import write_npz
 
+_DENSE, _FEW = 30_000, 0.003  # vertices of a head: of more, one in each cell of so many metres is worked on
 _MANY, _CELL = 9000, 0.003  # vertices: of more, one in each cell of so many metres is laid on our head by itself
 _SOFT = 0.01  # of the first laying: how far points may be missed, so that small errors bend nothing far from them
 _TURNS = (0, 55, -55), (0, 50, -50)  # degrees to the side, and up or down, from which a head is looked at
@@ -35,6 +37,9 @@ _HOLD = 0.05  # how much the inside of the mouth goes where it should, beside be
 _FAR = 0.012  # metres from our surface: skin further away follows what lies round it
 _LID = 1.3  # of an opening's height: so far from its margin a lid is stretched to close it
 _LIP = 0.012  # metres: so far from the other lip's edge lips are moved to meet
+_LIP_INSIDE = 0.006  # metres: so far what touches the other lip takes its surroundings along
+_TOUCHES, _ONE = 0.0015, 0.0005  # metres between lips that touch; of so small a cell one vertex counts
+_EVEN = 0.1  # how much smoother than what is missing the mending is
 _UPPER_LID = 0.85  # of what is missing to close an eye: what the upper lid does of it
 _AGAIN = 3  # times that lines are brought together: what moves one is smooth along it, and leaves a little
 _SMALL = 0.45, 1.0  # of our mouth's width: a smaller mouth opens less, a larger one no more
@@ -44,6 +49,7 @@ _ROW = 0.006  # metres above and below the lips' line that a piece reaches which
 _TEETH = 0.002  # metres above the lips' line: a piece whose middle lies lower is of the lower jaw
 _BALL = 1.3  # of its radius: so far from an eyeball's centre lie the parts that turn with it
 _ROOT = 0.0015  # metres from the skin: a lash's root is no further away
+_ROUNDING = 5e-6  # metres: the head's file is rounded to 2 micrometres; a part that moves no further stays
 _HANGS = 0.024  # metres: what begins further from the skin does not follow it
 _ON_SKIN = 0.15  # of a piece lies no further from it than a third of that
 
@@ -91,7 +97,12 @@ def answer(mesh, asked, head, progress=lambda stage, fraction: None):
     except NoFace as none:
         return found, str(none), none.place @ turn
     progress("Shapes", 0.95)
-    write_npz(asked.output, deltas=(made.deltas @ turn)[:, place], others=made.others @ turn, compressed=False)
+    write_npz(
+        asked.output,
+        deltas=(made.deltas @ turn.astype(np.float32))[:, place],
+        others=made.others @ turn.astype(np.float32),
+        compressed=False,
+    )
     return found, "", None
 
 
@@ -155,7 +166,13 @@ def _turn_of(points):
 def make(vertices, faces, face, head, others=None, eyes=True, progress=lambda fraction: None):
     """The face actions of a mesh (vertices [V,3], triangles [F,3]) on which a face was found, and of the character's other meshes
     (vertices, triangles) together. eyes: whether eyeballs turn as well; not, where bones turn them. -> Made. NoFace where they could not be
-    good."""
+    good. Of a dense mesh they are made on few of its vertices and carried back to all."""
+    if _here(vertices, face).sum() > _DENSE:
+        return _thinly(vertices, faces, face, head, others, eyes, progress)
+    return _made(vertices, faces, face, head, others, eyes, progress)
+
+
+def _made(vertices, faces, face, head, others, eyes, progress):
     laying = _Laying(vertices, faces, face, head)
     progress(0.4)
     deltas = laying.carried()
@@ -166,6 +183,31 @@ def make(vertices, faces, face, head, others=None, eyes=True, progress=lambda fr
     pieces = _Pieces(laying, deltas, others)
     deltas, rest = pieces.follow(eyes)
     return Made(deltas.astype(np.float32), rest.astype(np.float32), laying.warped, laying.good)
+
+
+def _here(vertices, face):
+    """bool [V]: the skin of the head."""
+    return ((vertices >= face.box[0]) & (vertices <= face.box[1])).all(1) & face.skin
+
+
+def _thinly(vertices, faces, face, head, others, eyes, progress):
+    """_made() of few of the skin's vertices, carried back to all; the mesh's other pieces follow as they are."""
+    skin = faces[_here(vertices, face)[faces].all(1)]
+    few = thin(vertices, skin, _FEW * face.scale, np.concatenate([*face.lips, *face.lids[0], *face.lids[1]]))
+    rest = faces[~face.skin[faces[:, 0]]]
+    loose = np.unique(rest)
+    soup = vertices[loose], np.searchsorted(loose, rest)
+    if others is not None:
+        soup = np.concatenate([soup[0], others[0]]), np.concatenate([soup[1], others[1] + len(loose)])
+    at = lambda line: np.searchsorted(few.kept, line)
+    lids, lips = tuple((at(upper), at(lower)) for upper, lower in face.lids), tuple(map(at, face.lips))
+    thinned = face._replace(lids=lids, lips=lips, skin=face.skin[few.kept], inside=face.inside[few.kept])
+    made = _made(vertices[few.kept], few.faces, thinned, head, soup, eyes, progress)
+    flat = few.back @ made.deltas.transpose(1, 0, 2).reshape(len(few.kept), -1)
+    deltas = flat.reshape(-1, len(ACTIONS), 3).transpose(1, 0, 2)
+    deltas[:, loose] = made.others[:, : len(loose)]
+    laid, good = few.back @ made.laid, few.back @ made.good.astype(np.float32) > 0.5
+    return Made(deltas, made.others[:, len(loose) :], laid, good)
 
 
 def _check(laying, deltas):
@@ -214,7 +256,7 @@ class _Laying:
 
     def __init__(self, vertices, faces, face, head):
         self.vertices, self.face, self.head = vertices, face, head
-        self.here = ((vertices >= face.box[0]) & (vertices <= face.box[1])).all(1) & face.skin
+        self.here = _here(vertices, face)
         self.all_faces = faces
         self.faces = faces[self.here[faces].all(1)]
         names = [name for name in face.points if name in head.landmark_names]
@@ -406,6 +448,7 @@ class _Laying:
         vertices = np.unique(head.parts_f[head.parts_face == list(head.part_names).index(name)])
         rest = head.parts_v[vertices].astype(float)
         posed = lbs.pose_parts(head, head.actions_motion[[head.action(action) for action in ACTIONS]])[:, vertices].astype(float)
+        posed = np.where(np.abs(posed - rest).max((1, 2), keepdims=True) < _ROUNDING, rest, posed)
         turns, shifts = (np.array(each) for each in zip(*(kabsch(rest, one)[1:] for one in posed)))
         return self.rotation.T @ turns @ self.rotation, (turns @ self.shift + shifts - self.shift) @ self.rotation / self.factor
 
@@ -413,17 +456,22 @@ class _Laying:
         """Deltas with which lips part as far as ours and lids shut."""
         deltas = deltas.copy()
         edges = graph(self.placed, self.faces) / self.factor
-        upper, lower = self.face.lips
-        ours_upper, ours_lower = self.head.lip_inner_upper, self.head.lip_inner_lower
-        found = self.ours.lips
-        order = (upper, lower, ours_upper, ours_lower, found), (lower, upper, ours_lower, ours_upper, found[::-1])
-        for line, against, ours, other, found in order * _AGAIN:
-            at = self.along(line)
-            wanted, own = (self._at(each, line, seen) for each, seen in zip((ours, other), found))
-            missing = wanted - own - (deltas[:, line] - self._across(deltas, line, against))
-            missing *= (_length(wanted) / np.maximum(_length(wanted) + _length(own), 1e-9))[..., None]  # the lip that moves is mended
-            corners = np.sin(np.pi * np.clip(at, 0, 1))[None, :, None] ** 0.25  # corners stay one
-            self._add(deltas, edges, line, against, missing * corners, _LIP / self.factor)
+        lips, ours, found = self.face.lips, (self.head.lip_inner_upper, self.head.lip_inner_lower), self.ours.lips
+        moves = [[self._at(ours[lip], lips[k], found[lip]) for lip in (k, 1 - k)] for k in (0, 1)]  # ours, and ours across from it
+        touching = tuple(self._touching(edges))
+        for k, closely in ((0, False), (1, False)) * _AGAIN + ((0, True), (1, True)) * _AGAIN:
+            line, against = lips[k], lips[1 - k]
+            missing = _missing(deltas[:, line] - self._across(deltas, line, against), *moves[k])
+            missing *= np.sin(np.pi * np.clip(self.along(line), 0, 1))[None, :, None] ** 0.25  # corners stay one
+            if not closely:
+                self._add(deltas, edges, line, against, missing, _LIP / self.factor)
+                continue
+            touch, other = touching[k]
+            at = [_along_x(self.placed[touch, 0], self.placed[line, 0], field) for field in moves[k]]
+            beside = _missing(deltas[:, touch] - deltas[:, other], *at)
+            every, first = np.unique(np.r_[touch, line], return_index=True)
+            missing = np.concatenate([beside, missing], axis=1)[:, first]
+            self._add(deltas, edges, every, np.r_[against, other], missing, _LIP_INSIDE / self.factor)
         for side, (upper, lower) in zip(("Left", "Right"), self.face.lids):
             blink = deltas[ACTIONS.index(f"eyeBlink{side}")][None]
             open_ = self._across(self.vertices[None], upper, lower)[0] - self.vertices[upper]
@@ -434,6 +482,23 @@ class _Laying:
                 missing = (self._across(posed[None], line, against)[0] - posed[line]) @ way
                 self._add(blink, edges, line, against, share * missing[None, :, None] * way, _LID * tall)
         return deltas
+
+    def _touching(self, edges):
+        """Of the upper and of the lower lip the vertices [n] that touch the other one at rest, before and behind the line that is
+        seen, each with the nearest of the other lip [n]."""
+        upper, lower = (np.setdiff1d(line, np.intersect1d(*self.face.lips)) for line in self.face.lips)
+        ways = [dijkstra(edges, False, line, min_only=True, limit=_LIP / self.factor) for line in (upper, lower)]
+        both = [np.flatnonzero((near < far) & self.here) for near, far in (ways, ways[::-1])]
+        coarse = edges[np.concatenate(both)].data * self.factor
+        reach = max(_TOUCHES, 0.7 * np.median(coarse)) if len(coarse) else _TOUCHES
+        for mine, other in (both, both[::-1]):
+            if not len(mine) or not len(other):
+                yield np.zeros(0, int), np.zeros(0, int)
+                continue
+            far, nearest = cKDTree(self.placed[other]).query(self.placed[mine])
+            _, first = np.unique(np.floor(self.placed[mine] / _ONE), axis=0, return_index=True)
+            first = first[far[first] < reach]
+            yield mine[first], other[nearest[first]]
 
     def _at(self, ours, line, seen):
         """How a line of our head's vertices is moved by each action [52,n,3], in the mesh's units and axes, at a line of the mesh."""
@@ -450,6 +515,8 @@ class _Laying:
 
     def _add(self, deltas, edges, line, against, missing, reach):
         """Move a line of vertices by what is missing [K,n,3], and what lies round it on its side less and less."""
+        if not len(line):
+            return
         ways = dijkstra(edges, False, line, limit=reach)
         nearest = ways.min(0)
         mine = np.flatnonzero(np.isfinite(nearest))
@@ -459,6 +526,9 @@ class _Laying:
         spread = 0.15 * reach
         pull = np.where(np.isfinite(ways), np.exp(-0.5 * ((ways - near) / spread) ** 2), 0)
         pull /= pull.sum(0)
+        on_line = pull[:, np.searchsorted(mine, line)].T + _EVEN * np.eye(len(line))  # what is spread adds up to what is missing
+        flat = (1 + _EVEN) * missing.transpose(1, 0, 2).reshape(len(line), -1)
+        missing = np.linalg.solve(on_line, flat).reshape(len(line), -1, 3).transpose(1, 0, 2)
         fall = 0.5 + 0.5 * np.cos(np.pi * np.clip(near / reach, 0, 1))
         other = np.where(np.isfinite(other), other, 1e9)
         ours = np.clip((other - near) / (other + near + 1e-12) * 2, 0, 1)  # between the two lines neither
@@ -580,6 +650,20 @@ class _Pieces:
         of_roots[:, roots] = np.einsum("rk,arkd->ard", weight, self.deltas[:, self.skin[near]])
         fall = np.exp(-((far[root] / (_HANGS / 3 * self.metre)) ** 2)) if len(piece) else far
         moved[:, piece] = of_roots[:, root] * np.nan_to_num(fall)[None, :, None]
+
+
+def _missing(own, wanted, other):
+    """What a lip [52,n,3] lacks that moves by so much against the other one: of what it should (ours against our other one), as much as
+    ours is the lip that moves."""
+    share = _length(wanted) / np.maximum(_length(wanted) + _length(other), 1e-9)
+    return (wanted - other - own) * share[..., None]
+
+
+def _along_x(at, x, fields):
+    """Fields [K,n,3] of a line's vertices (their x [n]), at other places [m] -> [K,m,3]."""
+    order = np.argsort(x)
+    flat = fields[:, order].transpose(1, 0, 2).reshape(len(order), -1)
+    return np.stack([np.interp(at, x[order], column) for column in flat.T], 1).reshape(len(at), -1, 3).transpose(1, 0, 2)
 
 
 def _sewn(vertices, edges):

@@ -1,0 +1,16 @@
+"""All of the desk on heads of every kind, played in every Blender that the project names (tests/blender/anyhead_scenes.py)."""
+
+import functools
+
+import pytest
+
+from tests.blender import blender
+
+played = functools.cache(blender.play_with_worker)
+
+
+@pytest.mark.parametrize("scene", blender.scenes_of("anyhead_scenes"))
+@pytest.mark.parametrize("version", blender.VERSIONS)
+def test_anyhead(version, scene, built_in):
+    told = played("anyhead_scenes", version, built_in)[scene]
+    assert not told, told

@@ -1,0 +1,16 @@
+"""Characters as they come, played in every Blender that the project names (tests/blender/badrig_scenes.py)."""
+
+import functools
+
+import pytest
+
+from tests.blender import blender
+
+played = functools.cache(blender.play)
+
+
+@pytest.mark.parametrize("scene", blender.scenes_of("badrig_scenes"))
+@pytest.mark.parametrize("version", blender.VERSIONS)
+def test_badrig(version, scene):
+    told = played("badrig_scenes", version)[scene]
+    assert not told, told
