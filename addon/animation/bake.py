@@ -239,11 +239,17 @@ def move(rig: "Rig", start_frame: float, fps: float, was: float) -> None:
         for track in rig.tracks():
             if track.owner.animation_data and track.owner.animation_data.action == action and (curve := tracks.find(track)):
                 tracks.move(curve, since, start_frame, scale)
-        if span := span_of(action):
-            action[tracks.WRITTEN]["span"] = [start_frame + (frame - since) * scale for frame in span]
-        tracks.set_timing(action, start_frame, fps)
+        set_time(action, start_frame, fps, was)
     for owner in rig.owners():
         owner.update_tag()
+
+
+def set_time(action: Any, start_frame: float, fps: float, was: float = 0.0) -> None:
+    """Write down in our Action, whose keys were moved, where the performance begins now; was: as in move()."""
+    since, rate = tracks.timing(action) or (was, fps)
+    if span := span_of(action):
+        action[tracks.WRITTEN]["span"] = [start_frame + (frame - since) * fps / rate for frame in span]
+    tracks.set_timing(action, start_frame, fps)
 
 
 def cleaned(rig: "Rig") -> "dict[Track, list[tracks.Stretch]]":
@@ -285,7 +291,12 @@ def _remember(rig, frames, written):
 def in_time(rig: "Rig", start_frame: float, fps: float) -> bool:
     """Whether the performance on the rig begins at start_frame, at that frame rate; so does none."""
     timings = [tracks.timing(action) for action in actions(rig)]
-    return all(told is not None and abs(told[0] - start_frame) < FRAME_STEP and abs(told[1] - fps) < RATE_STEP for told in timings)
+    return all(told is not None and same_time(told, (start_frame, fps)) for told in timings)
+
+
+def same_time(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    """Whether two pairs of a frame and a frame rate are the same."""
+    return abs(one[0] - other[0]) < FRAME_STEP and abs(one[1] - other[1]) < RATE_STEP
 
 
 def read_pins(

@@ -136,6 +136,38 @@ def bring_back(rig: "Rig") -> None:
             owner.animation_data.action_slot = slot
 
 
+def in_time(rig: "Rig", start: float, fps: float) -> bool:
+    """Whether what lies in the NLA begins at that scene frame, at that frame rate; so does nothing."""
+    timings = [tracks.timing(_whole(strip)) for *_, strip in _ours(rig)]
+    return all(told is None or bake.same_time(told, (start, fps)) for told in timings)
+
+
+def move(rig: "Rig", start: float, fps: float) -> dict[Any, Any]:
+    """As bake.move(), of what lies in the NLA: the strips go along, as do the keys of their influence. -> {an Action: the copy that the rig
+    has now} of those that other heads play, too."""
+    copies = _unshare(rig)
+    curves: dict[Any, Any] = {}  # where each F-curve begins now, and by how much time stretches
+    for owner, _, strip in _ours(rig):
+        whole = _whole(strip)
+        if (told := tracks.timing(whole)) is None:
+            continue
+        since, scale = told[0], fps / told[1]
+        for curve in (*_all_curves(strip.action), *_all_curves(whole), *strip.fcurves):
+            curves[curve.as_pointer()] = curve, since, scale
+        _place(strip, lambda frame, since=since, scale=scale: start + (frame - since) * scale)
+        owner.update_tag()
+    for curve, since, scale in curves.values():
+        tracks.move(curve, since, start, scale)
+    for whole in wholes(rig):
+        bake.set_time(whole, start, fps)
+    return copies
+
+
+def wholes(rig: "Rig") -> list[Any]:
+    """The Actions of the performances that lie in the NLA."""
+    return list(dict.fromkeys(_whole(strip) for *_, strip in _ours(rig)))
+
+
 def put_aside(rig: "Rig") -> None:
     """Let layers rest while another performance is shown."""
     for name in (SPEECH, FEELING):
@@ -152,6 +184,52 @@ def _all(owner):
     """(NLA track, strip) of a data-block, from below, that play."""
     lies = owner.animation_data.nla_tracks if owner.animation_data else ()
     return [(track, strip) for track in lies for strip in track.strips if not track.mute and not strip.mute]
+
+
+def _ours(rig):
+    """(data-block, NLA track, strip) of the layers, and of performances that were pushed down."""
+    return [(own, track, strip) for own in rig.owners() for track, strip in _all(own) if strip.action and tracks.owned(_whole(strip))]
+
+
+def _whole(strip):
+    """The Action of the performance that a strip plays, or a layer of."""
+    return strip.action.get(WHOLE) if LAYER in strip.action else strip.action
+
+
+def _all_curves(action):
+    return [curve for bag in compat.bags(action) for curve in bag.fcurves]
+
+
+def _place(strip, moved):
+    """Let a strip lie where moved(frame) says, and play its Action from there."""
+    begin, end, first, last = (moved(x) for x in (strip.frame_start, strip.frame_end, strip.action_frame_start, strip.action_frame_end))
+    later = [("action_frame_end", last), ("action_frame_start", first), ("frame_end", end), ("frame_start", begin)]
+    for name, value in later if begin > strip.frame_start else later[::-1]:  # a strip may not end before it begins
+        setattr(strip, name, value)
+
+
+def _unshare(rig):
+    """Give the rig its own copies of the Actions in the NLA that others play, too -> {Action: copy}."""
+    blocks = {*rig.owners(), rig.obj}
+    copies: dict[Any, Any] = {}
+
+    def own(action):
+        if action not in copies:
+            users = bpy.data.user_map(subset={action})[action]
+            others = {user for user in users if user not in blocks and not isinstance(user, bpy.types.Action)}
+            copies[action] = action.copy() if others else action
+        return copies[action]
+
+    for *_, strip in _ours(rig):
+        slot = strip.action_slot.identifier if compat.SLOTS and strip.action_slot else ""
+        whole, action = own(_whole(strip)), own(strip.action)
+        if action != strip.action:
+            strip.action = action
+            if slot:
+                strip.action_slot = action.slots[slot]
+        if LAYER in action and action[WHOLE] != whole:
+            action[WHOLE] = whole
+    return {action: copy for action, copy in copies.items() if copy != action}
 
 
 def _strips(rig, name):

@@ -129,7 +129,11 @@ def keep_time(head, begin, fps, was):
     if not bake.in_time(rig, begin, fps):
         own(head)
         bake.move(rigs.rig_of(head), begin, fps, was)
-    record.place(settings_of(head), bake.actions(rigs.rig_of(head)))
+    if not layers.in_time(rig, begin, fps):
+        copies = layers.move(rigs.rig_of(head), begin, fps)
+        for take in settings_of(head).takes:
+            take.keys, take.bones = copies.get(take.keys, take.keys), copies.get(take.bones, take.bones)
+    record.place(settings_of(head), [*bake.actions(rigs.rig_of(head)), *layers.wholes(rigs.rig_of(head))])
 
 
 def forget_removed(settings):

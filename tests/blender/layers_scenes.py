@@ -13,7 +13,7 @@ from tests.blender.operator_scenes import refusal
 from addon import compat
 from addon.animation import bake, finish, layers, tracks
 from addon.panels import layers as panel
-from addon.panels import perform, pose
+from addon.panels import perform, pose, voice
 from addon.rigs import rig_of
 from addon.rigs.base import armature
 from contract import CHANNELS, JAW, UtterError
@@ -48,12 +48,14 @@ def laid(head):
 
 def shown(rig):
     """[N, ...]: what Blender shows of all that the rig animates."""
-    found = []
-    for frame in FRAMES:
-        bpy.context.scene.frame_set(int(frame))
-        bones = armature(rig.obj).pose.bones if armature(rig.obj) else ()
-        found.append([key.value for key in rig.obj.data.shape_keys.key_blocks[1:]] + [x for bone in bones for x in bone.rotation_euler])
-    return np.array(found)
+    return np.array([at(rig, frame) for frame in FRAMES])
+
+
+def at(rig, frame):
+    """What it shows at a scene frame."""
+    bpy.context.scene.frame_set(int(frame))
+    bones = armature(rig.obj).pose.bones if armature(rig.obj) else ()
+    return [key.value for key in rig.obj.data.shape_keys.key_blocks[1:]] + [x for bone in bones for x in bone.rotation_euler]
 
 
 def opening(rig, values):
@@ -178,3 +180,65 @@ def scene_tweak_mode_is_said():
         animation.use_tweak_mode = False
     assert layers.layered(rig_of(head)) and bpy.ops.utter.merge_layers() == {"FINISHED"}
     assert tracks.owned(bake.actions(rig_of(head))[0])
+
+
+def scene_what_lies_in_the_nla_goes_where_the_voice_goes():
+    head = chosen(small())
+    rig = laid(head)
+    strip = layers._strips(rig, layers.FEELING)[0][2]
+    strip.fcurves[0].keyframe_points[0].co = (30, 0.2)
+    strip.fcurves[0].keyframe_points.insert(60, 1.0)
+    before = shown(rig)
+    bpy.ops.ed.undo_push(message="laid")
+    head.utter.start += 40
+    assert strip.fcurves[0].keyframe_points[0].co[0] == 70
+    after = np.array([at(rig, frame + 40) for frame in FRAMES])
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    head.utter.start -= 60  # before the scene's first frame, too
+    np.testing.assert_allclose([at(rig, frame - 20) for frame in FRAMES], before, atol=1e-4)
+    assert layers.layered(rig) and bpy.ops.utter.merge_layers() == {"FINISHED"}
+    np.testing.assert_allclose([at(rig, frame - 20) for frame in FRAMES], before, atol=1e-4)
+    head.utter.take = 0  # the whole went along
+    np.testing.assert_allclose(bake.sample(rig_of(head), FRAMES - 20)[:, :50], speech()[:, :50], atol=1e-5)
+
+
+def scene_a_slower_frame_rate_stretches_the_layers():
+    head = chosen(small())
+    rig, scene = laid(head), bpy.context.scene
+    before, start = shown(rig), head.utter.start
+    scene.render.fps = 60
+    voice.follow(scene, head)
+    np.testing.assert_allclose([at(rig, start + (frame - start) * 2) for frame in FRAMES], before, atol=2e-3)
+
+
+def scene_a_duplicate_that_performs_by_layers_has_a_time_of_its_own():
+    head = chosen(small())
+    rig = laid(head)
+    before = shown(rig)
+    bpy.ops.object.select_all(action="DESELECT")
+    head.select_set(True)
+    armature(head).select_set(True)
+    bpy.context.view_layer.objects.active = head
+    bpy.ops.object.duplicate()
+    other = bpy.context.view_layer.objects.active
+    assert other != head and layers.layered(rig_of(other))
+    other.utter.start += 25
+    np.testing.assert_allclose(shown(rig), before, atol=1e-5)
+    np.testing.assert_allclose([at(rig_of(other), frame + 25) for frame in FRAMES], before, atol=1e-4)
+
+
+def scene_a_pushed_down_performance_goes_along_as_well():
+    head = chosen(small())
+    gave(perform.perform_job(bpy.context.scene, head), speech())
+    rig = rig_of(head)
+    before = shown(rig)
+    for owner in rig.owners():
+        animation = owner.animation_data
+        if animation and animation.action:
+            slot, action = animation.action_slot if compat.SLOTS else None, animation.action
+            strip = animation.nla_tracks.new().strips.new(action.name, int(action.frame_range[0]), action)
+            if slot is not None:
+                strip.action_slot = slot
+            animation.action = None
+    head.utter.start += 12
+    np.testing.assert_allclose([at(rig, frame + 12) for frame in FRAMES], before, atol=1e-4)
