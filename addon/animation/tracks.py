@@ -9,7 +9,7 @@ nothing; so that is not seen.
 A thinned key of ours (addon/animation/simplify.py) has handles of our own, which are aligned, and the easing THINNED, which Blender reads
 of no Bezier key. Its `back` and `amplitude` hold where the key and its two handles lie together, each with a share of its own (SHARES):
 whichever of the three is moved, they are no longer so. Where the artist inserts a key beside it, Blender shortens the handle on that side
-so that the curve stays: it counts at the length that we wrote, a third of the way to our key beyond.
+so that the curve stays: it counts at the length that we wrote.
 
 Where our next key was written and is no more, the artist deleted it: from there to our next key the curve is clean, and stays so.
 
@@ -249,33 +249,31 @@ def lies(keys: Keys) -> np.ndarray:
 
 def _written(keys):
     """(what lies() says [K, 2], how much longer a handle is taken there than it is [K])."""
-    thinned, longer = keys["easing"] == THINNED, np.ones(len(keys["co"]))
+    thinned, at = keys["easing"] == THINNED, keys["co"].astype(np.float64)
     if not thinned.any():
-        return keys["co"], longer
-    mixed = SHARES["co"] * keys["co"].astype(np.float64)
-    for side, gap in zip(("handle_left", "handle_right"), _parted(keys)):
-        way = keys[side].astype(np.float64) - keys["co"]
-        length = np.abs(way[:, 0])
-        ratio = np.where(length > 0, gap / 3 / np.maximum(length, 1e-9), 1).clip(1)
-        mixed += SHARES[side] * (keys["co"] + way * ratio[:, None])
-        longer = np.maximum(longer, ratio)
-    return np.where(thinned[:, None], mixed, keys["co"]).astype(np.float32), longer
+        return keys["co"], np.ones(len(at))
+    left, right = keys["handle_left"] - at, keys["handle_right"] - at
+    beside_left, beside_right, gap = _inserted(keys)
+    longer_right = _ratio(gap / 3, right[:, 0], beside_right)
+    mixed = at + SHARES["handle_right"] * longer_right[:, None] * right
+    longer_left = _ratio(keys["amplitude"] - mixed[:, 0], SHARES["handle_left"] * left[:, 0], beside_left)
+    mixed += SHARES["handle_left"] * longer_left[:, None] * left
+    return np.where(thinned[:, None], mixed, at).astype(np.float32), np.maximum(longer_left, longer_right)
 
 
-def _parted(keys):
-    """(to the left [K], to the right [K]): how many frames from a key our next one was written, where another key lies between by now;
-    0 elsewhere."""
-    when = keys["co"][:, 0].astype(np.float64)
-    ours = np.flatnonzero((keys["type"] == GENERATED) & (keys["period"] <= MARKED))
-    gap = np.where(keys["period"][ours] < MARKED, MARKED - keys["period"][ours], 0)
-    beyond = np.searchsorted(when, when[ours] + gap - NEAR)  # the key that was written there, if it still is
-    parted = beyond > ours + 1
-    left, right = np.zeros(len(when)), np.zeros(len(when))
-    right[ours[parted]] = gap[parted]
-    there = parted & (beyond < len(when))
-    there[there] = np.abs(when[beyond[there]] - (when[ours] + gap)[there]) < NEAR
-    left[beyond[there]] = gap[there]
-    return left, right
+def _inserted(keys):
+    """(to the left, to the right: whether beside each of ours a key was put where we had written none, bool [K] each; how far from each our
+    next one was written [K])."""
+    when, ours = keys["co"][:, 0].astype(np.float64), keys["period"] <= MARKED
+    gap = np.where(ours, MARKED - keys["period"], 0)
+    new = (keys["type"] != GENERATED) | ~ours  # the artist's, or ours that are about to be written
+    met = (gap[:-1] > 0) & (np.abs(when[:-1] + gap[:-1] - when[1:]) < NEAR)  # each is where the next of the one before was written
+    return ours & np.append(False, new[:-1] & ~met), ours & np.append(new[1:] & ~met, False), gap
+
+
+def _ratio(wanted, is_, where):
+    """[K]: how much longer something must be than it is, where it may be."""
+    return np.where(where & (is_ != 0), wanted / np.where(is_ == 0, 1, is_), 1).clip(1)
 
 
 def cleaned(keys: Keys, span: Stretch | None = None) -> list[Stretch]:

@@ -313,6 +313,8 @@ class Session:
         for head in self.heads():
             self.in_time(head)
             known = self.note(head).setdefault("held", {})
+            for removed in set(known) - set(bpy.data.actions.keys()):  # its name may soon be another take's
+                del known[removed]
             for action, after in self.keys_in_voice(head).items():
                 before = known.get(action)
                 if before is not None and doing not in KEYS_CHANGE:
