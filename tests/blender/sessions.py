@@ -20,7 +20,7 @@ import numpy as np
 from addon import compat, rigs
 from addon.animation import bake, fullness, layers, tracks
 from addon.contract import REGIONS, SLIDERS, UtterError
-from addon.panels import drag, identity, record, sequencer, strengths, takes
+from addon.panels import base, drag, identity, record, sequencer, strengths, takes
 from addon.panels import head as heads_room
 from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
@@ -340,11 +340,12 @@ class Session:
         self.chose(head, lambda: self.tried(self.random.choice((bpy.ops.utter.next_take, bpy.ops.utter.previous_take))))
 
     def chose(self, head, choose):
-        """The panel then shows what made the take, unless it was the present one."""
-        before = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else None
+        """The panel then shows what made the take, unless it was the present one, and all of the head performed that."""
+        before, torn = (bake.actions(rigs.rig_of(head)), base.torn(head)) if rigs.ready(head) else (None, "")
         choose()
-        if before is None or before == bake.actions(rigs.rig_of(head)):
+        if before is None or (before == bake.actions(rigs.rig_of(head)) and not torn):
             return
+        assert not base.torn(head)
         ours = takes.actions_of(head.utter.takes[head.utter.take])
         self.shows(head, record.read(ours), ours[0].get(record.PLACED))
 
