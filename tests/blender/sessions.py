@@ -343,7 +343,8 @@ class Session:
         """The panel then shows what made the take, unless it was the present one, and all of the head performed that."""
         before, torn = (bake.actions(rigs.rig_of(head)), base.torn(head)) if rigs.ready(head) else (None, "")
         choose()
-        if before is None or (before == bake.actions(rigs.rig_of(head)) and not torn):
+        after = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else []
+        if not after or (before == after and not torn):
             return
         assert not base.torn(head)
         ours = takes.actions_of(head.utter.takes[head.utter.take])
@@ -581,9 +582,10 @@ class Session:
                 note["takes"] = takes_of(head)
 
     def do_remove_take(self):
+        """The one that is chosen then is shown."""
         head = self.pick()
-        if self.tried(bpy.ops.utter.remove_take):
-            self.note(head)["takes"] = takes_of(head)
+        self.chose(head, lambda: self.tried(bpy.ops.utter.remove_take))
+        self.note(head)["takes"] = takes_of(head)
 
     def do_edit_passage(self):
         """Duplicate, split, move, remove, switch, stretch a passage."""
