@@ -438,7 +438,7 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep):
     unshare(rig)
     kept, clean = keep()
     kept = rig.housed(kept)
-    set_aside = own_action(rig, start_frame, fps or scene_fps(), name)
+    aside = own_action(rig, start_frame, fps or scene_fps(), name)
     if name:
         for action in actions(rig):
             action.name = name
@@ -455,7 +455,7 @@ def _write(rig, performance, start_frame, fps, name, lip_gap, keep):
             tracks.write(_curve(track), keys)
     for owner in rig.owners():
         owner.update_tag()
-    return Baked(actions(rig), set_aside)
+    return Baked(actions(rig), aside)
 
 
 def check_free(rig: "Rig") -> None:
@@ -468,15 +468,13 @@ def check_free(rig: "Rig") -> None:
 def own_action(rig: "Rig", start_frame: float, fps: float, name: str | None = None) -> list[str]:
     """Let an Action of ours be active on every owner of the rig, in time with the voice; returns the names of the artist's Actions that
     were."""
-    action, set_aside = None, []
+    action, names = None, []
     for owner in rig.owners():
         animation = owner.animation_data or owner.animation_data_create()
         if tracks.owned(animation.action):
             action = animation.action
-        elif animation.action is not None:
-            animation.action.use_fake_user = True
-            set_aside.append(animation.action.name)
-            compat.push_down(owner, ASIDE)
+        elif name_aside := set_aside(owner):
+            names.append(name_aside)
     for owner in rig.owners():
         if owner.animation_data.action is None:
             if action is None or not compat.SLOTS:
@@ -486,7 +484,17 @@ def own_action(rig: "Rig", start_frame: float, fps: float, name: str | None = No
     for action in actions(rig):
         tracks.set_timing(action, start_frame, fps)
         action[tracks.BASIS] = rig.basis
-    return set_aside
+    return names
+
+
+def set_aside(owner: Any) -> str:
+    """Let an Action of the artist's that is active on a data-block play on below ours, in the NLA; returns its name, or ""."""
+    action = owner.animation_data and owner.animation_data.action
+    if action is None or tracks.owned(action):
+        return ""
+    action.use_fake_user = True
+    compat.push_down(owner, ASIDE)
+    return action.name
 
 
 def _curve(track):

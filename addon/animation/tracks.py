@@ -8,7 +8,8 @@ nothing; so that is not seen.
 
 A thinned key of ours (addon/animation/simplify.py) has handles of our own, which are aligned, and the easing THINNED, which Blender reads
 of no Bezier key. Its `back` and `amplitude` hold where the key and its two handles lie together, each with a share of its own (SHARES):
-whichever of the three is moved, they are no longer so.
+whichever of the three is moved, they are no longer so. Where the artist inserts a key beside it, Blender shortens the handle on that side
+so that the curve stays: it counts at the length that we wrote.
 
 Where our next key was written and is no more, the artist deleted it: from there to our next key the curve is clean, and stays so.
 
@@ -139,9 +140,9 @@ def pins(curve: Any, kind: int | None = None) -> Keys:
 def value_at(curve: Any, frame: float) -> float | None:
     """The value that is asked for by the artist's key at a frame of an F-curve (or None); None without one."""
     at = None if curve is None else _at(curve.keyframe_points, frame)
-    if at is None or not own(one := _one(curve.keyframe_points[at]))[0]:
+    if at is None or not _theirs(curve, at):
         return None
-    return float(_asked(one)[0])
+    return float(_asked(_one(curve.keyframe_points[at]))[0])
 
 
 def put(curve: Any, frame: float, value: float, theirs: bool, beside: bool = True) -> None:
@@ -158,7 +159,7 @@ def put(curve: Any, frame: float, value: float, theirs: bool, beside: bool = Tru
             write(curve, spaced(joined(keys, more), cleaned(keys)))
         at = _at(points, frame)
     point = points[at]
-    if not theirs and own(_one(point))[0]:
+    if not theirs and _theirs(curve, at):
         return
     way = value - point.co[1]
     point.co[1], point.handle_left[1], point.handle_right[1] = value, point.handle_left[1] + way, point.handle_right[1] + way
@@ -173,6 +174,12 @@ def _at(points: Any, frame: float) -> int | None:
     """Which of the keys of an F-curve, in order of time, is at a frame."""
     at = bisect.bisect_left(points, frame - NEAR, key=lambda point: point.co[0])
     return at if at < len(points) and abs(points[at].co[0] - frame) < NEAR else None
+
+
+def _theirs(curve: Any, at: int) -> bool:
+    """Whether a key of an F-curve is the artist's; what lies beside it tells that of thinned keys alone."""
+    one = _one(curve.keyframe_points[at])
+    return bool(own(one)[0]) and (one["easing"][0] != THINNED or bool(own(read(curve))[at]))
 
 
 def _one(point: Any) -> Keys:
@@ -225,8 +232,9 @@ def soften(curve: Any, soft: bool) -> int:
 
 def own(keys: Keys) -> np.ndarray:
     """bool [K]: which keys are the artist's."""
-    frame, value = lies(keys).T
-    changed = np.abs(value - keys["back"]) > np.where(keys["easing"] == THINNED, TURNED, 1e-6) * np.maximum(1, np.abs(value))
+    places, longer = _written(keys)
+    frame, value = places.T
+    changed = np.abs(value - keys["back"]) > np.where(keys["easing"] == THINNED, longer * TURNED, 1e-6) * np.maximum(1, np.abs(value))
     changed |= (keys["period"] <= MARKED) & (np.abs(frame - keys["amplitude"]) > NEAR)
     changed |= keys["interpolation"] != BEZIER
     for side in ("handle_left_type", "handle_right_type"):
@@ -236,8 +244,36 @@ def own(keys: Keys) -> np.ndarray:
 
 def lies(keys: Keys) -> np.ndarray:
     """[K, 2]: the frames and values at which keys lie, as ours say it: thinned ones with their handles."""
-    mixed = sum(share * keys[field].astype(np.float64) for field, share in SHARES.items())
-    return np.where((keys["easing"] == THINNED)[:, None], mixed, keys["co"]).astype(np.float32)
+    return _written(keys)[0]
+
+
+def _written(keys):
+    """(what lies() says [K, 2], how much longer a handle is taken there than it is [K])."""
+    thinned, at = keys["easing"] == THINNED, keys["co"].astype(np.float64)
+    if not thinned.any():
+        return keys["co"], np.ones(len(at))
+    left, right = keys["handle_left"] - at, keys["handle_right"] - at
+    beside_left, beside_right, gap = _inserted(keys)
+    longer_right = _ratio(gap / 3, right[:, 0], beside_right)
+    mixed = at + SHARES["handle_right"] * longer_right[:, None] * right
+    longer_left = _ratio(keys["amplitude"] - mixed[:, 0], SHARES["handle_left"] * left[:, 0], beside_left)
+    mixed += SHARES["handle_left"] * longer_left[:, None] * left
+    return np.where(thinned[:, None], mixed, at).astype(np.float32), np.maximum(longer_left, longer_right)
+
+
+def _inserted(keys):
+    """(to the left, to the right: whether beside each of ours a key was put where we had written none, bool [K] each; how far from each our
+    next one was written [K])."""
+    when, ours = keys["co"][:, 0].astype(np.float64), keys["period"] <= MARKED
+    gap = np.where(ours, MARKED - keys["period"], 0)
+    new = (keys["type"] != GENERATED) | ~ours  # the artist's, or ours that are about to be written
+    met = (gap[:-1] > 0) & (np.abs(when[:-1] + gap[:-1] - when[1:]) < NEAR)  # each is where the next of the one before was written
+    return ours & np.append(False, new[:-1] & ~met), ours & np.append(new[1:] & ~met, False), gap
+
+
+def _ratio(wanted, is_, where):
+    """[K]: how much longer something must be than it is, where it may be."""
+    return np.where(where & (is_ != 0), wanted / np.where(is_ == 0, 1, is_), 1).clip(1)
 
 
 def cleaned(keys: Keys, span: Stretch | None = None) -> list[Stretch]:
@@ -268,7 +304,9 @@ def spaced(keys: Keys, clean: list[Stretch]) -> Keys:
     written = np.unique([*when, *(first for first, _ in clean)])
     after = np.searchsorted(written, when + NEAR)
     next_ = np.where(after < len(written), written[np.minimum(after, len(written) - 1)], when) if len(written) else when
-    keys["amplitude"][ours], keys["period"][ours] = lies(keys)[ours, 0], MARKED - (next_ - when)
+    keys["period"][ours] = MARKED - (next_ - when)
+    places, thinned = lies(keys), ours[keys["easing"][ours] == THINNED]
+    keys["amplitude"][ours], keys["back"][thinned] = places[ours, 0], places[thinned, 1]
     return keys
 
 

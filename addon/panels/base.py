@@ -120,7 +120,22 @@ def not_performed(head: Any, voice: bool = True) -> str:
     rig = shown_rig(head)
     if not bake.actions(rig):
         return layers.away(rig) or "Perform first."
-    return "" if settings_of(head).voice or not voice else "Choose a voice first."
+    return torn(head) or ("" if settings_of(head).voice or not voice else "Choose a voice first.")
+
+
+def torn(head: Any) -> str:
+    """A sentence where a part of a head has let go of the take that the rest performs, as Blender's own buttons for Actions do; or ""."""
+    rig = rigs.rig_of(head)
+    ours, owners = bake.actions(rig), rig.owners()
+    if all(owner.animation_data is None or owner.animation_data.action in ours for owner in owners):
+        return ""
+    take = next((take for take in settings_of(head).takes if take.keys in ours or take.bones in ours), None)
+    for owner in owners if take is not None else ():
+        bones = isinstance(owner, bpy.types.Object)
+        if owner.animation_data is not None and owner.animation_data.action not in ours and (take.bones if bones else take.keys):
+            what = f"The bones of {owner.name}" if bones else f"The shape keys of {head.name}"
+            return f"{what} no longer play the take; choose it again under Takes."
+    return ""
 
 
 def file_of(head: Any, given: str, what: str) -> str:

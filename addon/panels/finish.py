@@ -14,7 +14,7 @@ from ..rigs import gazing, reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
-from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of, shown_rig
+from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of, shown_rig, torn
 
 KEYED = ("strength", "look")  # sliders that may have keys
 
@@ -39,10 +39,14 @@ def amounts(settings):
 def changed(group, _context):
     """The artist moved a slider: the present take shows it."""
     head = group.id_data
-    if record.quiet() or not rigs.ready(head):
-        return
+    if not record.quiet() and rigs.ready(head):
+        show(head)
+
+
+def show(head, anew=False):
+    """Let the head's take show what the sliders and the target say, or the panel say why it cannot; anew: as in apply()."""
     try:
-        apply(head, amounts(settings_of(head)), settings_of(head).look_at)
+        apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew)
     except UtterError as error:
         jobs.say("finish", str(error), "ERROR")
 
@@ -63,8 +67,8 @@ def apply(head, wanted, target=None, anew=False):
     ours, keyed = bake.actions(rig), keys_of(head)
     if wanted == finishing.amounts_of(ours) and (target.name if target else "") == finishing.looks_at(ours) and not keyed and not anew:
         return
-    if not ours:
-        raise UtterError(layers.away(rig) or "Perform first.")
+    if why := torn(head) if ours else layers.away(rig) or "Perform first.":
+        raise UtterError(why)
     takes.own(head)
     rig = rigs.rig_of(head)
     sight = None
@@ -124,8 +128,8 @@ def make_full(head):
 def simplify(head, within, step=lambda done: None):
     """Leave the salient keys of the head's take, so that no vertex is off by more than within (millimetres): simplify.Simplified.
     UtterError where there is none, or it cannot be changed."""
-    if not bake.actions(rigs.rig_of(head)):
-        raise UtterError("Perform first.")
+    if why := not_performed(head, voice=False):
+        raise UtterError(why)
     takes.own(head)
     rig = rigs.rig_of(head)
     done = simplifying.simplify(rig, within, lambda of: reach.moves(rig, of), lambda moved: reach.lips(rig, moved), step)
@@ -266,7 +270,7 @@ def follow(moved):
         return
     for head in [head for head in bpy.context.scene.objects if head.type == "MESH" and head.utter.look_at in moved]:
         if rigs.ready(head) and jobs.current is None and finishing.looks_at(bake.actions(rigs.rig_of(head))):
-            apply(head, amounts(settings_of(head)), settings_of(head).look_at, anew=True)
+            show(head, anew=True)
 
 
 @bpy.app.handlers.persistent

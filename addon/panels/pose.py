@@ -28,7 +28,7 @@ from ..contract import (
 )
 from ..work import jobs
 from . import pins, sequencer, takes
-from .base import HeadPanel, chosen, deafen, listen, not_ready, settings_of, shown_rig
+from .base import HeadPanel, chosen, deafen, listen, not_ready, settings_of, shown_rig, torn
 
 TONGUE_COLUMNS = [TONGUE.start, TONGUE.start + 1]  # what of the tongue is no face action
 GAZE = re.compile("eye(Look|Blink)")  # what an emotion leaves as it is
@@ -176,6 +176,8 @@ def columns_of(rig: Any) -> set[int]:
 def set_face(head: Any, columns: dict[int, float]) -> None:
     """Let the head show these columns of a performance at the current frame, and hold them. UtterError if it cannot be animated."""
     scene, first = bpy.context.scene, not bake.actions(rigs.rig_of(head))
+    if why := torn(head):
+        raise UtterError(why)
     frame, start, row = scene.frame_current_final, sequencer.begins(scene, head), row_of(head)
     if first or (head.session_uid, frame) not in _own:
         takes.own(head)

@@ -6,7 +6,7 @@ from .. import compat, rigs
 from ..animation import bake, finish, layers, tracks
 from ..work import jobs
 from . import record, sequencer, thumbnails
-from .base import HeadPanel, locked, not_ready, settings_of, shown_rig
+from .base import HeadPanel, locked, not_ready, settings_of, shown_rig, torn
 from .base import chosen as chosen_head
 
 REMOVED = "A take goes with its Actions, unless another head has it as well"
@@ -157,13 +157,14 @@ def chosen(settings, _context):
         return
     take, head = settings.takes[settings.take], settings.id_data
     gather(head)
-    if set(actions_of(take)) == set(bake.actions(rigs.rig_of(head))):
+    if set(actions_of(take)) == set(bake.actions(rigs.rig_of(head))) and not torn(head):
         return
     rigs.rig_of(head).separate()
     set_aside(head)
     rigs.rig_of(head).rest()  # the takes may move different shape keys
     for block, action in parts_of(take, head):
         if action is not None:
+            bake.set_aside(block)
             compat.attach(block, action, animated(head))
     if told := record.read(actions_of(take)):
         record.show(settings, told, actions_of(take))

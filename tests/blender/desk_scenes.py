@@ -18,6 +18,7 @@ from addon.animation import bake, finish, tracks
 from addon.panels import base, passage_files, passages, perform, record, sequencer, stale, takes, voice
 from addon.panels import head as heads_room
 from addon.rigs import rig_of
+from addon.work import jobs
 from contract import CHANNELS, EYES, FACE_ACTIONS, JAW, LIDS, NECK, Passage
 from tests.blender import heads
 from tests.blender.scene_life_scenes import FRAMES, VOICE, built_in, small
@@ -108,6 +109,43 @@ def scene_takes_are_named_noted_and_starred_and_survive_saving_and_appending():
         assert [(take.note, take.star) for take in settings.takes] == [("director likes it", True), ("", False)]
         settings.take = 0
         assert settings.takes[0].keys.name == "The quiet one" and settings.prompt == "sad" and settings.voice == VOICE
+
+
+def scene_a_part_that_let_go_of_the_take_is_said_and_chosen_again_it_plays():
+    head = small()
+    performed(head, 1)
+    rig, frames = rig_of(head), np.arange(1, FRAMES + 1)
+    for curve in (
+        tracks.find(track) for track in rig.tracks() if track.path in ('key_blocks["jaw_x"].value', 'key_blocks["lid_left"].value')
+    ):
+        curve.keyframe_points[9].co[1] += 0.2
+        curve.update()
+    held, sampled = bake.count_pins(rig), bake.sample(rig, frames)
+    keys = head.data.shape_keys
+    mine = bpy.data.actions.new("Mine")
+    for how in ("unlinked", "pushed down", "another"):
+        if how == "pushed down":
+            compat.push_down(keys, "By hand")
+        else:
+            keys.animation_data.action = None
+        if how == "another":
+            keys.key_blocks[1].value = 0.5
+            compat.attach(keys, mine)
+            keys.key_blocks[1].keyframe_insert("value", frame=5)
+        before = [len(bag.fcurves) for action in (mine, head.utter.takes[0].keys) for bag in compat.bags(action)]
+        head.utter.scope = "PREVIEW"
+        for button in (bpy.ops.utter.rediffuse, bpy.ops.utter.simplify, bpy.ops.utter.layers, bpy.ops.utter.hold):
+            assert "no longer play the take" in refusal(button), how
+        head.utter.finish.jaw = 0.5
+        assert "no longer play the take" in jobs.Message.text, how
+        record.show_finish(head.utter, [])
+        head.utter.pose.jaw_open = 0.5
+        assert "no longer play the take" in jobs.Message.text, how
+        assert before == [len(bag.fcurves) for action in (mine, head.utter.takes[0].keys) for bag in compat.bags(action)], how
+        head.utter.take = 0
+        assert not base.torn(head) and bake.count_pins(rig_of(head)) == held, how
+        np.testing.assert_array_equal(bake.sample(rig_of(head), frames), sampled)
+    assert mine.use_fake_user and [strip.action for track in keys.animation_data.nla_tracks for strip in track.strips][-1] == mine
 
 
 def scene_unused_takes_go_in_one_step():

@@ -18,9 +18,9 @@ import bpy
 import numpy as np
 
 from addon import compat, rigs
-from addon.animation import bake, fullness, tracks
+from addon.animation import bake, fullness, layers, tracks
 from addon.contract import REGIONS, SLIDERS, UtterError
-from addon.panels import drag, identity, record, sequencer, strengths, takes
+from addon.panels import base, drag, identity, record, sequencer, strengths, takes
 from addon.panels import head as heads_room
 from addon.rigs import making
 from addon.rigs.axes import TO_BLENDER
@@ -32,7 +32,8 @@ STEPS = 20
 NEAR = 1e-5  # metres that a neutral face may be off: 0.01 mm
 SETTINGS = ("voice", "prompt", "seed", "start", "quality")
 KEYS_CHANGE = {  # things after which the artist's keys of the present take may be others
-    *("do_key_by_hand", "do_delete_keys", "do_pose", "do_pose_operator", "do_hold", "do_release", "do_clean", "do_key_and_rediffuse"),
+    *("do_key_by_hand", "do_insert_key", "do_delete_keys", "do_key_and_rediffuse"),
+    *("do_pose", "do_pose_operator", "do_hold", "do_release", "do_clean"),
     *(
         "do_rename_key",
         "do_rename_bone",
@@ -188,15 +189,19 @@ class Session:
         rig = rigs.rig_of(head) if rigs.ready(head) else None
         return (head, rig) if rig and bake.actions(rig) else (None, None)
 
-    def curve(self, rig):
-        """A curve of the performance at random that has many keys, or None."""
-        found = [curve for track in rig.tracks() if (curve := tracks.find(track)) and len(curve.keyframe_points) > 20]
+    def track(self, rig, least=20):
+        """A track of the performance at random that has more keys than that, or None."""
+        found = [track for track in rig.tracks() if (curve := tracks.find(track)) and len(curve.keyframe_points) > least]
         return self.random.choice(found) if found else None
 
+    def curve(self, rig, least=20):
+        track = self.track(rig, least)
+        return track and tracks.find(track)
+
     def do_key_by_hand(self):
-        """Drag, slide, retype, give handles to a key of ours."""
+        """Drag, slide, retype, give handles to a key of ours, thinned or not."""
         head, rig = self.performing()
-        if head and (curve := self.curve(rig)):
+        if head and (curve := self.curve(rig, least=3)):
             point = self.random.choice(list(curve.keyframe_points))
             what = self.random.choice(("value", "frame", "interpolation", "handle_left_type", "type"))
             if what == "value":
@@ -207,11 +212,29 @@ class Session:
                 setattr(point, what, {"interpolation": "LINEAR", "handle_left_type": "VECTOR", "type": "EXTREME"}[what])
             curve.update()
 
+    def do_insert_key(self):
+        """A key between two of ours, as Blender inserts it: one more is the artist's, and no other."""
+        head, rig = self.performing()
+        if head and (track := self.track(rig, least=3)):
+            points = tracks.find(track).keyframe_points
+            at = self.random.randrange(len(points) - 1)
+            frame = (points[at].co.x + points[at + 1].co.x) / 2
+            before, held = bake.count_pins(rig), tracks.near(np.array([frame]), tracks.read(tracks.find(track)))[0]
+            bpy.context.scene.frame_set(int(np.floor(frame)), subframe=frame - np.floor(frame))
+            shown, bent = tracks.find(track).evaluate(frame), self.random.random() < 0.5
+            if bent and track.path.startswith("key_blocks"):
+                name = compat.named(track.path, "key_blocks")
+                track.owner.key_blocks[name].value = shown + 0.05
+            of_several = hasattr(track.owner.path_resolve(track.path), "__len__")
+            track.owner.keyframe_insert(track.path, index=track.index if of_several else -1, frame=frame)
+            assert bake.count_pins(rig) == before + (not held), f"{bake.count_pins(rig)} keys are held, {before} were, on {track.path}"
+
     def do_delete_keys(self):
         head, rig = self.performing()
-        if head and (curve := self.curve(rig)):
-            first = self.random.randrange(len(curve.keyframe_points) - 10)
-            for point in list(curve.keyframe_points)[first : first + 6][::-1]:
+        if head and (curve := self.curve(rig, least=3)):
+            many = 6 if len(curve.keyframe_points) > 20 else 1
+            first = self.random.randrange(len(curve.keyframe_points) - many)
+            for point in list(curve.keyframe_points)[first : first + many][::-1]:
                 curve.keyframe_points.remove(point)
 
     def do_pose(self):
@@ -253,19 +276,22 @@ class Session:
         head.utter.jaw = self.random.choice(("keys", "bone"))
 
     def do_rediffuse(self):
-        """What is held, and what is clean, is held and clean afterwards, whichever way the head is baked then."""
         head, rig = self.performing()
         if head:
-            before, clean = self.held(rig), bake.cleaned(rig)
-            done = self.tried(bpy.ops.utter.rediffuse)
-            self.note(head)["takes"] = takes_of(head)
-            if done and rigs.ready(head):
-                rig = rigs.rig_of(head)
-                after = self.held(rig)
-                lost = [key for key, value in before.items() if abs(after.get(key, np.inf) - value) > 1e-3]
-                assert not lost, f"keys of the artist's are lost: {lost[:5]}"
-                there = set(bake.cleaned(rig))
-                assert there >= {track for track in clean if track in rig.columns_of() and tracks.find(track)}, "what was clean is filled"
+            self.rediffuse(head, rig)
+
+    def rediffuse(self, head, rig):
+        """What is held, and what is clean, is held and clean afterwards, whichever way the head is baked then."""
+        before, clean = self.held(rig), bake.cleaned(rig)
+        done = self.tried(bpy.ops.utter.rediffuse)
+        self.note(head)["takes"] = takes_of(head)
+        if done and rigs.ready(head):
+            rig = rigs.rig_of(head)
+            after = self.held(rig)
+            lost = [key for key, value in before.items() if abs(after.get(key, np.inf) - value) > 1e-3]
+            assert not lost, f"keys of the artist's are lost: {lost[:5]}"
+            there = set(bake.cleaned(rig))
+            assert there >= {track for track in clean if track in rig.columns_of() and tracks.find(track)}, "what was clean is filled"
 
     def held(self, rig):
         """{(frame, column): value} of what the artist holds."""
@@ -285,7 +311,10 @@ class Session:
         bpy.context.scene.frame_set(bpy.context.scene.frame_current)  # as a window would, before anybody sees it
         near = 0.5 / bake.scene_fps() + 1e-4
         for head in self.heads():
+            self.in_time(head)
             known = self.note(head).setdefault("held", {})
+            for removed in set(known) - set(bpy.data.actions.keys()):  # its name may soon be another take's
+                del known[removed]
             for action, after in self.keys_in_voice(head).items():
                 before = known.get(action)
                 if before is not None and doing not in KEYS_CHANGE:
@@ -311,15 +340,21 @@ class Session:
         self.chose(head, lambda: self.tried(self.random.choice((bpy.ops.utter.next_take, bpy.ops.utter.previous_take))))
 
     def chose(self, head, choose):
-        """The panel then shows what made the take, unless it was the present one."""
-        before = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else None
+        """The panel then shows what made the take, unless it was the present one, and all of the head performed that."""
+        before, torn = (bake.actions(rigs.rig_of(head)), base.torn(head)) if rigs.ready(head) else (None, "")
         choose()
-        if before is None or before == bake.actions(rigs.rig_of(head)):
+        after = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else []
+        if not after or (before == after and not torn):
             return
-        take, note = head.utter.takes[head.utter.take], self.note(head)
-        made = record.read(takes.actions_of(take))
+        assert not base.torn(head)
+        ours = takes.actions_of(head.utter.takes[head.utter.take])
+        self.shows(head, record.read(ours), ours[0].get(record.PLACED))
+
+    def shows(self, head, made, placed):
+        """The panel shows a record; its voice lies where it last lay with the take."""
+        note = self.note(head)
         if note["settings"]["voice"] != made["voice"]:
-            note["settings"]["start"] = takes.actions_of(take)[0][record.PLACED]
+            note["settings"]["start"] = placed
         note["settings"].update({name: made[name] for name in ("voice", "prompt", "seed", "quality")})
         note["passages"] = [passage["prompt"] for passage in made["passages"]]
 
@@ -334,19 +369,107 @@ class Session:
             self.note(head)["takes"] = takes_of(head)
 
     def do_finish(self):
-        """A slider, back and forth: what was there is there again, to the bit."""
+        """A slider, back and forth: what was there is there again; of a simplified take its full keys."""
         head = self.pick()
         if not rigs.ready(head) or not bake.actions(rigs.rig_of(head)):
             return
         slider, value = self.random.choice(
-            (("strength", 0.5), ("mouth", 1.5), ("brows", 0.0), ("smoothing", 0.7), ("timing", 4), ("lips", 0.5))
+            (
+                *(("strength", 0.5), ("mouth", 1.5), ("brows", 0.0), ("smoothing", 0.7), ("timing", 4), ("lips", 0.5)),
+                *(("rate", 0.0), ("rate", 2.0), ("blinks", 0.5)),
+            )
         )
-        keys = lambda: [tracks.read(curve)["co"] for track in rigs.rig_of(head).tracks() if (curve := tracks.find(track))]
-        was, before = getattr(head.utter.finish, slider), keys()
+        was, thin = getattr(head.utter.finish, slider), fullness.simplified(bake.actions(rigs.rig_of(head)))
+        pins, before = bake.count_pins(rigs.rig_of(head)), self.at_keys(head)
         setattr(head.utter.finish, slider, value)
-        if self.random.random() < 0.5:
+        assert not fullness.simplified(bake.actions(rigs.rig_of(head))) or value == was
+        assert bake.count_pins(rigs.rig_of(head)) == pins, "a slider is no edit of keys"
+        if self.random.random() < 0.5 and not thin:
             setattr(head.utter.finish, slider, was)
-            assert len(before) == len(keys()) and max(np.abs(one - other).max() for one, other in zip(before, keys())) < 1e-6
+            after = self.at_keys(head, before)
+            assert all(np.abs(after[track] - before[track])[:, 1].max() < 1e-6 for track in before), slider
+
+    def at_keys(self, head, of=None):
+        """{path, index: (frames, values) [K, 2] of its keys}; of: at the frames of these."""
+        found = {(track.path, track.index): curve for track in rigs.rig_of(head).tracks() if (curve := tracks.find(track))}
+        places = {name: tracks.read(curve)["co"] for name, curve in found.items()} if of is None else of
+        return {name: np.array([(frame, found[name].evaluate(frame)) for frame, _ in places[name]]) for name in places if len(places[name])}
+
+    def do_look_at(self):
+        """Set, move, take off what the eyes look at: none of the artist's keys is another one."""
+        head, rig = self.performing()
+        if not head:
+            return
+        scene, pins = bpy.context.scene, bake.count_pins(rig)
+        target = scene.objects.get("Target")
+        how = self.random.choice(("set", "set", "move", "off"))
+        if target is None:
+            target = bpy.data.objects.new("Target", None)
+            scene.collection.objects.link(target)
+        if how == "off":
+            head.utter.look_at = None
+        else:
+            target.location = [self.random.uniform(-2, 2) for _ in range(3)]
+            bpy.context.view_layer.update()  # as a window would: who looks at it follows
+            if how == "set":
+                head.utter.look_at = target
+        assert bake.count_pins(rigs.rig_of(head)) == pins, how
+
+    def do_layers(self):
+        """Two layers are the performance; each with its own Action, in time with the voice."""
+        head, rig = self.performing()
+        if not head:
+            return
+        keys, seen, ours = self.keys_in_voice(head), self.seen(head), bake.actions(rig)
+        made, placed = record.read(ours), ours[0].get(record.PLACED)
+        if self.tried(bpy.ops.utter.layers):
+            assert layers.layered(rigs.rig_of(head)) and self.note(head)["takes"] == takes_of(head)
+            self.shows(head, made, placed)
+            assert np.abs(self.seen(head) - seen).max() < 2e-3, f"the layers' sum is off by {np.abs(self.seen(head) - seen).max()}"
+            self.note(head)["laid"] = keys
+
+    def do_dim(self):
+        head = self.pick()
+        if rigs.ready(head) and layers.layered(rigs.rig_of(head)):
+            head.utter.feeling = self.random.choice((0.0, 0.5, 1.0))
+
+    def do_merge(self):
+        """Merged, the head shows what the layers did, and holds what was held before these."""
+        head = self.pick()
+        if not rigs.ready(head) or not layers.layered(rigs.rig_of(head)):
+            return
+        seen = self.seen(head)
+        if self.tried(bpy.ops.utter.merge_layers):
+            self.note(head)["takes"] = takes_of(head)
+            assert np.abs(self.seen(head) - seen).max() < 2e-3, f"merged it is off by {np.abs(self.seen(head) - seen).max()}"
+            (after,) = self.keys_in_voice(head).values()
+            near = 0.5 / bake.scene_fps() + 1e-4
+            for columns, seconds, _ in self.note(head).pop("laid", {}).values():
+                lost = [key for key in zip(columns, seconds) if not ((after[0] == key[0]) & (np.abs(after[1] - key[1]) <= near)).any()]
+                assert not lost, f"keys of the artist's are lost in the layers: {lost[:5]}"
+
+    def seen(self, head):
+        """[N, K]: the shape keys' values as Blender shows them, at some frames of the voice."""
+        scene = bpy.context.scene
+        now, begin, found = scene.frame_current, sequencer.begins(scene, head), []
+        for frame in begin + np.arange(0, 60, 7):
+            scene.frame_set(int(np.floor(frame)), subframe=float(frame - np.floor(frame)))
+            found.append([key.value for key in head.data.shape_keys.key_blocks[1:]])
+        scene.frame_set(now)
+        return np.array(found)
+
+    def in_time(self, head):
+        """The layers begin where the voice does."""
+        rig = rigs.rig_of(head) if rigs.ready(head) else None
+        if rig is None or not layers.layered(rig):
+            return
+        names, begin = {(track.path, track.index) for track in rig.tracks()}, sequencer.begins(bpy.context.scene, head)
+        for name in (layers.SPEECH, layers.FEELING):
+            for _, _, strip in layers._strips(rig, name):
+                starts = [curve.keyframe_points[0].co.x for key, curve in layers._curves(strip).items() if key in names]
+                lies = [strip.frame_start + start - strip.action_frame_start for start in starts]
+                assert all(abs(place - begin) < 0.5 for place in lies), f"{name} begins at {lies[:3]}, the voice at {begin}"
+                assert abs(strip.scale - 1) < 1e-3, f"{name} is stretched by {strip.scale}"
 
     def do_simplify(self):
         """Fewer keys, or all of them again: the artist's stay, and what was there is there again, to the bit."""
@@ -421,12 +544,23 @@ class Session:
             self.note(head)["takes"] = takes_of(head)
 
     def do_rediffuse_passage(self):
-        head, _ = self.performing()
+        head, rig = self.performing()
         if head and len(head.utter.passages):
             head.utter.scope = "PASSAGE"
-            self.tried(bpy.ops.utter.rediffuse)
+            self.rediffuse(head, rig)
             head.utter.scope = "EVERYTHING"
-            self.note(head)["takes"] = takes_of(head)
+
+    def do_rediffuse_thinned(self):
+        """Some frames of a simplified take are drawn anew: it stays simplified, unless all of it was."""
+        head, rig = self.performing()
+        if not head or not (fullness.simplified(bake.actions(rig)) or self.tried(bpy.ops.utter.simplify)):
+            return
+        scene = bpy.context.scene
+        first = head.utter.start + self.random.randrange(5, 30)
+        scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, first, first + 20
+        head.utter.scope = "PREVIEW"
+        self.rediffuse(head, rigs.rig_of(head))
+        head.utter.scope, scene.use_preview_range = "EVERYTHING", False
 
     def do_update(self):
         head, _ = self.performing()
@@ -448,9 +582,10 @@ class Session:
                 note["takes"] = takes_of(head)
 
     def do_remove_take(self):
+        """The one that is chosen then is shown."""
         head = self.pick()
-        if self.tried(bpy.ops.utter.remove_take):
-            self.note(head)["takes"] = takes_of(head)
+        self.chose(head, lambda: self.tried(bpy.ops.utter.remove_take))
+        self.note(head)["takes"] = takes_of(head)
 
     def do_edit_passage(self):
         """Duplicate, split, move, remove, switch, stretch a passage."""
@@ -641,6 +776,7 @@ WEIGHTS = {
     "rediffuse": 3,
     "key_by_hand": 2,
     "pose": 2,
+    **dict.fromkeys(("simplify", "insert_key", "delete_keys", "look_at", "layers", "dim", "merge", "finish", "rediffuse_thinned"), 2),
 }
 DOINGS = [name for name in vars(Session) if name.startswith("do_")]
 

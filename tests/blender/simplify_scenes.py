@@ -164,6 +164,102 @@ def scene_keys_of_the_artist_stay_before_and_after():
     assert gone not in tracks.read(curve_on(rig, "jaw_x"))["co"][:, 0] and clean() == [*before, gone]
 
 
+def inserted(rig, name, frame, by=0.0):
+    """Insert a key of the artist's as Blender does, so far from what the curve shows."""
+    track = next(track for track in rig.tracks() if name in track.path)
+    rig.obj.data.shape_keys.key_blocks[name].value = tracks.find(track).evaluate(frame) + by
+    track.owner.keyframe_insert(track.path, frame=frame)
+    return tracks.find(track)
+
+
+def held_at(rig):
+    """{(path, frame): value} of the artist's keys."""
+    return {
+        (track.path, round(float(frame), 2)): float(value)
+        for track in rig.tracks()
+        for frame, value in tracks.held(tracks.find(track))
+        if tracks.find(track)
+    }
+
+
+def scene_a_key_inserted_between_thinned_ones_is_held_and_the_curve_stays():
+    rig, frames = performing(small())
+    full = keys_of(rig)
+    bpy.ops.utter.simplify()
+    fine = np.arange(1, LENGTH, 0.25)
+    curve = curve_on(rig, "jaw_x")
+    when = tracks.read(curve)["co"][:, 0].astype(float)
+    wide = int(np.diff(when).argmax())  # between which two keys of ours
+    at, shown = when[wide] + 0.7 * (when[wide + 1] - when[wide]), [curve.evaluate(frame) for frame in fine]
+    inserted(rig, "jaw_x", at)
+    np.testing.assert_allclose([curve_on(rig, "jaw_x").evaluate(frame) for frame in fine], shown, atol=1e-5)
+    inserted(rig, "jaw_x", at - 0.6, by=0.1)
+    inserted(rig, "jaw_x", when[wide] + 0.3, by=-0.05)  # where the handle beside is left a tenth as long, or less
+    own = held_at(rig)
+    assert len(own) == 3 == bake.count_pins(rig) and not bake.cleaned(rig)
+    curve = curve_on(rig, "jaw_x")
+    outside = (fine < when[wide]) | (fine > when[wide + 1])
+    np.testing.assert_allclose(np.array([curve.evaluate(frame) for frame in fine])[outside], np.array(shown)[outside], atol=1e-5)
+
+    for begin, fps in ((20000.0, 30.0), (1.0, 24.0), (1.0, 30.0)):  # late in a long scene, and at another frame rate
+        bake.move(rig, begin, fps, 1.0)
+        assert bake.count_pins(rig) == 3 and not bake.cleaned(rig), (begin, fps)
+    moved = curve_on(rig, "jaw_x").keyframe_points
+    point = next(point for point in moved if abs(point.co[0] - at) < 0.05)
+    point.co[0] += 0.2
+    curve_on(rig, "jaw_x").update()
+    assert bake.count_pins(rig) == 3, "the artist moves a key of theirs"
+    own = held_at(rig)
+
+    pose.set_face(rig.obj, {LIDS.start: 0.7})  # what writes elsewhere leaves all of that
+    assert bake.count_pins(rig) == 4 and own.items() <= held_at(rig).items()
+    bake.redo(rig, speech() + 0.05, (when[wide] + 1, when[wide] + 3), range(65), 1.0)
+    assert bake.count_pins(rig) == 4 and own.items() <= held_at(rig).items(), "drawn anew in part around them"
+    assert bpy.ops.utter.full_keys() == {"FINISHED"}
+    assert bake.count_pins(rig) == 4 and own.items() <= held_at(rig).items()
+    keys = tracks.read(curve_on(rig, "jaw_x"))
+    assert (keys["easing"] != tracks.THINNED).all() and len(keys["co"]) == LENGTH + 3
+    name = next(name for name in full if "jaw_x" not in name[0] and "lid_left" not in name[0])
+    assert np.array_equal(keys_of(rig)[name]["co"][:39], full[name]["co"][:39]), "before what was drawn anew"
+
+    bpy.ops.utter.simplify()
+    assert bake.count_pins(rig) == 4 and own.items() <= held_at(rig).items()
+    assert fullness.simplified(bake.actions(rig)) and len(curve_on(rig, "jaw_x").keyframe_points) < LENGTH
+    bake.rebake(rig, speech() + 0.1)
+    assert bake.count_pins(rig) == 4 and own.items() <= held_at(rig).items(), "drawn anew as a whole"
+
+
+def scene_a_key_put_where_a_thinned_one_was_deleted_is_held_alone():
+    for share in (0.3, 0.9):  # of the way between those that are left: before and after the one that is gone
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        rig, frames = performing(small())
+        bpy.ops.utter.simplify()
+        curve = curve_on(rig, "jaw_x")
+        when = tracks.read(curve)["co"][:, 0].astype(float)
+        gone = 1 + int((when[2:] - when[:-2]).argmax())
+        curve.keyframe_points.remove(curve.keyframe_points[gone])
+        curve.update()
+        assert bake.count_pins(rig) == 0 and sum(map(len, bake.cleaned(rig).values())) == 1
+        at = when[gone - 1] + share * (when[gone + 1] - when[gone - 1])
+        inserted(rig, "jaw_x", at, by=0.1)
+        (held,) = held_at(rig).items()
+        assert abs(held[0][1] - at) < 0.01, (share, held)
+        bake.rebake(rig, speech() + 0.1)
+        assert dict([held]) == held_at(rig)
+
+
+def scene_a_handle_made_shorter_or_longer_is_the_artists():
+    for factor in (0.5, 1.5):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        rig, _ = performing(small())
+        bpy.ops.utter.simplify()
+        curve = curve_on(rig, "jaw_x")
+        point = curve.keyframe_points[int(np.diff(tracks.read(curve)["co"][:, 0]).argmax())]
+        point.handle_right = [middle + factor * (end - middle) for middle, end in zip(point.co, point.handle_right)]
+        curve.update()
+        assert bake.count_pins(rig) == 1, factor
+
+
 def scene_drawn_anew_there_are_full_keys_there_and_only_there():
     rig, frames = performing(small())
     full = bake.sample(rig, frames)
