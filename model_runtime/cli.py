@@ -313,7 +313,7 @@ def plan(given, output, find=find_voices, what="voices", suffix=".npz"):
     paths, target = find(given), Path(output)
     to_folder = len(paths) > 1 or any(map(is_folder, given)) or is_folder(target) or output.endswith(("/", "\\"))
     if not to_folder:
-        return [(paths[0], Path(ended(output, suffix)))]
+        return [(paths[0], target if is_file(target) else Path(ended(output, suffix)))]  # a file that is there is meant: perhaps it is read
     if (target.suffix.lower() == suffix and not is_folder(target)) or is_file(target):
         raise UtterError(f"{target} is a file; several {what} need a folder to go to.")
     # Those that share a stem keep their suffix, those that share the whole name get a number.
