@@ -14,6 +14,7 @@ from addon.panels import base, identity  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.rigs import hair, making  # noqa: E402
 from addon.rigs.base import neutral  # noqa: E402
+from tests.blender.marks import once  # noqa: E402
 
 
 def with_head():
@@ -41,6 +42,7 @@ def skin_shadow(head):
     return skin.node_tree.nodes[shaders.SCALP].outputs[0].default_value
 
 
+@once
 def scene_a_head_is_added_with_hair_and_every_style_grows_on_it():
     head = with_head()
     assert hair.of(head)[look.HAIR] == hair.DEFAULT.lower() and skin_shadow(head) == 1

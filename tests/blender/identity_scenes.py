@@ -19,7 +19,7 @@ from addon.animation import bake  # noqa: E402
 from addon.batch import command  # noqa: E402
 from addon.panels import head as heads_room  # noqa: E402
 from addon.panels import identity, perform  # noqa: E402
-from addon.rigs import making, rig_of  # noqa: E402
+from addon.rigs import hair, making, rig_of  # noqa: E402
 from addon.rigs.base import armature as armature_of  # noqa: E402
 from addon.rigs.base import key_points  # noqa: E402
 from addon.work import jobs  # noqa: E402
@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
 BUNDLE, CHARACTER, SLIDER = sys.argv[1:4]
 SEED = 5
+hair.DEFAULT = hair.NONE  # what hair does has scenes of its own, and takes longer to make than the rest of a head
 
 
 def built_in(name="Tester"):

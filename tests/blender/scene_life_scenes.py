@@ -24,6 +24,7 @@ from addon.rigs import making, recognise, rig_of
 from addon.rigs.base import armature as armature_of
 from addon.rigs.base import neutral
 from contract import ACTIONS, CHANNELS, FACE_ACTIONS, PERFORMANCE, UtterError
+from tests.blender.marks import once
 
 ROOT = Path(__file__).resolve().parents[2]
 VOICE = str(ROOT / "blender_assets" / "voices" / "pie.flac")
@@ -515,6 +516,7 @@ def scene_a_renamed_bone_and_a_slider_leave_the_neutral_face():
     close(bones_of(head), bones, 1e-5)
 
 
+@once
 def scene_what_an_identity_cannot_move_is_refused_before_anything_moves():
     def without_a_bone(head):
         bpy.context.view_layer.objects.active = armature_of(head)
@@ -571,6 +573,7 @@ def scene_eyes_that_mirror_each_other_move_once():
     close(bones_of(head), bones, 1e-5)
 
 
+@once
 def scene_an_applied_turn_or_scale_changes_nothing_that_is_seen():
     """Object > Apply, of the mesh, of the armature, of both: performing and sliders give in the scene what they gave before."""
     for who in ("mesh", "armature", "both"):

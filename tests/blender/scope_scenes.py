@@ -13,12 +13,14 @@ from tests.blender.operator_scenes import refusal
 from addon.animation import bake, tracks
 from addon.panels import head as heads_room
 from addon.panels import perform, pins, scope
-from addon.rigs import making, rig_of
+from addon.rigs import hair, making, rig_of
 from addon.work import jobs
 from contract import EXPRESSION, NECK, UtterError
+from tests.blender.marks import once
 from tests.blender.scene_life_scenes import BUNDLE, VOICE, small, worker_gave
 
 BITS = ("co", "back", "type")
+hair.DEFAULT = hair.NONE  # what hair does has scenes of its own, and takes longer to make and to show than the rest of a head
 
 
 def performed(head, fps=30):
@@ -100,6 +102,7 @@ def scene_between_two_markers():
     assert scope.between(scene) == (60, 80)
 
 
+@once
 def scene_regions_alone_and_a_touch_up():
     head = performed(making.build(BUNDLE, name="Head"))
     before, head.utter.seed = keys(head), 3
@@ -205,6 +208,7 @@ def scene_doubtful_keys_are_named():
     assert "outside the voice" in outside and "frame 80" in outside and "frames 10 and 11 contradict" in against
 
 
+@once
 def scene_variations_are_takes_and_the_first_performance_stays():
     head = performed(making.build(BUNDLE, name="Head"))
     before, frames = keys(head), np.arange(1, 90)

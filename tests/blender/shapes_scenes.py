@@ -159,6 +159,7 @@ def scene_shapes_are_made_for_a_head_of_another_topology():
     assert keys["jawOpen"].value > 0.4 < lower.data.shape_keys.key_blocks["jawOpen"].value
 
 
+@once
 def scene_points_are_found_dragged_and_gone():
     face, told, _ = character()
     assert bpy.ops.utter.find_points() == {"FINISHED"}

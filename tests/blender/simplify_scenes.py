@@ -11,7 +11,7 @@ from tests.blender.operator_scenes import refusal
 from addon.animation import bake, fullness, simplify, tracks
 from addon.panels import finish, pose
 from addon.panels import head as heads_room
-from addon.rigs import rig_of
+from addon.rigs import hair, rig_of
 from contract import JAW, LIDS
 from tests.blender import heads
 from tests.blender.marks import once
@@ -19,6 +19,7 @@ from tests.blender.scene_life_scenes import VOICE, built_in, chosen, small
 
 LENGTH = 90
 SHUT = slice(20, 24)
+hair.DEFAULT = hair.NONE  # what hair does has scenes of its own, and takes longer to make and to show than the rest of a head
 
 
 def speech():
