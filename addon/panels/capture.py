@@ -177,7 +177,7 @@ class UTTER_OT_release(bpy.types.Operator):
     @classmethod
     def poll(cls, context):
         head = chosen(context)
-        why = not_ready(head) or ("" if pins.any_captured(head) else "No captured key is on this head.")
+        why = not_ready(head) or ("" if pins.any_captured(head) or pins.unsure() else "No captured key is on this head.")
         return jobs.allowed(cls, jobs.busy() or why)
 
     def execute(self, context):

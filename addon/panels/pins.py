@@ -61,6 +61,11 @@ def later():
     bpy.app.timers.register(_ask_again, first_interval=RESTS)
 
 
+def unsure():
+    """Whether keys have changed since they were counted: what needs some may be tried then."""
+    return bpy.app.timers.is_registered(_ask_again)
+
+
 def _ask_again():
     """Ask what was asked, of the head that the panel shows; of others it is forgotten."""
     asked = {(answer, uid) for answer, uid, *_ in _known}
@@ -131,7 +136,7 @@ class UTTER_OT_rediffuse(Starts, bpy.types.Operator):
             return not_performed(head) if head is not None else "Perform first."
         if not scope.whole(settings_of(head)):
             return scope.refusal(context.scene, settings_of(head))
-        return "" if count(head) else "Set or change a key on the head's curves first, or choose a scope."
+        return "" if count(head) or unsure() else "Set or change a key on the head's curves first, or choose a scope."
 
     def job(self, context):
         return perform.perform_job(context.scene, chosen(context), rediffuse=True)
