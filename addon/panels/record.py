@@ -76,11 +76,12 @@ def row(item: Any) -> dict[str, Any]:
 
 
 def fields(item: Any) -> list[str]:
-    return _fields(type(item))
+    kind: Any = type(item)
+    return _fields(kind)
 
 
 @functools.cache
-def _fields(kind):
+def _fields(kind: Any) -> list[str]:
     names = (told.identifier for told in kind.bl_rna.properties)
     return [name for name in names if name not in ("rna_type", "name", "fade_out")]  # which shows another
 
