@@ -1,6 +1,5 @@
 """Held keys: what the artist holds, by region, with a jump, and what is done with it: hold, release, clean, select."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,6 @@ from .base import HeadPanel, chosen, not_performed, settings_of, shown_rig
 
 MIXED = "expression"  # of FLAME's expressions, which are of no one region
 LABELS = {name: label for name, (label, _) in REGIONS.items()} | {MIXED: "Expression"}
-APART = 0.2  # seconds between the keys that hold a face still
 MOST = 12  # curves that the list shows
 
 
@@ -60,13 +58,12 @@ class Holds:
         return {"FINISHED"}
 
 
-def frames_to_hold(scene: Any, fps: float) -> list[float]:
-    """The current frame; within a preview range that one's first, its last, and between them as many as keep the face still."""
+def frames_to_hold(scene: Any) -> list[float]:
+    """The current frame; within a preview range all of it, for between two keys a performance does as it likes."""
     now, first, last = scene.frame_current_final, scene.frame_preview_start, scene.frame_preview_end
     if not scene.use_preview_range or not first <= now <= last:
         return [now]
-    parts = max(1, math.ceil((last - first) / (APART * fps)))
-    return sorted({round(first + (last - first) * k / parts) for k in range(parts + 1)})
+    return [*range(first, last + 1)]
 
 
 def keys_of(count: int) -> str:
@@ -106,12 +103,12 @@ class UTTER_OT_hold(Holds, bpy.types.Operator):
             row, columns = pose.row_of(head), pose.columns_in(settings_of(head).scope_regions)
             begin, fps = sequencer.begins(scene, head), bake.scene_fps(scene)
             try:
-                for frame in frames_to_hold(scene, fps):
+                for frame in frames_to_hold(scene):
                     posing.pose(rig, frame, {k: float(row[k]) for k in columns}, begin, fps=fps)
             except UtterError as error:
                 self.report({"ERROR"}, str(error))
                 return {"CANCELLED"}
-            count, lacking = len(columns) * len(frames_to_hold(scene, fps)), "Choose a region first."
+            count, lacking = len(columns) * len(frames_to_hold(scene)), "Choose a region first."
         return self.told(count, f"{keys_of(count)} held.", lacking)
 
 
