@@ -131,7 +131,7 @@ def given(vertices, faces, points):
     inside = np.zeros(len(vertices), bool)
     for upper, lower in lines[:2]:
         rim = vertices[np.r_[upper, lower[::-1]]]
-        inside |= skin & _in_polygon(vertices, rim) & (vertices[:, 2] < rim[:, 2].mean())
+        inside |= skin & in_polygon(vertices, rim) & (vertices[:, 2] < rim[:, 2].mean())
         inside[np.r_[upper, lower]] = False
     return Face(where, (lines[0], lines[1]), lines[2], scale, skin, inside, np.array([low, high]), exact=True)
 
@@ -150,7 +150,7 @@ def _way(edges, start, through, end, where):
     return np.array(way[0] + way[1][-2::-1])
 
 
-def _in_polygon(places, rim):
+def in_polygon(places, rim):
     """bool [n]: whether places lie in a polygon, seen from the front."""
     x, y = places[:, :1], places[:, 1:2]
     (x0, y0), (x1, y1) = rim[:, :2].T, np.roll(rim[:, :2], -1, axis=0).T

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from contract import ACTIONS
 from model_runtime.flame import lbs
-from model_runtime.flame.face import POINTS, NoFace, find, given, head_box
+from model_runtime.flame.face import POINTS, NoFace, find, given, head_box, in_polygon
 from model_runtime.flame.fit import kabsch
 from model_runtime.flame.mesh import check_mesh
 from model_runtime.flame.register import Registration, graph, laid, line_position, surface_of, warp, weld
@@ -48,6 +48,8 @@ _AGREE = 0.003  # metres: an artist's points that lie no further from what is fo
 _ROW = 0.006  # metres above and below the lips' line that a piece reaches which has both rows of teeth
 _TEETH = 0.002  # metres above the lips' line: a piece whose middle lies lower is of the lower jaw
 _BALL = 1.3  # of its radius: so far from an eyeball's centre lie the parts that turn with it
+_DRAWN = 0.35  # of an eye's width: so far behind it lies what a flat iris turns about
+_WITHIN = 0.5  # of a piece's vertices seen in the opening between the lids: it is of the eye, and no lash
 _ROOT = 0.0015  # metres from the skin: a lash's root is no further away
 _ROUNDING = 5e-6  # metres: the head's file is rounded to 2 micrometres; a part that moves no further stays
 _HANGS = 0.024  # metres: what begins further from the skin does not follow it
@@ -572,9 +574,9 @@ class _Pieces:
             else:
                 self._rooted(moved, piece)
         for side, pieces in turned.items():
-            centre, balls = self._eyeball(side, pieces)
+            centre, balls, stay = self._eyeball(side, pieces)
             for piece in pieces:
-                if not any(piece is ball for ball in balls):
+                if not any(piece is one for one in (*balls, *stay)):
                     self._rooted(moved, piece)
             turns = self.laying.part_moves(("eye_left", "eye_right")[side])[0] if eyes else np.eye(3)[None]
             for piece in balls:
@@ -588,30 +590,43 @@ class _Pieces:
         for side, lids in enumerate(self.eyes):
             wide, centre = np.ptp(lids[:, 0]), lids.mean(0)
             small = np.ptp(places, axis=0).max() < 2.2 * wide
-            behind = places[:, 2].max() < lids[:, 2].max() + 0.15 * wide and middle[2] < lids[:, 2].mean() + 0.1 * wide
+            behind = places[:, 2].max() < lids[:, 2].max() + 0.15 * wide
+            behind &= middle[2] < lids[:, 2].mean() + 0.1 * wide or self._drawn(piece, side)
             if small and behind and np.abs(middle - centre)[:2].max() < 0.45 * wide:
                 return side
         return None
 
     def _eyeball(self, side, pieces):
-        """(centre [3], those of the pieces that turn about it). A drawn eye that is flat turns about a place behind it."""
+        """(centre [3], those of the pieces that turn about it, those that no lid moves). Of a drawn eye, which is flat, the white stays
+        and the iris turns about a place not far behind it."""
         lids = self.eyes[side]
         wide = np.ptp(lids[:, 0])
         extents = [np.ptp(self.vertices[piece], axis=0) for piece in pieces]
+        centre, radius = lids.mean(0) - [0, 0, _DRAWN * wide], 0.0
         balls = [k for k, extent in enumerate(extents) if extent.min() > 0.4 * wide]
         if balls:
             ball = max(balls, key=lambda k: extents[k].min())
             places = self.vertices[pieces[ball]]
             rows = np.c_[2 * places, np.ones(len(places))]
-            *centre, rest = np.linalg.lstsq(rows, (places**2).sum(1), rcond=None)[0]
-            centre = np.array(centre)
-            radius = np.sqrt(max(rest + centre @ centre, 0))  # of the sphere that fits best
-            if not 0.4 * extents[ball].max() < radius < 1.2 * extents[ball].max():
-                centre, radius = (places.max(0) + places.min(0)) / 2, extents[ball].max() / 2
-        else:
-            radius = 0.75 * wide
-            centre = lids.mean(0) - [0, 0, radius]
-        return centre, [piece for piece in pieces if _length(self.vertices[piece] - centre).max() < _BALL * radius]
+            *middle, rest = np.linalg.lstsq(rows, (places**2).sum(1), rcond=None)[0]
+            fits = np.sqrt(max(rest + np.dot(middle, middle), 0))  # the radius of the sphere that fits best
+            bulges = middle[2] < places[:, 2].mean() + 0.2 * fits  # a drawn eye's white is a bowl
+            if bulges and 0.4 * extents[ball].max() < fits < 1.2 * extents[ball].max():
+                centre, radius = np.array(middle), fits
+        if not radius:
+            drawn = sorted((piece for piece in pieces if self._drawn(piece, side)), key=lambda piece: -self._wide(piece))
+            return centre, drawn[1:] or drawn, drawn
+        return centre, [piece for piece in pieces if _length(self.vertices[piece] - centre).max() < _BALL * radius], []
+
+    def _wide(self, piece):
+        """How much of the picture a piece covers, about."""
+        return np.ptp(self.vertices[piece][:, :2], axis=0).prod()
+
+    def _drawn(self, piece, side):
+        """Whether a piece is seen in an eye's opening: its white or its iris, which may be pieces of their own."""
+        upper, lower = self.laying.face.lids[side]
+        rim = self.laying.vertices[np.r_[upper, lower[::-1]]]
+        return bool(in_polygon(self.vertices[piece], rim).mean() > _WITHIN)
 
     def _in_mouth(self, piece):
         places = self.vertices[piece]
