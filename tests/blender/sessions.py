@@ -334,6 +334,7 @@ class Session:
         head = self.pick()
         if len(head.utter.takes):
             self.chose(head, lambda: setattr(head.utter, "take", self.random.randrange(len(head.utter.takes))))
+            assert not rigs.ready(head) or not base.torn(head)
 
     def do_step_take(self):
         head = self.pick()
@@ -344,9 +345,8 @@ class Session:
         before, torn = (bake.actions(rigs.rig_of(head)), base.torn(head)) if rigs.ready(head) else (None, "")
         choose()
         after = bake.actions(rigs.rig_of(head)) if rigs.ready(head) else []
-        if not after or (before == after and not torn):
+        if not after or (before == after and base.torn(head) == torn):
             return
-        assert not base.torn(head)
         ours = takes.actions_of(head.utter.takes[head.utter.take])
         self.shows(head, record.read(ours), ours[0].get(record.PLACED))
 
