@@ -10,6 +10,7 @@ import contextlib
 import copy
 import io
 import random
+import shutil
 import tempfile
 import traceback
 from pathlib import Path
@@ -802,4 +803,6 @@ def play(seed, bundle):
             session.check()
     except Exception:
         return f"{' '.join(session.log)}\n{session.refused}\n{traceback.format_exc()}\n{errors.getvalue()[-3000:]}"
+    finally:
+        shutil.rmtree(session.folder, ignore_errors=True)
     return ""
