@@ -20,7 +20,7 @@ import numpy as np
 
 from addon import compat, rigs
 from addon.animation import bake, fullness, layers, tracks
-from addon.contract import REGIONS, SLIDERS, UtterError
+from addon.contract import EYES, JAW, REGIONS, SLIDERS, UtterError
 from addon.panels import base, drag, identity, record, sequencer, strengths, takes
 from addon.panels import head as heads_room
 from addon.rigs import making
@@ -47,6 +47,8 @@ KEYS_CHANGE = {  # things after which the artist's keys of the present take may 
         "do_push_down",
     ),
 }
+TURN = ("do_look_at", "do_finish")  # what moves the other axes of a bone, of which the turn that a key means is read, too
+TURNS = range(JAW.start, EYES.stop)
 LOCAL = ("do_rename_key", "do_rename_bone", "do_delete_key")  # what an artist cannot do to a linked character
 
 
@@ -314,13 +316,14 @@ class Session:
         for head in self.heads():
             self.in_time(head)
             known = self.note(head).setdefault("held", {})
+            within = lambda column: np.inf if doing in TURN and column in TURNS else 1e-3
             for removed in set(known) - set(bpy.data.actions.keys()):  # its name may soon be another take's
                 del known[removed]
             for action, after in self.keys_in_voice(head).items():
                 before = known.get(action)
                 if before is not None and doing not in KEYS_CHANGE:
                     there = lambda column, second, value: (
-                        (after[0] == column) & (np.abs(after[1] - second) <= near) & (np.abs(after[2] - value) < 1e-3)
+                        (after[0] == column) & (np.abs(after[1] - second) <= near) & (np.abs(after[2] - value) < within(column))
                     ).any()
                     lost = [key for key in zip(*before) if not there(*key)]
                     assert not lost, f"{head.name}, {action}: {len(lost)} keys are lost or elsewhere: {lost[:3]} of {[*zip(*after)][:3]}"
