@@ -152,7 +152,7 @@ _rates: dict[int, float] = {}  # the frame rate that each scene had when it was 
 
 
 def unheard(scene):
-    """The heads of a scene alone that perform a voice which has no strip: a duplicate's, one that was deleted, or in a Blender without sound."""
+    """The heads of this scene alone that perform a voice without a strip: duplicates, where it was deleted, in a Blender without sound."""
     heads = [obj for obj in scene.objects if obj.type == "MESH" and not obj.library and settings_of(obj).rate and settings_of(obj).voice]
     return [head for head in heads if len(head.users_scene) == 1 and not sequencer.pieces(scene, head)]
 
