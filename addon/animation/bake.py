@@ -237,11 +237,25 @@ def move(rig: "Rig", start_frame: float, fps: float, was: float) -> None:
         since, rate = tracks.timing(action) or (was, fps)
         scale = 1.0 if abs(fps - rate) < RATE_STEP else fps / rate
         for track in rig.tracks():
-            if track.owner.animation_data and track.owner.animation_data.action == action and (curve := tracks.find(track)):
+            if _plays(track.owner, action) and (curve := tracks.find(track)):
                 tracks.move(curve, since, start_frame, scale)
+        for curve in _let_go(rig, action):
+            tracks.move(curve, since, start_frame, scale)
         set_time(action, start_frame, fps, was)
     for owner in rig.owners():
         owner.update_tag()
+
+
+def _plays(owner, action):
+    return owner.animation_data is not None and owner.animation_data.action == action
+
+
+def _let_go(rig, action):
+    """The F-curves in our Action of what of the rig does not play it now, but may again."""
+    names = {(track.path, track.index) for track in rig.tracks() if not _plays(track.owner, action)} if compat.SLOTS else ()
+    playing = [owner.animation_data.action_slot for owner in rig.owners() if _plays(owner, action)] if names else []
+    left = [bag for bag in compat.bags(action) if bag.slot not in playing] if names else []
+    return [curve for bag in left for curve in bag.fcurves if (curve.data_path, curve.array_index) in names]
 
 
 def set_time(action: Any, start_frame: float, fps: float, was: float = 0.0) -> None:

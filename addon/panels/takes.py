@@ -115,7 +115,8 @@ def _point(take, head):
     acts = lambda block: action if block.animation_data and (action := block.animation_data.action) in ours else None
     of = lambda kind: [acts(block) for block in animated(head) if isinstance(block, kind)]
     keys, bones = of(bpy.types.Key), of(bpy.types.Object)
-    take.keys, take.bones = next(iter(keys), None), next(iter(bones), None)
+    take.keys = next(iter(keys), None) or take.keys  # what let go of the take, as base.torn() says, still belongs to it
+    take.bones = next(iter(bones), None) or take.bones
     for number, action in enumerate(keys):
         if number and take.keys and action and not compat.SLOTS:
             take.keys[f"{BESIDE}_{number}"] = action
@@ -153,6 +154,8 @@ def gather(head):
 
 def chosen(settings, _context):
     """The artist chose another take: its Actions move the head, and the panel shows what made it."""
+    if _renumbering:
+        return
     if not 0 <= settings.take < len(settings.takes) or not rigs.ready(settings.id_data):  # the panel says why
         return
     take, head = settings.takes[settings.take], settings.id_data
@@ -171,6 +174,19 @@ def chosen(settings, _context):
     record.show_finish(settings, actions_of(take))
     scene = sequencer.scene_of(head)
     keep_time(head, sequencer.begins(scene, head), bake.scene_fps(scene), settings.placed)
+
+
+_renumbering = False
+
+
+def renumber(settings, index):
+    """Let that take of the list be the chosen one; the head performs what it did, which may be layers of it."""
+    global _renumbering
+    _renumbering = True
+    try:
+        settings.take = index
+    finally:
+        _renumbering = False
 
 
 def another_face(settings):
@@ -243,7 +259,7 @@ class UTTER_OT_clean_takes(OnTakes, bpy.types.Operator):
         unused = [index for index, take in enumerate(settings.takes) if not take.star and index not in present]
         kept = settings.takes[present[0]].keys if present[0] < len(settings.takes) else None
         remove(settings, unused)
-        settings.take = next((index for index, take in enumerate(settings.takes) if take.keys == kept), 0)
+        renumber(settings, next((index for index, take in enumerate(settings.takes) if take.keys == kept), 0))
         stars = sum(take.star for take in settings.takes)
         starred = f"; {stars} with a star {'stay' if stars > 1 else 'stays'}" if stars else ""
         self.report({"INFO"}, f"{len(unused)} {'take' if len(unused) == 1 else 'takes'} removed{starred}.")

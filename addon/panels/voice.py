@@ -136,11 +136,25 @@ def _after_update(scene, depsgraph):
 @bpy.app.handlers.persistent
 def _before_frame(scene, *_):
     """And when another frame is shown: of a move in the sequencer that is cancelled Blender tells nothing."""
-    if scene.sequence_editor is None:
-        return
-    for head in sequencer.part(scene):
-        if not head.library and sequencer.pieces(scene, head):
-            follow(scene, head)
+    if scene.sequence_editor is not None:
+        for head in sequencer.part(scene):
+            if not head.library and sequencer.pieces(scene, head):
+                follow(scene, head)
+    fps = bake.scene_fps(scene)
+    if _rates.get(scene.session_uid) != fps:
+        _rates[scene.session_uid] = fps
+        for head in unheard(scene):
+            if abs(settings_of(head).rate - fps) > bake.RATE_STEP:
+                follow(scene, head)
+
+
+_rates: dict[int, float] = {}  # the frame rate that each scene had when it was last looked at
+
+
+def unheard(scene):
+    """The heads of this scene alone that perform a voice without a strip: duplicates, where it was deleted, in a Blender without sound."""
+    heads = [obj for obj in scene.objects if obj.type == "MESH" and not obj.library and settings_of(obj).rate and settings_of(obj).voice]
+    return [head for head in heads if len(head.users_scene) == 1 and not sequencer.pieces(scene, head)]
 
 
 class UTTER_OT_choose_voice(bpy.types.Operator, ImportHelper):

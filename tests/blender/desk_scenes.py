@@ -142,9 +142,12 @@ def scene_a_part_that_let_go_of_the_take_is_said_and_chosen_again_it_plays():
         head.utter.pose.jaw_open = 0.5
         assert "no longer play the take" in jobs.Message.text, how
         assert before == [len(bag.fcurves) for action in (mine, head.utter.takes[0].keys) for bag in compat.bags(action)], how
+        head.utter.start += 10  # the voice goes elsewhere meanwhile
+        frames += 10
+        assert takes.actions_of(head.utter.takes[0])[0] == head.utter.takes[0].keys, how
         head.utter.take = 0
         assert not base.torn(head) and bake.count_pins(rig_of(head)) == held, how
-        np.testing.assert_array_equal(bake.sample(rig_of(head), frames), sampled)
+        np.testing.assert_allclose(bake.sample(rig_of(head), frames), sampled, atol=1e-5)
     assert mine.use_fake_user and [strip.action for track in keys.animation_data.nla_tracks for strip in track.strips][-1] == mine
 
 

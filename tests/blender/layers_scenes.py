@@ -173,6 +173,19 @@ def scene_a_performance_that_the_artist_pushed_down_comes_back():
     assert "No performance lies" in refusal(bpy.ops.utter.bring_back)
 
 
+def scene_other_takes_are_removed_and_the_layers_play_on():
+    head = chosen(small())
+    head.utter.seed = 3
+    gave(perform.perform_job(bpy.context.scene, head), speech() * 0.5)
+    head.utter.seed = 4
+    rig = laid(head)
+    assert len(head.utter.takes) == 2 and head.utter.take == 1
+    values = shown(rig)
+    assert bpy.ops.utter.clean_takes() == {"FINISHED"}
+    assert len(head.utter.takes) == 1 and head.utter.take == 0 and layers.layered(rig_of(head))
+    np.testing.assert_array_equal(shown(rig), values)
+
+
 def scene_tweak_mode_is_said():
     head = chosen(small())
     rig = laid(head)

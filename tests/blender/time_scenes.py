@@ -293,6 +293,26 @@ def scene_another_frame_rate_keeps_keys_pins_and_passages_at_their_sounds():
     together(scene, head)
 
 
+def scene_a_head_whose_voice_has_no_strip_keeps_pace_with_the_frame_rate():
+    scene, head = with_voice(24, 11)
+    performed(scene, head)
+    at, last = pin(head, 40, 0.7), curve_of(head).range()[1]
+    for strip in strips(scene):
+        compat.strips(scene).remove(strip)
+    for fps in (60, 24):
+        scene.render.fps = fps
+        bpy.context.view_layer.update()
+        scene.frame_set(scene.frame_current)
+        assert abs(curve_of(head).evaluate(11 + (at - 11) * fps / 24) - 0.7) < 1e-5 and bake.count_pins(rig_of(head)) == 1
+        assert abs(curve_of(head).range()[1] - (11 + (last - 11) * fps / 24)) < 0.01 and head.utter.start == 11
+    other = bpy.data.scenes.new("Other")
+    other.collection.objects.link(head)
+    other.render.fps = 50
+    bpy.context.window.scene = other
+    other.frame_set(1)
+    assert abs(curve_of(head).range()[1] - last) < 0.01, "a head in two scenes keeps to neither's"
+
+
 def scene_a_trimmed_strip_at_another_frame_rate_begins_on_a_fraction():
     if not SOUND:
         return
