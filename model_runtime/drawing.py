@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contract import FPS, REGIONS
+from contract import CHANNELS, FPS, REGIONS
 from model_runtime.diffusion import accents, redraw, sample, settled
 from model_runtime.diffusion.scope import ramp
 from model_runtime.flame.actions import from_motion
@@ -156,6 +156,9 @@ class Drawing:
 
     def _around(self, generate: Callable[..., np.ndarray], pins: Pins | None, held: Pins | None) -> Performed:
         """What generate(pins, from, to) gives around what is held."""
+        if pins is None and held is not None:
+            none = np.zeros((len(held.mask), CHANNELS), np.float32)
+            pins = Pins(none, none.astype(bool))
         if self.head_map is None and pins is not None and held is not None:
             values, actions = generate_with_actions(generate, self.builtin, pins, held)
             return values, values, actions

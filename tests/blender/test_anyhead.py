@@ -9,8 +9,7 @@ from tests.blender import blender
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("anyhead_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("anyhead_scenes", blender.ENDS)
 def test_anyhead(version, scene, built_in):
     told = played("anyhead_scenes", version, built_in)[scene]
     assert not told, told

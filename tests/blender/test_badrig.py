@@ -9,8 +9,7 @@ from tests.blender import blender
 played = functools.cache(blender.play)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("badrig_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("badrig_scenes", blender.ENDS)
 def test_badrig(version, scene):
     told = played("badrig_scenes", version)[scene]
     assert not told, told

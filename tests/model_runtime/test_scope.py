@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract import ACTIONS, FPS, LIDS, NECK, PERFORMANCE, REGIONS, Passage, PerformRequest, UtterError, performed_in
+from contract import ACTIONS, FACE_ACTIONS, FPS, LIDS, NECK, PERFORMANCE, REGIONS, Passage, PerformRequest, UtterError, performed_in
 from model_runtime.diffusion import sampler
 from model_runtime.flame import lbs
+from model_runtime.flame.actions import from_motion
 from model_runtime.flame.load import load_head
 from model_runtime.motion import load_motion, save_motion
 from model_runtime.pipeline import Performer
@@ -176,6 +177,17 @@ def test_a_transcript_that_could_not_be_had_is_asked_for_again(performer, monkey
     for _ in range(2):
         performer.perform(request)
     assert len(asked) == 3
+
+
+def test_the_face_goes_to_held_face_actions_and_stays_between_them(performer, present, anew, tmp_path):
+    frames, at = len(present[0].values), range(60, 121, 5)
+    values, mask = np.zeros((frames, PERFORMANCE), np.float32), np.zeros((frames, PERFORMANCE), bool)
+    held = [FACE_ACTIONS.start + ACTIONS.index(f"browDown{side}") for side in ("Left", "Right")]
+    values[np.ix_(at, held)], mask[np.ix_(at, held)] = 0.9, True
+    np.savez(tmp_path / "pins.npz", values=values, mask=mask)
+    (motion,) = anew(pins=str(tmp_path / "pins.npz"), scope="1.5-4.5", regions=("brows",))
+    for shown in (motion.actions, from_motion(performer.models.builtin, motion.values)):
+        assert shown[60:121, np.array(held) - FACE_ACTIONS.start].min() > 0.6, "keys are no spikes"
 
 
 def test_held_keys_inside_are_met_and_those_outside_are_as_they_are(present, anew, tmp_path):
