@@ -287,6 +287,15 @@ def test_options_of_a_performance():
     )
 
 
+def test_custom_properties():
+    """What the add-on keeps under `utter_...` is what constants of its modules name, and the table has all of it."""
+    constants = [node for path in (ROOT / "addon").rglob("*.py") for node in parsed(path).body if isinstance(node, ast.Assign)]
+    texts = {part.value for node in constants for part in ast.walk(node.value) if isinstance(part, ast.Constant)}
+    kept = {text for text in texts if isinstance(text, str) and re.fullmatch(r"utter_[a-z_]+", text)} - {"utter_face"}  # of the clipboard
+    rows = [code(row["custom property"])[0] for row in table("docs/formats.md", "custom property")]
+    assert len(kept) > 15 and sorted(rows) == sorted(kept)
+
+
 def test_fields_of_a_head_request():
     assert [code(row["field"])[0] for row in table("docs/protocol.md", "field")] == list(options_of(HeadRequest))
 

@@ -155,6 +155,17 @@ def release(rig: "Rig", columns: Iterable[int]) -> int:
     return count
 
 
+def rename(rig: "Rig") -> None:
+    """Let F-curves of our Actions move their shape keys again, of those that were renamed while other Actions were active."""
+    for owner in rig.owners():
+        if (bag := compat.bag(owner)) is None or not tracks.owned(owner.animation_data.action):
+            continue
+        for curve in bag.fcurves:
+            path = rig.now(curve.data_path)
+            if path != curve.data_path and bag.fcurves.find(path, index=curve.array_index) is None:
+                curve.data_path = path
+
+
 def keep(rig: "Rig") -> int:
     """Make the selected keys of ours the artist's; returns how many."""
     unshare(rig)
@@ -194,7 +205,7 @@ def let_go(rig: "Rig", on: "Iterable[Track]", selected: bool = False) -> tuple[i
         for action in actions(rig):
             if tracks.WRITTEN in action:
                 names = {track_name(track) for track in on if not tracks.find(track)}
-                left = [name for name in action[tracks.WRITTEN]["curves"].split("\n") if name not in names]
+                left = [name for name in written(rig, action) if name not in names]
                 action[tracks.WRITTEN]["curves"] = "\n".join(left)
                 for track in (track for track in on if track not in only and (curve := tracks.find(track))):
                     tracks.fill_in(tracks.find(track), span_of(action))
@@ -276,7 +287,7 @@ def cleaned(rig: "Rig") -> "dict[Track, list[tracks.Stretch]]":
         span, curve = span_of(action), tracks.find(track)
         keys = None if curve is None else tracks.read(curve)
         if keys is None or tracks.own(keys).all():
-            stretches = [(-np.inf, np.inf)] if track_name(track) in action[tracks.WRITTEN]["curves"].split("\n") else []
+            stretches = [(-np.inf, np.inf)] if track_name(track) in written(rig, action) else []
         else:
             stretches = tracks.cleaned(keys, span)
         if stretches:
@@ -287,6 +298,12 @@ def cleaned(rig: "Rig") -> "dict[Track, list[tracks.Stretch]]":
 def span_of(action: Any) -> tuple[float, float] | None:
     """The first and the last frame of the performance in our Action; None where an earlier version made it."""
     return tuple(action[tracks.WRITTEN]["span"]) if tracks.WRITTEN in action else None
+
+
+def written(rig: "Rig", action: Any) -> list[str]:
+    """The names of the tracks that our Action has curves of, or had; as they are called now."""
+    parts = (name.rpartition(" ") for name in action[tracks.WRITTEN]["curves"].split("\n"))
+    return [f"{rig.now(path)} {index}" for path, _, index in parts]
 
 
 def track_name(track: "Track") -> str:

@@ -151,15 +151,16 @@ def finish(
     built-in head; None: of a head whose expressions cannot be taken apart, on which only the strength moves them. sight: what the eyes look
     at. seed: of the blinks that are added. keyed: amounts that change over time, {name: (frames [N]) -> [N]}: strength and look.
 
-    UtterError, before anything is changed, where there is no performance, or too long a one."""
+    UtterError, before anything is changed, where there is no performance, too long a one, or one that cannot be changed now."""
     ours = bake.actions(rig)
     if not ours:
         raise UtterError("Perform first.")
+    bake.check_free(rig)
     begin, fps = tracks.timing(ours[0]) or (1.0, bake.scene_fps())
     if fullness.simplified(ours):
         fullness.put_back(rig, ours, begin, fps)
         _masks.clear()
-    raw = _kept(ours[0])
+    raw = _kept(rig, ours[0])
     if raw is None:
         raw = take(rig, begin, fps)
         _keep(ours[0], raw)
@@ -458,10 +459,11 @@ def _keep(action: Any, raw: Raw) -> None:
     action[RAW] = stream.getvalue()
 
 
-def _kept(action: Any) -> Raw | None:
-    """What is kept with an Action, or None; also where it is damaged."""
+def _kept(rig: "Rig", action: Any) -> Raw | None:
+    """What is kept with an Action, its tracks as they are called now, or None; also where it is damaged."""
     data = action.get(RAW)
-    return _read_raw(data) if isinstance(data, bytes) else None
+    raw = _read_raw(data) if isinstance(data, bytes) else None
+    return raw and raw._replace(names=[[owner, rig.now(path), index] for owner, path, index in raw.names])
 
 
 @functools.lru_cache(maxsize=1)  # each step of a slider asks for it

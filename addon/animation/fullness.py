@@ -116,7 +116,7 @@ def _kept(rig, actions):
             names, ends = json.loads(str(arrays["names"])), np.cumsum(arrays["counts"])[:-1]
             parts = zip(names, np.split(arrays["times"], ends), np.split(arrays["values"], ends))
             return {
-                Track(owners[owner], path, index, ""): (times, values)
+                Track(owners[owner], rig.now(path), index, ""): (times, values)
                 for (owner, path, index), times, values in parts
                 if owner < len(owners)
             }

@@ -39,20 +39,30 @@ def pushed_down(rig: "Rig") -> list[tuple[Any, Any, Any]]:
     return found
 
 
+def tweaked(rig: "Rig") -> str:
+    """A sentence where the artist is in the NLA's tweak mode, in which Actions are not what they seem; or ""."""
+    tweak = any(owner.animation_data and owner.animation_data.use_tweak_mode for owner in rig.owners())
+    return "The NLA is in tweak mode; leave it (Tab) first." if tweak else ""
+
+
 def away(rig: "Rig") -> str:
-    """A sentence that says what to do with a performance that lies in the NLA; "" where none does."""
-    if any(owner.animation_data and owner.animation_data.use_tweak_mode for owner in rig.owners()):
-        return "The NLA is in tweak mode; leave it (Tab) first."
+    """A sentence that says what to do with a performance that lies in the NLA, or in another file; "" where none does."""
+    if why := tweaked(rig):
+        return why
     if layered(rig):
         return f"{rig.obj.name} performs by layers; press Merge the Layers under Takes first."
     if lie := pushed_down(rig):
         return f"The performance of {rig.obj.name} lies in the NLA track {lie[0][1].name}; press Bring It Back under Takes first."
+    playing = [owner.animation_data.action for owner in rig.owners() if owner.animation_data and owner.animation_data.action]
+    if linked := next((action.name for action in playing if action.library and tracks.OWNED in action), ""):
+        return f"The performance {linked} is linked from another file; make its Action local, or press Perform."
     return ""
 
 
-def split(rig: "Rig", speech: np.ndarray, start: float, fps: float, shapes: np.ndarray | None) -> None:
+def split(rig: "Rig", speech: np.ndarray, start: float, fps: float, shapes: np.ndarray | None) -> list[str]:
     """Let the rig perform by layers. speech: the performance [T, C] at 30 fps of the same voice without feelings, which begins at a scene
-    frame; shapes: as in finish.finish. UtterError before anything is changed."""
+    frame; shapes: as in finish.finish. Returns the paths of curves with modifiers, which stay in Speech as they are: what a modifier makes
+    of parts does not add up. UtterError before anything is changed."""
     ours = bake.actions(rig)
     if not ours:
         raise UtterError(away(rig) or "Perform first.")
@@ -63,7 +73,8 @@ def split(rig: "Rig", speech: np.ndarray, start: float, fps: float, shapes: np.n
     planned = {track[:3]: column for track, column in rig.plan(samples).items()}
     raw = finish.take(rig, start, fps)
     shut = np.interp(frames, start + raw.times * fps, finish.shut(raw))
-    mine = [track for track in rig.tracks() if track not in rig.held_only() and tracks.find(track)]
+    there = [track for track in rig.tracks() if track not in rig.held_only() and tracks.find(track)]
+    mine = [track for track in there if not len(tracks.find(track).modifiers)]
     whole = np.array([[tracks.find(track).evaluate(frame) for frame in frames] for track in mine])
     plain = np.array([planned.get(track[:3], column) for track, column in zip(mine, whole)])
     part = {tuple(name): (int(of), int(mixed)) for name, of, mixed in zip(raw.names, raw.part, raw.mixes)}
@@ -71,10 +82,12 @@ def split(rig: "Rig", speech: np.ndarray, start: float, fps: float, shapes: np.n
     told = [part.get((owners.index(track.owner), track.path, track.index), (0, -1)) for track in mine]
     plain = plain + shut * finish.of_lips(whole - plain, np.array(told, int).reshape(-1, 2), shapes)
     _lay(rig, ours, frames, {track: (below, above - below) for track, below, above in zip(mine, plain, whole)})
+    return list(dict.fromkeys(track.path for track in there if track not in mine))
 
 
 def dim(rig: "Rig", influence: float) -> None:
-    """Let that share of the feeling show. UtterError where the artist keyed it."""
+    """Let that share of the feeling show, on this head alone. UtterError where the artist keyed it."""
+    rig.separate()
     strips = [strip for *_, strip in _strips(rig, FEELING)]
     if any(len(strip.fcurves[0].keyframe_points) != 1 for strip in strips):
         raise UtterError("The influence of Feeling has keys of its own; change these in the NLA.")
@@ -97,6 +110,7 @@ def merge(rig: "Rig") -> bool:
     sums = {owner: (_curves(below), _curves(above), below, above) for owner, below, above in laid}
     for owner, action in whole.items():
         compat.attach(owner, action, rig.owners())
+    bake.rename(rig)
     edits = {track: found for track in rig.tracks() if (found := _edited(track, *sums[track.owner])) is not None}
     if edits:
         bake.twin(rig, f"{rig.obj.name} merged")
@@ -310,9 +324,9 @@ def _edited(track, below, above, speech, feeling):
         return None
     keys, moved = tracks.read(curve), []
     influence = feeling.fcurves[0]
-    for frame, value in keys["co"].astype(float):
+    for frame in keys["co"][:, 0].astype(float):
         seen = lambda strip: frame - strip.frame_start + strip.action_frame_start
         added = influence.evaluate(frame) * above[name].evaluate(seen(feeling)) if name in above else 0.0
-        moved.append(below[name].evaluate(seen(speech)) + added - value)
+        moved.append(below[name].evaluate(seen(speech)) + added - curve.evaluate(frame))
     way = np.array(moved, np.float32)
     return (keys, way) if len(way) and np.abs(way).max() > EDITED else None

@@ -132,6 +132,8 @@ def torn(head: Any) -> str:
     take = next((take for take in settings_of(head).takes if take.keys in ours or take.bones in ours), None)
     if take is None:
         return ""
+    if why := layers.tweaked(rig):
+        return why
     for owner in owners:
         bones = isinstance(owner, bpy.types.Object)
         if owner.animation_data is not None and owner.animation_data.action not in ours and (take.bones if bones else take.keys):

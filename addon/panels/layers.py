@@ -20,6 +20,7 @@ def layers_job(scene, head):
     told = record.read(bake.actions(rig))
     if told is None:
         raise UtterError("This take does not say what made it, because an earlier version of Utter made it; press Perform.")
+    record.check_voice(told)
     record.show(settings, told, bake.actions(rig))
     job = perform.perform_job(scene, head)
     assert isinstance(job.asked, PerformRequest)
@@ -30,16 +31,14 @@ def layers_job(scene, head):
         takes.own(head)
         rig = rigs.rig_of(head)
         plain = perform.read_performance(result["output"])
-        layers.split(rig, plain, sequencer.begins(scene, head), bake.scene_fps(scene), finish.shapes_for(rig))
-        show_feeling(settings_of(head), 1.0)
+        left = layers.split(rig, plain, sequencer.begins(scene, head), bake.scene_fps(scene), finish.shapes_for(rig))
+        settings_of(head).feeling = 1.0
+        if left:
+            which = f"{left[0]}{' ...' if len(left) > 1 else ''}"
+            result["notes"] = [*result.get("notes", ()), f"Curves with modifiers stay in Speech, and do not dim ({which})."]
         return "Speech and Feeling are two tracks of the NLA now; Feeling dims."
 
     return jobs.Job("Layers", "perform", "perform", spoken, apply, job.folder)
-
-
-def show_feeling(settings, influence):
-    """Let the slider say how much of the feeling shows."""
-    settings["feeling"] = influence
 
 
 def dimmed(settings, _context):

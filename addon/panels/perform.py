@@ -305,6 +305,7 @@ class UTTER_OT_perform_again(takes.OnTakes, Starts, bpy.types.Operator):
         told = record.read(takes.actions_of(take)) if take is not None else None
         if told is None:
             raise UtterError("This take does not say what made it, because an earlier version of Utter made it; press Perform.")
+        record.check_voice(told)
         record.show(settings, told, takes.actions_of(take))
         settings.seed = takes.unused_seed(settings)
         return perform_job(context.scene, head)

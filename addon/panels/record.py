@@ -12,7 +12,7 @@ import bpy
 
 from ..animation import bake
 from ..animation.finish import amounts_of, looks_at
-from ..contract import OPTIONS, SLIDERS
+from ..contract import OPTIONS, SLIDERS, UtterError
 from . import sequencer, strengths
 
 MADE, PLACED = "utter_take", "utter_place"  # custom properties of the Actions of a take: its record, the frame at which its voice begins
@@ -173,13 +173,24 @@ def show_voice(settings: Any, record: dict[str, Any], actions: Any) -> None:
     given, whole = record.get("voice"), record.get("path") or ""
     if given is None or same(whole, path_of(settings)):
         return
-    path = given
-    if given.startswith("//") and not Path(bpy.path.abspath(given)).is_file() and Path(whole).is_file():
-        path = whole
     placed = [action[PLACED] for action in actions if isinstance(action.get(PLACED), int)]
     settings.placed = placed[0] if placed else record.get("start", settings.start)
     settings.start = settings.placed
-    settings.voice = path
+    settings.voice = voice_of(record)
+
+
+def voice_of(record: dict[str, Any]) -> str:
+    """Where the voice of a record is, as a head's settings name it."""
+    given, whole = record.get("voice") or "", record.get("path") or ""
+    there = not given.startswith("//") or Path(bpy.path.abspath(given)).is_file() or not Path(whole).is_file()
+    return given if there else whole
+
+
+def check_voice(record: dict[str, Any]) -> None:
+    """UtterError where the voice of a record is gone, before the settings ask for it."""
+    path = bpy.path.abspath(voice_of(record))
+    if path and not Path(path).is_file():
+        raise UtterError(f"The voice of this take is gone ({path}); put the file back there, or choose another voice and press Perform.")
 
 
 def place(settings: Any, actions: Any) -> None:

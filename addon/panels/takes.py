@@ -4,6 +4,7 @@ import bpy
 
 from .. import compat, rigs
 from ..animation import bake, finish, layers, tracks
+from ..contract import UtterError
 from ..work import jobs
 from . import record, sequencer, thumbnails
 from .base import HeadPanel, locked, not_ready, settings_of, shown_rig, torn
@@ -160,7 +161,16 @@ def chosen(settings, _context):
         return
     take, head = settings.takes[settings.take], settings.id_data
     gather(head)
-    if set(actions_of(take)) == set(bake.actions(rigs.rig_of(head))) and not torn(head):
+    ours = bake.actions(rigs.rig_of(head))
+    if set(actions_of(take)) == set(ours) and not torn(head):
+        return
+    try:
+        bake.check_free(rigs.rig_of(head))
+    except UtterError as error:
+        jobs.say("takes", str(error), "ERROR")
+        present = next((index for index, one in enumerate(settings.takes) if set(actions_of(one)) & set(ours)), settings.take)
+        if present != settings.take:
+            settings.take = present
         return
     rigs.rig_of(head).separate()
     set_aside(head)
@@ -169,6 +179,7 @@ def chosen(settings, _context):
         if action is not None:
             bake.set_aside(block)
             compat.attach(block, action, animated(head))
+    bake.rename(rigs.rig_of(head))
     if told := record.read(actions_of(take)):
         record.show(settings, told, actions_of(take))
     record.show_finish(settings, actions_of(take))

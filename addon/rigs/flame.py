@@ -4,7 +4,8 @@ Ours and those that rigs/making.py made ready bear the custom property "utter_he
 key: column of a performance}, actions_motion (52x65: the Motion of each face action), bones {joint: bone}, axes (3x3, row-major: FLAME's
 axes to the object's), lips (upper and lower inner-lip vertex), jaw_turns (3x3x3, of the bundle), identity (300 coefficients, once there
 is one), and what the artist's changes are told by: anchor_vertices and anchor_places (where some vertices lay, in FLAME's axes and
-metres), key_likeness {shape key: what it does}, bone_likeness {joint: what its vertex group holds}. Heads of earlier versions lack these.
+metres), key_likeness {shape key: what it does}, bone_likeness {joint: what its vertex group holds}, called {a name that the
+artist gave a shape key: its column}. Heads of earlier versions lack these.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from .. import compat
 from ..animation import tracks
 from ..animation.rotations import read_rotation, write_rotation
 from ..animation.tracks import Keys, Track
@@ -313,7 +315,18 @@ class FlameRig(Rig):
             said += sharing.own_armature(obj, rig, sharers)
             if sharers:
                 hair.twin(obj, sharers[0])
+        called, told = key_names(obj), obj[PROPERTY]
+        if new := {name: column for column, name in called.items() if name not in told["channels"]}:
+            told["called"] = {**(told["called"].to_dict() if "called" in told else {}), **new}
         return said
+
+    def now(self, path: str) -> str:
+        name, blocks, told = compat.named(path, "key_blocks"), self.obj.data.shape_keys.key_blocks, self.obj[PROPERTY]
+        if not name or name in blocks:
+            return path
+        column = told["channels"].get(name, told.get("called", {}).get(name))
+        key = key_names(self.obj).get(column)
+        return path if key is None else tracks.value_of(blocks[key])
 
     def losses(self) -> list[str]:
         obj, rig, bones, told = self.obj, armature(self.obj), self.bone_names(), self.obj[PROPERTY]
