@@ -158,6 +158,7 @@ def put(curve: Any, frame: float, value: float, theirs: bool, beside: bool = Tru
             more = made(np.array([frame]), np.array([value]), KEYFRAME if theirs else GENERATED)
             write(curve, spaced(joined(keys, more), cleaned(keys)))
         at = _at(points, frame)
+        assert at is not None  # it was written just now
     point = points[at]
     if not theirs and _theirs(curve, at):
         return

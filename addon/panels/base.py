@@ -99,7 +99,9 @@ def torn(head: Any) -> str:
     if all(owner.animation_data is None or owner.animation_data.action in ours for owner in owners):
         return ""
     take = next((take for take in settings_of(head).takes if take.keys in ours or take.bones in ours), None)
-    for owner in owners if take is not None else ():
+    if take is None:
+        return ""
+    for owner in owners:
         bones = isinstance(owner, bpy.types.Object)
         if owner.animation_data is not None and owner.animation_data.action not in ours and (take.bones if bones else take.keys):
             what = f"The bones of {owner.name}" if bones else f"The shape keys of {head.name}"
