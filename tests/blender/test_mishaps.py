@@ -2,15 +2,12 @@
 
 import functools
 
-import pytest
-
 from tests.blender import blender
 
 played = functools.cache(blender.play_with_worker)
 
 
-@pytest.mark.parametrize("scene", blender.scenes_of("mishap_scenes"))
-@pytest.mark.parametrize("version", blender.VERSIONS)
+@blender.each("mishap_scenes", blender.ENDS)
 def test_mishaps(version, scene, built_in):
     told = played("mishap_scenes", version, built_in)[scene]
     assert not told, told
