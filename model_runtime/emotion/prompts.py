@@ -16,6 +16,7 @@ from model_runtime.emotion.labels import LABELS
 PATH = Path(__file__).parents[2] / "blender_assets" / "models" / "words.safetensors"
 PLAIN = 0.7  # strength of the plain word for an emotion, so that there is room above "angry" for "furious"
 CALM = 0.15  # strength of a prompt that says neutral, or denies all that it names
+FAINT = 0.2  # strength of the least of an emotion that is named: "slightly annoyed" shows
 PART = 0.2  # a share of a prompt below this is doubt, not a second emotion
 SURE = 0.6  # the share from which a part of a prompt counts as an emotion of its own
 NOT_UNDERSTOOD = (
@@ -112,7 +113,7 @@ class Prompts:
                 held *= 0.5
                 refused = refused - {int(wanted.argmax())}
             wanted[list(refused)] = 0
-        return Prompt(wanted / wanted.sum(), amount, held, sentence)
+        return Prompt(wanted / wanted.sum(), visible(amount) if wanted.argmax() else amount, held, sentence)
 
     def _both(self, text, wanted):
         """shares [9] of a text -> [8]: those of its parts where each part is sure of an emotion, and not of the same one."""
@@ -125,6 +126,12 @@ class Prompts:
         if shares.max(1).min() < SURE or len(set(tops)) == 1 or not set(tops) <= set(range(1, len(LABELS))):
             return wanted
         return shares[:, : len(LABELS)].mean(0)
+
+
+def visible(strength):
+    """A strength as it is read, from FAINT up, in the same order, and as it is from 0.5 on. The reader was taught to put phrases in order,
+    which drew hedges ("slightly", "a bit") towards 0: those that are written with .25 it reads as .1 in the mean."""
+    return strength + FAINT * max(0.0, 1 - 2 * strength) ** 2
 
 
 def load_reader(path):

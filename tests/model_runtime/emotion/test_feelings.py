@@ -71,6 +71,16 @@ def strength(feelings, text):
     return feelings.describe(feelings.prompt(text))[1]
 
 
+def test_a_little_of_an_emotion_shows_and_stays_below_the_plain_word(feelings):
+    for little, plain in (
+        ("slightly annoyed", "annoyed"),
+        ("a bit sad", "sad"),
+        ("faintly amused", "amused"),
+        ("a touch nervous", "nervous"),
+    ):
+        assert 0.15 < strength(feelings, little) < strength(feelings, plain)
+
+
 def test_prompts_rise_in_strength(feelings):
     """Written before the reader was measured (prompts.py): a trace, the word itself, the utmost."""
     rising = [(a < b < c) for a, b, c in ([strength(feelings, text) for text in triple] for triple in prompts.TRIPLES)]
