@@ -260,7 +260,7 @@ def test_of_a_head_that_moves_by_face_actions_alone(present, anew, tmp_path):
         ({"scope": "passage 2"}, "The scope names passage 2; 0 are given."),
         ({"scope": "2-3", "regions": "nose"}, "There is no region nose; regions are brows"),
         ({"scope": "2-3", "regions": ""}, "No region is chosen"),
-        ({"scope": "2-3", "change": 1.5}, "How Much May Change is from 0 to 1"),
+        ({"scope": "2-3", "change": 1.5}, "How Much May Change (change) is from 0 to 1"),
         ({"scope": "2-3", "onto": None}, "name its Motion with --onto"),
         ({"regions": "brows", "onto": None}, "name its Motion with --onto"),
         ({"variations": 0}, "Variations is from 1 to"),
