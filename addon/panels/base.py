@@ -152,6 +152,12 @@ def file_of(head: Any, given: str, what: str) -> str:
     return path
 
 
+def of_changes(after_update: Any, forget: Any) -> tuple[tuple[Any, Any], ...]:
+    """Pairs for listen(), of who remembers something: after_update(scene, depsgraph) hears of changes, forget() of what changes all."""
+    told = bpy.app.handlers
+    return (told.depsgraph_update_post, after_update), *((each, forget) for each in (told.undo_post, told.redo_post, told.load_post))
+
+
 def listen(pairs: Any) -> None:
     """Let handlers hear: (one of bpy.app.handlers, handler) each."""
     for handlers, handler in pairs:

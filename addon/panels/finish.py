@@ -14,7 +14,7 @@ from ..rigs import gazing, reach
 from ..rigs.flame import FlameRig
 from ..work import jobs
 from . import identity, record, takes
-from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, settings_of, shown_rig, torn
+from .base import Does, HeadPanel, chosen, deafen, listen, locked, not_performed, not_ready, of_changes, settings_of, shown_rig, torn
 
 KEYED = ("strength", "look")  # sliders that may have keys
 
@@ -278,12 +278,7 @@ def _forget(*_):
     finishing.changed(ours_too=True)
 
 
-HANDLERS = (
-    (bpy.app.handlers.depsgraph_update_post, _after_update),
-    (bpy.app.handlers.undo_post, _forget),
-    (bpy.app.handlers.redo_post, _forget),
-    (bpy.app.handlers.load_post, _forget),
-)
+HANDLERS = of_changes(_after_update, _forget)
 
 
 def register():

@@ -9,7 +9,7 @@ from ..animation import bake, tracks
 from ..animation.obstacles import obstacles
 from ..work import jobs
 from . import perform, scope, takes
-from .base import HeadPanel, Starts, chosen, deafen, listen, not_performed, not_ready, settings_of, shown_rig
+from .base import HeadPanel, Starts, chosen, deafen, listen, not_performed, not_ready, of_changes, settings_of, shown_rig
 
 RESTS = 0.3  # seconds after which keys and sliders are no longer dragged
 
@@ -275,12 +275,7 @@ class UTTER_PT_pins(HeadPanel, bpy.types.Panel):
         jobs.draw_message(layout, "pins", context.region.width)
 
 
-HANDLERS = (
-    (bpy.app.handlers.depsgraph_update_post, _after_update),
-    (bpy.app.handlers.undo_post, _forget),
-    (bpy.app.handlers.redo_post, _forget),
-    (bpy.app.handlers.load_post, _forget),
-)
+HANDLERS = of_changes(_after_update, _forget)
 
 
 def register():

@@ -28,7 +28,7 @@ from ..contract import (
 )
 from ..work import jobs
 from . import pins, sequencer, takes
-from .base import HeadPanel, chosen, deafen, listen, not_ready, settings_of, shown_rig, torn
+from .base import HeadPanel, chosen, deafen, listen, not_ready, of_changes, settings_of, shown_rig, torn
 
 TONGUE_COLUMNS = [TONGUE.start, TONGUE.start + 1]  # what of the tongue is no face action
 GAZE = re.compile("eye(Look|Blink)")  # what an emotion leaves as it is
@@ -417,12 +417,7 @@ def _after_update(_scene, depsgraph):
         _mine.clear()
 
 
-HANDLERS = (
-    (bpy.app.handlers.depsgraph_update_post, _after_update),
-    (bpy.app.handlers.undo_post, _forget),
-    (bpy.app.handlers.redo_post, _forget),
-    (bpy.app.handlers.load_post, _forget),
-)
+HANDLERS = of_changes(_after_update, _forget)
 
 
 def register():

@@ -9,7 +9,7 @@ import bpy
 from ..animation import bake
 from ..contract import FPS, REGIONS, Passage, touched
 from . import passages, record, strengths, takes
-from .base import deafen, listen, settings_of, shown_rig
+from .base import deafen, listen, of_changes, settings_of, shown_rig
 
 APART = {"seed", "quality", "curves", "jaw", "variations"}  # options that ask for another take, or show the same one otherwise
 WHOLE = {"path": "voice", "identity": "identity", **{name: name.replace("_", " ") for name in record.SHOWN if name not in APART}}
@@ -162,12 +162,7 @@ def draw(layout: Any, head: Any) -> None:
         row.operator("utter.update", text=f"Bring Up to Date: {stale.what}", icon="FILE_REFRESH")
 
 
-HANDLERS = (
-    (bpy.app.handlers.depsgraph_update_post, _after_update),
-    (bpy.app.handlers.undo_post, _forget),
-    (bpy.app.handlers.redo_post, _forget),
-    (bpy.app.handlers.load_post, _forget),
-)
+HANDLERS = of_changes(_after_update, _forget)
 
 
 def register():
